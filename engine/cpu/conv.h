@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution, float32, 2-D, batch 1 (callers loop over images). The family chooses among its algorithms by shape
+ * (direct on blocked data for any kernel, stride and dilation; Winograd F(4,3) tile-fused for 3x3 stride 1; depthwise;
+ * the first layer, which reads plain data) and cuts the work in parts.
+ *
+ *     conv_plan plan;
+ *     if (conv_choose(&kernels, &shape, &plan)) ... conv_pack(&plan, weights, packed) once ... then for each part:
+ *     plan.run(&plan, &arguments, part, scratch);
+ *
+ * Result: dst = act(conv(src) + bias) (+ residual, added after the activation where asked for).
+ * Bound per element against double: 2 * k * eps * sum |w||x| for direct, k = c_in/groups * kh * kw; Winograd 5e-5 of
+ * the output's range. */
+#ifndef ONYX_CPU_CONV_H
+#define ONYX_CPU_CONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cpu/eltwise.h"
+
+typedef struct conv_shape {
+    int c_in, c_out, groups;
+    int h_in, w_in, h_out, w_out;
+    int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int pad_top, pad_left; /* the rest follows from h_out, w_out; taps outside read 0 */
+    bool src_plain;        /* src is plain NCHW (first layer, few channels); else blocked */
+    bool exact;            /* no Winograd */
+} conv_shape;
+
+typedef struct conv_arguments {
+    const float *src;      /* blocked (or plain) [c_in][h_in][w_in] */
+    float *dst;            /* blocked [c_out][h_out][w_out] */
+    const void *packed;    /* from conv_pack, 64-byte aligned */
+    const float *bias;     /* c_out rounded up to the block, zero padded; never NULL */
+    const float *residual; /* blocked like dst, or NULL; may equal dst */
+    cpu_activation activation;
+    bool residual_before;  /* add the residual before the activation instead of after it */
+} conv_arguments;
+
+struct cpu_kernels;
+typedef struct conv_plan conv_plan;
+typedef void conv_run_function(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch);
+
+struct conv_plan {
+    const char *name; /* "conv_winograd43_f32_avx512" */
+    conv_shape shape;
+    int block;
+    int parts;             /* independent parts of the work */
+    size_t packed_bytes;   /* of the packed weights */
+    size_t scratch_bytes;  /* per worker, 64-byte aligned; contents need not be kept */
+    conv_run_function *run;
+    void (*pack)(const conv_plan *plan, const float *weights, void *packed);
+    int tile[8];           /* the family's own: pixels, filter blocks, strip rows ... */
+    const void *kernel;    /* the family's own */
+};
+
+/* False when no algorithm of this table takes the shape (for example groups that do not fill blocks): the caller then
+ * falls back on the operator's reference kernel. Never fails for groups == 1 and blocked src. */
+typedef bool conv_choose_function(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+
+bool conv_choose(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+/* weights: plain [c_out][c_in / groups][kh][kw], any alignment. packed: plan->packed_bytes, 64-byte aligned. */
+void conv_pack(const conv_plan *plan, const float *weights, void *packed);
+
+/* What an instruction set offers: see conv.c. Tile sizes stand beside the pointer that they belong to. */
+typedef struct conv_kernels {
+    conv_choose_function *direct;
+    conv_choose_function *plain;
+    conv_choose_function *winograd;
+    conv_choose_function *depthwise;
+} conv_kernels;
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reorders between plain [c][hw] and blocked [ceil(c / block)][hw][block] float32, and plain 2-D transposes. */
+#ifndef ONYX_CPU_LAYOUT_H
+#define ONYX_CPU_LAYOUT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* One channel block: lanes behind channel c - 1 become 0. `lanes` 1..block channels are real. src: first of these
+ * channels, plane_stride elements apart. */
+typedef void layout_block_f32(const float *src, size_t plane_stride, int lanes, size_t hw, float *dst);
+typedef void layout_unblock_f32(const float *src, int lanes, size_t hw, float *dst, size_t plane_stride);
+/* dst[j][i] = src[i][j] for rows x cols, strides in elements. */
+typedef void layout_transpose_32(const uint32_t *src, size_t src_stride, uint32_t *dst, size_t dst_stride, size_t rows,
+                                 size_t cols);
+
+typedef struct layout_kernels {
+    layout_block_f32 *block;
+    layout_unblock_f32 *unblock;
+    layout_transpose_32 *transpose;
+} layout_kernels;
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ONYX_CPU_SOFTMAX_H
+#define ONYX_CPU_SOFTMAX_H
+
+#include <stddef.h>
+
+/* dst[r][i] = exp(x - max) / sum over each row of n; dst may be src. A row with a NaN is all NaN. */
+typedef void softmax_rows_f32(const float *src, float *dst, size_t rows, size_t n);
+/* The same along an axis of n with `inner` contiguous elements behind it: src[n][inner], columns [begin, end). */
+typedef void softmax_columns_f32(const float *src, float *dst, size_t n, size_t inner, size_t begin, size_t end);
+
+/* Row reductions used by ReduceMax, ReduceSum and the normalisations. */
+typedef float reduce_f32(const float *src, size_t n);
+/* y = (x - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] per row; bias may be NULL. */
+typedef void layer_norm_f32(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
+                            float epsilon);
+
+typedef struct softmax_kernels {
+    softmax_rows_f32 *rows;
+    softmax_columns_f32 *columns;
+    reduce_f32 *max, *sum;
+    layer_norm_f32 *layer_norm;
+} softmax_kernels;
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * A checked model: the file's content as plain C structures in one arena, names resolved by nobody yet. Tensor payloads
+ * are views into the mapped file (or the caller's bytes): not copied, and not aligned. Everything lives as long as the
+ * model_file. Loading order: map -> wire scan (budgets, depth, tensor payloads lifted out) -> protobuf-c on the small
+ * rest -> these structures -> upgrade of old operator forms. */
+#ifndef ONYX_MODEL_MODEL_H
+#define ONYX_MODEL_MODEL_H
+
+#include "base/memory.h"
+#include "base/status.h"
+#include "ops/ops.h"
+
+/* data: view, any alignment, little-endian, exactly size_bytes; packed types as in raw_data. Strings: data is an array
+ * of `const char *` in the arena, one each element (tensor.size_bytes = count * sizeof(char *)). */
+typedef struct model_tensor {
+    const char *name;
+    onyx_tensor tensor;
+} model_tensor;
+
+typedef struct model_value {
+    const char *name;
+    op_kind kind;
+    onyx_type type; /* of the tensor, or of the elements of a sequence or optional of tensors */
+    int rank;       /* -1: unknown */
+    int64_t dims[ONYX_MAX_RANK];         /* -1: free */
+    const char *dim_names[ONYX_MAX_RANK]; /* NULL: none */
+} model_value;
+
+typedef struct model_node {
+    const char *name;   /* "" where the file has none */
+    const char *domain; /* "" for ai.onnx */
+    const char *op_type;
+    const char *overload;
+    int version; /* of the domain's opset import; upgrade may raise it */
+    const char **inputs; /* "" : absent */
+    int input_count;
+    const char **outputs;
+    int output_count;
+    op_attribute *attributes; /* op_attribute.graph points to a model_graph; .tensor to an aligned copy */
+    int attribute_count;
+} model_node;
+
+typedef struct model_graph {
+    const char *name;
+    model_node *nodes; /* in the file's order, which need not be topological */
+    int node_count;
+    model_tensor *initializers;
+    int initializer_count;
+    model_value *inputs; /* without those that are initializers (IR 3) */
+    int input_count;
+    model_value *outputs;
+    int output_count;
+    model_value *values; /* value_info */
+    int value_count;
+} model_graph;
+
+typedef struct model_function {
+    const char *domain, *name, *overload;
+    const char **inputs, **outputs;
+    int input_count, output_count;
+    const char **attribute_names; /* without defaults */
+    int attribute_name_count;
+    op_attribute *attribute_defaults;
+    int attribute_default_count;
+    model_node *nodes;
+    int node_count;
+} model_function;
+
+typedef struct model_opset {
+    const char *domain;
+    int version;
+} model_opset;
+
+typedef struct model_pair {
+    const char *key, *value;
+} model_pair;
+
+typedef struct model_file {
+    arena *arena;
+    const char *path; /* as given, for messages */
+    int64_t ir_version;
+    const char *producer; /* "name version" */
+    model_opset *opsets;
+    int opset_count;
+    model_pair *metadata;
+    int metadata_count;
+    model_graph *graph;
+    model_function *functions;
+    int function_count;
+    struct model_mapping *mappings; /* the file and its external data */
+    size_t max_nodes;
+} model_file;
+
+/* The newest opsets that we know. */
+#define MODEL_NEWEST_OPSET 28
+#define MODEL_NEWEST_IR 14
+
+onyx_status model_load(const char *path, const onyx_options *options, model_file **file, onyx_error *error);
+onyx_status model_load_memory(const void *bytes, size_t size_bytes, const char *name, const onyx_options *options,
+                              model_file **file, onyx_error *error);
+void model_free(model_file *file);
+/* Tells the system that the weights' pages are not needed for now (they are read again from the file if touched). */
+void model_drop_pages(const model_file *file);
+/* The import version of a domain, 0 where there is none. "ai.onnx" is "". */
+int model_opset_version(const model_file *file, const char *domain);
+
+/* A single TensorProto file (input_0.pb of a backend test); *tensor's data is in `arena`, aligned. */
+onyx_status model_read_tensor(const char *path, arena *arena, model_tensor *tensor, onyx_error *error);
+
+/* Rewrites old operator forms in place to the newest one that means the same: rows of upgrade.c. Called by model_load
+ * for the graph, its sub-graphs and the functions. */
+onyx_status model_upgrade(model_file *file, onyx_error *error);
+
+#endif
