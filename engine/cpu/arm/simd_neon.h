@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The vector words of cpu/x86/simd_avx512.h (see there for the rules) for NEON on ARMv8: 4 floats. */
+#ifndef ONYX_CPU_SIMD_NEON_H
+#define ONYX_CPU_SIMD_NEON_H
+
+#include <arm_neon.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VF_LANES 4
+typedef float32x4_t vf;
+typedef int32x4_t vi;
+typedef uint32x4_t vm;
+
+static inline vf vf_load(const float *p)
+{
+    return vld1q_f32(p);
+}
+static inline void vf_store(float *p, vf v)
+{
+    vst1q_f32(p, v);
+}
+static inline vf vf_load_part(const float *p, size_t n)
+{
+    float32x4_t v = vdupq_n_f32(0);
+    if (n > 0)
+        v = vld1q_lane_f32(p, v, 0);
+    if (n > 1)
+        v = vld1q_lane_f32(p + 1, v, 1);
+    if (n > 2)
+        v = vld1q_lane_f32(p + 2, v, 2);
+    return v;
+}
+static inline void vf_store_part(float *p, vf v, size_t n)
+{
+    if (n > 0)
+        vst1q_lane_f32(p, v, 0);
+    if (n > 1)
+        vst1q_lane_f32(p + 1, v, 1);
+    if (n > 2)
+        vst1q_lane_f32(p + 2, v, 2);
+}
+static inline vf vf_set1(float x)
+{
+    return vdupq_n_f32(x);
+}
+static inline vf vf_zero(void)
+{
+    return vdupq_n_f32(0);
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return vaddq_f32(a, b);
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return vsubq_f32(a, b);
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return vmulq_f32(a, b);
+}
+static inline vf vf_div(vf a, vf b)
+{
+    return vdivq_f32(a, b);
+}
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return vfmaq_f32(c, a, b);
+}
+static inline vf vf_fnma(vf a, vf b, vf c)
+{
+    return vfmsq_f32(c, a, b);
+}
+static inline vm vf_lt(vf a, vf b)
+{
+    return vcltq_f32(a, b);
+}
+static inline vm vf_eq(vf a, vf b)
+{
+    return vceqq_f32(a, b);
+}
+static inline vm vf_is_nan(vf a)
+{
+    return vmvnq_u32(vceqq_f32(a, a));
+}
+static inline vf vf_select(vm m, vf a, vf b)
+{
+    return vbslq_f32(m, a, b);
+}
+/* By comparison, as on x86, so that a NaN in a is dropped. */
+static inline vf vf_max(vf a, vf b)
+{
+    return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return vbslq_f32(vcltq_f32(a, b), a, b);
+}
+static inline vf vf_max_nan(vf a, vf b)
+{
+    return vmaxq_f32(a, b);
+}
+static inline vf vf_min_nan(vf a, vf b)
+{
+    return vminq_f32(a, b);
+}
+static inline vf vf_sqrt(vf a)
+{
+    return vsqrtq_f32(a);
+}
+static inline vf vf_floor(vf a)
+{
+    return vrndmq_f32(a);
+}
+static inline vf vf_ceil(vf a)
+{
+    return vrndpq_f32(a);
+}
+static inline vf vf_round(vf a)
+{
+    return vrndnq_f32(a);
+}
+static inline vf vf_abs(vf a)
+{
+    return vabsq_f32(a);
+}
+static inline vf vf_neg(vf a)
+{
+    return vnegq_f32(a);
+}
+static inline vf vf_copysign(vf a, vf b)
+{
+    return vbslq_f32(vdupq_n_u32(0x80000000u), b, a);
+}
+static inline vf vf_reciprocal(vf d)
+{
+    return vdivq_f32(vdupq_n_f32(1.0f), d);
+}
+static inline vf vf_fraction(vf t)
+{
+    return vsubq_f32(t, vrndmq_f32(t));
+}
+static inline vf vf_scale_floor(vf p, vf t)
+{
+    int32x4_t n = vshlq_n_s32(vcvtmq_s32_f32(t), 23);
+    uint32x4_t below = vcltq_f32(t, vdupq_n_f32(-126.0f));
+    return vreinterpretq_f32_u32(vbicq_u32(vreinterpretq_u32_s32(vaddq_s32(vreinterpretq_s32_f32(p), n)), below));
+}
+static inline vf vf_scale(vf p, vf n)
+{
+    int32x4_t i = vcvtq_s32_f32(n), half = vshrq_n_s32(i, 1), one = vdupq_n_s32(127);
+    float32x4_t first = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(half, one), 23));
+    float32x4_t second = vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vsubq_s32(i, half), one), 23));
+    return vmulq_f32(vmulq_f32(p, first), second);
+}
+static inline vf vf_split(vf x, vf *e)
+{
+    uint32x4_t small = vcltq_f32(x, vdupq_n_f32(0x1p-126f));
+    x = vbslq_f32(small, vmulq_f32(x, vdupq_n_f32(0x1p23f)), x);
+    uint32x4_t bits = vreinterpretq_u32_f32(x);
+    int32x4_t exponent = vsubq_s32(vreinterpretq_s32_u32(vshrq_n_u32(bits, 23)), vdupq_n_s32(127));
+    exponent = vsubq_s32(exponent, vandq_s32(vreinterpretq_s32_u32(small), vdupq_n_s32(23)));
+    *e = vcvtq_f32_s32(exponent);
+    return vreinterpretq_f32_u32(vorrq_u32(vandq_u32(bits, vdupq_n_u32(0x007fffff)), vdupq_n_u32(0x3f800000)));
+}
+static inline float vf_sum(vf a)
+{
+    return vaddvq_f32(a);
+}
+static inline float vf_largest(vf a)
+{
+    return vmaxvq_f32(a);
+}
+static inline int vm_any(vm m)
+{
+    return vmaxvq_u32(m) != 0;
+}
+static inline vm vm_or(vm a, vm b)
+{
+    return vorrq_u32(a, b);
+}
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Transcendental functions and activations over one vector, written in the words of simd_*.h, one of which is included
+ * before this file (by x86/math_avx512.h, x86/math_avx2.h, arm/math_neon.h). Polynomials are minimax fits in float32
+ * (Lawson's iteration); the errors given are against double over the whole range.
+ * NaN stays NaN, +-inf gives the limit: arguments are clamped with the constant as first operand of vf_min / vf_max,
+ * which keeps a NaN of the second, and in x * f(x) both factors see the clamped x, so that no inf * 0 arises. */
+#ifndef ONYX_CPU_MATH_BODY_H
+#define ONYX_CPU_MATH_BODY_H
+
+#include <math.h>
+
+#include "cpu/eltwise.h"
+
+/* 2^t for t <= 127 (no upper clamp), 0 from 2^-126 down; 1.5e-7 relative to the rounded t. */
+static inline vf vf_exp2(vf t)
+{
+    vf f = vf_fraction(t);
+    vf p = vf_fma(vf_set1(0.00186713005f), f, vf_set1(0.00901703071f));
+    p = vf_fma(p, f, vf_set1(0.0557999127f));
+    p = vf_fma(p, f, vf_set1(0.240164444f));
+    p = vf_fma(p, f, vf_set1(0.693151295f));
+    p = vf_fma(p, f, vf_set1(1.0f));
+    return vf_scale_floor(p, t);
+}
+
+#define VF_LOG2E 1.44269504f
+
+/* e^x for x <= 88, as fast as vf_exp2: relative error 1.5e-7 + |x| * 9e-8. */
+static inline vf vf_exp_fast(vf x)
+{
+    return vf_exp2(vf_mul(x, vf_set1(VF_LOG2E)));
+}
+
+/* e^x over the whole range, denormal results too; 2e-7 relative. */
+static inline vf vf_exp(vf x)
+{
+    vf c = vf_min(vf_set1(89.0f), vf_max(vf_set1(-104.0f), x));
+    vf n = vf_round(vf_mul(c, vf_set1(VF_LOG2E)));
+    vf r = vf_fnma(n, vf_set1(0.693359375f), c); /* ln 2 in two parts */
+    r = vf_fnma(n, vf_set1(-2.12194440e-4f), r);
+    vf p = vf_fma(vf_set1(0.00138146128f), r, vf_set1(0.00836871006f));
+    p = vf_fma(p, r, vf_set1(0.041668389f));
+    p = vf_fma(p, r, vf_set1(0.166665211f));
+    p = vf_fma(p, r, vf_set1(0.49999994f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    p = vf_fma(p, r, vf_set1(1.0f));
+    return vf_scale(p, n);
+}
+
+/* Natural logarithm: 2e-7 relative; 0 gives -inf, negative NaN. */
+static inline vf vf_log(vf x)
+{
+    vf e, m = vf_split(x, &e);
+    vm high = vf_lt(vf_set1(1.41421356f), m);
+    m = vf_select(high, vf_mul(m, vf_set1(0.5f)), m);
+    e = vf_select(high, vf_add(e, vf_set1(1.0f)), e);
+    vf f = vf_sub(m, vf_set1(1.0f)), z = vf_mul(f, f);
+    vf p = vf_fma(vf_set1(-0.0763449743f), f, vf_set1(0.12761578f));
+    p = vf_fma(p, f, vf_set1(-0.131601825f));
+    p = vf_fma(p, f, vf_set1(0.142017573f));
+    p = vf_fma(p, f, vf_set1(-0.166233569f));
+    p = vf_fma(p, f, vf_set1(0.200012267f));
+    p = vf_fma(p, f, vf_set1(-0.250008196f));
+    p = vf_fma(p, f, vf_set1(0.333333313f));
+    p = vf_mul(p, vf_mul(z, f));
+    p = vf_fma(e, vf_set1(-2.12194440e-4f), p);
+    p = vf_fnma(vf_set1(0.5f), z, p);
+    p = vf_fma(e, vf_set1(0.693359375f), vf_add(f, p));
+    p = vf_select(vf_lt(x, vf_set1(INFINITY)), p, x);
+    p = vf_select(vf_lt(x, vf_zero()), vf_set1(NAN), p);
+    return vf_select(vf_eq(x, vf_zero()), vf_set1(-INFINITY), p);
+}
+
+static inline vf vf_sigmoid(vf x)
+{
+    vf t = vf_min(vf_set1(126.0f), vf_mul(x, vf_set1(-VF_LOG2E)));
+    return vf_reciprocal(vf_add(vf_set1(1.0f), vf_exp2(t)));
+}
+
+/* x * sigmoid(x) */
+static inline vf vf_silu(vf x)
+{
+    vf c = vf_max(vf_set1(-87.0f), x);
+    vf d = vf_add(vf_set1(1.0f), vf_exp2(vf_mul(c, vf_set1(-VF_LOG2E))));
+#if VF_LANES == 16
+    return vf_mul(c, vf_reciprocal(d));
+#else
+    return vf_div(c, d);
+#endif
+}
+
+static inline vf vf_tanh(vf x)
+{
+    vf a = vf_min(vf_set1(10.0f), vf_abs(x)), z = vf_mul(x, x);
+    vf p = vf_fma(vf_set1(-0.00570498733f), z, vf_set1(0.020639088f));
+    p = vf_fma(p, z, vf_set1(-0.0537397154f));
+    p = vf_fma(p, z, vf_set1(0.133314416f));
+    p = vf_fma(p, z, vf_set1(-0.333332807f));
+    p = vf_fma(vf_mul(p, z), x, x);
+    vf d = vf_add(vf_exp_fast(vf_add(a, a)), vf_set1(1.0f));
+    vf large = vf_fnma(vf_set1(2.0f), vf_reciprocal(d), vf_set1(1.0f));
+    return vf_select(vf_lt(a, vf_set1(0.625f)), p, vf_copysign(large, x));
+}
+
+/* 2e-7 absolute */
+static inline vf vf_erf(vf x)
+{
+    vf a = vf_min(vf_set1(4.0f), vf_abs(x)), z = vf_mul(a, a);
+    vf p = vf_fma(vf_set1(-0.000563143753f), z, vf_set1(0.00491755549f));
+    p = vf_fma(p, z, vf_set1(-0.0267113149f));
+    p = vf_fma(p, z, vf_set1(0.112801805f));
+    p = vf_fma(p, z, vf_set1(-0.37612325f));
+    p = vf_fma(p, z, vf_set1(1.12837911f));
+    p = vf_mul(p, a);
+    /* -ln(1 - erf(a)) on [0.9, 4] */
+    vf g = vf_fma(vf_set1(-0.00019718158f), a, vf_set1(0.00305560627f));
+    g = vf_fma(g, a, vf_set1(-0.0222770814f));
+    g = vf_fma(g, a, vf_set1(0.104037352f));
+    g = vf_fma(g, a, vf_set1(0.637059748f));
+    g = vf_fma(g, a, vf_set1(1.12774956f));
+    g = vf_fma(g, a, vf_set1(0.000177496113f));
+    vf large = vf_sub(vf_set1(1.0f), vf_exp2(vf_mul(g, vf_set1(-VF_LOG2E))));
+    return vf_copysign(vf_select(vf_lt(a, vf_set1(0.95f)), p, large), x);
+}
+
+static inline vf vf_gelu(vf x)
+{
+    vf c = vf_max(vf_set1(-10.0f), x);
+    vf half = vf_mul(c, vf_set1(0.5f));
+    return vf_fma(half, vf_erf(vf_mul(c, vf_set1(0.707106781f))), half);
+}
+
+/* With e = e^x: tanh(ln(1 + e)) = (e^2 + 2e) / (e^2 + 2e + 2). */
+static inline vf vf_mish(vf x)
+{
+    vf c = vf_max(vf_set1(-87.0f), x);
+    vf e = vf_exp2(vf_min(vf_set1(30.0f), vf_mul(c, vf_set1(VF_LOG2E))));
+    vf w = vf_mul(e, vf_add(e, vf_set1(2.0f)));
+    return vf_mul(c, vf_div(w, vf_add(w, vf_set1(2.0f))));
+}
+
+static inline vf vf_relu(vf x)
+{
+    return vf_max(vf_zero(), x);
+}
+
+static inline vf vf_leaky_relu(vf x, vf slope)
+{
+    return vf_select(vf_lt(x, vf_zero()), vf_mul(x, slope), x);
+}
+
+static inline vf vf_clip(vf x, vf low, vf high)
+{
+    return vf_min(high, vf_max(low, x));
+}
+
+static inline vf vf_hard_sigmoid(vf x, vf a, vf b)
+{
+    return vf_clip(vf_fma(x, a, b), vf_zero(), vf_set1(1.0f));
+}
+
+static inline vf vf_hard_swish(vf x)
+{
+    vf c = vf_max(vf_set1(-3.0f), x);
+    return vf_mul(c, vf_hard_sigmoid(c, vf_set1(1.0f / 6), vf_set1(0.5f)));
+}
+
+static inline vf vf_elu(vf x, vf alpha)
+{
+    vf e = vf_exp_fast(vf_min(vf_zero(), x));
+    return vf_select(vf_lt(x, vf_zero()), vf_mul(alpha, vf_sub(e, vf_set1(1.0f))), x);
+}
+
+/* Any activation of eltwise.h. Where act is a constant the switch folds away. */
+static inline vf vf_act(cpu_act act, vf x, float a, float b)
+{
+    switch (act) {
+    case CPU_ACT_RELU:
+        return vf_relu(x);
+    case CPU_ACT_LEAKY_RELU:
+        return vf_leaky_relu(x, vf_set1(a));
+    case CPU_ACT_CLIP:
+        return vf_clip(x, vf_set1(a), vf_set1(b));
+    case CPU_ACT_SIGMOID:
+        return vf_sigmoid(x);
+    case CPU_ACT_SILU:
+        return vf_silu(x);
+    case CPU_ACT_HARD_SIGMOID:
+        return vf_hard_sigmoid(x, vf_set1(a), vf_set1(b));
+    case CPU_ACT_HARD_SWISH:
+        return vf_hard_swish(x);
+    case CPU_ACT_TANH:
+        return vf_tanh(x);
+    case CPU_ACT_GELU:
+        return vf_gelu(x);
+    case CPU_ACT_MISH:
+        return vf_mish(x);
+    case CPU_ACT_ELU:
+        return vf_elu(x, vf_set1(a));
+    case CPU_ACT_NONE:
+    case CPU_ACT_COUNT:
+        break;
+    }
+    return x;
+}
+
+#endif

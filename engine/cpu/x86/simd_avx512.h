@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The vector words that the shared bodies (cpu/math_body.h, cpu/eltwise_body.h ...) are written in, for AVX-512
+ * F/BW/DQ/VL: 16 floats. One of simd_avx512.h, simd_avx2.h, simd_neon.h is included per source file; all three offer
+ * the same words with the same rules:
+ *   vf_max(a, b), vf_min(a, b): b where either is NaN.  vf_max_nan, vf_min_nan: NaN where either is NaN.
+ *   vf_load_part / vf_store_part touch only the first n < VF_LANES elements; lanes behind are 0. */
+#ifndef ONYX_CPU_SIMD_AVX512_H
+#define ONYX_CPU_SIMD_AVX512_H
+
+#include <immintrin.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define VF_LANES 16
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm;
+
+static inline vf vf_load(const float *p)
+{
+    return _mm512_loadu_ps(p);
+}
+static inline void vf_store(float *p, vf v)
+{
+    _mm512_storeu_ps(p, v);
+}
+static inline vf vf_load_part(const float *p, size_t n)
+{
+    return _mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
+}
+static inline void vf_store_part(float *p, vf v, size_t n)
+{
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << n) - 1), v);
+}
+static inline vf vf_set1(float x)
+{
+    return _mm512_set1_ps(x);
+}
+static inline vf vf_zero(void)
+{
+    return _mm512_setzero_ps();
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return _mm512_add_ps(a, b);
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return _mm512_sub_ps(a, b);
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return _mm512_mul_ps(a, b);
+}
+static inline vf vf_div(vf a, vf b)
+{
+    return _mm512_div_ps(a, b);
+}
+/* a * b + c */
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return _mm512_fmadd_ps(a, b, c);
+}
+/* c - a * b */
+static inline vf vf_fnma(vf a, vf b, vf c)
+{
+    return _mm512_fnmadd_ps(a, b, c);
+}
+static inline vf vf_max(vf a, vf b)
+{
+    return _mm512_max_ps(a, b);
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return _mm512_min_ps(a, b);
+}
+static inline vf vf_sqrt(vf a)
+{
+    return _mm512_sqrt_ps(a);
+}
+static inline vf vf_floor(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+static inline vf vf_ceil(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC);
+}
+/* half to even */
+static inline vf vf_round(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline vf vf_abs(vf a)
+{
+    return _mm512_andnot_ps(_mm512_set1_ps(-0.0f), a);
+}
+static inline vf vf_neg(vf a)
+{
+    return _mm512_xor_ps(a, _mm512_set1_ps(-0.0f));
+}
+/* |a| with the sign of b; a >= 0 */
+static inline vf vf_copysign(vf a, vf b)
+{
+    return _mm512_or_ps(a, _mm512_and_ps(b, _mm512_set1_ps(-0.0f)));
+}
+static inline vm vf_lt(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ);
+}
+static inline vm vf_eq(vf a, vf b)
+{
+    return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ);
+}
+static inline vm vf_is_nan(vf a)
+{
+    return _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q);
+}
+/* m ? a : b */
+static inline vf vf_select(vm m, vf a, vf b)
+{
+    return _mm512_mask_blend_ps(m, b, a);
+}
+static inline vf vf_max_nan(vf a, vf b)
+{
+    return vf_select(vf_is_nan(a), a, _mm512_max_ps(a, b));
+}
+static inline vf vf_min_nan(vf a, vf b)
+{
+    return vf_select(vf_is_nan(a), a, _mm512_min_ps(a, b));
+}
+/* 1 / d for normal d in [1, 2^126] */
+static inline vf vf_reciprocal(vf d)
+{
+    vf r = _mm512_rcp14_ps(d);
+    return _mm512_fmadd_ps(r, _mm512_fnmadd_ps(d, r, _mm512_set1_ps(1.0f)), r);
+}
+/* t - floor(t) */
+static inline vf vf_fraction(vf t)
+{
+    return _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
+/* p * 2^floor(t) for p in [1, 2], where the result is normal; 0 or nearly where it would be smaller */
+static inline vf vf_scale_floor(vf p, vf t)
+{
+    return _mm512_scalef_ps(p, t);
+}
+/* p * 2^n over the whole range, n integral in [-300, 300] */
+static inline vf vf_scale(vf p, vf n)
+{
+    return _mm512_scalef_ps(p, n);
+}
+/* x = m * 2^e with m in [1, 2), for x > 0 finite, denormals too */
+static inline vf vf_split(vf x, vf *e)
+{
+    *e = _mm512_getexp_ps(x);
+    return _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
+}
+static inline float vf_sum(vf a)
+{
+    return _mm512_reduce_add_ps(a);
+}
+/* the largest lane; no NaN among them */
+static inline float vf_largest(vf a)
+{
+    return _mm512_reduce_max_ps(a);
+}
+static inline int vm_any(vm m)
+{
+    return m != 0;
+}
+static inline vm vm_or(vm a, vm b)
+{
+    return a | b;
+}
+
+#endif
