@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 enum {
-    CPU_AVX2 = 1u << 0,        /* AVX2, FMA, F16C */
-    CPU_AVX512 = 1u << 1,      /* F, BW, DQ, VL */
+    CPU_AVX2 = 1u << 0,   /* AVX2, FMA, F16C */
+    CPU_AVX512 = 1u << 1, /* F, BW, DQ, VL */
     CPU_AVX512_VNNI = 1u << 2,
     CPU_AVX_VNNI = 1u << 3,
     CPU_AVX512_VBMI = 1u << 4,
     CPU_AVX512_FP16 = 1u << 5,
-    CPU_AMX_INT8 = 1u << 6,    /* and permission was granted */
+    CPU_AMX_INT8 = 1u << 6, /* and permission was granted */
     CPU_AMX_BF16 = 1u << 7,
     CPU_NEON = 1u << 8,
     CPU_DOTPROD = 1u << 9,

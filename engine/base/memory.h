@@ -13,7 +13,7 @@ void memory_free(void *memory);
 
 /* A reference-counted block of bytes: constants, weights. Thread-safe counts. */
 typedef struct buffer buffer;
-buffer *buffer_new(size_t bytes);                 /* uninitialised, aligned; NULL when memory is out */
+buffer *buffer_new(size_t bytes); /* uninitialised, aligned; NULL when memory is out */
 /* Wraps memory of somebody else; `release` (or NULL) runs when the last reference goes. */
 buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *owner), void *owner);
 buffer *buffer_ref(buffer *b);
@@ -25,7 +25,8 @@ size_t buffer_size(const buffer *b);
 typedef struct arena arena;
 arena *arena_new(size_t limit_bytes); /* 0: no limit */
 void arena_free(arena *a);
-void *arena_alloc(arena *a, size_t bytes); /* zeroed, 16-byte aligned */
+void *arena_alloc(arena *a, size_t bytes);         /* zeroed, 16-byte aligned */
+void *arena_alloc_aligned(arena *a, size_t bytes); /* zeroed, for kernels: ONYX_ALIGNMENT, ONYX_SLACK behind */
 char *arena_string(arena *a, const char *text, size_t length);
 char *arena_printf(arena *a, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void *arena_copy(arena *a, const void *data, size_t bytes);

@@ -7,7 +7,7 @@
 
 #include "onyx.h"
 
-#define ONYX_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define ONYX_PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* Fills *error (if not NULL) and returns `status`. */
 onyx_status status_fail(onyx_error *error, onyx_status status, const char *format, ...) ONYX_PRINTF(3, 4);
@@ -17,11 +17,11 @@ onyx_status status_context(onyx_error *error, onyx_status status, const char *fo
 onyx_status status_no_memory(onyx_error *error, size_t bytes, const char *what);
 
 /* Returns from the calling function when `call` does not succeed; only while nothing is owned. */
-#define STATUS_TRY(call)                                                                                              \
-    do {                                                                                                              \
-        onyx_status status_try_ = (call);                                                                             \
-        if (status_try_ != ONYX_OK)                                                                                   \
-            return status_try_;                                                                                       \
+#define STATUS_TRY(call)                                                                                               \
+    do {                                                                                                               \
+        onyx_status status_try_ = (call);                                                                              \
+        if (status_try_ != ONYX_OK)                                                                                    \
+            return status_try_;                                                                                        \
     } while (0)
 
 #endif

@@ -24,4 +24,9 @@ uint16_t float_to_bfloat16(float value);
 float small_float_to_float(onyx_type type, uint8_t bits);
 uint8_t float_to_small_float(onyx_type type, float value, bool saturate);
 
+/* Cast's round_mode, which only float8e8m0 has: up is away from zero, nearest puts ties up. float_to_small_float
+ * takes Cast's default, up. The sign is dropped; float8e8m0 has none. */
+typedef enum type_rounding { TYPE_ROUND_UP, TYPE_ROUND_DOWN, TYPE_ROUND_NEAREST } type_rounding;
+uint8_t float_to_float8e8m0(float value, type_rounding rounding, bool saturate);
+
 #endif
