@@ -63,6 +63,7 @@ struct graph {
     int output_count;
     size_t constant_bytes, constant_limit; /* owned constants, budgeted */
     workers *pool;                         /* for folding; may be NULL */
+    bool fold_dequantize; /* false while passes still want to see DequantizeLinear of constant weights */
 };
 
 /* Builds the graph of a model for the given input shapes: `shapes` holds one tensor per input (type, rank, dims; data
@@ -103,9 +104,16 @@ graph_value *graph_add_value(graph *g, const char *name);
 onyx_status graph_add_node(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
                            graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
                            const op_attribute *attributes, int attribute_count, graph_node **node, onyx_error *error);
+/* The parts of graph_add_node, for build.c: an unlinked node with empty inputs and outputs; put in the list; arity
+ * checked and attributes parsed. */
+graph_node *graph_new_node(graph *g, const op_row *row, int version, const char *name, int input_count,
+                           int output_count);
+void graph_link_node(graph *g, graph_node *node, graph_node *before);
+onyx_status graph_parse_node(graph *g, graph_node *node, onyx_error *error);
 /* Re-infers one node's outputs. */
 onyx_status graph_node_infer(graph *g, graph_node *node, onyx_error *error);
-void graph_set_input(graph *g, graph_node *node, int index, graph_value *value);
+/* false when memory is out; never with NULL. */
+bool graph_set_input(graph *g, graph_node *node, int index, graph_value *value);
 /* All uses of `from` (graph outputs too) become uses of `to`. */
 onyx_status graph_replace_value(graph *g, graph_value *from, graph_value *to, onyx_error *error);
 /* Unlinks a node; its outputs must have no users and be no graph outputs. */

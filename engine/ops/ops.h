@@ -56,6 +56,7 @@ typedef struct op_attribute {
     const float *floats;
     const char *const *strings;
     int count; /* of ints, floats or strings */
+    const char *reference; /* in a function body: the function's attribute that gives the value (ref_attr_name) */
 } op_attribute;
 
 typedef struct op_attributes {
@@ -121,6 +122,8 @@ enum {
     OP_CONTROL = 1 << 5,      /* owns sub-graphs; run by the runtime */
     OP_SHAPE_INPUTS = 1 << 6, /* output dims depend on the values of inputs beyond the first: Reshape, Slice, Resize */
     OP_CONTAINER = 1 << 7,    /* takes or gives sequences, optionals or maps */
+    OP_SHAPE_ONLY = 1 << 8,   /* reads type and dims of input 0, never its data: Shape, Size, EyeLike. Once these are
+                                 known the node can be folded, though its input is no constant. */
 };
 
 #define OP_ANY_COUNT 255
