@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * onyx bench: load, warm up, time runs. The figures of one process: load_ms is model file -> ready session, first_ms
+ * the same plus the first run, peak_rss_mb the whole process's peak. */
+#include "command.h"
+#include "json.h"
+#include "verbs.h"
+
+#include <stdlib.h>
+
+typedef struct figures {
+    double load_ms, first_ms, min_ms, median_ms, p95_ms, mean_ms;
+    double peak_rss_mb;
+    int threads, runs, warmup;
+} figures;
+
+static int by_value(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void summarise(double *times, int count, figures *f)
+{
+    double sum = 0;
+    qsort(times, (size_t)count, sizeof *times, by_value);
+    for (int i = 0; i < count; i++)
+        sum += times[i];
+    f->min_ms = times[0];
+    f->median_ms = count % 2 ? times[count / 2] : (times[count / 2 - 1] + times[count / 2]) / 2;
+    int rank = (count * 95 + 99) / 100; /* nearest rank */
+    f->p95_ms = times[rank - 1];
+    f->mean_ms = sum / count;
+}
+
+static onyx_status measure(const char *path, const run_wish *wish, const onyx_options *options, figures *f,
+                           onyx_error *error)
+{
+    onyx_model *model = NULL;
+    onyx_session *session = NULL;
+    double *times = calloc((size_t)f->runs, sizeof *times);
+    int64_t begin = clock_ns(), loading = 0;
+    onyx_status status = times ? onyx_model_open(path, options, &model, error) : ONYX_ERROR_MEMORY;
+    if (!status)
+        status = run_session(model, wish, &session, error);
+    loading = clock_ns() - begin;
+    f->load_ms = (double)loading / 1e6;
+    if (!status)
+        status = run_fill_noise(model, session, error);
+    for (int i = -1 - f->warmup; i < f->runs && !status; i++) {
+        int64_t start = clock_ns();
+        status = onyx_session_run(session, NULL, error);
+        int64_t taken = clock_ns() - start;
+        if (i == -1 - f->warmup)
+            f->first_ms = (double)(loading + taken) / 1e6;
+        if (i >= 0)
+            times[i] = (double)taken / 1e6;
+    }
+    if (!status)
+        summarise(times, f->runs, f);
+    f->peak_rss_mb = peak_rss_mb();
+    onyx_session_free(session);
+    onyx_model_unref(model);
+    free(times);
+    return status;
+}
+
+static void print_json(const char *path, const figures *f)
+{
+    json j = { .out = stdout };
+    char processor[128];
+    processor_name(processor, sizeof processor);
+    json_begin(&j, NULL, '{');
+    json_text(&j, "model", path);
+    json_number(&j, "min_ms", f->min_ms);
+    json_number(&j, "median_ms", f->median_ms);
+    json_number(&j, "p95_ms", f->p95_ms);
+    json_number(&j, "mean_ms", f->mean_ms);
+    json_number(&j, "load_ms", f->load_ms);
+    json_number(&j, "first_ms", f->first_ms);
+    json_number(&j, "peak_rss_mb", f->peak_rss_mb);
+    json_int(&j, "threads", f->threads);
+    json_int(&j, "runs", f->runs);
+    json_int(&j, "warmup", f->warmup);
+    json_text(&j, "cpu", onyx_cpu_name());
+    json_text(&j, "processor", processor);
+    json_text(&j, "version", onyx_version());
+    json_end(&j, '}');
+}
+
+int verb_bench(int argc, char **argv)
+{
+    run_wish wish = { .threads = 1 };
+    figures f = { .runs = 20, .warmup = 3 };
+    bool as_json = false;
+    const option options[] = {
+        RUN_OPTIONS(wish),
+        { "runs", 'r', OPTION_INT, &f.runs, "N", "timed runs (default 20)", .minimum = 1 },
+        { "warmup", 'w', OPTION_INT, &f.warmup, "N", "untimed runs after the first (default 3)" },
+        { "json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON object" },
+        { NULL },
+    };
+    const verb_usage usage = { "bench", "MODEL",
+                          "Times a model on repeatable noise. Threads default to 1; more than one are pinned to cores.",
+                          options, 1, 1 };
+    int count, status;
+    onyx_options engine;
+    onyx_error error;
+    if (!options_parse(&usage, argc, argv, &count, &status))
+        return status;
+    if (!run_options("bench", &wish, &engine))
+        return EXIT_MISUSED;
+    f.threads = wish.threads;
+    engine.pin_threads = wish.threads != 1;
+    error.message[0] = '\0';
+    onyx_status failed = measure(argv[0], &wish, &engine, &f, &error);
+    if (failed)
+        return failed == ONYX_ERROR_ARGUMENT ? misused("bench", "%s", error.message)
+                                             : wanting("bench", "%s", error.message);
+    if (as_json)
+        print_json(argv[0], &f);
+    else
+        printf("%s, %d thread%s, %s\n"
+               "  median %.2f ms, min %.2f, p95 %.2f, mean %.2f (%d runs)\n"
+               "  load %.1f ms, first result after %.1f ms, peak memory %.1f MB\n",
+               argv[0], f.threads, f.threads == 1 ? "" : "s", onyx_cpu_name(), f.median_ms, f.min_ms, f.p95_ms,
+               f.mean_ms, f.runs, f.load_ms, f.first_ms, f.peak_rss_mb);
+    return EXIT_DONE;
+}
