@@ -67,4 +67,10 @@ typedef struct eltwise_kernels {
     void (*dequantize_s8)(const int8_t *src, float *dst, size_t n, float scale, int zero_point);
 } eltwise_kernels;
 
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void eltwise_fill_c(eltwise_kernels *kernels);
+void eltwise_fill_avx2(eltwise_kernels *kernels);
+void eltwise_fill_avx512(eltwise_kernels *kernels);
+void eltwise_fill_neon(eltwise_kernels *kernels);
+
 #endif

@@ -21,4 +21,10 @@ typedef struct layout_kernels {
     layout_transpose_32 *transpose;
 } layout_kernels;
 
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void layout_fill_c(layout_kernels *kernels);
+void layout_fill_avx2(layout_kernels *kernels);
+void layout_fill_avx512(layout_kernels *kernels);
+void layout_fill_neon(layout_kernels *kernels);
+
 #endif

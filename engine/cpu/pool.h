@@ -26,4 +26,10 @@ typedef struct pool_kernels {
     pool_f32 *global_average; /* h_out == w_out == 1; sums in float32 pairwise or by lanes */
 } pool_kernels;
 
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void pool_fill_c(pool_kernels *kernels);
+void pool_fill_avx2(pool_kernels *kernels);
+void pool_fill_avx512(pool_kernels *kernels);
+void pool_fill_neon(pool_kernels *kernels);
+
 #endif

@@ -27,4 +27,10 @@ typedef struct resize_kernels {
     resize_linear_f32 *linear;
 } resize_kernels;
 
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void resize_fill_c(resize_kernels *kernels);
+void resize_fill_avx2(resize_kernels *kernels);
+void resize_fill_avx512(resize_kernels *kernels);
+void resize_fill_neon(resize_kernels *kernels);
+
 #endif

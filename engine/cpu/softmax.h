@@ -22,4 +22,10 @@ typedef struct softmax_kernels {
     layer_norm_f32 *layer_norm;
 } softmax_kernels;
 
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void softmax_fill_c(softmax_kernels *kernels);
+void softmax_fill_avx2(softmax_kernels *kernels);
+void softmax_fill_avx512(softmax_kernels *kernels);
+void softmax_fill_neon(softmax_kernels *kernels);
+
 #endif
