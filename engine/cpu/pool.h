@@ -20,6 +20,32 @@ typedef void pool_f32(const pool_shape *shape, const float *src, float *dst, int
 
 size_t pool_scratch_bytes(const pool_shape *shape);
 
+/* Taps [*first, *last) of a window that starts at `start` (may be negative) which lie inside [0, size). */
+static inline void pool_taps(int start, int taps, int dilation, int size, int *first, int *last)
+{
+    int from = start < 0 ? (-start + dilation - 1) / dilation : 0;
+    int to = start >= size ? 0 : (size - 1 - start) / dilation + 1;
+    *last = to < taps ? (to < 0 ? 0 : to) : taps;
+    *first = from < *last ? from : *last;
+}
+
+/* The average's divisor is the product of these two: taps inside the input, or inside the padded input. 0: no tap at
+ * all, the average is then 0 and the maximum -inf. */
+static inline int pool_divisor_y(const pool_shape *shape, int y)
+{
+    int pad = shape->count_include_pad ? shape->pad_top : 0, first, last;
+    int size = shape->h_in + (shape->count_include_pad ? shape->pad_top + shape->pad_bottom : 0);
+    pool_taps(y * shape->stride_h - shape->pad_top + pad, shape->kernel_h, shape->dilation_h, size, &first, &last);
+    return last - first;
+}
+static inline int pool_divisor_x(const pool_shape *shape, int x)
+{
+    int pad = shape->count_include_pad ? shape->pad_left : 0, first, last;
+    int size = shape->w_in + (shape->count_include_pad ? shape->pad_left + shape->pad_right : 0);
+    pool_taps(x * shape->stride_w - shape->pad_left + pad, shape->kernel_w, shape->dilation_w, size, &first, &last);
+    return last - first;
+}
+
 typedef struct pool_kernels {
     pool_f32 *max;
     pool_f32 *average;

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Softmax, row reductions and layer normalisation in plain C. */
+#include "cpu/softmax.h"
+
+#include <math.h>
+
+static float reduce_max(const float *src, size_t n)
+{
+    float largest = -INFINITY;
+    for (size_t i = 0; i < n; i++)
+        largest = src[i] > largest || src[i] != src[i] ? src[i] : largest; /* a NaN compares false and stays */
+    return largest;
+}
+
+/* In double: a long row in one running float sum would lose digits that the vector versions keep. */
+static float reduce_sum(const float *src, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += src[i];
+    return (float)sum;
+}
+
+static void softmax_rows(const float *src, float *dst, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, src += n, dst += n) {
+        float largest = reduce_max(src, n), sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            dst[i] = expf(src[i] - largest);
+            sum += dst[i];
+        }
+        for (size_t i = 0; i < n; i++)
+            dst[i] /= sum;
+    }
+}
+
+static void softmax_columns(const float *src, float *dst, size_t n, size_t inner, size_t begin, size_t end)
+{
+    for (size_t c = begin; c < end; c++) {
+        float largest = -INFINITY, sum = 0;
+        for (size_t i = 0; i < n; i++) {
+            float x = src[i * inner + c];
+            largest = x > largest || x != x ? x : largest;
+        }
+        for (size_t i = 0; i < n; i++) {
+            dst[i * inner + c] = expf(src[i * inner + c] - largest);
+            sum += dst[i * inner + c];
+        }
+        for (size_t i = 0; i < n; i++)
+            dst[i * inner + c] /= sum;
+    }
+}
+
+static void layer_norm(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
+                       float epsilon)
+{
+    for (size_t r = 0; r < rows; r++, src += n, dst += n) {
+        double sum = 0, squares = 0;
+        for (size_t i = 0; i < n; i++)
+            sum += src[i];
+        float mean = (float)(sum / (double)n);
+        for (size_t i = 0; i < n; i++)
+            squares += (double)(src[i] - mean) * (src[i] - mean);
+        float factor = 1.0f / sqrtf((float)(squares / (double)n) + epsilon);
+        for (size_t i = 0; i < n; i++)
+            dst[i] = (src[i] - mean) * factor * scale[i] + (bias ? bias[i] : 0);
+    }
+}
+
+void softmax_fill_c(softmax_kernels *kernels)
+{
+    *kernels = (softmax_kernels){ .rows = softmax_rows,
+                                  .columns = softmax_columns,
+                                  .max = reduce_max,
+                                  .sum = reduce_sum,
+                                  .layer_norm = layer_norm };
+}

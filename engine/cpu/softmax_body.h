@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Softmax, row reductions and layer normalisation in the words of simd_*.h. Partial vectors are filled up with the
+ * neutral element, so that the order of operations depends on n alone. */
+#ifndef ONYX_CPU_SOFTMAX_BODY_H
+#define ONYX_CPU_SOFTMAX_BODY_H
+
+#include <math.h>
+#include <stdbool.h>
+
+#include "cpu/softmax.h"
+
+static const float softmax_lane_numbers[16] = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 };
+
+/* The first n < VF_LANES elements, `rest` in the lanes behind. */
+static inline vf vf_load_filled(const float *p, size_t n, vf rest)
+{
+    return vf_select(vf_lt(vf_load(softmax_lane_numbers), vf_set1((float)n)), vf_load_part(p, n), rest);
+}
+
+/* A maximum that would lose a NaN, and beside it the mark of any NaN seen. */
+static float reduce_max(const float *src, size_t n)
+{
+    vf low = vf_set1(-INFINITY), a = low, b = low;
+    vm nan = vf_is_nan(low);
+    size_t i = 0;
+    for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES) {
+        vf x = vf_load(src + i), y = vf_load(src + i + VF_LANES);
+        nan = vm_or(nan, vf_is_nan(vf_add(x, y)));
+        a = vf_max(x, a);
+        b = vf_max(y, b);
+    }
+    for (; i < n; i += VF_LANES) {
+        vf x = n - i >= VF_LANES ? vf_load(src + i) : vf_load_filled(src + i, n - i, low);
+        nan = vm_or(nan, vf_is_nan(x));
+        a = vf_max(x, a);
+    }
+    if (vm_any(nan)) /* rare, or the sum of opposite infinities: look again one by one */
+        for (i = 0; i < n; i++)
+            if (src[i] != src[i])
+                return src[i];
+    return vf_largest(vf_max(a, b));
+}
+
+static float reduce_sum(const float *src, size_t n)
+{
+    vf sum[4] = { vf_zero(), vf_zero(), vf_zero(), vf_zero() };
+    size_t i = 0;
+    for (; i + 4 * VF_LANES <= n; i += 4 * VF_LANES)
+        for (size_t k = 0; k < 4; k++)
+            sum[k] = vf_add(sum[k], vf_load(src + i + k * VF_LANES));
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        sum[0] = vf_add(sum[0], vf_load(src + i));
+    if (i < n)
+        sum[1] = vf_add(sum[1], vf_load_part(src + i, n - i));
+    return vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3])));
+}
+
+/* dst[i] = exp(src[i] - largest); returns the sum. */
+static inline float softmax_exponents(const float *src, float *dst, size_t n, float largest)
+{
+    vf top = vf_set1(largest), a = vf_zero(), b = vf_zero();
+    size_t i = 0;
+    for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES) {
+        vf x = vf_exp_fast(vf_sub(vf_load(src + i), top));
+        vf y = vf_exp_fast(vf_sub(vf_load(src + i + VF_LANES), top));
+        vf_store(dst + i, x);
+        vf_store(dst + i + VF_LANES, y);
+        a = vf_add(a, x);
+        b = vf_add(b, y);
+    }
+    for (; i + VF_LANES <= n; i += VF_LANES) {
+        vf x = vf_exp_fast(vf_sub(vf_load(src + i), top));
+        vf_store(dst + i, x);
+        a = vf_add(a, x);
+    }
+    if (i < n) {
+        vf x = vf_exp_fast(vf_sub(vf_load_filled(src + i, n - i, vf_set1(-INFINITY)), top));
+        vf_store_part(dst + i, x, n - i);
+        b = vf_add(b, vf_load_part(dst + i, n - i));
+    }
+    return vf_sum(vf_add(a, b));
+}
+
+static inline void softmax_scale(float *dst, size_t n, float factor)
+{
+    vf f = vf_set1(factor);
+    size_t i = 0;
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(dst + i, vf_mul(vf_load(dst + i), f));
+    if (i < n)
+        vf_store_part(dst + i, vf_mul(vf_load_part(dst + i, n - i), f), n - i);
+}
+
+static void softmax_rows(const float *src, float *dst, size_t rows, size_t n)
+{
+    for (size_t r = 0; r < rows; r++, src += n, dst += n)
+        softmax_scale(dst, n, 1.0f / softmax_exponents(src, dst, n, reduce_max(src, n)));
+}
+
+/* One vector of columns; dst holds the exponents in between. A NaN reaches the sum through its own exponent. */
+static inline __attribute__((always_inline)) void softmax_column_vector(const float *src, float *dst, size_t n,
+                                                                        size_t inner, size_t columns)
+{
+    const bool whole = columns >= VF_LANES;
+    vf top = vf_set1(-INFINITY), sum = vf_zero();
+    for (size_t i = 0; i < n; i++)
+        top = vf_max(top, whole ? vf_load(src + i * inner) : vf_load_part(src + i * inner, columns));
+    for (size_t i = 0; i < n; i++) {
+        vf x = whole ? vf_load(src + i * inner) : vf_load_part(src + i * inner, columns);
+        x = vf_exp_fast(vf_sub(x, top));
+        sum = vf_add(sum, x);
+        if (whole)
+            vf_store(dst + i * inner, x);
+        else
+            vf_store_part(dst + i * inner, x, columns);
+    }
+    vf factor = vf_div(vf_set1(1.0f), sum);
+    for (size_t i = 0; i < n; i++) {
+        if (whole)
+            vf_store(dst + i * inner, vf_mul(vf_load(dst + i * inner), factor));
+        else
+            vf_store_part(dst + i * inner, vf_mul(vf_load_part(dst + i * inner, columns), factor), columns);
+    }
+}
+
+static void softmax_columns(const float *src, float *dst, size_t n, size_t inner, size_t begin, size_t end)
+{
+    size_t c = begin;
+    for (; c + VF_LANES <= end; c += VF_LANES)
+        softmax_column_vector(src + c, dst + c, n, inner, VF_LANES);
+    if (c < end)
+        softmax_column_vector(src + c, dst + c, n, inner, end - c);
+}
+
+static inline float layer_norm_squares(const float *src, size_t n, float mean)
+{
+    vf m = vf_set1(mean), a = vf_zero(), b = vf_zero();
+    size_t i = 0;
+    for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES) {
+        vf x = vf_sub(vf_load(src + i), m), y = vf_sub(vf_load(src + i + VF_LANES), m);
+        a = vf_fma(x, x, a);
+        b = vf_fma(y, y, b);
+    }
+    for (; i < n; i += VF_LANES) {
+        vf x = vf_sub(n - i >= VF_LANES ? vf_load(src + i) : vf_load_filled(src + i, n - i, m), m);
+        a = vf_fma(x, x, a);
+    }
+    return vf_sum(vf_add(a, b));
+}
+
+static void layer_norm(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
+                       float epsilon)
+{
+    for (size_t r = 0; r < rows; r++, src += n, dst += n) {
+        float mean = reduce_sum(src, n) / (float)n;
+        float factor = 1.0f / sqrtf(layer_norm_squares(src, n, mean) / (float)n + epsilon);
+        vf m = vf_set1(mean), f = vf_set1(factor);
+        size_t i = 0;
+        for (; i + VF_LANES <= n; i += VF_LANES) {
+            vf x = vf_mul(vf_sub(vf_load(src + i), m), f);
+            vf_store(dst + i, vf_fma(x, vf_load(scale + i), bias ? vf_load(bias + i) : vf_zero()));
+        }
+        if (i < n) {
+            vf x = vf_mul(vf_sub(vf_load_part(src + i, n - i), m), f);
+            vf offset = bias ? vf_load_part(bias + i, n - i) : vf_zero();
+            vf_store_part(dst + i, vf_fma(x, vf_load_part(scale + i, n - i), offset), n - i);
+        }
+    }
+}
+
+static void softmax_body_fill(softmax_kernels *kernels)
+{
+    kernels->rows = softmax_rows;
+    kernels->columns = softmax_columns;
+    kernels->max = reduce_max;
+    kernels->sum = reduce_sum;
+    kernels->layer_norm = layer_norm;
+}
+
+#endif

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Softmax, reductions and layer normalisation, AVX2: the shared bodies. */
+#include "cpu/x86/math_avx2.h"
+
+#include "cpu/softmax_body.h"
+
+void softmax_fill_avx2(softmax_kernels *kernels)
+{
+    softmax_body_fill(kernels);
+}
