@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * onyx-detect, the program behind `onyx detect`: one GStreamer pipeline from any source that decodebin or v4l2src
+ * reads, through onnxinfer and onnxdecode-yolo, to a window, an MP4 file, a PNG, and text or JSON lines. */
+#include "command.h"
+#include "detect_plugin.h"
+
+#include <gst/gst.h>
+#include <gst/video/video.h>
+#include <onyxgst.h>
+
+#include <glib-unix.h>
+#include <string.h>
+
+typedef struct detect {
+    /* what was asked for */
+    const char *model, *source;
+    const char *labels, *classes, *png, *mp4;
+    double confidence, iou;
+    int threads, limit;
+    bool as_json, window, quiet;
+
+    GstElement *pipeline;
+    GMainLoop *loop;
+    GstElement *infer;
+    /* written on the streaming thread, read after it has stopped */
+    guint64 frames, objects;
+    gint64 first_us, last_us;
+    GstSample *best; /* the frame with the most objects, for the PNG */
+    gint best_count; /* -1: none yet */
+    gint stopping;
+    bool failed;
+} detect;
+
+/* ---- on the way of a frame ---- */
+
+static guint print_detections(const detect *d, GstBuffer *buffer)
+{
+    gpointer state = NULL;
+    OnyxDetectionMeta *meta;
+    guint count = 0;
+    while ((meta = onyx_detection_meta_iterate(buffer, &state)) != NULL) {
+        for (guint i = 0; i < meta->detections->count; i++, count++) {
+            const OnyxDetection *o = &meta->detections->items[i];
+            const char *label = o->label ? g_quark_to_string(o->label) : NULL;
+            char number[32];
+            if (d->quiet || d->as_json)
+                continue;
+            g_snprintf(number, sizeof number, "class %d", o->label_id);
+            g_print("frame %" G_GUINT64_FORMAT ": %-16s %.2f  x %.0f-%.0f y %.0f-%.0f\n", d->frames,
+                    label ? label : number, o->score, o->x0, o->x1, o->y0, o->y1);
+        }
+    }
+    return count;
+}
+
+static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer user)
+{
+    detect *d = user;
+    GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    guint count = print_detections(d, buffer);
+    d->last_us = g_get_monotonic_time();
+    if (d->frames++ == 0)
+        d->first_us = d->last_us;
+    d->objects += count;
+    if (d->png && (gint)count > d->best_count) {
+        GstCaps *caps = gst_pad_get_current_caps(pad);
+        if (d->best)
+            gst_sample_unref(d->best);
+        /* A deep copy: a kept buffer would be one less in the decoder's pool. */
+        GstBuffer *copy = gst_buffer_copy_deep(buffer);
+        d->best = gst_sample_new(copy, caps, NULL, NULL);
+        d->best_count = (gint)count;
+        gst_buffer_unref(copy);
+        gst_caps_unref(caps);
+    }
+    if (d->limit && d->frames >= (guint64)d->limit && g_atomic_int_compare_and_exchange(&d->stopping, 0, 1))
+        gst_element_post_message(d->infer, gst_message_new_application(GST_OBJECT(d->infer),
+                                                                       gst_structure_new_empty("onyx-limit")));
+    return GST_PAD_PROBE_OK;
+}
+
+/* ---- the pipeline ---- */
+
+static bool has_element(const char *name)
+{
+    GstElementFactory *factory = gst_element_factory_find(name);
+    if (!factory)
+        return false;
+    gst_object_unref(factory);
+    return true;
+}
+
+/* "x264enc ... ! h264parse", of the encoders that Debian has; NULL: none. */
+static const char *encoder(void)
+{
+    if (has_element("x264enc"))
+        return "x264enc speed-preset=veryfast tune=zerolatency bitrate=4000 ! h264parse";
+    if (has_element("openh264enc"))
+        return "openh264enc bitrate=4000000 ! h264parse";
+    if (has_element("avenc_mpeg4"))
+        return "avenc_mpeg4 bitrate=4000000 ! mpeg4videoparse";
+    return NULL;
+}
+
+static bool is_live(const char *source)
+{
+    return g_str_has_prefix(source, "/dev/video") || g_str_has_prefix(source, "rtsp");
+}
+
+/* The pipeline as text; locations are set on the elements afterwards, so that any file name works. */
+static char *describe(const detect *d, GError **error)
+{
+    GString *text = g_string_new(NULL);
+    if (g_str_has_prefix(d->source, "/dev/video"))
+        g_string_append(text, "v4l2src name=source ! decodebin ! ");
+    else
+        g_string_append(text, "uridecodebin name=source caps=video/x-raw ! ");
+    /* One newest frame waits: a slow model delays a live picture by one frame at most. */
+    if (is_live(d->source))
+        g_string_append(text, "queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 ! ");
+    g_string_append(text, "videoconvert ! onnxinfer name=infer ! onnxdecode-yolo name=decode ! ");
+    if (d->as_json)
+        g_string_append(text, "onnxpublish name=publish ! ");
+    if (d->png || d->mp4 || d->window)
+        g_string_append(text, "onnxoverlay ! ");
+    g_string_append(text, "identity name=end silent=true ! ");
+    if (d->mp4) {
+        const char *encode = encoder();
+        if (!encode) {
+            g_set_error(error, GST_PARSE_ERROR, GST_PARSE_ERROR_NO_SUCH_ELEMENT,
+                        "no video encoder: install gstreamer1.0-plugins-ugly (x264enc)");
+            g_string_free(text, TRUE);
+            return NULL;
+        }
+        g_string_append_printf(text, "%svideoconvert ! %s ! mp4mux ! filesink name=mp4", d->window ? "tee name=t ! queue ! " : "",
+                               encode);
+        if (d->window)
+            g_string_append(text, " t. ! queue ! ");
+    }
+    if (d->window)
+        g_string_append(text, "videoconvert ! autovideosink");
+    else if (!d->mp4)
+        g_string_append(text, "fakesink sync=false");
+    return g_string_free(text, FALSE);
+}
+
+static void set_text(GstElement *pipeline, const char *element, const char *property, const char *value)
+{
+    GstElement *found = value ? gst_bin_get_by_name(GST_BIN(pipeline), element) : NULL;
+    if (!found)
+        return;
+    gst_util_set_object_arg(G_OBJECT(found), property, value);
+    gst_object_unref(found);
+}
+
+static bool set_source(detect *d, GError **error)
+{
+    if (g_str_has_prefix(d->source, "/dev/video")) {
+        set_text(d->pipeline, "source", "device", d->source);
+        return true;
+    }
+    char *uri = gst_uri_is_valid(d->source) ? g_strdup(d->source) : gst_filename_to_uri(d->source, error);
+    if (!uri)
+        return false;
+    set_text(d->pipeline, "source", "uri", uri);
+    g_free(uri);
+    return true;
+}
+
+static bool build(detect *d, GError **error)
+{
+    char *text = describe(d, error);
+    if (!text)
+        return false;
+    d->pipeline = gst_parse_launch_full(text, NULL, GST_PARSE_FLAG_FATAL_ERRORS, error);
+    g_free(text);
+    if (!d->pipeline || !set_source(d, error))
+        return false;
+    d->infer = gst_bin_get_by_name(GST_BIN(d->pipeline), "infer");
+    GstElement *decode = gst_bin_get_by_name(GST_BIN(d->pipeline), "decode");
+    GstElement *end = gst_bin_get_by_name(GST_BIN(d->pipeline), "end");
+    g_object_set(d->infer, "model", d->model, "threads", d->threads, NULL);
+    set_text(d->pipeline, "infer", "labels", d->labels);
+    set_text(d->pipeline, "decode", "classes", d->classes);
+    if (d->confidence > 0)
+        g_object_set(decode, "confidence-threshold", d->confidence, NULL);
+    if (d->iou > 0)
+        g_object_set(decode, "iou-threshold", d->iou, NULL);
+    set_text(d->pipeline, "publish", "location", "/dev/stdout");
+    set_text(d->pipeline, "mp4", "location", d->mp4);
+    GstPad *pad = gst_element_get_static_pad(end, "src");
+    gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, d, NULL);
+    gst_object_unref(pad);
+    gst_object_unref(end);
+    gst_object_unref(decode);
+    return true;
+}
+
+/* ---- running ---- */
+
+static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
+{
+    detect *d = user;
+    GError *error = NULL;
+    char *detail = NULL;
+    switch (GST_MESSAGE_TYPE(message)) {
+    case GST_MESSAGE_EOS:
+        g_main_loop_quit(d->loop);
+        break;
+    case GST_MESSAGE_ERROR:
+        gst_message_parse_error(message, &error, &detail);
+        wanting("detect", "%s", error->message);
+        if (detail)
+            g_printerr("%s\n", detail);
+        d->failed = true;
+        g_main_loop_quit(d->loop);
+        break;
+    case GST_MESSAGE_WARNING:
+        gst_message_parse_warning(message, &error, &detail);
+        g_printerr("onyx detect: warning: %s\n", error->message);
+        break;
+    case GST_MESSAGE_APPLICATION: /* enough frames */
+        gst_element_send_event(d->pipeline, gst_event_new_eos());
+        break;
+    default:
+        break;
+    }
+    g_clear_error(&error);
+    g_free(detail);
+    return G_SOURCE_CONTINUE;
+}
+
+/* The first Ctrl-C ends the stream in order, so that the MP4 file is whole; the second one quits. */
+static gboolean on_interrupt(gpointer user)
+{
+    detect *d = user;
+    if (!g_atomic_int_compare_and_exchange(&d->stopping, 0, 1))
+        g_main_loop_quit(d->loop);
+    else
+        gst_element_send_event(d->pipeline, gst_event_new_eos());
+    return G_SOURCE_CONTINUE;
+}
+
+static bool write_png(detect *d)
+{
+    GError *error = NULL;
+    if (!d->best) {
+        wanting("detect", "%s: no frame came", d->png);
+        return false;
+    }
+    GstCaps *caps = gst_caps_new_empty_simple("image/png");
+    GstSample *png = gst_video_convert_sample(d->best, caps, 30 * GST_SECOND, &error);
+    bool written = false;
+    gst_caps_unref(caps);
+    if (png) {
+        GstMapInfo map;
+        if (gst_buffer_map(gst_sample_get_buffer(png), &map, GST_MAP_READ)) {
+            written = g_file_set_contents(d->png, (const char *)map.data, (gssize)map.size, &error);
+            gst_buffer_unmap(gst_sample_get_buffer(png), &map);
+        }
+        gst_sample_unref(png);
+    }
+    if (!written)
+        wanting("detect", "%s: %s", d->png, error ? error->message : "cannot be written");
+    g_clear_error(&error);
+    return written;
+}
+
+static void print_summary(const detect *d)
+{
+    double seconds = (double)(d->last_us - d->first_us) / 1e6;
+    GstStructure *stats = NULL;
+    gint64 mean = 0, p95 = 0;
+    g_printerr("%" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT " objects", d->frames, d->objects);
+    if (d->frames > 1 && seconds > 0)
+        g_printerr(", %.1f frames per second", (double)(d->frames - 1) / seconds);
+    g_object_get(d->infer, "stats", &stats, NULL);
+    if (stats && gst_structure_get(stats, "mean-latency", G_TYPE_INT64, &mean, "p95-latency", G_TYPE_INT64, &p95, NULL))
+        g_printerr(", inference %.1f ms (p95 %.1f)", (double)mean / 1e6, (double)p95 / 1e6);
+    if (stats)
+        gst_structure_free(stats);
+    g_printerr("\n");
+    if (d->mp4)
+        g_printerr("wrote %s\n", d->mp4);
+}
+
+static int run(detect *d)
+{
+    GError *error = NULL;
+    if (!build(d, &error)) {
+        wanting("detect", "%s", error ? error->message : "no pipeline");
+        g_clear_error(&error);
+        return EXIT_WANTING;
+    }
+    d->loop = g_main_loop_new(NULL, FALSE);
+    GstBus *bus = gst_element_get_bus(d->pipeline);
+    guint watch = gst_bus_add_watch(bus, on_message, d);
+    guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, d);
+    if (gst_element_set_state(d->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
+        /* The reason is a message that waits on the bus; a failure without one must not wait for ever. */
+        GstMessage *message = gst_bus_timed_pop_filtered(bus, GST_SECOND, GST_MESSAGE_ERROR);
+        if (message) {
+            on_message(bus, message, d);
+            gst_message_unref(message);
+        }
+        d->failed = true;
+    } else {
+        g_main_loop_run(d->loop);
+    }
+    gst_element_set_state(d->pipeline, GST_STATE_NULL);
+    if (!d->failed)
+        print_summary(d);
+    if (!d->failed && d->png) {
+        d->failed = !write_png(d);
+        if (!d->failed)
+            g_printerr("wrote %s\n", d->png);
+    }
+    g_source_remove(watch);
+    g_source_remove(interrupt);
+    gst_object_unref(bus);
+    g_main_loop_unref(d->loop);
+    return d->failed ? EXIT_WANTING : EXIT_DONE;
+}
+
+/* -o FILE by its ending. */
+static bool set_outputs(detect *d, const option_list *outputs)
+{
+    for (int i = 0; i < outputs->count; i++) {
+        const char *name = outputs->items[i];
+        const char *end = strrchr(name, '.');
+        if (end && g_ascii_strcasecmp(end, ".png") == 0) {
+            d->png = name;
+        } else if (end && g_ascii_strcasecmp(end, ".mp4") == 0) {
+            d->mp4 = name;
+        } else {
+            misused("detect", "-o %s: the name must end in .png or .mp4", name);
+            return false;
+        }
+    }
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    detect d = { .best_count = -1 };
+    option_list outputs = { .count = 0 };
+    const option options[] = {
+        { "output", 'o', OPTION_LIST, &outputs, "FILE", "write FILE.mp4, or FILE.png (the frame with most objects); again: both" },
+        { "window", 'w', OPTION_FLAG, &d.window, NULL, "show a window" },
+        { "json", 0, OPTION_FLAG, &d.as_json, NULL, "print a JSON line per frame (DL Streamer's schema)" },
+        { "quiet", 'q', OPTION_FLAG, &d.quiet, NULL, "print no single objects, only the sum" },
+        { "frames", 'n', OPTION_INT, &d.limit, "N", "stop after N frames", .minimum = 1 },
+        { "confidence", 'c', OPTION_DOUBLE, &d.confidence, "X", "lowest score that counts (default: the decoder's)" },
+        { "iou", 0, OPTION_DOUBLE, &d.iou, "X", "overlap above which of two boxes one goes (default: the decoder's)" },
+        { "labels", 'l', OPTION_TEXT, &d.labels, "FILE", "class names, one a line (default: the model's own)" },
+        { "classes", 0, OPTION_TEXT, &d.classes, "LIST", "only these classes: names or numbers, comma-separated" },
+        { "threads", 't', OPTION_INT, &d.threads, "N", "threads of one run; 0: all cores this process may use" },
+        { NULL },
+    };
+    const verb_usage usage = {
+        "detect", "MODEL SOURCE",
+        "Finds objects. SOURCE is a picture, a video, /dev/videoN, or a URI such as rtsp://host/path. Objects are\n"
+        "printed on stdout, frames per second on stderr. Ctrl-C ends a live source in order.",
+        options, 2, 2
+    };
+    int count, status;
+    if (!options_parse(&usage, argc, argv, &count, &status))
+        return status;
+    if (!set_outputs(&d, &outputs))
+        return EXIT_MISUSED;
+    d.model = argv[0];
+    d.source = argv[1];
+    if (!g_file_test(d.model, G_FILE_TEST_IS_REGULAR))
+        return wanting("detect", "%s: no such file (the model comes first, then the source)", d.model);
+    if (!gst_uri_is_valid(d.source) && !g_file_test(d.source, G_FILE_TEST_EXISTS))
+        return wanting("detect", "%s: no such file or device", d.source);
+    gst_init(NULL, NULL);
+    if (!detect_find_plugin())
+        return wanting("detect", "GStreamer does not find Onyx's plugin; set GST_PLUGIN_PATH to the folder of "
+                                 "libgstonyx.so");
+    status = run(&d);
+    if (d.best)
+        gst_sample_unref(d.best);
+    if (d.infer)
+        gst_object_unref(d.infer);
+    if (d.pipeline)
+        gst_object_unref(d.pipeline);
+    gst_deinit();
+    return status;
+}
