@@ -36,7 +36,8 @@ static inline size_t size_align(size_t bytes, size_t alignment) /* a power of tw
 
 /* Every buffer that kernels see starts on this boundary. */
 #define ONYX_ALIGNMENT 64
-/* Bytes behind every such buffer that may be read (never used) and, in buffers of the engine, written. */
+/* Bytes behind every such buffer that may be read (their content is never used); never written: a view's neighbour may
+ * live there. */
 #define ONYX_SLACK 64
 
 #define ARRAY_LENGTH(array) (sizeof(array) / sizeof((array)[0]))

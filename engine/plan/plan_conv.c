@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Conv and FusedConv on blocked data, 1-D and 2-D; ConvTranspose as a matrix product and a gather. */
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+/* Up to this many input channels the first layer reads plain data instead of padding them to a block. */
+#define PLAIN_CHANNELS 4
+
+typedef struct conv_step {
+    conv_plan plan;
+    const void *packed;
+    const float *bias;
+    cpu_activation activation;
+    bool residual_before, has_residual;
+    size_t src_elements, dst_elements; /* of one image */
+} conv_step;
+
+static void run_conv(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const conv_step *conv = step->params;
+    const size_t image = (size_t)(part / conv->plan.parts);
+    const float *residual = conv->has_residual ? context->tensors[step->inputs[1]].data : NULL;
+    const conv_arguments arguments = {
+        .src = (const float *)context->tensors[step->inputs[0]].data + image * conv->src_elements,
+        .dst = (float *)context->tensors[step->outputs[0]].data + image * conv->dst_elements,
+        .packed = conv->packed,
+        .bias = conv->bias,
+        .residual = residual ? residual + image * conv->dst_elements : NULL,
+        .activation = conv->activation,
+        .residual_before = conv->residual_before,
+    };
+    conv->plan.run(&conv->plan, &arguments, part % conv->plan.parts, context->scratch);
+}
+
+static bool is_float_constant(const graph_value *value)
+{
+    return value->is_constant && value->info.type == ONYX_TYPE_FLOAT32;
+}
+
+static bool fill_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
+                       conv_shape *shape)
+{
+    op_window window;
+    if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[1]->info, &window) || window.spatial > 2)
+        return false;
+    const int last = window.spatial - 1;
+    *shape = (conv_shape){
+        .c_in = x->c, .c_out = y->c, .groups = (int)params->group, .h_in = x->h, .w_in = x->w, .h_out = y->h,
+        .w_out = y->w, .kernel_h = 1, .kernel_w = (int)window.kernel[last], .stride_h = 1,
+        .stride_w = (int)window.stride[last], .dilation_h = 1, .dilation_w = (int)window.dilation[last],
+        .pad_left = (int)window.pad_begin[last],
+    };
+    if (window.spatial == 2) {
+        shape->kernel_h = (int)window.kernel[0];
+        shape->stride_h = (int)window.stride[0];
+        shape->dilation_h = (int)window.dilation[0];
+        shape->pad_top = (int)window.pad_begin[0];
+    }
+    return true;
+}
+
+static const char *conv_title(planner *p, const op_activation *activation, bool residual)
+{
+    const char *act = activation->act == OP_ACT_NONE ? "" : op_act_name(activation->act);
+    const char *title = arena_printf(p->program->arena, "Conv%s%s%s", act[0] ? "+" : "", act, residual ? "+add" : "");
+    return title ? title : "Conv";
+}
+
+static float *padded_bias(planner *p, graph_value *bias, int channels)
+{
+    const size_t padded = size_align((size_t)channels, 16);
+    float *copy = plan_packed(p, padded * sizeof(float));
+    if (!copy)
+        return NULL;
+    memset(copy, 0, padded * sizeof(float));
+    if (bias)
+        memcpy(copy, bias->constant.data, (size_t)channels * sizeof(float));
+    return copy;
+}
+
+plan_result plan_conv(planner *p, graph_node *node)
+{
+    const conv_params *params = node->params;
+    graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    graph_value *residual = node->input_count > 3 ? node->inputs[3] : NULL;
+    image_dims xd, yd;
+    conv_step conv = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },
+                       .residual_before = params->residual_before, .has_residual = residual != NULL };
+    conv_shape shape;
+    if (!plan_can_block(p, x) || !is_float_constant(w) || (bias && !is_float_constant(bias)) ||
+        !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !fill_shape(params, node, &xd, &yd, &shape))
+        return PLAN_PASS;
+    if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
+        return PLAN_PASS;
+    shape.exact = p->options->precision == ONYX_PRECISION_STRICT;
+    shape.src_plain = xd.c <= PLAIN_CHANNELS && shape.groups == 1 && !plan_has_blocked(p, x);
+    bool taken = conv_choose(p->kernels, &shape, &conv.plan);
+    if (!taken && shape.src_plain) {
+        shape.src_plain = false;
+        taken = conv_choose(p->kernels, &shape, &conv.plan);
+    }
+    if (!taken)
+        return PLAN_PASS;
+    conv.src_elements = shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
+    conv.dst_elements = yd.blocked_elements;
+
+    void *packed = plan_packed(p, conv.plan.packed_bytes);
+    conv.packed = packed;
+    conv.bias = padded_bias(p, bias, yd.c);
+    if (!packed || !conv.bias)
+        return PLAN_FAILED;
+    conv_pack(&conv.plan, w->constant.data, packed);
+
+    const int inputs[2] = { shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x), residual ? plan_blocked(p, residual) : -1 };
+    if (inputs[0] < 0 || (residual && inputs[1] < 0))
+        return PLAN_FAILED;
+    const int output = plan_new_blocked(p, y);
+    program_step *step = plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.n * conv.plan.parts, conv.plan.scratch_bytes,
+                                       inputs, residual ? 2 : 1, &output, 1, &conv, sizeof(conv));
+    if (!step)
+        return PLAN_FAILED;
+    step->op = conv_title(p, &params->activation, residual != NULL);
+    step->operations = 2 * xd.n * yd.c * yd.h * yd.w * (xd.c / shape.groups) * shape.kernel_h * shape.kernel_w;
+    step->moved_bytes += (int64_t)conv.plan.packed_bytes;
+    return PLAN_DONE;
+}
+
+/* ---- ConvTranspose: t[c_out * kh * kw, h * w] = w^T x, then each output gathers the taps that reach it ---- */
+
+typedef struct transpose_step {
+    gemm_plan plan;
+    const float *weights; /* [c_in, c_out * kh * kw] */
+    const float *bias;
+    int c_in, c_out, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
+    int h_in, w_in, h_out, w_out;
+} transpose_step;
+
+static void run_transpose_product(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const transpose_step *t = step->params;
+    const size_t image = (size_t)(part / t->plan.parts), hw = (size_t)t->h_in * (size_t)t->w_in, m = t->plan.shape.m;
+    const gemm_arguments arguments = {
+        .a = t->weights, .a_stride = m,
+        .b = (const float *)context->tensors[step->inputs[0]].data + image * (size_t)t->c_in * hw, .b_stride = hw,
+        .c = (float *)context->tensors[step->outputs[0]].data + image * m * hw, .c_stride = hw, .alpha = 1,
+    };
+    t->plan.run(&t->plan, &arguments, part % t->plan.parts, context->scratch);
+}
+
+static void run_transpose_gather(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const transpose_step *t = step->params;
+    const size_t hw = (size_t)t->h_in * (size_t)t->w_in, taps = (size_t)t->kernel_h * (size_t)t->kernel_w;
+    const float *products = (const float *)context->tensors[step->inputs[0]].data + (size_t)part * taps * hw;
+    float *plane = (float *)context->tensors[step->outputs[0]].data + (size_t)part * (size_t)t->h_out * (size_t)t->w_out;
+    const float bias = t->bias[part % t->c_out];
+    for (int y = 0; y < t->h_out; y++) {
+        float *row = plane + (size_t)y * (size_t)t->w_out;
+        for (int x = 0; x < t->w_out; x++)
+            row[x] = bias;
+        for (int i = 0; i < t->kernel_h; i++) {
+            const int top = y + t->pad_top - i * t->dilation_h;
+            if (top < 0 || top % t->stride_h || top / t->stride_h >= t->h_in)
+                continue;
+            for (int j = 0; j < t->kernel_w; j++) {
+                const float *src = products + (size_t)(i * t->kernel_w + j) * hw +
+                                   (size_t)(top / t->stride_h) * (size_t)t->w_in;
+                const int shift = j * t->dilation_w - t->pad_left; /* x = column * stride + shift */
+                for (int column = 0; column < t->w_in; column++) {
+                    const int x = column * t->stride_w + shift;
+                    if (x >= 0 && x < t->w_out)
+                        row[x] += src[column];
+                }
+            }
+        }
+    }
+}
+
+plan_result plan_conv_transpose(planner *p, graph_node *node)
+{
+    const conv_params *params = node->params;
+    graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
+    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    image_dims xd, yd;
+    op_window window;
+    if (!plan_can_block(p, x) || x->info.rank != 4 || params->group != 1 || !is_float_constant(w) ||
+        (bias && !is_float_constant(bias)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
+        op_conv_transpose_window(params, 4, x->info.dims, w->info.dims, &window, NULL) != ONYX_OK)
+        return PLAN_PASS;
+    transpose_step t = {
+        .c_in = xd.c, .c_out = yd.c, .kernel_h = (int)window.kernel[0], .kernel_w = (int)window.kernel[1],
+        .stride_h = (int)window.stride[0], .stride_w = (int)window.stride[1], .dilation_h = (int)window.dilation[0],
+        .dilation_w = (int)window.dilation[1], .pad_top = (int)window.pad_begin[0], .pad_left = (int)window.pad_begin[1],
+        .h_in = xd.h, .w_in = xd.w, .h_out = yd.h, .w_out = yd.w,
+    };
+    const size_t m = (size_t)yd.c * (size_t)t.kernel_h * (size_t)t.kernel_w, hw = (size_t)xd.h * (size_t)xd.w;
+    const gemm_shape shape = { .m = m, .n = hw, .k = (size_t)xd.c, .a_transposed = true };
+    gemm_choose(p->kernels, &shape, false, &t.plan);
+    float *weights = plan_packed(p, (size_t)xd.c * m * sizeof(float));
+    t.bias = padded_bias(p, bias, yd.c);
+    if (!weights || !t.bias)
+        return PLAN_FAILED;
+    memcpy(weights, w->constant.data, (size_t)xd.c * m * sizeof(float));
+    t.weights = weights;
+
+    graph_value *products = graph_add_value(p->graph, node->name);
+    const int src = plan_plain(p, x);
+    if (!products || src < 0)
+        return PLAN_FAILED;
+    products->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 3, .dims = { xd.n, (int64_t)m, (int64_t)hw } };
+    const int between = plan_temporary(p, products), output = plan_new_plain(p, y);
+    program_step *product = plan_add_step(p, node, t.plan.name, run_transpose_product, (int)xd.n * t.plan.parts,
+                                          t.plan.scratch_bytes, &src, 1, &between, 1, &t, sizeof(t));
+    if (!product)
+        return PLAN_FAILED;
+    product->operations = 2 * xd.n * (int64_t)(m * hw) * xd.c;
+    return plan_add_step(p, node, "conv_transpose_gather", run_transpose_gather, (int)xd.n * yd.c, 0, &between, 1, &output,
+                         1, &t, sizeof(t)) ? PLAN_DONE : PLAN_FAILED;
+}

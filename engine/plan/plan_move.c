@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Operators that only move data. Where the pieces are contiguous they cost nothing: a split is a view, and what a concat
+ * joins is written into it by its producers. */
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+/* ---- copies of rows: count rows of `bytes`, with strides ---- */
+
+typedef struct copy_step {
+    size_t rows, bytes, src_stride, dst_stride, src_offset, dst_offset;
+    int parts;
+} copy_step;
+
+static void run_rows(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const copy_step *c = step->params;
+    const char *src = (const char *)context->tensors[step->inputs[0]].data + c->src_offset;
+    char *dst = (char *)context->tensors[step->outputs[0]].data + c->dst_offset;
+    size_t begin, end;
+    if (c->rows == 1) {
+        plan_range(c->bytes, 4096, c->parts, part, &begin, &end);
+        if (begin < end)
+            memcpy(dst + begin, src + begin, end - begin);
+        return;
+    }
+    plan_range(c->rows, 1, c->parts, part, &begin, &end);
+    for (size_t row = begin; row < end; row++)
+        memcpy(dst + row * c->dst_stride, src + row * c->src_stride, c->bytes);
+}
+
+static bool add_rows(planner *p, const graph_node *node, int from, int to, copy_step c)
+{
+    c.parts = plan_parts(2 * c.rows * c.bytes);
+    if (c.rows > 1)
+        c.parts = (int)MIN((size_t)c.parts, c.rows);
+    program_step *step = plan_add_step(p, node, "copy_rows", run_rows, c.parts, 0, &from, 1, &to, 1, &c, sizeof(c));
+    if (step)
+        step->moved_bytes = (int64_t)(2 * c.rows * c.bytes);
+    return step != NULL;
+}
+
+/* [outer][axis][inner] of plain data. */
+typedef struct axis_dims {
+    size_t outer, axis, inner;
+} axis_dims;
+
+static axis_dims dims_around(const op_value *info, int axis)
+{
+    axis_dims d = { 1, (size_t)info->dims[axis], 1 };
+    for (int i = 0; i < info->rank; i++)
+        if (i != axis)
+            *(i < axis ? &d.outer : &d.inner) *= (size_t)info->dims[i];
+    return d;
+}
+
+/* Bytes of one index along the axis, or 0 for types that are packed. */
+static size_t inner_bytes(const graph_value *value, axis_dims d)
+{
+    return value->info.kind == OP_KIND_TENSOR && value->info.type != ONYX_TYPE_STRING ? d.inner * type_size(value->info.type) : 0;
+}
+
+/* ---- Concat ---- */
+
+/* Blocked is right if every input can be and starts at a whole block, and not all of them are plain already. */
+static bool concat_blocked(const planner *p, const graph_node *node, int axis)
+{
+    bool any = false;
+    int64_t channels = 0;
+    if (axis != 1 || !plan_can_block(p, node->outputs[0]))
+        return false;
+    for (int i = 0; i < node->input_count; i++) {
+        if (!plan_can_block(p, node->inputs[i]) || channels % p->kernels->block != 0)
+            return false;
+        channels += node->inputs[i]->info.dims[1];
+        any |= plan_only_blocked(p, node->inputs[i]);
+    }
+    return any;
+}
+
+plan_result plan_concat(planner *p, graph_node *node)
+{
+    graph_value *y = node->outputs[0];
+    int64_t axis = ((const axis_params *)node->params)->axis;
+    axis += axis < 0 ? y->info.rank : 0;
+    if (axis < 0 || axis >= y->info.rank || graph_element_count(y) < 1)
+        return PLAN_PASS;
+    const bool blocked = concat_blocked(p, node, (int)axis);
+    const axis_dims yd = dims_around(&y->info, (int)axis);
+    if (!blocked && !inner_bytes(y, yd))
+        return PLAN_PASS;
+    const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
+    if (output < 0)
+        return PLAN_FAILED;
+    const size_t outer = blocked ? (size_t)y->info.dims[0] : yd.outer;
+    const size_t row = p->program->slots[output].tensor.size_bytes / outer;
+    size_t at = 0;
+    for (int i = 0; i < node->input_count; i++) {
+        graph_value *x = node->inputs[i];
+        if (graph_element_count(x) == 0)
+            continue;
+        const int slot = blocked ? plan_blocked(p, x) : plan_plain(p, x);
+        if (slot < 0)
+            return PLAN_FAILED;
+        const size_t bytes = p->program->slots[slot].tensor.size_bytes / outer;
+        const copy_step c = { .rows = outer, .bytes = bytes, .src_stride = bytes, .dst_stride = row, .dst_offset = at };
+        if (!(outer == 1 && plan_place_in(p, slot, output, at)) && !add_rows(p, node, slot, output, c))
+            return PLAN_FAILED;
+        at += bytes;
+    }
+    return PLAN_DONE;
+}
+
+/* ---- Split and Slice: part [first, first + length) along one axis ---- */
+
+static plan_result plan_range_of(planner *p, graph_node *node, graph_value *y, int axis, int64_t first)
+{
+    graph_value *x = node->inputs[0];
+    const axis_dims xd = dims_around(&x->info, axis);
+    const int block = p->kernels->block;
+    const int64_t length = y->info.dims[axis];
+    const bool blocked = plan_only_blocked(p, x) && axis == 1 && first % block == 0 && plan_can_block(p, y) &&
+                         (length % block == 0 || first + length == x->info.dims[1]);
+    const size_t unit = inner_bytes(x, xd);
+    if (!blocked && !unit)
+        return PLAN_PASS;
+    const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const size_t outer = blocked ? (size_t)x->info.dims[0] : xd.outer;
+    const size_t row = p->program->slots[input].tensor.size_bytes / outer;
+    const size_t offset = blocked ? (size_t)first * (size_t)(x->info.rank == 4 ? x->info.dims[2] * x->info.dims[3] : x->info.dims[2]) * sizeof(float)
+                                  : (size_t)first * unit;
+    if (outer == 1)
+        return plan_new_view(p, y, input, offset, blocked) < 0 ? PLAN_FAILED : PLAN_DONE;
+    const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
+    if (output < 0)
+        return PLAN_FAILED;
+    const size_t bytes = p->program->slots[output].tensor.size_bytes / outer;
+    const copy_step c = { .rows = outer, .bytes = bytes, .src_stride = row, .dst_stride = bytes, .src_offset = offset };
+    return add_rows(p, node, input, output, c) ? PLAN_DONE : PLAN_FAILED;
+}
+
+plan_result plan_split(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0];
+    int64_t axis = ((const split_params *)node->params)->axis, first = 0;
+    axis += axis < 0 ? x->info.rank : 0;
+    if (axis < 0 || axis >= x->info.rank || graph_element_count(x) < 1)
+        return PLAN_PASS;
+    int64_t total = 0;
+    for (int i = 0; i < node->output_count; i++) {
+        if (!node->outputs[i] || graph_element_count(node->outputs[i]) < 1 ||
+            !inner_bytes(x, dims_around(&x->info, (int)axis)))
+            return PLAN_PASS;
+        total += node->outputs[i]->info.dims[axis];
+    }
+    if (total != x->info.dims[axis])
+        return PLAN_PASS;
+    for (int i = 0; i < node->output_count; i++) {
+        plan_result result = plan_range_of(p, node, node->outputs[i], (int)axis, first);
+        if (result != PLAN_DONE)
+            return PLAN_FAILED;
+        first += node->outputs[i]->info.dims[axis];
+    }
+    return PLAN_DONE;
+}
+
+plan_result plan_slice(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const onyx_tensor *lists[5] = { 0 };
+    op_slice slice;
+    int sliced = -1;
+    for (int i = 1; i < node->input_count && i < 5; i++)
+        if (node->inputs[i] && !(lists[i] = graph_constant(p->graph, node->inputs[i])))
+            return PLAN_PASS;
+    if (graph_element_count(y) < 1 ||
+        op_slice_resolve(x->info.rank, x->info.dims, lists[1], lists[2], lists[3], lists[4], &slice, NULL) != ONYX_OK)
+        return PLAN_PASS;
+    for (int i = 0; i < x->info.rank; i++) {
+        if (slice.length[i] == x->info.dims[i] && slice.start[i] == 0 && (slice.step[i] == 1 || slice.length[i] == 1))
+            continue;
+        if (sliced >= 0 || (slice.step[i] != 1 && slice.length[i] != 1))
+            return PLAN_PASS;
+        sliced = i;
+    }
+    return sliced < 0 ? PLAN_PASS : plan_range_of(p, node, y, sliced, slice.start[sliced]);
+}
+
+/* ---- Reshape and its kin ---- */
+
+plan_result plan_view(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    if (x->info.kind != OP_KIND_TENSOR || x->info.type == ONYX_TYPE_STRING || x->info.type != y->info.type ||
+        graph_element_count(x) != graph_element_count(y))
+        return PLAN_PASS;
+    for (int i = 1; i < node->output_count; i++)
+        if (node->outputs[i])
+            return PLAN_PASS;
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    if (p->program->slots[input].kind == SLOT_DYNAMIC)
+        return PLAN_PASS;
+    return plan_new_view(p, y, input, 0, false) < 0 ? PLAN_FAILED : PLAN_DONE;
+}
+
+/* ---- Transpose: [outer][a][b][inner] -> [outer][b][a][inner] ---- */
+
+typedef struct transpose_step {
+    layout_transpose_32 *kernel; /* inner == 1 and 4-byte elements */
+    size_t a, b, inner_bytes;
+    size_t columns; /* of b in one part */
+    int parts;      /* of one outer index */
+} transpose_step;
+
+static void run_transpose(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const transpose_step *t = step->params;
+    const size_t outer = (size_t)(part / t->parts), whole = t->a * t->b * t->inner_bytes;
+    const size_t begin = (size_t)(part % t->parts) * t->columns, end = MIN(begin + t->columns, t->b);
+    const char *src = (const char *)context->tensors[step->inputs[0]].data + outer * whole;
+    char *dst = (char *)context->tensors[step->outputs[0]].data + outer * whole;
+    if (begin >= end)
+        return;
+    if (t->kernel) {
+        t->kernel((const uint32_t *)src + begin, t->b, (uint32_t *)dst + begin * t->a, t->a, t->a, end - begin);
+        return;
+    }
+    for (size_t j = begin; j < end; j++)
+        for (size_t i = 0; i < t->a; i++)
+            memcpy(dst + (j * t->a + i) * t->inner_bytes, src + (i * t->b + j) * t->inner_bytes, t->inner_bytes);
+}
+
+/* Reduces perm to runs of dims that stay together; true if it is one swap of neighbours. */
+static bool find_swap(const op_value *x, const int64_t *perm, size_t *outer, size_t *a, size_t *b, size_t *inner)
+{
+    size_t sizes[ONYX_MAX_RANK];
+    int first[ONYX_MAX_RANK], order[ONYX_MAX_RANK], runs = 0;
+    for (int i = 0; i < x->rank; i++) { /* in order of the output */
+        const int from = (int)perm[i];
+        if (x->dims[from] == 1)
+            continue;
+        bool follows = false;
+        if (runs) {
+            int last = -1; /* the last source dim of the run so far: skip ones between */
+            for (int k = first[runs - 1], left = order[runs - 1]; left > 0; k++)
+                if (x->dims[k] != 1)
+                    last = k, left--;
+            int next = last + 1;
+            while (next < x->rank && x->dims[next] == 1)
+                next++;
+            follows = next == from;
+        }
+        if (follows) {
+            sizes[runs - 1] *= (size_t)x->dims[from];
+            order[runs - 1]++;
+        } else {
+            first[runs] = from;
+            order[runs] = 1;
+            sizes[runs++] = (size_t)x->dims[from];
+        }
+    }
+    *outer = *a = *b = *inner = 1;
+    if (runs < 2 || runs > 4)
+        return false;
+    int at = 0;
+    int lowest = x->rank;
+    for (int i = 0; i < runs; i++)
+        lowest = MIN(lowest, first[i]);
+    if (first[0] == lowest)
+        *outer = sizes[at++];
+    if (runs - at < 2 || runs - at > 3 || first[at] < first[at + 1])
+        return false;
+    *b = sizes[at];
+    *a = sizes[at + 1];
+    if (runs - at == 3) {
+        if (first[at + 2] < first[at])
+            return false;
+        *inner = sizes[at + 2];
+    }
+    return true;
+}
+
+plan_result plan_transpose(planner *p, graph_node *node)
+{
+    const transpose_params *params = node->params;
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const size_t size = x->info.kind == OP_KIND_TENSOR && x->info.type != ONYX_TYPE_STRING ? type_size(x->info.type) : 0;
+    size_t outer, a, b, inner;
+    int64_t perm[ONYX_MAX_RANK];
+    if (!size || graph_element_count(x) < 1)
+        return PLAN_PASS;
+    for (int i = 0; i < x->info.rank; i++)
+        perm[i] = params->count ? params->perm[i] : x->info.rank - 1 - i;
+    if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
+        return PLAN_PASS;
+    transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };
+    if (t.inner_bytes == 4)
+        t.kernel = p->kernels->layout.transpose;
+    if (!t.kernel && t.inner_bytes < 16)
+        return PLAN_PASS;
+    const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * size * 2);
+    t.parts = (int)MAX(1, MIN(worth / outer, b / 16));
+    t.columns = size_align((b + (size_t)t.parts - 1) / (size_t)t.parts, 16);
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, y);
+    return plan_add_step(p, node, "transpose", run_transpose, (int)outer * t.parts, 0, &input, 1, &output, 1, &t, sizeof(t))
+               ? PLAN_DONE : PLAN_FAILED;
+}

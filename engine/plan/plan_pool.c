@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Pools, global pools and Resize on blocked data. */
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+typedef struct pool_step {
+    pool_f32 *kernel;
+    pool_shape shape;
+    size_t src_elements, dst_elements; /* of one image */
+} pool_step;
+
+static void run_pool(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const pool_step *s = step->params;
+    const size_t image = (size_t)(part / s->shape.channel_blocks);
+    const float *src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_elements;
+    float *dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_elements;
+    s->kernel(&s->shape, src, dst, part % s->shape.channel_blocks, context->scratch);
+}
+
+static plan_result emit_pool(planner *p, graph_node *node, const char *name, const pool_step *s, int64_t images)
+{
+    const int input = plan_blocked(p, node->inputs[0]);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_blocked(p, node->outputs[0]);
+    return plan_add_step(p, node, name, run_pool, (int)images * s->shape.channel_blocks, pool_scratch_bytes(&s->shape), &input,
+                         1, &output, 1, s, sizeof(*s)) ? PLAN_DONE : PLAN_FAILED;
+}
+
+plan_result plan_pool(planner *p, graph_node *node)
+{
+    const pool_params *params = node->params;
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const bool max = graph_is(node, "MaxPool");
+    image_dims xd, yd;
+    op_window w;
+    for (int i = 1; i < node->output_count; i++)
+        if (node->outputs[i])
+            return PLAN_PASS; /* indices */
+    if (!plan_can_block(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || params->channels_last ||
+        !op_pool_geometry(params, &x->info, &w) || w.spatial > 2)
+        return PLAN_PASS;
+    const int last = w.spatial - 1;
+    pool_step s = {
+        .kernel = max ? p->kernels->pool.max : p->kernels->pool.average,
+        .shape = { .channel_blocks = xd.channel_blocks, .block = p->kernels->block, .h_in = xd.h, .w_in = xd.w, .h_out = yd.h,
+                   .w_out = yd.w, .kernel_h = 1, .kernel_w = (int)w.kernel[last], .stride_h = 1,
+                   .stride_w = (int)w.stride[last], .dilation_h = 1, .dilation_w = (int)w.dilation[last],
+                   .pad_left = (int)w.pad_begin[last], .pad_right = (int)w.pad_end[last],
+                   .count_include_pad = params->count_include_pad },
+        .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements,
+    };
+    if (w.spatial == 2) {
+        s.shape.kernel_h = (int)w.kernel[0];
+        s.shape.stride_h = (int)w.stride[0];
+        s.shape.dilation_h = (int)w.dilation[0];
+        s.shape.pad_top = (int)w.pad_begin[0];
+        s.shape.pad_bottom = (int)w.pad_end[0];
+    }
+    return s.kernel ? emit_pool(p, node, max ? "pool_max" : "pool_average", &s, xd.n) : PLAN_PASS;
+}
+
+/* The axes of a Reduce operator as a bit mask; false if they are not known. */
+static bool reduce_axes(planner *p, const graph_node *node, uint32_t *mask)
+{
+    const graph_value *x = node->inputs[0];
+    graph_value *axes = node->input_count > 1 ? node->inputs[1] : NULL;
+    const reduce_params *params = node->params;
+    const onyx_tensor *list = axes ? graph_constant(p->graph, axes) : NULL;
+    if (axes && (!list || list->type != ONYX_TYPE_INT64))
+        return false;
+    const int64_t count = axes ? graph_element_count(axes) : 0;
+    *mask = count || params->noop_with_empty_axes ? 0 : (1u << x->info.rank) - 1;
+    for (int64_t i = 0; i < count; i++) {
+        int64_t axis = ((const int64_t *)list->data)[i];
+        axis += axis < 0 ? x->info.rank : 0;
+        if (axis < 0 || axis >= x->info.rank)
+            return false;
+        *mask |= 1u << axis;
+    }
+    return true;
+}
+
+plan_result plan_global_pool(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0];
+    image_dims xd, yd;
+    uint32_t mask;
+    if (!plan_can_block(p, x) || !plan_can_block(p, node->outputs[0]) || !plan_image_dims(p, x, &xd) ||
+        !plan_image_dims(p, node->outputs[0], &yd) || yd.c != xd.c || yd.h != 1 || yd.w != 1)
+        return PLAN_PASS;
+    if (!graph_is(node, "GlobalAveragePool") &&
+        (x->info.rank != 4 || !((const reduce_params *)node->params)->keepdims || !reduce_axes(p, node, &mask) || mask != 0xc))
+        return PLAN_PASS;
+    const pool_step s = {
+        .kernel = p->kernels->pool.global_average,
+        .shape = { .channel_blocks = xd.channel_blocks, .block = p->kernels->block, .h_in = xd.h, .w_in = xd.w, .h_out = 1,
+                   .w_out = 1, .kernel_h = xd.h, .kernel_w = xd.w, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+                   .dilation_w = 1 },
+        .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements,
+    };
+    return s.kernel ? emit_pool(p, node, "pool_global_average", &s, xd.n) : PLAN_PASS;
+}
+
+/* ---- Reduce over trailing axes: rows ---- */
+
+typedef struct reduce_step {
+    reduce_f32 *kernel;
+    size_t rows, n;
+    float scale;
+    int parts;
+} reduce_step;
+
+static void run_reduce(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const reduce_step *r = step->params;
+    const float *src = context->tensors[step->inputs[0]].data;
+    float *dst = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(r->rows, 1, r->parts, part, &begin, &end);
+    for (size_t row = begin; row < end; row++)
+        dst[row] = r->kernel(src + row * r->n, r->n) * r->scale;
+}
+
+plan_result plan_reduce(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0];
+    uint32_t mask;
+    if (x->info.type != ONYX_TYPE_FLOAT32 || x->info.rank < 1 || graph_element_count(x) < 1 || !reduce_axes(p, node, &mask) ||
+        !mask)
+        return PLAN_PASS;
+    reduce_step r = { .rows = 1, .n = 1, .scale = 1 };
+    for (int i = 0; i < x->info.rank; i++) {
+        if (mask >> i & 1)
+            r.n *= (size_t)x->info.dims[i];
+        else if (mask & ((1u << i) - 1))
+            return PLAN_PASS; /* a kept axis behind a reduced one */
+        else
+            r.rows *= (size_t)x->info.dims[i];
+    }
+    r.kernel = graph_is(node, "ReduceMax") ? p->kernels->softmax.max : p->kernels->softmax.sum;
+    if (graph_is(node, "ReduceMean"))
+        r.scale = 1.0f / (float)r.n;
+    if (!r.kernel)
+        return PLAN_PASS;
+    r.parts = MIN(plan_parts(r.rows * r.n * sizeof(float)), (int)MIN(r.rows, 1000));
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, node->outputs[0]);
+    return plan_add_step(p, node, "reduce_rows", run_reduce, r.parts, 0, &input, 1, &output, 1, &r, sizeof(r)) ? PLAN_DONE
+                                                                                                              : PLAN_FAILED;
+}
+
+/* ---- Resize ---- */
+
+typedef struct resize_step {
+    resize_nearest_f32 *nearest;
+    resize_linear_f32 *linear;
+    resize_shape shape;
+    resize_taps y, x;
+    size_t src_elements, dst_elements;
+    int strips; /* of rows, per channel block */
+} resize_step;
+
+static void run_resize(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const resize_step *s = step->params;
+    const int per_image = s->shape.channel_blocks * s->strips;
+    const size_t image = (size_t)(part / per_image);
+    const int block = part % per_image / s->strips, strip = part % s->strips;
+    const float *src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_elements;
+    float *dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_elements;
+    const int begin = s->shape.h_out * strip / s->strips, end = s->shape.h_out * (strip + 1) / s->strips;
+    if (s->linear)
+        s->linear(&s->shape, src, dst, &s->y, &s->x, block, begin, end);
+    else
+        s->nearest(&s->shape, src, dst, s->y.index, s->x.index, block, begin, end);
+}
+
+static bool fill_taps(planner *p, const resize_params *params, const op_resize_axis *axis, resize_taps *taps)
+{
+    const size_t n = (size_t)axis->out;
+    int *index = plan_alloc(p, n * sizeof(int)), *next = plan_alloc(p, n * sizeof(int));
+    float *weight = plan_alloc(p, n * sizeof(float));
+    if (!index || !next || !weight)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        int64_t a, b;
+        if (params->mode == OP_RESIZE_NEAREST) {
+            a = b = op_resize_nearest_index(params, axis, (int64_t)i);
+            weight[i] = 0;
+        } else {
+            op_resize_linear_taps(params, axis, (int64_t)i, &a, &b, &weight[i]);
+        }
+        index[i] = (int)a;
+        next[i] = (int)b;
+    }
+    *taps = (resize_taps){ index, next, weight };
+    return true;
+}
+
+static const onyx_tensor *constant_input(planner *p, const graph_node *node, int index, bool *known)
+{
+    if (index >= node->input_count || !node->inputs[index] || graph_element_count(node->inputs[index]) == 0)
+        return NULL;
+    const onyx_tensor *tensor = graph_constant(p->graph, node->inputs[index]);
+    *known &= tensor != NULL;
+    return tensor;
+}
+
+plan_result plan_resize(planner *p, graph_node *node)
+{
+    const resize_params *params = node->params;
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    image_dims xd, yd;
+    op_resize_axis axes[ONYX_MAX_RANK];
+    bool known = true;
+    const onyx_tensor *roi = constant_input(p, node, 1, &known), *scales = constant_input(p, node, 2, &known),
+                      *sizes = constant_input(p, node, 3, &known);
+    if (!known || !plan_can_block(p, x) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
+        xd.n != yd.n || xd.c != yd.c || params->mode == OP_RESIZE_CUBIC ||
+        (params->antialias && (yd.h < xd.h || yd.w < xd.w)) || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE ||
+        op_resize_axes(params, 4, x->info.dims, roi, scales, sizes, axes, NULL) != ONYX_OK || axes[2].out != yd.h ||
+        axes[3].out != yd.w)
+        return PLAN_PASS;
+    resize_step s = { .shape = { xd.channel_blocks, p->kernels->block, xd.h, xd.w, yd.h, yd.w },
+                      .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements };
+    if (params->mode == OP_RESIZE_NEAREST)
+        s.nearest = p->kernels->resize.nearest;
+    else
+        s.linear = p->kernels->resize.linear;
+    if (!s.nearest && !s.linear)
+        return PLAN_PASS;
+    if (!fill_taps(p, params, &axes[2], &s.y) || !fill_taps(p, params, &axes[3], &s.x))
+        return PLAN_FAILED;
+    s.strips = MAX(1, MIN(yd.h, plan_parts(yd.blocked_elements * sizeof(float)) / xd.channel_blocks));
+    const int input = plan_blocked(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_blocked(p, y);
+    return plan_add_step(p, node, s.linear ? "resize_linear" : "resize_nearest", run_resize,
+                         (int)xd.n * xd.channel_blocks * s.strips, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
+                                                                                                           : PLAN_FAILED;
+}

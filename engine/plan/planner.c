@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Forms of values, slots and steps: the planner's bookkeeping. */
+#include "plan/planner.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <string.h>
+
+plan_result plan_no_memory(planner *p)
+{
+    status_no_memory(p->error, 0, "the plan");
+    return PLAN_FAILED;
+}
+
+void *plan_alloc(planner *p, size_t bytes)
+{
+    void *memory = arena_alloc(p->program->arena, bytes ? bytes : 1);
+    if (!memory)
+        plan_no_memory(p);
+    return memory;
+}
+
+/* Doubles an arena-held array when it is full. */
+static void *grow(planner *p, void *items, size_t item_bytes, int count, int *capacity)
+{
+    if (count < *capacity)
+        return items;
+    int larger = *capacity ? 2 * *capacity : 64;
+    void *copy = plan_alloc(p, item_bytes * (size_t)larger);
+    if (copy && count)
+        memcpy(copy, items, item_bytes * (size_t)count);
+    if (copy)
+        *capacity = larger;
+    return copy;
+}
+
+void *plan_packed(planner *p, size_t bytes)
+{
+    program *target = p->program;
+    buffer **list = grow(p, target->packed, sizeof(*list), target->packed_count, &target->packed_capacity);
+    buffer *b = list ? buffer_new(bytes) : NULL;
+    if (!b) {
+        status_no_memory(p->error, bytes, "packed weights");
+        return NULL;
+    }
+    target->packed = list;
+    list[target->packed_count++] = b;
+    target->packed_bytes += bytes;
+    return buffer_data(b);
+}
+
+int plan_parts(size_t bytes)
+{
+    size_t parts = bytes / (128u << 10);
+    return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
+}
+
+bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims)
+{
+    const op_value *info = &value->info;
+    const int block = p->kernels->block;
+    size_t count;
+    if (info->rank < 3 || info->rank > 4 || graph_element_count(value) < 1)
+        return false;
+    for (int i = 1; i < info->rank; i++)
+        if (info->dims[i] > INT_MAX / 2)
+            return false;
+    dims->n = info->dims[0];
+    dims->c = (int)info->dims[1];
+    dims->h = info->rank == 4 ? (int)info->dims[2] : 1;
+    dims->w = (int)info->dims[info->rank - 1];
+    dims->channel_blocks = (dims->c + block - 1) / block;
+    return size_mul((size_t)dims->channel_blocks * (size_t)block, (size_t)dims->h, &count) &&
+           size_mul(count, (size_t)dims->w, &dims->blocked_elements);
+}
+
+bool plan_can_block(const planner *p, const graph_value *value)
+{
+    image_dims dims;
+    return value->info.kind == OP_KIND_TENSOR && value->info.type == ONYX_TYPE_FLOAT32 && plan_image_dims(p, value, &dims);
+}
+
+bool plan_has_blocked(const planner *p, const graph_value *value)
+{
+    return p->forms[value->id].blocked >= 0;
+}
+
+bool plan_only_blocked(const planner *p, const graph_value *value)
+{
+    return p->forms[value->id].blocked >= 0 && p->forms[value->id].plain < 0;
+}
+
+static int new_slot(planner *p, const graph_value *value, slot_kind kind)
+{
+    program *target = p->program;
+    program_slot *slots = grow(p, target->slots, sizeof(*slots), target->slot_count, &p->slot_capacity);
+    if (!slots)
+        return -1;
+    target->slots = slots;
+    program_slot *slot = &slots[target->slot_count];
+    *slot = (program_slot){ .kind = kind, .name = value->name, .value = value->id, .base = -1, .index = -1, .root = -1 };
+    slot->tensor.type = value->info.type;
+    slot->tensor.rank = value->info.rank;
+    memcpy(slot->tensor.dims, value->info.dims, sizeof(slot->tensor.dims));
+    if (graph_shape_known(value)) {
+        size_t bytes = 0;
+        if (!type_bytes(value->info.type, (size_t)graph_element_count(value), &bytes))
+            return status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' is too large", value->name), -1;
+        slot->tensor.size_bytes = bytes;
+    }
+    return target->slot_count++;
+}
+
+int plan_new_plain(planner *p, graph_value *value)
+{
+    int slot = new_slot(p, value, graph_shape_known(value) ? SLOT_ARENA : SLOT_DYNAMIC);
+    p->forms[value->id].plain = slot;
+    p->program->has_dynamic |= slot >= 0 && p->program->slots[slot].kind == SLOT_DYNAMIC;
+    return slot;
+}
+
+int plan_temporary(planner *p, const graph_value *value)
+{
+    return new_slot(p, value, SLOT_ARENA);
+}
+
+static int new_blocked_slot(planner *p, const graph_value *value, slot_kind kind)
+{
+    image_dims dims;
+    int slot = plan_image_dims(p, value, &dims) ? new_slot(p, value, kind) : -1;
+    if (slot < 0)
+        return -1;
+    size_t bytes;
+    if (!size_mul(dims.blocked_elements, sizeof(float), &bytes) || !size_mul(bytes, (size_t)dims.n, &bytes)) {
+        status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' is too large", value->name);
+        return -1;
+    }
+    p->program->slots[slot].blocked = true;
+    p->program->slots[slot].tensor.size_bytes = bytes;
+    return slot;
+}
+
+int plan_new_blocked(planner *p, graph_value *value)
+{
+    return p->forms[value->id].blocked = new_blocked_slot(p, value, SLOT_ARENA);
+}
+
+int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes, bool blocked)
+{
+    int slot = blocked ? new_blocked_slot(p, value, SLOT_ARENA) : new_slot(p, value, SLOT_ARENA);
+    if (slot < 0)
+        return -1;
+    program_slot *view = &p->program->slots[slot];
+    const program_slot *whole = &p->program->slots[base];
+    view->kind = whole->kind;
+    view->index = whole->index;
+    view->base = base;
+    view->base_offset = offset_bytes;
+    if (whole->kind == SLOT_CONSTANT)
+        view->tensor.data = (char *)whole->tensor.data + offset_bytes;
+    *(blocked ? &p->forms[value->id].blocked : &p->forms[value->id].plain) = slot;
+    return slot;
+}
+
+bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes)
+{
+    program_slot *part = &p->program->slots[slot];
+    if (part->kind != SLOT_ARENA || part->base >= 0 || slot == base)
+        return false;
+    part->base = base;
+    part->base_offset = offset_bytes;
+    return true;
+}
+
+/* ---- reorders between the forms ---- */
+
+typedef struct reorder_params {
+    const cpu_kernels *kernels;
+    int64_t n;
+    int c, channel_blocks;
+    size_t hw;
+} reorder_params;
+
+static void reorder_block(const reorder_params *r, const float *src, float *dst, int part)
+{
+    const int block = r->kernels->block, image = part / r->channel_blocks, cb = part % r->channel_blocks;
+    const int lanes = MIN(block, r->c - cb * block);
+    src += ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
+    dst += (size_t)part * (size_t)block * r->hw;
+    r->kernels->layout.block(src, r->hw, lanes, r->hw, dst);
+}
+
+static void run_to_blocked(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    reorder_block(step->params, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, part);
+}
+
+static void run_to_plain(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const reorder_params *r = step->params;
+    const int block = r->kernels->block, image = part / r->channel_blocks, cb = part % r->channel_blocks;
+    const float *src = context->tensors[step->inputs[0]].data;
+    float *dst = context->tensors[step->outputs[0]].data;
+    src += (size_t)part * (size_t)block * r->hw;
+    dst += ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
+    r->kernels->layout.unblock(src, MIN(block, r->c - cb * block), r->hw, dst, r->hw);
+}
+
+static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
+{
+    image_dims dims;
+    if (!plan_image_dims(p, value, &dims))
+        return false;
+    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w };
+    program_step *step = plan_add_step(p, NULL, name, run, (int)(dims.n * dims.channel_blocks), 0, &from, 1, &to, 1, &params,
+                                       sizeof(params));
+    if (!step)
+        return false;
+    step->name = value->name;
+    step->op = "Reorder";
+    return true;
+}
+
+static int constant_slot(planner *p, graph_value *value)
+{
+    const onyx_tensor *tensor = graph_constant(p->graph, value);
+    if (!tensor) {
+        plan_no_memory(p);
+        return -1;
+    }
+    int slot = new_slot(p, value, SLOT_CONSTANT);
+    if (slot >= 0)
+        p->program->slots[slot].tensor = *tensor;
+    return slot;
+}
+
+static int constant_blocked_slot(planner *p, graph_value *value)
+{
+    image_dims dims;
+    const onyx_tensor *tensor = graph_constant(p->graph, value);
+    int slot = tensor && plan_image_dims(p, value, &dims) ? new_blocked_slot(p, value, SLOT_CONSTANT) : -1;
+    float *data = slot >= 0 ? plan_packed(p, p->program->slots[slot].tensor.size_bytes) : NULL;
+    if (!data)
+        return -1;
+    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w };
+    for (int part = 0; part < dims.n * dims.channel_blocks; part++)
+        reorder_block(&params, tensor->data, data, part);
+    p->program->slots[slot].tensor.data = data;
+    return slot;
+}
+
+int plan_plain(planner *p, graph_value *value)
+{
+    value_forms *forms = &p->forms[value->id];
+    if (forms->plain >= 0)
+        return forms->plain;
+    if (value->is_constant)
+        return forms->plain = constant_slot(p, value);
+    assert(forms->blocked >= 0);
+    int slot = plan_new_plain(p, value);
+    if (slot < 0 || !add_reorder(p, value, "layout_unblock", run_to_plain, forms->blocked, slot))
+        return -1;
+    return slot;
+}
+
+int plan_blocked(planner *p, graph_value *value)
+{
+    value_forms *forms = &p->forms[value->id];
+    if (forms->blocked >= 0)
+        return forms->blocked;
+    if (value->is_constant)
+        return forms->blocked = constant_blocked_slot(p, value);
+    assert(forms->plain >= 0);
+    int slot = plan_new_blocked(p, value);
+    if (slot < 0 || !add_reorder(p, value, "layout_block", run_to_blocked, forms->plain, slot))
+        return -1;
+    return slot;
+}
+
+/* ---- steps ---- */
+
+static int64_t slot_bytes(const planner *p, const int *slots, int count)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        if (slots[i] >= 0)
+            bytes += (int64_t)p->program->slots[slots[i]].tensor.size_bytes;
+    return bytes;
+}
+
+static const int *copy_slots(planner *p, const int *slots, int count)
+{
+    int *copy = plan_alloc(p, sizeof(*copy) * (size_t)count);
+    if (copy && count)
+        memcpy(copy, slots, sizeof(*copy) * (size_t)count);
+    return copy;
+}
+
+program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
+                            size_t scratch_bytes, const int *inputs, int input_count, const int *outputs,
+                            int output_count, const void *params, size_t params_bytes)
+{
+    program *target = p->program;
+    for (int i = 0; i < output_count; i++)
+        if (outputs[i] < 0 && run)
+            return NULL;
+    program_step *steps = grow(p, target->steps, sizeof(*steps), target->step_count, &p->step_capacity);
+    if (!steps)
+        return NULL;
+    target->steps = steps;
+    program_step *step = &steps[target->step_count];
+    *step = (program_step){ .kernel = kernel, .run = run, .parts = parts, .scratch_bytes = scratch_bytes,
+                            .input_count = input_count, .output_count = output_count };
+    step->inputs = copy_slots(p, inputs, input_count);
+    step->outputs = copy_slots(p, outputs, output_count);
+    step->params = params_bytes ? arena_copy(target->arena, params, params_bytes) : params;
+    step->name = node ? node->name : "";
+    step->op = node ? node->row->name : "";
+    if (!step->inputs || !step->outputs || (params_bytes && !step->params)) {
+        plan_no_memory(p);
+        return NULL;
+    }
+    step->moved_bytes = slot_bytes(p, inputs, input_count) + slot_bytes(p, outputs, output_count);
+    target->scratch_bytes = MAX(target->scratch_bytes, scratch_bytes);
+    target->step_count++;
+    return step;
+}

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The planner's state while it walks the graph, and what the plan_*.c files (one per family of operators) use of it.
+ * A value has up to two forms: plain, and blocked by channels. A family asks for the form it wants; the reorder between
+ * them is emitted once, where it is first needed. Layout is decided here alone; no operator's meaning depends on it. */
+#ifndef ONYX_PLAN_PLANNER_H
+#define ONYX_PLAN_PLANNER_H
+
+#include "base/size.h"
+#include "plan/program.h"
+
+typedef struct value_forms {
+    int plain, blocked; /* slots, or -1 */
+} value_forms;
+
+typedef struct planner {
+    program *program;
+    graph *graph;
+    const cpu_kernels *kernels;
+    const plan_options *options;
+    value_forms *forms; /* by value id */
+    int slot_capacity, step_capacity;
+    onyx_error *error;
+} planner;
+
+/* A family's function: emits the steps of a node and returns PLAN_DONE, or emits nothing and returns PLAN_PASS so that
+ * the next one (in the end the reference kernel) takes it. All shapes of the node are known. */
+typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
+typedef plan_result plan_function(planner *p, graph_node *node);
+
+plan_function plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
+    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce;
+
+/* The reference kernel on plain data; takes everything, dynamic shapes too. */
+plan_result plan_reference(planner *p, graph_node *node);
+
+/* ---- forms; -1 when memory is out (p->error is set) ---- */
+int plan_plain(planner *p, graph_value *value);
+/* Only for values that plan_can_block. */
+int plan_blocked(planner *p, graph_value *value);
+bool plan_has_blocked(const planner *p, const graph_value *value);
+/* Blocked is the only form that exists now. */
+bool plan_only_blocked(const planner *p, const graph_value *value);
+/* float32, rank 3 or 4, known shape. */
+bool plan_can_block(const planner *p, const graph_value *value);
+/* New memory for an output. */
+int plan_new_plain(planner *p, graph_value *value);
+int plan_new_blocked(planner *p, graph_value *value);
+/* Memory for a value that is in no graph: between two steps of one node. Only `info` of the value is read. */
+int plan_temporary(planner *p, const graph_value *value);
+/* A slot that is a view of `base`; becomes the value's plain (or blocked) form. */
+int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes, bool blocked);
+/* Makes arena slot `slot` a view into `base`, if it is free to move there: its own root, in the arena, not yet a view. */
+bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
+
+/* ---- shapes of images: [n, c, h, w], or [n, c, w] with h = 1 ---- */
+typedef struct image_dims {
+    int64_t n;
+    int c, h, w;
+    int channel_blocks;
+    size_t blocked_elements; /* of one image */
+} image_dims;
+bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims);
+
+/* ---- steps ---- */
+/* A step for `node`; params are copied into the program. `slots`: inputs then outputs. */
+program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
+                            size_t scratch_bytes, const int *inputs, int input_count, const int *outputs,
+                            int output_count, const void *params, size_t params_bytes);
+/* Memory that lives as long as the program; counted as packed weights. */
+void *plan_packed(planner *p, size_t bytes);
+void *plan_alloc(planner *p, size_t bytes); /* small, zeroed */
+plan_result plan_no_memory(planner *p);
+
+/* Part of `total` elements for part `part` of `parts`, in multiples of `grain`. */
+static inline void plan_range(size_t total, size_t grain, int parts, int part, size_t *begin, size_t *end)
+{
+    size_t grains = (total + grain - 1) / grain;
+    *begin = grains * (size_t)part / (size_t)parts * grain;
+    *end = MIN(grains * ((size_t)part + 1) / (size_t)parts * grain, total);
+}
+/* How many parts a job over `bytes` of memory traffic is worth. */
+int plan_parts(size_t bytes);
+
+/* plan_memory.c: resolves views, finds lifetimes, places roots. */
+onyx_status plan_memory(planner *p);
+
+#endif

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What people ask about a program or a file: sizes, steps and their times, operators. */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "run/run.h"
+
+onyx_status onyx_session_describe(const onyx_session *session, onyx_session_info *info)
+{
+    if (!session || !info || info->size < sizeof(info->size))
+        return ONYX_ERROR_ARGUMENT;
+    const program *p = session->program;
+    const onyx_session_info full = {
+        .size = info->size, .parameters = p->parameters, .operations = p->operations, .nodes = p->node_count,
+        .steps = p->step_count, .arena_bytes = p->arena_bytes, .packed_weight_bytes = p->packed_bytes,
+        .scratch_bytes = p->scratch_bytes,
+    };
+    memcpy(info, &full, MIN(info->size, sizeof(full)));
+    return ONYX_OK;
+}
+
+int onyx_session_step_count(const onyx_session *session)
+{
+    return session->program->step_count;
+}
+
+static size_t put_dims(char *text, size_t size, const onyx_tensor *tensor)
+{
+    size_t used = 0;
+    for (int i = 0; i < tensor->rank && used + 24 < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%" PRId64, i ? "x" : "", tensor->dims[i]);
+    if (!tensor->rank)
+        used += (size_t)snprintf(text, size, "scalar");
+    return used;
+}
+
+onyx_status onyx_session_step(const onyx_session *session, int index, onyx_step_info *info)
+{
+    if (!session || !info || index < 0 || index >= session->program->step_count)
+        return ONYX_ERROR_ARGUMENT;
+    const program_step *step = &session->program->steps[index];
+    const step_times *times = &session->times[index];
+    *info = (onyx_step_info){
+        .name = step->name, .operator_ = step->op, .kernel = step->kernel, .operations = step->operations,
+        .moved_bytes = step->moved_bytes, .runs = times->runs, .total_ns = times->total_ns,
+        .last_start_ns = times->last_start_ns, .last_ns = times->last_ns,
+    };
+    size_t used = 0;
+    if (step->input_count && step->inputs[0] >= 0)
+        used = put_dims(info->shapes, sizeof(info->shapes) / 2, &session->tensors[step->inputs[0]]);
+    if (step->output_count && step->outputs[0] >= 0) {
+        used += (size_t)snprintf(info->shapes + used, sizeof(info->shapes) - used, " -> ");
+        put_dims(info->shapes + used, sizeof(info->shapes) - used, &session->tensors[step->outputs[0]]);
+    }
+    return ONYX_OK;
+}
+
+void onyx_session_set_profiling(onyx_session *session, bool on)
+{
+    session->profiling = on;
+    if (!on)
+        memset(session->times, 0, sizeof(*session->times) * (size_t)session->program->step_count);
+}
+
+/* ---- operators of a file ---- */
+
+typedef struct operator_count {
+    const char *domain, *name;
+    int version, count;
+} operator_count;
+
+typedef struct operator_list {
+    operator_count *items;
+    int count, capacity;
+    const model_file *file;
+} operator_list;
+
+static bool is_function(const model_file *file, const model_node *node)
+{
+    for (int i = 0; i < file->function_count; i++)
+        if (strcmp(file->functions[i].name, node->op_type) == 0 && strcmp(file->functions[i].domain, node->domain) == 0)
+            return true;
+    return false;
+}
+
+static bool count_operator(operator_list *list, const model_node *node)
+{
+    for (int i = 0; i < list->count; i++)
+        if (strcmp(list->items[i].name, node->op_type) == 0 && strcmp(list->items[i].domain, node->domain) == 0 &&
+            list->items[i].version == node->version) {
+            list->items[i].count++;
+            return true;
+        }
+    if (list->count == list->capacity) {
+        int capacity = list->capacity ? 2 * list->capacity : 64;
+        operator_count *larger = realloc(list->items, sizeof(*larger) * (size_t)capacity);
+        if (!larger)
+            return false;
+        list->items = larger;
+        list->capacity = capacity;
+    }
+    list->items[list->count++] = (operator_count){ node->domain, node->op_type, node->version, 1 };
+    return true;
+}
+
+static bool count_operators(operator_list *list, const model_node *nodes, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const model_node *node = &nodes[i];
+        if (!is_function(list->file, node) && !count_operator(list, node))
+            return false;
+        for (int k = 0; k < node->attribute_count; k++) {
+            const model_graph *body = node->attributes[k].graph;
+            if (body && !count_operators(list, body->nodes, body->node_count))
+                return false;
+        }
+    }
+    return true;
+}
+
+onyx_status onyx_model_list_operators(const char *path, const onyx_options *options, onyx_operator_function *each, void *user,
+                                      onyx_error *error)
+{
+    model_file *file = NULL;
+    if (!path || !each)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "onyx_model_list_operators: path and each must not be NULL");
+    STATUS_TRY(model_load(path, options, &file, error));
+    operator_list list = { .file = file };
+    bool counted = count_operators(&list, file->graph->nodes, file->graph->node_count);
+    for (int i = 0; i < file->function_count && counted; i++)
+        counted = count_operators(&list, file->functions[i].nodes, file->functions[i].node_count);
+    for (int i = 0; i < list.count && counted; i++)
+        each(list.items[i].domain, list.items[i].name, list.items[i].version, list.items[i].count,
+             op_find(list.items[i].domain, list.items[i].name, list.items[i].version) != NULL, user);
+    free(list.items);
+    model_free(file);
+    return counted ? ONYX_OK : status_no_memory(error, sizeof(operator_count), "the list of operators");
+}

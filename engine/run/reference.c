@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Steps that an operator's reference kernel runs, and those whose shapes are known only now: these call the row's shape
+ * function with the inputs as constants and take their memory from buffers that grow and are kept. */
+#include <string.h>
+
+#include "base/size.h"
+#include "run/run.h"
+
+static onyx_status set_output(op_run_context *context, int index, onyx_type type, int rank, const int64_t *dims)
+{
+    onyx_session *session = context->owner;
+    onyx_tensor *tensor = context->outputs[index];
+    const size_t limit = session->model->options.max_memory_bytes ? session->model->options.max_memory_bytes : (size_t)16 << 30;
+    const int slot = (int)(tensor - session->tensors);
+    size_t count, bytes;
+    if (rank < 0 || rank > ONYX_MAX_RANK || !size_count(dims, rank, &count) || !type_bytes(type, count, &bytes))
+        return status_fail(context->error, ONYX_ERROR_SHAPE, "output %d has an impossible shape", index);
+    if (bytes > limit)
+        return status_fail(context->error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes", index,
+                           bytes);
+    if (!grown_reserve(&session->dynamic[slot], bytes))
+        return status_no_memory(context->error, bytes, "an output");
+    tensor->type = type;
+    tensor->rank = rank;
+    memmove(tensor->dims, dims, sizeof(*dims) * (size_t)rank);
+    tensor->size_bytes = bytes;
+    tensor->data = session->dynamic[slot].data;
+    return ONYX_OK;
+}
+
+static void *scratch(op_run_context *context, size_t bytes)
+{
+    onyx_session *session = context->owner;
+    if (session->step_scratch_used == SCRATCH_BLOCKS)
+        return NULL;
+    grown *block = &session->step_scratch[session->step_scratch_used++];
+    return grown_reserve(block, bytes) ? block->data : NULL;
+}
+
+/* Shapes of a dynamic step's outputs from what its inputs are now. */
+static onyx_status find_shapes(onyx_session *session, const program_step *step, op_run_context *context)
+{
+    op_value *outputs = session->values + step->input_count;
+    for (int i = 0; i < step->input_count; i++) {
+        const onyx_tensor *tensor = context->inputs[i];
+        session->value_pointers[i] = tensor ? &session->values[i] : NULL;
+        if (!tensor)
+            continue;
+        session->values[i] = (op_value){ .kind = OP_KIND_TENSOR, .type = tensor->type, .rank = tensor->rank, .constant = tensor };
+        memcpy(session->values[i].dims, tensor->dims, sizeof(tensor->dims));
+    }
+    for (int i = 0; i < step->output_count; i++)
+        outputs[i] = (op_value){ .rank = -1 };
+    op_shape_context shapes = {
+        .row = step->row, .params = step->row_params, .version = step->version, .input_count = step->input_count,
+        .output_count = step->output_count, .inputs = session->value_pointers, .outputs = outputs, .error = context->error,
+    };
+    STATUS_TRY(step->row->shape(&shapes));
+    for (int i = 0; i < step->output_count && !(step->row->flags & OP_DYNAMIC); i++)
+        if (context->outputs[i])
+            STATUS_TRY(set_output(context, i, outputs[i].type, outputs[i].rank, outputs[i].dims));
+    return ONYX_OK;
+}
+
+onyx_status session_run_reference(onyx_session *session, const program_step *step, onyx_error *error)
+{
+    op_run_context context = {
+        .row = step->row, .params = step->row_params, .version = step->version, .input_count = step->input_count,
+        .output_count = step->output_count, .inputs = session->step_inputs, .outputs = session->step_outputs,
+        .set_output = set_output, .scratch = scratch, .pool = session->model->pool, .error = error, .owner = session,
+    };
+    for (int i = 0; i < step->input_count; i++)
+        session->step_inputs[i] = step->inputs[i] < 0 ? NULL : &session->tensors[step->inputs[i]];
+    for (int i = 0; i < step->output_count; i++)
+        session->step_outputs[i] = step->outputs[i] < 0 ? NULL : &session->tensors[step->outputs[i]];
+    session->step_scratch_used = 0;
+    onyx_status status = step->dynamic ? find_shapes(session, step, &context) : ONYX_OK;
+    if (status == ONYX_OK)
+        status = step->row->run(&context);
+    return status == ONYX_OK ? ONYX_OK : status_context(error, status, "node '%s' (%s)", step->name, step->op);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The runtime's own structures: an opened model with its cache of programs, a session with its memory, and outputs
+ * that travel on their own. */
+#ifndef ONYX_RUN_RUN_H
+#define ONYX_RUN_RUN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "plan/program.h"
+
+/* ---- models ---- */
+
+/* A program for one set of input shapes, shared by sessions. Guarded by the model's mutex. */
+typedef struct compiled {
+    program *program;
+    onyx_tensor *shapes; /* one per input */
+    int users;
+    uint64_t last_use;
+} compiled;
+
+/* Programs that no session uses are kept up to this number, the least recently used go first. */
+#define COMPILED_KEPT 8
+
+struct onyx_model {
+    atomic_int references;
+    model_file *file;
+    onyx_options options; /* strings are copies in `strings` */
+    arena *strings;
+    workers *pool;
+    cpu_kernels kernels;
+    onyx_value_info *inputs, *outputs;
+    pthread_mutex_t mutex;
+    compiled **programs;
+    int program_count, program_capacity;
+    uint64_t clock;
+};
+
+/* Finds or compiles the program; the caller gives it back with model_release. */
+onyx_status model_compile(onyx_model *model, const onyx_tensor *shapes, compiled **result, onyx_error *error);
+void model_release(onyx_model *model, compiled *c);
+/* Shapes for a session that names none. shapes: one per input. */
+void model_default_shapes(const onyx_model *model, onyx_tensor *shapes);
+
+/* ---- outputs ---- */
+
+/* Outputs of one program that are free for the next run. It lives until the session and all outputs are gone. */
+typedef struct outputs_pool {
+    pthread_mutex_t mutex;
+    int references;
+    bool closed; /* the session is gone: outputs are freed, not kept */
+    onyx_outputs *free;
+} outputs_pool;
+
+typedef struct grown {
+    void *data;
+    size_t capacity;
+} grown;
+/* Makes room, content lost; false when memory is out. */
+bool grown_reserve(grown *g, size_t bytes);
+
+struct onyx_outputs {
+    atomic_int references;
+    outputs_pool *pool;
+    onyx_outputs *next;
+    void *block;    /* SLOT_OUTPUT roots */
+    grown *dynamic; /* one per output; used where the size depends on data */
+    int count;
+    onyx_tensor *tensors;
+};
+
+outputs_pool *outputs_pool_new(void);
+void outputs_pool_close(outputs_pool *pool);
+/* A free one, or a new one for the program; references is 1. NULL when memory is out. */
+onyx_outputs *outputs_take(outputs_pool *pool, const program *p);
+
+/* ---- sessions ---- */
+
+typedef struct step_times {
+    int64_t runs, total_ns, last_start_ns, last_ns;
+} step_times;
+
+#define SCRATCH_BLOCKS 16
+
+struct onyx_session {
+    onyx_model *model;
+    compiled *compiled;
+    const program *program;
+    void *arena;
+    char *scratch;         /* one area per worker */
+    size_t scratch_stride;
+    onyx_tensor *tensors;  /* by slot */
+    void **own_inputs;     /* engine's memory, allocated when first asked for */
+    bool *bound;
+    int *input_slots, input_slot_count;   /* slots whose root is an input */
+    int *output_slots, output_slot_count; /* slots whose root is an output */
+    outputs_pool *outputs;
+    grown *dynamic;        /* by slot */
+    grown step_scratch[SCRATCH_BLOCKS];
+    int step_scratch_used;
+    /* for reference steps, as long as the longest list */
+    const onyx_tensor **step_inputs;
+    onyx_tensor **step_outputs;
+    const op_value **value_pointers;
+    op_value *values;
+    bool profiling;
+    step_times *times;
+};
+
+/* reference.c: one reference step. */
+onyx_status session_run_reference(onyx_session *session, const program_step *step, onyx_error *error);
+
+#endif
