@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reorders in plain C. The plain C table has blocks of 8 channels. */
+#include "cpu/layout.h"
+
+enum { LAYOUT_BLOCK = 8 };
+
+static void layout_block(const float *src, size_t plane_stride, int lanes, size_t hw, float *dst)
+{
+    for (size_t i = 0; i < hw; i++)
+        for (int lane = 0; lane < LAYOUT_BLOCK; lane++)
+            dst[i * LAYOUT_BLOCK + (size_t)lane] = lane < lanes ? src[(size_t)lane * plane_stride + i] : 0;
+}
+
+static void layout_unblock(const float *src, int lanes, size_t hw, float *dst, size_t plane_stride)
+{
+    for (int lane = 0; lane < lanes; lane++)
+        for (size_t i = 0; i < hw; i++)
+            dst[(size_t)lane * plane_stride + i] = src[i * LAYOUT_BLOCK + (size_t)lane];
+}
+
+static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *dst, size_t dst_stride, size_t rows,
+                             size_t cols)
+{
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++)
+            dst[j * dst_stride + i] = src[i * src_stride + j];
+}
+
+void layout_fill_c(layout_kernels *kernels)
+{
+    kernels->block = layout_block;
+    kernels->unblock = layout_unblock;
+    kernels->transpose = layout_transpose;
+}
