@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The tests of one kernel table, family by family; main.c calls each for every table this processor can run. bench:
+ * print rates instead of checking. Each adds what it counted (check.h counts per source file) to *counts. */
+#ifndef ONYX_TESTS_KERNELS_FAMILIES_H
+#define ONYX_TESTS_KERNELS_FAMILIES_H
+
+#include <stdbool.h>
+
+#include "cpu/kernels.h"
+
+typedef struct test_counts {
+    int passed, failed, skipped;
+} test_counts;
+
+void test_eltwise(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_pool(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_resize(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_softmax(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_layout(const cpu_kernels *kernels, bool bench, test_counts *counts);
+
+#endif
