@@ -51,24 +51,26 @@ struct conv_plan {
     size_t scratch_bytes;  /* per worker, 64-byte aligned; contents need not be kept */
     conv_run_function *run;
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);
-    int tile[8];           /* the family's own: pixels, filter blocks, strip rows ... */
-    const void *kernel;    /* the family's own */
+    int tile[8];           /* the algorithm's own: filter blocks, cuts, strip rows ... */
+    const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 
 /* False when no algorithm of this table takes the shape (for example groups that do not fill blocks): the caller then
  * falls back on the operator's reference kernel. Never fails for groups == 1 and blocked src. */
-typedef bool conv_choose_function(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
-
 bool conv_choose(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 /* weights: plain [c_out][c_in / groups][kh][kw], any alignment. packed: plan->packed_bytes, 64-byte aligned. */
 void conv_pack(const conv_plan *plan, const float *weights, void *packed);
 
-/* What an instruction set offers: see conv.c. Tile sizes stand beside the pointer that they belong to. */
+/* What an instruction set offers: register tiles and transforms, see conv_tile.h. */
+typedef struct conv_units conv_units;
 typedef struct conv_kernels {
-    conv_choose_function *direct;
-    conv_choose_function *plain;
-    conv_choose_function *winograd;
-    conv_choose_function *depthwise;
+    const conv_units *units;
 } conv_kernels;
+
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void conv_fill_c(conv_kernels *kernels);
+void conv_fill_avx2(conv_kernels *kernels);
+void conv_fill_avx512(conv_kernels *kernels);
+void conv_fill_neon(conv_kernels *kernels);
 
 #endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What an instruction set gives to the convolution family: register tiles and transforms. The loops around them (strips,
+ * borders, filter groups, packing: conv_direct.c, conv_winograd.c, conv_depthwise.c) are written once for all.
+ * V stands for the vector length in floats, which is the channel block. */
+#ifndef ONYX_CPU_CONV_TILE_H
+#define ONYX_CPU_CONV_TILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cpu/eltwise.h"
+
+enum { CONV_MAX_FILTERS = 5, CONV_MAX_PIXELS = 20, CONV_MAX_LANES = 16 };
+
+/* Epilogue on accumulators that are still in registers. Activations that are not among these are applied by the eltwise
+ * table afterwards, and the tile then runs with CONV_EPILOGUE_NONE. */
+typedef enum conv_epilogue_act {
+    CONV_EPILOGUE_NONE,
+    CONV_EPILOGUE_CLIP,  /* also ReLU */
+    CONV_EPILOGUE_LEAKY,
+    CONV_EPILOGUE_SILU
+} conv_epilogue_act;
+
+typedef struct conv_epilogue {
+    conv_epilogue_act act;
+    float a, b;
+    bool residual_before; /* residual, where given, is added before the activation, else after it */
+} conv_epilogue;
+
+/* The sum that one output needs: blocks x taps_h x taps_w runs of `inner` consecutive floats of src (inner_last in the
+ * last block). Blocked src: inner = V channels of one tap. Plain src: a block is a channel and inner = kernel width.
+ * Also the small matrix products of Winograd (one tap). Strides in floats. */
+typedef struct conv_tile {
+    int blocks, taps_h, taps_w, inner, inner_last;
+    ptrdiff_t block_stride, row_stride, tap_stride;
+    ptrdiff_t step;                /* between the inputs of neighbouring outputs */
+    ptrdiff_t dst_block_stride;    /* between filter blocks */
+    ptrdiff_t residual_block_stride;
+    conv_epilogue epilogue;
+} conv_tile;
+
+/* count times P outputs of F filter blocks: dst[f * dst_block_stride + p * V + lane]. weights: [sum][F][V]; bias: [F][V]
+ * or NULL for none; residual: like dst, or NULL. */
+typedef void conv_tile_f32(const conv_tile *tile, const float *src, const float *weights, const float *bias,
+                           const float *residual, float *dst, int count);
+
+/* Tiles by step: V (stride 1), 2 V (stride 2), any. pixels[f - 1] is the largest P of f filter blocks; every P from 1
+ * exists, so a row of any length is cut into tiles of nearly equal size. */
+typedef struct conv_tile_set {
+    int filters; /* largest F */
+    int pixels[CONV_MAX_FILTERS];
+    conv_tile_f32 *run[CONV_MAX_FILTERS][CONV_MAX_PIXELS];
+} conv_tile_set;
+
+/* Winograd F(4x4, 3x3), points 0, +-1, +-2, inf: 36 products for 16 outputs. */
+enum { WINOGRAD_POINTS = 36 };
+
+/* count tiles, 4 columns apart: 6x6 vectors from src (rows row_stride floats apart) to v[point * point_stride]; the next
+ * tile's v is V floats on. */
+typedef void conv_winograd_input_f32(const float *src, ptrdiff_t row_stride, float *v, ptrdiff_t point_stride,
+                                     int count);
+/* One tile back: m[point * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst, rows
+ * residual_row_stride floats apart, or NULL. */
+typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                      const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                      ptrdiff_t row_stride, int rows, int cols);
+
+/* Depthwise: `count` neighbouring outputs of one channel block. weights: [kernel_h][kernel_w][V]; tap_stride and
+ * row_stride go to the next tap, step to the next output, all in floats. */
+typedef struct conv_depthwise_row {
+    int kernel_h, kernel_w;
+    ptrdiff_t row_stride, tap_stride, step;
+    conv_epilogue epilogue;
+} conv_depthwise_row;
+typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *src, const float *weights,
+                                const float *bias, const float *residual, float *dst, int count);
+
+struct conv_units {
+    int lanes;
+    const char *direct_name, *plain_name, *winograd_name, *depthwise_name;
+    conv_tile_set unit, two, any;
+    conv_winograd_input_f32 *winograd_input;
+    conv_winograd_output_f32 *winograd_output;
+    /* [kernel width 3, 5, other][stride 1, 2, other], contiguous taps but for "other" */
+    conv_depthwise_f32 *depthwise[3][3];
+};
+
+#endif

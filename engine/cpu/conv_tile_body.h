@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The register tile of convolution in the words of simd_*.h: P outputs x F filter blocks are kept in registers over the
+ * whole sum. Per input: F weight vectors and P broadcasts for P * F multiply-adds. P, F and STEP are constants where
+ * this is instantiated, so all loops over accumulators vanish. */
+#ifndef ONYX_CPU_CONV_TILE_BODY_H
+#define ONYX_CPU_CONV_TILE_BODY_H
+
+#include "cpu/conv_tile.h"
+
+#define CONV_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define CONV_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define CONV_UNROLL _Pragma("GCC unroll 36")
+#endif
+
+CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, const int n)
+{
+    switch (epilogue->act) {
+    case CONV_EPILOGUE_NONE:
+        break;
+    case CONV_EPILOGUE_CLIP: {
+        vf low = vf_set1(epilogue->a), high = vf_set1(epilogue->b);
+        CONV_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = vf_min(high, vf_max(low, acc[i]));
+        break;
+    }
+    case CONV_EPILOGUE_LEAKY: {
+        vf slope = vf_set1(epilogue->a);
+        CONV_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = vf_fma(slope, vf_min(vf_zero(), acc[i]), vf_max(vf_zero(), acc[i]));
+        break;
+    }
+    case CONV_EPILOGUE_SILU:
+        CONV_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = vf_silu(acc[i]);
+        break;
+    }
+}
+
+/* One input of every pixel against one row of weights. */
+CONV_INLINE void conv_tile_step(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F, const int P)
+{
+    vf w[CONV_MAX_FILTERS];
+    CONV_UNROLL
+    for (int f = 0; f < F; f++)
+        w[f] = vf_load(weights + f * VF_LANES);
+    CONV_UNROLL
+    for (int p = 0; p < P; p++) {
+        vf x = vf_set1(src[p * step]);
+        CONV_UNROLL
+        for (int f = 0; f < F; f++)
+            acc[p * F + f] = vf_fma(x, w[f], acc[p * F + f]);
+    }
+}
+
+#if defined(VF_HAS_LANE_FMA)
+/* Four inputs of every pixel by one load each. */
+CONV_INLINE void conv_tile_step4(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F,
+                                 const int P)
+{
+    vf x[CONV_MAX_PIXELS];
+    CONV_UNROLL
+    for (int p = 0; p < P; p++)
+        x[p] = vf_load(src + p * step);
+    CONV_UNROLL
+    for (int f = 0; f < F; f++) {
+        vf w0 = vf_load(weights + f * VF_LANES), w1 = vf_load(weights + (F + f) * VF_LANES);
+        CONV_UNROLL
+        for (int p = 0; p < P; p++)
+            acc[p * F + f] = vf_fma_lane(w1, x[p], 1, vf_fma_lane(w0, x[p], 0, acc[p * F + f]));
+        vf w2 = vf_load(weights + (2 * F + f) * VF_LANES), w3 = vf_load(weights + (3 * F + f) * VF_LANES);
+        CONV_UNROLL
+        for (int p = 0; p < P; p++)
+            acc[p * F + f] = vf_fma_lane(w3, x[p], 3, vf_fma_lane(w2, x[p], 2, acc[p * F + f]));
+    }
+}
+#else
+CONV_INLINE void conv_tile_step4(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F,
+                                 const int P)
+{
+    CONV_UNROLL
+    for (int i = 0; i < 4; i++)
+        conv_tile_step(acc, src + i, step, weights + i * F * VF_LANES, F, P);
+}
+#endif
+
+CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step, const float *weights,
+                               const int F, const int P)
+{
+    for (int block = 0; block < t->blocks; block++, src += t->block_stride) {
+        int inner = block == t->blocks - 1 ? t->inner_last : t->inner;
+        const float *row = src;
+        for (int y = 0; y < t->taps_h; y++, row += t->row_stride) {
+            const float *tap = row;
+            for (int x = 0; x < t->taps_w; x++, tap += t->tap_stride) {
+                int i = 0;
+                for (; i + 4 <= inner; i += 4, weights += 4 * F * VF_LANES)
+                    conv_tile_step4(acc, tap + i, step, weights, F, P);
+                for (; i < inner; i++, weights += F * VF_LANES)
+                    conv_tile_step(acc, tap + i, step, weights, F, P);
+            }
+        }
+    }
+}
+
+CONV_INLINE void conv_tile_add(vf *acc, const float *residual, ptrdiff_t block_stride, const int F, const int P)
+{
+    CONV_UNROLL
+    for (int f = 0; f < F; f++) {
+        CONV_UNROLL
+        for (int p = 0; p < P; p++)
+            acc[p * F + f] = vf_add(acc[p * F + f], vf_load(residual + f * block_stride + p * VF_LANES));
+    }
+}
+
+/* STEP 0: the tile's own step. */
+CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
+                                const float *residual, float *dst, int count, const int F, const int P,
+                                const ptrdiff_t STEP)
+{
+    const ptrdiff_t step = STEP ? STEP : t->step;
+    for (; count > 0; count--) {
+        vf acc[CONV_MAX_FILTERS * CONV_MAX_PIXELS];
+        CONV_UNROLL
+        for (int f = 0; f < F; f++) {
+            vf start = bias ? vf_load(bias + f * VF_LANES) : vf_zero();
+            CONV_UNROLL
+            for (int p = 0; p < P; p++)
+                acc[p * F + f] = start;
+        }
+        conv_tile_sum(t, acc, src, step, weights, F, P);
+        if (residual && t->epilogue.residual_before)
+            conv_tile_add(acc, residual, t->residual_block_stride, F, P);
+        conv_epilogue_apply(&t->epilogue, acc, F * P);
+        if (residual && !t->epilogue.residual_before)
+            conv_tile_add(acc, residual, t->residual_block_stride, F, P);
+        CONV_UNROLL
+        for (int f = 0; f < F; f++) {
+            CONV_UNROLL
+            for (int p = 0; p < P; p++)
+                vf_store(dst + f * t->dst_block_stride + p * VF_LANES, acc[p * F + f]);
+        }
+        src += P * step;
+        dst += P * VF_LANES;
+        residual = residual ? residual + P * VF_LANES : NULL;
+    }
+}
+
+/* Defines one tile function: P first, for the lists below. */
+#define CONV_TILE(pixels, filters, kind, step)                                                                         \
+    static void tile_##filters##x##pixels##_##kind(const conv_tile *t, const float *src, const float *weights,         \
+                                                   const float *bias, const float *residual, float *dst, int count)   \
+    {                                                                                                                  \
+        conv_tile_body(t, src, weights, bias, residual, dst, count, filters, pixels, step);                            \
+    }
+#define CONV_TILE_NAME(pixels, filters, kind, step) tile_##filters##x##pixels##_##kind,
+
+/* X(1, ...) X(2, ...) .. X(n, ...) */
+#define CONV_PIXELS_1(X, ...) X(1, __VA_ARGS__)
+#define CONV_PIXELS_2(X, ...) CONV_PIXELS_1(X, __VA_ARGS__) X(2, __VA_ARGS__)
+#define CONV_PIXELS_3(X, ...) CONV_PIXELS_2(X, __VA_ARGS__) X(3, __VA_ARGS__)
+#define CONV_PIXELS_4(X, ...) CONV_PIXELS_3(X, __VA_ARGS__) X(4, __VA_ARGS__)
+#define CONV_PIXELS_5(X, ...) CONV_PIXELS_4(X, __VA_ARGS__) X(5, __VA_ARGS__)
+#define CONV_PIXELS_6(X, ...) CONV_PIXELS_5(X, __VA_ARGS__) X(6, __VA_ARGS__)
+#define CONV_PIXELS_7(X, ...) CONV_PIXELS_6(X, __VA_ARGS__) X(7, __VA_ARGS__)
+#define CONV_PIXELS_8(X, ...) CONV_PIXELS_7(X, __VA_ARGS__) X(8, __VA_ARGS__)
+#define CONV_PIXELS_9(X, ...) CONV_PIXELS_8(X, __VA_ARGS__) X(9, __VA_ARGS__)
+#define CONV_PIXELS_10(X, ...) CONV_PIXELS_9(X, __VA_ARGS__) X(10, __VA_ARGS__)
+#define CONV_PIXELS_11(X, ...) CONV_PIXELS_10(X, __VA_ARGS__) X(11, __VA_ARGS__)
+#define CONV_PIXELS_12(X, ...) CONV_PIXELS_11(X, __VA_ARGS__) X(12, __VA_ARGS__)
+#define CONV_PIXELS_13(X, ...) CONV_PIXELS_12(X, __VA_ARGS__) X(13, __VA_ARGS__)
+#define CONV_PIXELS_14(X, ...) CONV_PIXELS_13(X, __VA_ARGS__) X(14, __VA_ARGS__)
+#define CONV_PIXELS_15(X, ...) CONV_PIXELS_14(X, __VA_ARGS__) X(15, __VA_ARGS__)
+#define CONV_PIXELS_16(X, ...) CONV_PIXELS_15(X, __VA_ARGS__) X(16, __VA_ARGS__)
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The vector words of x86/simd_avx512.h that the bodies of conv and gemm use, in plain C: 8 floats in two halves of the
+ * compiler's own vectors, which any target can lower. */
+#ifndef ONYX_CPU_SIMD_C_H
+#define ONYX_CPU_SIMD_C_H
+
+#include <stddef.h>
+#include <string.h>
+
+#include "cpu/math_c.h"
+
+#define VF_LANES 8
+typedef float vf_half __attribute__((vector_size(16)));
+typedef int vf_half_mask __attribute__((vector_size(16)));
+typedef struct vf {
+    vf_half l, h;
+} vf;
+
+static inline vf vf_load(const float *p)
+{
+    vf v;
+    memcpy(&v.l, p, 16);
+    memcpy(&v.h, p + 4, 16);
+    return v;
+}
+static inline void vf_store(float *p, vf v)
+{
+    memcpy(p, &v.l, 16);
+    memcpy(p + 4, &v.h, 16);
+}
+static inline vf vf_set1(float x)
+{
+    vf_half v = { x, x, x, x };
+    return (vf){ v, v };
+}
+static inline vf vf_zero(void)
+{
+    return vf_set1(0);
+}
+static inline vf vf_add(vf a, vf b)
+{
+    return (vf){ a.l + b.l, a.h + b.h };
+}
+static inline vf vf_sub(vf a, vf b)
+{
+    return (vf){ a.l - b.l, a.h - b.h };
+}
+static inline vf vf_mul(vf a, vf b)
+{
+    return (vf){ a.l * b.l, a.h * b.h };
+}
+/* a * b + c */
+static inline vf vf_fma(vf a, vf b, vf c)
+{
+    return (vf){ a.l * b.l + c.l, a.h * b.h + c.h };
+}
+/* c - a * b */
+static inline vf vf_fnma(vf a, vf b, vf c)
+{
+    return (vf){ c.l - a.l * b.l, c.h - a.h * b.h };
+}
+static inline vf_half vf_half_select(vf_half_mask m, vf_half a, vf_half b)
+{
+    return (vf_half)((m & (vf_half_mask)a) | (~m & (vf_half_mask)b));
+}
+/* b where either is NaN */
+static inline vf vf_max(vf a, vf b)
+{
+    return (vf){ vf_half_select(a.l > b.l, a.l, b.l), vf_half_select(a.h > b.h, a.h, b.h) };
+}
+static inline vf vf_min(vf a, vf b)
+{
+    return (vf){ vf_half_select(a.l < b.l, a.l, b.l), vf_half_select(a.h < b.h, a.h, b.h) };
+}
+static inline float vf_sum(vf a)
+{
+    vf_half s = a.l + a.h;
+    return (s[0] + s[2]) + (s[1] + s[3]);
+}
+static inline vf vf_silu(vf x)
+{
+    for (int i = 0; i < 4; i++) {
+        x.l[i] = math_c_silu(x.l[i]);
+        x.h[i] = math_c_silu(x.h[i]);
+    }
+    return x;
+}
+
+#endif
