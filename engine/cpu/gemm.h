@@ -39,21 +39,34 @@ struct gemm_plan {
     size_t packed_bytes;  /* of b when b_constant */
     size_t scratch_bytes; /* per worker */
     int tile[8];
-    const void *kernel;
+    const struct cpu_kernels *kernels; /* must outlive the plan */
     void (*run)(const gemm_plan *plan, const gemm_arguments *arguments, int part, void *scratch);
 };
 
-/* Takes every shape with m, n, k >= 1. */
+/* Takes every shape with m, n, k >= 1. a, b and c hold what the strides say and no byte more need be readable. */
 void gemm_choose(const struct cpu_kernels *kernels, const gemm_shape *shape, bool b_constant, gemm_plan *plan);
 void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed); /* b: any alignment */
 
-/* c[rows, cols] (+)= a * b over packed panels; one register tile. */
-typedef void gemm_tile_f32(const float *a, const float *b, float *c, size_t k, size_t c_stride, bool accumulate);
+/* One register tile: c[R, cols] = a * b (+ bias per column; + c where accumulate). a: [k][R]. b: rows of cols, b_stride
+ * floats apart. bias: cols values or NULL. */
+typedef void gemm_tile_f32(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
+                           ptrdiff_t c_stride, size_t k, bool accumulate);
+/* out[i] = sum over k of x * rows[i], i < count <= 4. */
+typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
+
+enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 
 typedef struct gemm_kernels {
-    const char *name;
-    gemm_tile_f32 *tile;
-    int rows, cols;
+    const char *name, *dot_name;
+    int rows, cols;                      /* of the largest tile; every R from 1 to rows exists */
+    gemm_tile_f32 *tile[GEMM_MAX_ROWS];
+    gemm_dot_f32 *dot;
 } gemm_kernels;
+
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void gemm_fill_c(gemm_kernels *kernels);
+void gemm_fill_avx2(gemm_kernels *kernels);
+void gemm_fill_avx512(gemm_kernels *kernels);
+void gemm_fill_neon(gemm_kernels *kernels);
 
 #endif

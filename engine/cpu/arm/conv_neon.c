@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution units, NEON: 4 lanes, 32 registers. Four inputs of a pixel are one load, used lane by lane: 4 filter
+ * blocks x 5 pixels need 21 loads for 80 multiply-adds. */
+#include "cpu/arm/math_neon.h"
+
+#include "cpu/conv.h"
+
+#define VF_HAS_LANE_FMA 1
+#define vf_fma_lane(w, x, lane, acc) vfmaq_laneq_f32(acc, w, x, lane)
+#include "cpu/conv_tile_body.h"
+
+#define TILES(X, kind, step)                                                                                           \
+    CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
+    CONV_PIXELS_8(X, 2, kind, step)                                                                                    \
+    CONV_PIXELS_6(X, 3, kind, step)                                                                                    \
+    CONV_PIXELS_5(X, 4, kind, step)
+
+TILES(CONV_TILE, unit, VF_LANES)
+TILES(CONV_TILE, two, 2 * VF_LANES)
+TILES(CONV_TILE, any, 0)
+
+#define TILE_SET(kind, step)                                                                                           \
+    {                                                                                                                  \
+        .filters = 4, .pixels = { 12, 8, 6, 5 }, .run = {                                                              \
+            { CONV_PIXELS_12(CONV_TILE_NAME, 1, kind, step) },                                                         \
+            { CONV_PIXELS_8(CONV_TILE_NAME, 2, kind, step) },                                                          \
+            { CONV_PIXELS_6(CONV_TILE_NAME, 3, kind, step) },                                                          \
+            { CONV_PIXELS_5(CONV_TILE_NAME, 4, kind, step) },                                                          \
+        }                                                                                                              \
+    }
+
+static const conv_units units = {
+    .lanes = VF_LANES,
+    .direct_name = "conv_direct_f32_neon",
+    .plain_name = "conv_plain_f32_neon",
+    .winograd_name = "conv_winograd43_f32_neon",
+    .depthwise_name = "conv_depthwise_f32_neon",
+    .unit = TILE_SET(unit, VF_LANES),
+    .two = TILE_SET(two, 2 * VF_LANES),
+    .any = TILE_SET(any, 0),
+};
+
+void conv_fill_neon(conv_kernels *kernels)
+{
+    kernels->units = &units;
+}

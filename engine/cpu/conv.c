@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution: the choice among the algorithms, and the cost model of register tiles that it rests on. */
+#include "cpu/conv_private.h"
+
+bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan)
+{
+    if (shape->c_in < 1 || shape->c_out < 1 || shape->groups < 1 || shape->h_in < 1 || shape->w_in < 1 ||
+        shape->h_out < 1 || shape->w_out < 1 || shape->kernel_h < 1 || shape->kernel_w < 1 || shape->stride_h < 1 ||
+        shape->stride_w < 1 || shape->dilation_h < 1 || shape->dilation_w < 1)
+        return false;
+    *plan = (conv_plan){ .shape = *shape, .block = kernels->block, .kernels = kernels };
+    assert(kernels->block == kernels->conv.units->lanes);
+    return conv_choose_direct(kernels, shape, plan);
+}
+
+void conv_pack(const conv_plan *plan, const float *weights, void *packed)
+{
+    plan->pack(plan, weights, packed);
+}
+
+/* Cycles of one input of the sum for P pixels x F filter blocks: bound by two multiply-adds or two loads per cycle, and
+ * by the latency of 4 where accumulators are few; a broadcast folds into a lone multiply-add but still loads. */
+static double tile_cycles(int filters, int pixels)
+{
+    double arithmetic = filters * pixels / 2.0, loads = (filters + pixels) / 2.0;
+    double cycles = arithmetic > loads ? arithmetic : loads;
+    return (cycles < 4 ? 4 : cycles) + 0.15;
+}
+
+static double group_cost(const conv_tile_set *set, int filters, int n)
+{
+    int tiles = conv_ceil_div(n, set->pixels[filters - 1]);
+    int size = n / tiles, larger = n % tiles;
+    double cycles = (tiles - larger) * tile_cycles(filters, size);
+    return larger ? cycles + larger * tile_cycles(filters, size + 1) : cycles;
+}
+
+double conv_tile_cost(const conv_tile_set *set, int filters, int blocks, int n)
+{
+    int groups = conv_ceil_div(blocks, filters);
+    int size = blocks / groups, larger = blocks % groups;
+    double cycles = (groups - larger) * group_cost(set, size, n);
+    if (larger)
+        cycles += larger * group_cost(set, size + 1, n);
+    return cycles / n;
+}
+
+int conv_best_filters(const conv_tile_set *set, int blocks, int n)
+{
+    int best = 1;
+    double best_cost = 0;
+    for (int filters = 1; filters <= conv_min(set->filters, blocks); filters++) {
+        double cost = conv_tile_cost(set, filters, blocks, n);
+        if (filters == 1 || cost <= best_cost * 1.001) {
+            best = filters;
+            best_cost = cost;
+        }
+    }
+    return best;
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution units in plain C: 8 lanes in two halves of 4, so small tiles. */
+#include "cpu/simd_c.h"
+
+#include "cpu/conv.h"
+#include "cpu/conv_tile_body.h"
+
+CONV_PIXELS_4(CONV_TILE, 1, any, 0)
+
+#define TILE_SET                                                                                                       \
+    {                                                                                                                  \
+        .filters = 1, .pixels = { 4 }, .run = {                                                                        \
+            { CONV_PIXELS_4(CONV_TILE_NAME, 1, any, 0) },                                                              \
+        }                                                                                                              \
+    }
+
+static const conv_units units = {
+    .lanes = VF_LANES,
+    .direct_name = "conv_direct_f32_c",
+    .plain_name = "conv_plain_f32_c",
+    .winograd_name = "conv_winograd43_f32_c",
+    .depthwise_name = "conv_depthwise_f32_c",
+    .unit = TILE_SET,
+    .two = TILE_SET,
+    .any = TILE_SET,
+};
+
+void conv_fill_c(conv_kernels *kernels)
+{
+    kernels->units = &units;
+}

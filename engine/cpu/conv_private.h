@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the algorithms of the convolution family share: how work is cut, and the epilogue. Private to conv*.c. */
+#ifndef ONYX_CPU_CONV_PRIVATE_H
+#define ONYX_CPU_CONV_PRIVATE_H
+
+#include <assert.h>
+#include <stdint.h>
+
+#include "cpu/conv_tile.h"
+#include "cpu/kernels.h"
+
+/* Each fills the plan and returns true where it takes the shape. */
+bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+
+/* Cycles of one pixel and one input of the sum, when `blocks` filter blocks are done in groups of at most `filters` and
+ * rows have n pixels. */
+double conv_tile_cost(const conv_tile_set *set, int filters, int blocks, int n);
+/* The best `filters` by conv_tile_cost. */
+int conv_best_filters(const conv_tile_set *set, int blocks, int n);
+
+static inline int conv_ceil_div(int a, int b)
+{
+    return (a + b - 1) / b;
+}
+static inline int conv_min(int a, int b)
+{
+    return a < b ? a : b;
+}
+static inline int conv_max(int a, int b)
+{
+    return a > b ? a : b;
+}
+static inline size_t conv_round_bytes(size_t bytes)
+{
+    return (bytes + 63) & ~(size_t)63;
+}
+
+/* Part i of n of `total`: [begin, end), sizes differ by at most one. */
+typedef struct conv_range {
+    int begin, end;
+} conv_range;
+static inline conv_range conv_cut(int total, int n, int i)
+{
+    return (conv_range){ (int)((int64_t)total * i / n), (int)((int64_t)total * (i + 1) / n) };
+}
+
+/* Parts that a job of so many multiply-adds is worth: none smaller than about 20 us of one core, none too many. */
+static inline int conv_parts_for(double multiply_adds)
+{
+    double parts = multiply_adds / 1.5e6;
+    return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
+}
+
+/* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards (NULL: none). */
+static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels, const conv_arguments *arguments,
+                                                     conv_epilogue *epilogue)
+{
+    const cpu_activation *activation = &arguments->activation;
+    *epilogue = (conv_epilogue){ CONV_EPILOGUE_NONE, activation->a, activation->b, arguments->residual_before };
+    switch (activation->act) {
+    case CPU_ACT_NONE:
+        return NULL;
+    case CPU_ACT_RELU:
+        epilogue->act = CONV_EPILOGUE_CLIP;
+        epilogue->a = 0;
+        epilogue->b = __builtin_inff();
+        return NULL;
+    case CPU_ACT_CLIP:
+        epilogue->act = CONV_EPILOGUE_CLIP;
+        return NULL;
+    case CPU_ACT_LEAKY_RELU:
+        epilogue->act = CONV_EPILOGUE_LEAKY;
+        return NULL;
+    case CPU_ACT_SILU:
+        epilogue->act = CONV_EPILOGUE_SILU;
+        return NULL;
+    default:
+        return kernels->eltwise.act[activation->act];
+    }
+}
+
+/* One filter group over n pixels in a line, in tiles of nearly equal size. */
+static inline void conv_run_line(const conv_tile_set *set, int filters, const conv_tile *tile, const float *src,
+                                 const float *weights, const float *bias, const float *residual, float *dst, int n,
+                                 int lanes)
+{
+    int tiles = conv_ceil_div(n, set->pixels[filters - 1]);
+    int size = n / tiles, larger = n % tiles;
+    if (larger > 0) {
+        set->run[filters - 1][size](tile, src, weights, bias, residual, dst, larger);
+        ptrdiff_t done = (ptrdiff_t)larger * (size + 1);
+        src += done * tile->step;
+        dst += done * lanes;
+        residual = residual ? residual + done * lanes : NULL;
+    }
+    set->run[filters - 1][size - 1](tile, src, weights, bias, residual, dst, tiles - larger);
+}
+
+/* Blocks of filter group i of n: nearly equal, the larger ones first. */
+static inline conv_range conv_group(int blocks, int n, int i)
+{
+    int size = blocks / n, larger = blocks % n;
+    int begin = i * size + conv_min(i, larger);
+    return (conv_range){ begin, begin + size + (i < larger) };
+}
+
+#endif

@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Matrix product around the register tiles: a and b are packed in panels of the tile's rows and columns, k in slices of
+ * KC, so that a slice of a b panel stays in the first-level cache while all row tiles of a block of a pass over it.
+ * Parts are cut in both directions; k never is, so any cut gives the same bits. */
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+
+enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH };
+enum { PATH_PANELS, PATH_STRIDED_B, PATH_DOT_ROWS, PATH_DOT_COLUMN };
+enum { KC = 256, MC = 96, NC_BYTES = 384 * 1024, FINISH = 64 };
+
+typedef struct span {
+    size_t begin, end;
+} span;
+
+static size_t ceil_div(size_t a, size_t b)
+{
+    return (a + b - 1) / b;
+}
+static size_t smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+static span cut(size_t total, size_t n, size_t i)
+{
+    size_t size = total / n, larger = total % n;
+    size_t begin = i * size + smaller(i, larger);
+    return (span){ begin, begin + size + (i < larger) };
+}
+
+/* What one part works on. */
+typedef struct gemm_job {
+    const gemm_plan *plan;
+    const gemm_arguments *arguments;
+    const gemm_kernels *tiles;
+    float *a_packed, *b_packed, *c_tile;
+} gemm_job;
+
+/* Columns that scratch holds packed at a time, a multiple of the tile's. */
+static size_t chunk_columns(const gemm_kernels *tiles)
+{
+    size_t columns = NC_BYTES / (KC * sizeof(float));
+    return columns / (size_t)tiles->cols * (size_t)tiles->cols;
+}
+
+static void transpose(const gemm_job *job, const float *src, size_t src_stride, float *dst, size_t dst_stride,
+                      size_t rows, size_t cols)
+{
+    job->plan->kernels->layout.transpose((const uint32_t *)src, src_stride, (uint32_t *)dst, dst_stride, rows, cols);
+}
+
+/* a[rows, ks] * alpha as row tiles of nearly equal height: [tile][k][R]. */
+static void pack_a(const gemm_job *job, span rows, span ks)
+{
+    const gemm_arguments *g = job->arguments;
+    size_t m = rows.end - rows.begin, k = ks.end - ks.begin, tiles = ceil_div(m, (size_t)job->tiles->rows);
+    for (size_t t = 0; t < tiles; t++) {
+        span tile = cut(m, tiles, t);
+        size_t height = tile.end - tile.begin, row = rows.begin + tile.begin;
+        float *to = job->a_packed + tile.begin * k;
+        if (job->plan->shape.a_transposed)
+            for (size_t i = 0; i < k; i++)
+                memcpy(to + i * height, g->a + (ks.begin + i) * g->a_stride + row, height * sizeof(float));
+        else
+            transpose(job, g->a + row * g->a_stride + ks.begin, g->a_stride, to, height, height, k);
+    }
+    if (g->alpha != 1.0f)
+        for (size_t i = 0; i < m * k; i++)
+            job->a_packed[i] *= g->alpha;
+}
+
+/* Columns [n0, n0 + n) of b, n <= cols, rows ks, as one panel [k][cols] with zeros behind the last column. */
+static void pack_panel(const gemm_plan *plan, const float *b, size_t stride, size_t n0, size_t n, span ks, float *to)
+{
+    size_t cols = (size_t)plan->kernels->gemm.cols, k = ks.end - ks.begin;
+    if (plan->shape.b_transposed) {
+        plan->kernels->layout.transpose((const uint32_t *)(b + n0 * stride + ks.begin), stride, (uint32_t *)to, cols, n,
+                                        k);
+        for (size_t i = 0; n < cols && i < k; i++)
+            memset(to + i * cols + n, 0, (cols - n) * sizeof(float));
+        return;
+    }
+    for (size_t i = 0; i < k; i++) {
+        memcpy(to + i * cols, b + (ks.begin + i) * stride + n0, n * sizeof(float));
+        memset(to + i * cols + n, 0, (cols - n) * sizeof(float));
+    }
+}
+
+void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed)
+{
+    size_t cols = (size_t)plan->kernels->gemm.cols, n = plan->shape.n, k = plan->shape.k;
+    for (size_t n0 = 0; n0 < n; n0 += cols)
+        pack_panel(plan, b, b_stride, n0, smaller(cols, n - n0), (span){ 0, k }, (float *)packed + n0 * k);
+}
+
+/* A panel [k][cols] of b for rows ks. Where b is read in place, *stride is b's. */
+static const float *panel_of(const gemm_job *job, size_t n0, size_t n, span ks, size_t chunk, ptrdiff_t *stride)
+{
+    const gemm_arguments *g = job->arguments;
+    size_t cols = (size_t)job->tiles->cols;
+    *stride = (ptrdiff_t)cols;
+    if (g->packed)
+        return (const float *)g->packed + n0 * job->plan->shape.k + ks.begin * cols;
+    if (job->plan->tile[TILE_PATH] != PATH_STRIDED_B)
+        return job->b_packed + (n0 - chunk) * (ks.end - ks.begin);
+    if (n == cols) {
+        *stride = (ptrdiff_t)g->b_stride;
+        return g->b + ks.begin * g->b_stride + n0;
+    }
+    pack_panel(job->plan, g->b, g->b_stride, n0, n, ks, job->b_packed);
+    return job->b_packed;
+}
+
+/* One panel of fewer columns than the tile: by way of c_tile. */
+static void run_narrow(const gemm_job *job, gemm_tile_f32 *tile, size_t height, const float *a, const float *b,
+                       ptrdiff_t b_stride, const float *bias, float *c, size_t n, size_t k, bool accumulate)
+{
+    size_t cols = (size_t)job->tiles->cols, c_stride = job->arguments->c_stride;
+    float padded[GEMM_MAX_COLS] = { 0 };
+    if (bias)
+        memcpy(padded, bias, n * sizeof(float));
+    for (size_t i = 0; accumulate && i < height; i++)
+        memcpy(job->c_tile + i * cols, c + i * c_stride, n * sizeof(float));
+    tile(a, b, b_stride, bias ? padded : NULL, job->c_tile, (ptrdiff_t)cols, k, accumulate);
+    for (size_t i = 0; i < height; i++)
+        memcpy(c + i * c_stride, job->c_tile + i * cols, n * sizeof(float));
+}
+
+/* Rows x columns for one slice of k; a is packed. */
+static void run_block(const gemm_job *job, span rows, span columns, span ks)
+{
+    const gemm_arguments *g = job->arguments;
+    size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin, m = rows.end - rows.begin;
+    size_t tiles = ceil_div(m, (size_t)job->tiles->rows);
+    bool accumulate = ks.begin > 0;
+    for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
+        size_t n = smaller(cols, columns.end - n0);
+        ptrdiff_t b_stride;
+        const float *b = panel_of(job, n0, n, ks, columns.begin, &b_stride);
+        const float *bias = g->bias && !g->bias_per_row && !accumulate ? g->bias + n0 : NULL;
+        for (size_t t = 0; t < tiles; t++) {
+            span tile = cut(m, tiles, t);
+            size_t height = tile.end - tile.begin;
+            gemm_tile_f32 *run = job->tiles->tile[height - 1];
+            const float *a = job->a_packed + tile.begin * k;
+            float *c = g->c + (rows.begin + tile.begin) * g->c_stride + n0;
+            if (n == cols)
+                run(a, b, b_stride, bias, c, (ptrdiff_t)g->c_stride, k, accumulate);
+            else
+                run_narrow(job, run, height, a, b, b_stride, bias, c, n, k, accumulate);
+        }
+    }
+}
+
+/* Bias per row and activation over n neighbouring results of row i. */
+static void finish(const gemm_job *job, size_t i, float *c, size_t n)
+{
+    const gemm_arguments *g = job->arguments;
+    const eltwise_kernels *eltwise = &job->plan->kernels->eltwise;
+    if (g->bias && g->bias_per_row)
+        eltwise->binary[CPU_BINARY_ADD](c, 1, g->bias + i, 0, c, n);
+    if (g->activation.act != CPU_ACT_NONE)
+        eltwise->act[g->activation.act](c, c, n, g->activation.a, g->activation.b);
+}
+
+static void run_chunk(const gemm_job *job, span rows, span columns)
+{
+    const gemm_arguments *g = job->arguments;
+    size_t cols = (size_t)job->tiles->cols, k = job->plan->shape.k, slices = ceil_div(k, KC);
+    size_t blocks = ceil_div(rows.end - rows.begin, MC);
+    for (size_t slice = 0; slice < slices; slice++) {
+        span ks = cut(k, slices, slice);
+        if (!g->packed && job->plan->tile[TILE_PATH] == PATH_PANELS)
+            for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols)
+                pack_panel(job->plan, g->b, g->b_stride, n0, smaller(cols, columns.end - n0), ks,
+                           job->b_packed + (n0 - columns.begin) * (ks.end - ks.begin));
+        for (size_t block = 0; block < blocks; block++) {
+            span part = cut(rows.end - rows.begin, blocks, block);
+            span some = { rows.begin + part.begin, rows.begin + part.end };
+            pack_a(job, some, ks);
+            run_block(job, some, columns, ks);
+            for (size_t i = some.begin; slice == slices - 1 && i < some.end; i++)
+                finish(job, i, g->c + i * g->c_stride + columns.begin, columns.end - columns.begin);
+        }
+    }
+}
+
+static void run_panels(const gemm_plan *plan, const gemm_arguments *arguments, int part, void *scratch)
+{
+    const gemm_kernels *tiles = &plan->kernels->gemm;
+    const gemm_shape *s = &plan->shape;
+    size_t cols = (size_t)tiles->cols, col_cuts = (size_t)plan->tile[TILE_COL_CUTS];
+    gemm_job job = { .plan = plan, .arguments = arguments, .tiles = tiles };
+    job.c_tile = scratch;
+    job.a_packed = job.c_tile + GEMM_MAX_ROWS * GEMM_MAX_COLS;
+    job.b_packed = job.a_packed + MC * KC;
+    span rows = cut(s->m, (size_t)plan->tile[TILE_ROW_CUTS], (size_t)part / col_cuts);
+    span panels = cut(ceil_div(s->n, cols), col_cuts, (size_t)part % col_cuts);
+    size_t end = smaller(s->n, panels.end * cols);
+    size_t chunk = arguments->packed || plan->tile[TILE_PATH] == PATH_STRIDED_B ? end : chunk_columns(tiles);
+    for (size_t n0 = panels.begin * cols; n0 < end; n0 += chunk)
+        run_chunk(&job, rows, (span){ n0, smaller(n0 + chunk, end) });
+}
+
+/* Sums of x with count rows, scaled; x and rows contiguous. */
+static void run_dots(const gemm_job *job, const float *x, const float *rows, size_t row_stride, size_t count, float *out)
+{
+    float alpha = job->arguments->alpha;
+    for (size_t i = 0; i < count; i += 4)
+        job->tiles->dot(x, rows + i * row_stride, row_stride, (int)smaller(4, count - i), job->plan->shape.k, out + i);
+    for (size_t i = 0; alpha != 1.0f && i < count; i++)
+        out[i] *= alpha;
+}
+
+/* Few rows times a transposed b: every result is a sum over two contiguous rows. */
+static void run_dot_rows(const gemm_plan *plan, const gemm_arguments *g, int part, void *scratch)
+{
+    gemm_job job = { .plan = plan, .arguments = g, .tiles = &plan->kernels->gemm };
+    span columns = cut(plan->shape.n, (size_t)plan->parts, (size_t)part);
+    for (size_t i = 0; i < plan->shape.m; i++) {
+        const float *x = g->a + i * g->a_stride;
+        if (plan->shape.a_transposed) {
+            float *gathered = scratch;
+            for (size_t k = 0; k < plan->shape.k; k++)
+                gathered[k] = g->a[k * g->a_stride + i];
+            x = gathered;
+        }
+        float *c = g->c + i * g->c_stride + columns.begin;
+        size_t n = columns.end - columns.begin;
+        run_dots(&job, x, g->b + columns.begin * g->b_stride, g->b_stride, n, c);
+        if (g->bias && !g->bias_per_row)
+            plan->kernels->eltwise.binary[CPU_BINARY_ADD](c, 1, g->bias + columns.begin, 1, c, n);
+        finish(&job, i, c, n);
+    }
+}
+
+/* a times one column. */
+static void run_dot_column(const gemm_plan *plan, const gemm_arguments *g, int part, void *scratch)
+{
+    gemm_job job = { .plan = plan, .arguments = g, .tiles = &plan->kernels->gemm };
+    span rows = cut(plan->shape.m, (size_t)plan->parts, (size_t)part);
+    const float *x = g->b;
+    if (!plan->shape.b_transposed && g->b_stride != 1) {
+        float *gathered = scratch;
+        for (size_t k = 0; k < plan->shape.k; k++)
+            gathered[k] = g->b[k * g->b_stride];
+        x = gathered;
+    }
+    for (size_t i = rows.begin; i < rows.end; i += FINISH) {
+        float c[FINISH];
+        size_t n = smaller(FINISH, rows.end - i);
+        run_dots(&job, x, g->a + i * g->a_stride, g->a_stride, n, c);
+        for (size_t j = 0; g->bias && j < n; j++)
+            c[j] += g->bias[g->bias_per_row ? i + j : 0];
+        if (g->activation.act != CPU_ACT_NONE)
+            plan->kernels->eltwise.act[g->activation.act](c, c, n, g->activation.a, g->activation.b);
+        for (size_t j = 0; j < n; j++)
+            g->c[(i + j) * g->c_stride] = c[j];
+    }
+}
+
+/* Parts that the work is worth: about 1.5 M multiply-adds or 1 MB of b each, at most 32. */
+static size_t parts_for(const gemm_shape *s)
+{
+    double work = (double)s->m * (double)s->n * (double)s->k / 1.5e6, bytes = (double)s->n * (double)s->k * 4 / 1e6;
+    double parts = work > bytes ? work : bytes;
+    return parts < 1 ? 1 : parts > 32 ? 32 : (size_t)parts;
+}
+
+/* Among the cuts into about `parts`, the one that packs least twice. */
+static void choose_cuts(const gemm_kernels *tiles, const gemm_shape *s, bool b_constant, size_t parts, gemm_plan *plan)
+{
+    size_t row_tiles = ceil_div(s->m, (size_t)tiles->rows), panels = ceil_div(s->n, (size_t)tiles->cols);
+    double best = 0;
+    size_t wanted = smaller(parts, row_tiles * panels);
+    for (size_t row_cuts = 1; row_cuts <= smaller(parts, row_tiles); row_cuts++) {
+        size_t col_cuts = smaller(panels, ceil_div(wanted, row_cuts));
+        double cost = (double)col_cuts * (double)s->m + (b_constant ? 0 : (double)row_cuts * (double)s->n);
+        if (row_cuts * col_cuts * 4 < wanted * 3)
+            continue;
+        if (best > 0 && cost >= best)
+            continue;
+        best = cost;
+        plan->tile[TILE_ROW_CUTS] = (int)row_cuts;
+        plan->tile[TILE_COL_CUTS] = (int)col_cuts;
+    }
+    plan->parts = plan->tile[TILE_ROW_CUTS] * plan->tile[TILE_COL_CUTS];
+}
+
+static int choose_path(const gemm_kernels *tiles, const gemm_shape *s, bool b_constant)
+{
+    if (b_constant)
+        return PATH_PANELS;
+    if (s->n == 1 && !s->a_transposed)
+        return PATH_DOT_COLUMN;
+    if (s->b_transposed && s->m <= 4)
+        return PATH_DOT_ROWS;
+    return !s->b_transposed && s->m <= 2 * (size_t)tiles->rows ? PATH_STRIDED_B : PATH_PANELS;
+}
+
+void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_constant, gemm_plan *plan)
+{
+    const gemm_kernels *tiles = &kernels->gemm;
+    int path = choose_path(tiles, shape, b_constant);
+    assert(shape->m > 0 && shape->n > 0 && shape->k > 0);
+    *plan = (gemm_plan){ .name = tiles->name, .shape = *shape, .b_constant = b_constant, .kernels = kernels };
+    plan->tile[TILE_PATH] = path;
+    if (path == PATH_DOT_COLUMN || path == PATH_DOT_ROWS) {
+        plan->name = tiles->dot_name;
+        plan->parts = (int)smaller(parts_for(shape), ceil_div(path == PATH_DOT_ROWS ? shape->n : shape->m, FINISH));
+        plan->scratch_bytes = shape->k * sizeof(float);
+        plan->run = path == PATH_DOT_ROWS ? run_dot_rows : run_dot_column;
+        return;
+    }
+    choose_cuts(tiles, shape, b_constant, parts_for(shape), plan);
+    size_t b_floats = path == PATH_STRIDED_B ? KC * (size_t)tiles->cols : b_constant ? 0 : KC * chunk_columns(tiles);
+    if (b_constant)
+        plan->packed_bytes = ceil_div(shape->n, (size_t)tiles->cols) * (size_t)tiles->cols * shape->k * sizeof(float);
+    plan->scratch_bytes = (GEMM_MAX_ROWS * GEMM_MAX_COLS + MC * KC + b_floats) * sizeof(float);
+    plan->run = run_panels;
+}

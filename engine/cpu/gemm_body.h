@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The register tile of the matrix product, in the words of simd_*.h: R rows x C vectors of columns. Where R x C leaves
+ * too few accumulators to hide the latency, the sum over k is kept in several. R, C constant where instantiated. */
+#ifndef ONYX_CPU_GEMM_BODY_H
+#define ONYX_CPU_GEMM_BODY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cpu/gemm.h"
+
+#define GEMM_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define GEMM_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define GEMM_UNROLL _Pragma("GCC unroll 36")
+#endif
+
+enum { GEMM_MAX_ACCUMULATORS = 32 };
+
+GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R, const int C)
+{
+    vf w[4];
+    GEMM_UNROLL
+    for (int c = 0; c < C; c++)
+        w[c] = vf_load(b + c * VF_LANES);
+    GEMM_UNROLL
+    for (int r = 0; r < R; r++) {
+        vf x = vf_set1(a[r]);
+        GEMM_UNROLL
+        for (int c = 0; c < C; c++)
+            acc[r * C + c] = vf_fma(x, w[c], acc[r * C + c]);
+    }
+}
+
+/* SPLIT sums over k side by side. */
+GEMM_INLINE void gemm_tile_body(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
+                                ptrdiff_t c_stride, size_t k, bool accumulate, const int R, const int C,
+                                const int SPLIT)
+{
+    vf acc[GEMM_MAX_ACCUMULATORS];
+    GEMM_UNROLL
+    for (int i = 0; i < R * C * SPLIT; i++)
+        acc[i] = vf_zero();
+    for (; k >= (size_t)SPLIT; k -= (size_t)SPLIT) {
+        GEMM_UNROLL
+        for (int s = 0; s < SPLIT; s++)
+            gemm_step(acc + s * R * C, a + s * R, b + s * b_stride, R, C);
+        a += SPLIT * R;
+        b += SPLIT * b_stride;
+    }
+    if (SPLIT > 1)
+        for (; k > 0; k--, a += R, b += b_stride)
+            gemm_step(acc, a, b, R, C);
+    GEMM_UNROLL
+    for (int i = R * C; i < R * C * SPLIT; i++)
+        acc[i % (R * C)] = vf_add(acc[i % (R * C)], acc[i]);
+    GEMM_UNROLL
+    for (int i = 0; i < R; i++) {
+        GEMM_UNROLL
+        for (int j = 0; j < C; j++) {
+            float *to = c + i * c_stride + j * VF_LANES;
+            vf v = acc[i * C + j];
+            if (bias)
+                v = vf_add(v, vf_load(bias + j * VF_LANES));
+            if (accumulate)
+                v = vf_add(v, vf_load(to));
+            vf_store(to, v);
+        }
+    }
+}
+
+GEMM_INLINE void gemm_dot_body(const float *x, const float *rows, size_t row_stride, size_t k, float *out, const int N)
+{
+    vf acc[8];
+    GEMM_UNROLL
+    for (int i = 0; i < 2 * N; i++)
+        acc[i] = vf_zero();
+    size_t i = 0;
+    for (; i + 2 * VF_LANES <= k; i += 2 * VF_LANES) {
+        vf x0 = vf_load(x + i), x1 = vf_load(x + i + VF_LANES);
+        GEMM_UNROLL
+        for (int n = 0; n < N; n++) {
+            const float *row = rows + (size_t)n * row_stride + i;
+            acc[2 * n] = vf_fma(x0, vf_load(row), acc[2 * n]);
+            acc[2 * n + 1] = vf_fma(x1, vf_load(row + VF_LANES), acc[2 * n + 1]);
+        }
+    }
+    for (int n = 0; n < N; n++) {
+        float sum = vf_sum(vf_add(acc[2 * n], acc[2 * n + 1]));
+        for (size_t j = i; j < k; j++)
+            sum += x[j] * rows[(size_t)n * row_stride + j];
+        out[n] = sum;
+    }
+}
+
+static void gemm_dot(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out)
+{
+    switch (count) {
+    case 1:
+        gemm_dot_body(x, rows, row_stride, k, out, 1);
+        break;
+    case 2:
+        gemm_dot_body(x, rows, row_stride, k, out, 2);
+        break;
+    case 3:
+        gemm_dot_body(x, rows, row_stride, k, out, 3);
+        break;
+    default:
+        gemm_dot_body(x, rows, row_stride, k, out, 4);
+    }
+}
+
+/* Defines one tile function. */
+#define GEMM_TILE(name, rows, vectors, split)                                                                          \
+    static void name(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                 \
+                     ptrdiff_t c_stride, size_t k, bool accumulate)                                                    \
+    {                                                                                                                  \
+        gemm_tile_body(a, b, b_stride, bias, c, c_stride, k, accumulate, rows, vectors, split);                        \
+    }
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution units, AVX2 + FMA: 8 lanes, 16 registers. Tiles of 12 accumulators; 2 filter blocks x 6 pixels reach
+ * 95-99 % of peak, 4 x 3 would spill. */
+#include "cpu/x86/math_avx2.h"
+
+#include "cpu/conv.h"
+#include "cpu/conv_tile_body.h"
+
+#define TILES(X, kind, step)                                                                                           \
+    CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
+    CONV_PIXELS_6(X, 2, kind, step)                                                                                    \
+    CONV_PIXELS_4(X, 3, kind, step)
+
+TILES(CONV_TILE, unit, VF_LANES)
+TILES(CONV_TILE, two, 2 * VF_LANES)
+TILES(CONV_TILE, any, 0)
+
+#define TILE_SET(kind, step)                                                                                           \
+    {                                                                                                                  \
+        .filters = 3, .pixels = { 12, 6, 4 }, .run = {                                                                 \
+            { CONV_PIXELS_12(CONV_TILE_NAME, 1, kind, step) },                                                         \
+            { CONV_PIXELS_6(CONV_TILE_NAME, 2, kind, step) },                                                          \
+            { CONV_PIXELS_4(CONV_TILE_NAME, 3, kind, step) },                                                          \
+        }                                                                                                              \
+    }
+
+static const conv_units units = {
+    .lanes = VF_LANES,
+    .direct_name = "conv_direct_f32_avx2",
+    .plain_name = "conv_plain_f32_avx2",
+    .winograd_name = "conv_winograd43_f32_avx2",
+    .depthwise_name = "conv_depthwise_f32_avx2",
+    .unit = TILE_SET(unit, VF_LANES),
+    .two = TILE_SET(two, 2 * VF_LANES),
+    .any = TILE_SET(any, 0),
+};
+
+void conv_fill_avx2(conv_kernels *kernels)
+{
+    kernels->units = &units;
+}
