@@ -12,7 +12,6 @@
 #include "base/size.h"
 
 #if defined(__x86_64__)
-#include <cpuid.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 #elif defined(__aarch64__)
@@ -74,32 +73,47 @@ static bool amx_permitted(void)
     return syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
 }
 
+/* Not <cpuid.h>: this header would be found in its place. */
+typedef struct cpuid_leaf {
+    uint32_t a, b, c, d;
+} cpuid_leaf;
+
+static cpuid_leaf read_leaf(uint32_t leaf, uint32_t sub_leaf)
+{
+    cpuid_leaf r;
+    __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(sub_leaf));
+    return r;
+}
+
+static bool has(uint32_t word, int bit)
+{
+    return word >> bit & 1;
+}
+
 static uint32_t machine_flags(uint32_t allowed)
 {
-    unsigned a, b, c, d, b7, c7, d7, a71 = 0;
-    if (!__get_cpuid(1, &a, &b, &c, &d) || !(c & bit_OSXSAVE))
+    if (read_leaf(0, 0).a < 7)
         return 0;
-    uint64_t state = saved_state();
-    if ((state & XCR0_AVX) != XCR0_AVX || !(c & bit_AVX) || !(c & bit_FMA) || !(c & bit_F16C))
+    cpuid_leaf one = read_leaf(1, 0), seven = read_leaf(7, 0);
+    const bool xsave = has(one.c, 27), avx = has(one.c, 28), fma = has(one.c, 12), f16c = has(one.c, 29);
+    const bool avx2 = has(seven.b, 5);
+    uint64_t state = xsave ? saved_state() : 0;
+    if ((state & XCR0_AVX) != XCR0_AVX || !avx || !fma || !f16c || !avx2)
         return 0;
-    if (!__get_cpuid_count(7, 0, &a, &b7, &c7, &d7) || !(b7 & bit_AVX2))
-        return 0;
-    if (a >= 1)
-        __get_cpuid_count(7, 1, &a71, &b, &c, &d);
     uint32_t flags = CPU_AVX2;
-    if (a71 & 1u << 4)
+    if (seven.a >= 1 && has(read_leaf(7, 1).a, 4))
         flags |= CPU_AVX_VNNI;
-    const unsigned avx512 = bit_AVX512F | bit_AVX512BW | bit_AVX512DQ | bit_AVX512VL;
-    if ((state & XCR0_AVX512) == XCR0_AVX512 && (b7 & avx512) == avx512) {
+    const bool avx512 = has(seven.b, 16) && has(seven.b, 17) && has(seven.b, 30) && has(seven.b, 31); /* F DQ BW VL */
+    if ((state & XCR0_AVX512) == XCR0_AVX512 && avx512) {
         flags |= CPU_AVX512;
-        flags |= c7 & 1u << 11 ? CPU_AVX512_VNNI : 0;
-        flags |= c7 & 1u << 1 ? CPU_AVX512_VBMI : 0;
-        flags |= d7 & 1u << 23 ? CPU_AVX512_FP16 : 0;
+        flags |= has(seven.c, 11) ? CPU_AVX512_VNNI : 0;
+        flags |= has(seven.c, 1) ? CPU_AVX512_VBMI : 0;
+        flags |= has(seven.d, 23) ? CPU_AVX512_FP16 : 0;
     }
-    const bool amx = (d7 & 1u << 24) && (state & XCR0_AMX) == XCR0_AMX;
+    const bool amx = has(seven.d, 24) && (state & XCR0_AMX) == XCR0_AMX;
     if (amx && (allowed & (CPU_AMX_INT8 | CPU_AMX_BF16)) && amx_permitted()) {
-        flags |= d7 & 1u << 25 ? CPU_AMX_INT8 : 0;
-        flags |= d7 & 1u << 22 ? CPU_AMX_BF16 : 0;
+        flags |= has(seven.d, 25) ? CPU_AMX_INT8 : 0;
+        flags |= has(seven.d, 22) ? CPU_AMX_BF16 : 0;
     }
     return flags;
 }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Messages are cut, never overrun: they end on a whole UTF-8 character. */
+ * Messages are cut, never overrun, and always clean UTF-8. */
 #include "base/status.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/size.h"
+#include "base/utf8.h"
 
 const char *onyx_status_name(onyx_status status)
 {
@@ -36,24 +39,22 @@ const char *onyx_status_name(onyx_status status)
     return "unknown status";
 }
 
-/* vsnprintf may cut inside a multi-byte character: drop its first bytes then. `written` is what it returned. */
-static void end_on_character(char *text, size_t size, int written)
+/* Ends a message that vsnprintf may have cut inside a character, and takes out what a terminal or a UTF-8 reader must
+ * not see: names come from files. `written` is what vsnprintf returned. */
+static void clean(char *text, size_t size, int written)
 {
-    if (written < 0) {
-        text[0] = '\0';
-        return;
-    }
-    if ((size_t)written < size)
-        return;
-    size_t end = size - 1, start = end;
-    while (start > 0 && end - start < 4 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start > 0 && (unsigned char)text[start - 1] >= 0xC0) {
-        unsigned char lead = (unsigned char)text[start - 1];
-        size_t need = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-        if (end - (start - 1) < need)
-            text[start - 1] = '\0';
-    }
+    if (written < 0)
+        written = 0;
+    size_t length = MIN((size_t)written, size - 1);
+    if ((size_t)written >= size)
+        for (size_t back = 1; back < 4 && back <= length; back++)
+            if ((unsigned char)text[length - back] >= 0xC0 && !utf8_character(text + length - back, back))
+                length -= back;
+    text[length] = '\0';
+    utf8_repair(text, length);
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 && *c != '\n' && *c != '\t')
+            *c = '?';
 }
 
 onyx_status status_fail(onyx_error *error, onyx_status status, const char *format, ...)
@@ -63,7 +64,7 @@ onyx_status status_fail(onyx_error *error, onyx_status status, const char *forma
         va_start(arguments, format);
         int written = vsnprintf(error->message, sizeof error->message, format, arguments);
         va_end(arguments);
-        end_on_character(error->message, sizeof error->message, written);
+        clean(error->message, sizeof error->message, written);
         error->status = status;
     }
     return status;
@@ -78,11 +79,11 @@ onyx_status status_context(onyx_error *error, onyx_status status, const char *fo
         va_start(arguments, format);
         int written = vsnprintf(prefix, sizeof prefix, format, arguments);
         va_end(arguments);
-        end_on_character(prefix, sizeof prefix, written);
+        clean(prefix, sizeof prefix, written);
         memcpy(rest, error->message, sizeof rest);
         rest[sizeof rest - 1] = '\0';
         written = snprintf(error->message, sizeof error->message, "%s: %s", prefix, rest);
-        end_on_character(error->message, sizeof error->message, written);
+        clean(error->message, sizeof error->message, written);
         error->status = status;
     }
     return status;
