@@ -21,9 +21,9 @@ typedef struct model_tensor {
 typedef struct model_value {
     const char *name;
     op_kind kind;
-    onyx_type type; /* of the tensor, or of the elements of a sequence or optional of tensors */
-    int rank;       /* -1: unknown */
-    int64_t dims[ONYX_MAX_RANK];         /* -1: free */
+    onyx_type type;                       /* of the tensor, or of the elements of a sequence or optional of tensors */
+    int rank;                             /* -1: unknown */
+    int64_t dims[ONYX_MAX_RANK];          /* -1: free */
     const char *dim_names[ONYX_MAX_RANK]; /* NULL: none */
 } model_value;
 
@@ -32,12 +32,14 @@ typedef struct model_node {
     const char *domain; /* "" for ai.onnx */
     const char *op_type;
     const char *overload;
-    int version; /* of the domain's opset import; upgrade may raise it */
+    int version;         /* of the domain's opset import; upgrade may raise it */
     const char **inputs; /* "" : absent */
     int input_count;
     const char **outputs;
     int output_count;
-    op_attribute *attributes; /* op_attribute.graph points to a model_graph; .tensor to an aligned copy */
+    /* op_attribute.graph points to a model_graph; .tensor to an aligned copy (dense, also of a sparse one); an
+     * attribute that holds a type is OTHER, and .graph points to a model_value. */
+    op_attribute *attributes;
     int attribute_count;
 } model_node;
 
@@ -102,11 +104,27 @@ onyx_status model_load_memory(const void *bytes, size_t size_bytes, const char *
 void model_free(model_file *file);
 /* Tells the system that the weights' pages are not needed for now (they are read again from the file if touched). */
 void model_drop_pages(const model_file *file);
+/* Fails when the model's file has changed since it was loaded, so that weights read from it mean nothing. To be called
+ * once they have been packed. */
+onyx_status model_check_unchanged(const model_file *file, onyx_error *error);
 /* The import version of a domain, 0 where there is none. "ai.onnx" is "". */
 int model_opset_version(const model_file *file, const char *domain);
 
-/* A single TensorProto file (input_0.pb of a backend test); *tensor's data is in `arena`, aligned. */
-onyx_status model_read_tensor(const char *path, arena *arena, model_tensor *tensor, onyx_error *error);
+/* A single TensorProto file (input_0.pb of a backend test); *tensor's data is in `memory`, aligned. */
+onyx_status model_read_tensor(const char *path, arena *memory, model_tensor *tensor, onyx_error *error);
+
+/* A value of any kind as such a file may hold it. tensor: the tensor itself, or the keys of a map (int64 or string).
+ * items: a sequence's elements; an optional's value (count 0: none); a map's values, as one sequence. */
+typedef struct model_item {
+    op_kind kind;
+    const char *name;
+    model_tensor tensor;
+    struct model_item *items;
+    int count;
+} model_item;
+
+/* The file must hold the message that belongs to `kind`: TensorProto, SequenceProto, OptionalProto, MapProto. */
+onyx_status model_read_value(const char *path, op_kind kind, arena *memory, model_item *item, onyx_error *error);
 
 /* Rewrites old operator forms in place to the newest one that means the same: rows of upgrade.c. Called by model_load
  * for the graph, its sub-graphs and the functions. */
