@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * One way to write each thing: what other passes and fast kernels then need to know is fewer. Rows of {operator,
+ * rewrite}; each rewrite looks at one node and is exact. float32 only. */
+#include "graph/passes.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef onyx_status rewrite_function(graph *g, graph_node *node, bool *changed, onyx_error *error);
+
+/* op(x), with at most one more constant operand; in place of `last`. */
+static onyx_status to_unary(graph *g, graph_node *last, const char *op, graph_value *x, bool *changed, onyx_error *error)
+{
+    *changed = true;
+    return graph_substitute(g, last, "", op, last->name, &x, 1, NULL, 0, NULL, error);
+}
+
+static onyx_status to_clip(graph *g, graph_node *last, graph_value *x, double low, double high, bool *changed,
+                           onyx_error *error)
+{
+    if (low == 0 && high == (double)INFINITY)
+        return to_unary(g, last, "Relu", x, changed, error);
+    graph_value *inputs[3] = { x, NULL, NULL };
+    const double limits[2] = { low, high };
+    for (int i = 0; i < 2; i++) {
+        buffer *storage;
+        float *data;
+        if (isinf(limits[i]))
+            continue;
+        STATUS_TRY(graph_new_floats(1, &storage, &data, error));
+        data[0] = (float)limits[i];
+        STATUS_TRY(graph_add_f32(g, last->name, 0, NULL, storage, &inputs[1 + i], error));
+    }
+    *changed = true;
+    return graph_substitute(g, last, "", "Clip", last->name, inputs, inputs[2] ? 3 : inputs[1] ? 2 : 1, NULL, 0, NULL,
+                            error);
+}
+
+/* Limits of Clip, Relu, Min(x, c) and Max(x, c); the tensor is *x. */
+static bool limits_of(graph *g, const graph_node *node, graph_value **x, double *low, double *high)
+{
+    double number;
+    float a, b;
+    *low = -(double)INFINITY;
+    *high = (double)INFINITY;
+    if (!node || !graph_one_output(node) || !node->input_count || !graph_is_f32(node->inputs[0]))
+        return false;
+    *x = node->inputs[0];
+    if (graph_is(node, "Relu")) {
+        *low = 0;
+        return true;
+    }
+    if (graph_is(node, "Clip")) {
+        if (!graph_clip_limits(g, node, &a, &b))
+            return false;
+        *low = (double)a;
+        *high = (double)b;
+        return true;
+    }
+    if (!graph_is(node, "Min") && !graph_is(node, "Max"))
+        return false;
+    const int index = graph_with_scalar(g, node, &number);
+    if (index < 0 || isnan(number))
+        return false;
+    *x = node->inputs[index];
+    *(graph_is(node, "Min") ? high : low) = number;
+    return true;
+}
+
+/* Min and Max with a number, and chains of limits, become one Clip or Relu. max(min(x, h), l) is clip(x, l, h) for
+ * l <= h, in either order. */
+static onyx_status merge_limits(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *x, *inner_x;
+    double low, high, inner_low, inner_high;
+    if (!limits_of(g, node, &x, &low, &high))
+        return ONYX_OK;
+    graph_node *inner = x->producer;
+    if (inner && limits_of(g, inner, &inner_x, &inner_low, &inner_high) && fmax(low, inner_low) <= fmin(high, inner_high))
+        return to_clip(g, node, inner_x, fmax(low, inner_low), fmin(high, inner_high), changed, error);
+    const bool rare = graph_is(node, "Min") || graph_is(node, "Max") ||
+                      (graph_is(node, "Clip") && low == 0 && high == (double)INFINITY);
+    return rare ? to_clip(g, node, x, low, high, changed, error) : ONYX_OK;
+}
+
+/* Max(x, a * x) with 0 < a < 1 is LeakyRelu. */
+static onyx_status max_to_leaky(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    for (int i = 0; i < 2 && node->input_count == 2 && graph_one_output(node); i++) {
+        graph_value *x = node->inputs[i];
+        graph_node *mul = graph_maker(node->inputs[1 - i], "Mul");
+        double slope;
+        const int index = mul ? graph_with_scalar(g, mul, &slope) : -1;
+        if (index < 0 || mul->inputs[index] != x || slope <= 0 || slope >= 1)
+            continue;
+        const op_attribute alpha = attribute_float("alpha", (float)slope);
+        *changed = true;
+        return graph_substitute(g, node, "", "LeakyRelu", node->name, &x, 1, &alpha, 1, NULL, error);
+    }
+    return merge_limits(g, node, changed, error);
+}
+
+static onyx_status prelu_to_leaky(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    double slope;
+    graph_value *x = node->inputs[0];
+    if (!graph_is_f32(x) || !graph_one_output(node) || !graph_uniform(g, node->inputs[1], &slope))
+        return ONYX_OK;
+    *changed = true;
+    if (slope == 0)
+        return to_unary(g, node, "Relu", x, changed, error);
+    const op_attribute alpha = attribute_float("alpha", (float)slope);
+    return graph_substitute(g, node, "", "LeakyRelu", node->name, &x, 1, &alpha, 1, NULL, error);
+}
+
+static onyx_status simple_pow(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    double exponent;
+    graph_value *x = node->inputs[0], *c = node->inputs[1];
+    if (!graph_is_f32(x) || x->is_constant || !graph_one_output(node) || !graph_uniform(g, c, &exponent))
+        return ONYX_OK;
+    if (!graph_same_shape(x, node->outputs[0]) && c->info.rank != 0)
+        return ONYX_OK;
+    if (exponent == 0.5)
+        return to_unary(g, node, "Sqrt", x, changed, error);
+    if (exponent != 2)
+        return ONYX_OK;
+    *changed = true;
+    return graph_substitute(g, node, "", "Mul", node->name, (graph_value *[]){ x, x }, 2, NULL, 0, NULL, error);
+}
+
+static onyx_status sum_to_add(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    if (node->input_count != 2 || !graph_one_output(node))
+        return ONYX_OK;
+    *changed = true;
+    return graph_substitute(g, node, "", "Add", node->name, node->inputs, 2, NULL, 0, NULL, error);
+}
+
+/* A reduction over all spatial dims is a global pool, plus a Reshape where the dims are dropped. */
+static onyx_status reduce_to_pool(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    bool axes[ONYX_MAX_RANK];
+    graph_value *x = graph_input(node, 0), *pooled = NULL, *y = graph_output(node, 0);
+    const char *op = graph_is(node, "ReduceMean") ? "GlobalAveragePool" : "GlobalMaxPool";
+    if (!graph_is_f32(x) || !graph_one_output(node) || x->info.rank != 4 || !graph_shape_known(x) ||
+        graph_element_count(x) <= 0 || graph_reduce_axes(g, node, axes) != 2 || !axes[2] || !axes[3])
+        return ONYX_OK;
+    *changed = true;
+    if (y->info.rank == 4)
+        return to_unary(g, node, op, x, changed, error);
+    STATUS_TRY(graph_insert(g, node, "", op, node->name, &x, 1, NULL, 0, &pooled, error));
+    return graph_substitute_reshape(g, node, pooled, y->info.rank, y->info.dims, error);
+}
+
+/* A pool whose one window is all of the picture. */
+static onyx_status pool_to_global(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    op_window window;
+    graph_value *x = node->inputs[0];
+    if (!graph_is_f32(x) || !graph_one_output(node) || !op_pool_geometry(node->params, &x->info, &window) ||
+        window.spatial != 2)
+        return ONYX_OK;
+    for (int i = 0; i < window.spatial; i++)
+        if (window.kernel[i] != window.in[i] || window.out[i] != 1 || window.dilation[i] != 1 || window.pad_begin[i] ||
+            window.pad_end[i])
+            return ONYX_OK;
+    return to_unary(g, node, graph_is(node, "AveragePool") ? "GlobalAveragePool" : "GlobalMaxPool", x, changed, error);
+}
+
+/* Reciprocal(Sqrt(x)) * y, y * Reciprocal(x): a division. */
+static onyx_status mul_reciprocal(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    for (int i = 0; i < 2; i++) {
+        graph_node *reciprocal = graph_maker(node->inputs[i], "Reciprocal");
+        if (!reciprocal || !graph_is_f32(node->inputs[i]) || !graph_sole(node->inputs[i]) || !graph_one_output(node))
+            continue;
+        *changed = true;
+        return graph_substitute(g, node, "", "Div", node->name,
+                                (graph_value *[]){ node->inputs[1 - i], reciprocal->inputs[0] }, 2, NULL, 0, NULL, error);
+    }
+    return ONYX_OK;
+}
+
+/* A convolution over one dimension is one over two of which the first is 1; the fast kernels know two. */
+static onyx_status conv_1d(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    op_window window;
+    graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0], *x2 = NULL, *w2 = NULL, *y2 = NULL;
+    if (!graph_is_f32(x) || !graph_one_output(node) || x->info.rank != 3 || w->info.rank != 3 || !w->is_constant ||
+        graph_element_count(x) <= 0 || graph_element_count(y) <= 0 || graph_element_count(w) <= 0 ||
+        !op_conv_geometry(node->params, &x->info, &w->info, &window))
+        return ONYX_OK;
+    const int64_t x_dims[4] = { x->info.dims[0], x->info.dims[1], 1, x->info.dims[2] };
+    const int64_t w_dims[4] = { w->info.dims[0], w->info.dims[1], 1, w->info.dims[2] };
+    op_attribute attributes[5] = { attribute_int("group", ((const conv_params *)node->params)->group) };
+    if (!attribute_ints(g, "kernel_shape", (int64_t[]){ 1, window.kernel[0] }, 2, &attributes[1]) ||
+        !attribute_ints(g, "strides", (int64_t[]){ 1, window.stride[0] }, 2, &attributes[2]) ||
+        !attribute_ints(g, "dilations", (int64_t[]){ 1, window.dilation[0] }, 2, &attributes[3]) ||
+        !attribute_ints(g, "pads", (int64_t[]){ 0, window.pad_begin[0], 0, window.pad_end[0] }, 4, &attributes[4]))
+        return status_no_memory(error, sizeof(int64_t) * 4, "attributes");
+    const onyx_tensor *weights = graph_constant(g, w);
+    if (!weights)
+        return status_no_memory(error, w->constant.size_bytes, "weights");
+    onyx_tensor tensor = *weights;
+    tensor.rank = 4;
+    memcpy(tensor.dims, w_dims, sizeof(w_dims));
+    w2 = graph_add_constant(g, w->name, &tensor, buffer_ref(w->storage));
+    if (!w2)
+        return status_no_memory(error, tensor.size_bytes, "weights");
+    STATUS_TRY(graph_insert_reshape(g, node, node->name, x, 4, x_dims, &x2, error));
+    graph_value *inputs[3] = { x2, w2, graph_input(node, 2) };
+    STATUS_TRY(graph_insert(g, node, "", "Conv", node->name, inputs, inputs[2] ? 3 : 2, attributes, 5, &y2, error));
+    *changed = true;
+    return graph_substitute_reshape(g, node, y2, 3, y->info.dims, error);
+}
+
+static const struct {
+    const char *op;
+    rewrite_function *rewrite;
+} rewrites[] = {
+    { "Clip", merge_limits },         { "Relu", merge_limits },         { "Min", merge_limits },
+    { "Max", max_to_leaky },          { "PRelu", prelu_to_leaky },      { "Pow", simple_pow },
+    { "Sum", sum_to_add },            { "ReduceMean", reduce_to_pool }, { "ReduceMax", reduce_to_pool },
+    { "AveragePool", pool_to_global }, { "MaxPool", pool_to_global },   { "Mul", mul_reciprocal },
+    { "Conv", conv_1d },
+};
+
+onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
+{
+    (void)options;
+    GRAPH_EACH_NODE(g, node)
+    for (size_t i = 0; i < ARRAY_LENGTH(rewrites) && !node->removed; i++)
+        if (graph_is(node, rewrites[i].op) && graph_output(node, 0)) {
+            STATUS_TRY(rewrites[i].rewrite(g, node, changed, error));
+            break;
+        }
+    return ONYX_OK;
+}

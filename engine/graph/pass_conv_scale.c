@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Constants around a convolution go into it. Behind: Mul, Div, Add, Sub by one number or one for each channel. In front:
+ * a factor always (padding is zero before and after), a summand where there is no padding. Pad with zeros in front of a
+ * convolution or average pool becomes its padding. */
+#include "graph/passes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* y = x * a[c] + b[c] of a binary node with a constant: *x, and the functions of c. */
+typedef struct affine_step {
+    graph_value *x;
+    const float *constant;
+    int step;
+    enum { STEP_ADD, STEP_SUB, STEP_FROM, STEP_MUL, STEP_DIV } kind; /* FROM: c - x */
+} affine_step;
+
+static bool affine_step_of(graph *g, const graph_node *node, affine_step *s)
+{
+    static const struct {
+        const char *op;
+        int kind, swapped; /* -1: not with the constant first */
+    } rows[] = {
+        { "Add", STEP_ADD, STEP_ADD }, { "Sub", STEP_SUB, STEP_FROM }, { "Mul", STEP_MUL, STEP_MUL },
+        { "Div", STEP_DIV, -1 },
+    };
+    for (size_t r = 0; r < ARRAY_LENGTH(rows); r++) {
+        if (!graph_is(node, rows[r].op) || !graph_one_output(node))
+            continue;
+        for (int i = 0; i < 2; i++) {
+            graph_value *x = node->inputs[i], *c = node->inputs[1 - i];
+            if (!graph_is_f32(x) || x->is_constant || (i == 1 && rows[r].swapped < 0) || x->info.rank < 3 ||
+                !graph_along_axis(g, c, x, 1, &s->constant, &s->step))
+                continue;
+            s->x = x;
+            s->kind = i == 0 ? rows[r].kind : rows[r].swapped;
+            return true;
+        }
+    }
+    return false;
+}
+
+static void affine_numbers(const affine_step *s, int64_t channels, double *a, double *b)
+{
+    for (int64_t i = 0; i < channels; i++) {
+        const double c = s->constant[i * s->step];
+        a[i] = s->kind == STEP_MUL ? c : s->kind == STEP_DIV ? 1 / c : s->kind == STEP_FROM ? -1 : 1;
+        b[i] = s->kind == STEP_ADD || s->kind == STEP_FROM ? c : s->kind == STEP_SUB ? -c : 0;
+    }
+}
+
+static onyx_status fold_behind(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    affine_step s;
+    int64_t channels;
+    if (!affine_step_of(g, node, &s) || !graph_sole(s.x))
+        return ONYX_OK;
+    graph_node *conv = graph_maker(s.x, "Conv");
+    if (!conv)
+        conv = graph_maker(s.x, "ConvTranspose");
+    if (!conv || !graph_conv_constant(g, conv, &channels))
+        return ONYX_OK;
+    double *a = malloc(sizeof(*a) * 2 * (size_t)channels);
+    if (!a)
+        return status_no_memory(error, sizeof(*a) * 2 * (size_t)channels, "folded weights");
+    affine_numbers(&s, channels, a, a + channels);
+    const bool scales = s.kind == STEP_MUL || s.kind == STEP_DIV || s.kind == STEP_FROM;
+    onyx_status status = graph_conv_rescale(g, conv, node, scales ? a : NULL, a + channels, error);
+    free(a);
+    *changed = true;
+    return status;
+}
+
+/* ---- in front ---- */
+
+static bool padded(const graph_node *conv)
+{
+    op_window window;
+    if (!op_conv_geometry(conv->params, &conv->inputs[0]->info, &conv->inputs[1]->info, &window))
+        return true;
+    for (int i = 0; i < window.spatial; i++)
+        if (window.pad_begin[i] || window.pad_end[i])
+            return true;
+    return false;
+}
+
+/* Weights times the factor of their input channel; bias plus what the summands give. w is [c_out][c_in / group][taps]. */
+static onyx_status fold_front_numbers(graph *g, graph_node *conv, const affine_step *s, const double *a, const double *b,
+                                      onyx_error *error)
+{
+    graph_value *weights = conv->inputs[1], *bias = graph_input(conv, 2);
+    const float *w = graph_constant_f32(g, weights), *old = bias ? graph_constant_f32(g, bias) : NULL;
+    const int64_t group = ((const conv_params *)conv->params)->group, c_out = weights->info.dims[0];
+    const int64_t c_in = weights->info.dims[1], taps = graph_element_count(weights) / (c_out * c_in);
+    buffer *w_storage, *b_storage;
+    float *scaled, *sums;
+    if (!w || (bias && !old))
+        return status_no_memory(error, weights->constant.size_bytes, "folded weights");
+    STATUS_TRY(graph_new_floats((size_t)graph_element_count(weights), &w_storage, &scaled, error));
+    onyx_status status = graph_new_floats((size_t)c_out, &b_storage, &sums, error);
+    if (status != ONYX_OK) {
+        buffer_unref(w_storage);
+        return status;
+    }
+    for (int64_t o = 0; o < c_out; o++) {
+        double sum = old ? old[o] : 0;
+        for (int64_t i = 0; i < c_in; i++) {
+            const int64_t channel = o / (c_out / group) * c_in + i;
+            for (int64_t t = 0; t < taps; t++, w++, scaled++) {
+                sum += *w * b[channel];
+                *scaled = (float)(*w * a[channel]);
+            }
+        }
+        sums[o] = (float)sum;
+    }
+    graph_value *inputs[3] = { s->x, NULL, NULL };
+    status = graph_add_f32(g, weights->name, weights->info.rank, weights->info.dims, w_storage, &inputs[1], error);
+    if (status != ONYX_OK) {
+        buffer_unref(b_storage);
+        return status;
+    }
+    STATUS_TRY(graph_add_f32(g, bias ? bias->name : conv->name, 1, &c_out, b_storage, &inputs[2], error));
+    return graph_substitute(g, conv, "", "Conv", conv->name, inputs, 3, conv->attributes, conv->attribute_count, NULL,
+                            error);
+}
+
+static onyx_status fold_front(graph *g, graph_node *conv, bool *changed, onyx_error *error)
+{
+    affine_step s;
+    int64_t channels;
+    graph_value *x = conv->inputs[0];
+    if (!x->producer || !graph_sole(x) || !affine_step_of(g, x->producer, &s) || !graph_conv_constant(g, conv, &channels))
+        return ONYX_OK;
+    const int64_t c_in = conv->inputs[1]->info.dims[1] * ((const conv_params *)conv->params)->group;
+    const bool factor = s.kind == STEP_MUL || s.kind == STEP_DIV;
+    if ((!factor && padded(conv)) || c_in < 1 || s.x->info.dims[1] != c_in)
+        return ONYX_OK;
+    double *a = malloc(sizeof(*a) * 2 * (size_t)c_in);
+    if (!a)
+        return status_no_memory(error, sizeof(*a) * 2 * (size_t)c_in, "folded weights");
+    affine_numbers(&s, c_in, a, a + c_in);
+    onyx_status status = fold_front_numbers(g, conv, &s, a, a + c_in, error);
+    free(a);
+    *changed = true;
+    return status;
+}
+
+/* ---- padding ---- */
+
+/* Zero padding of the spatial dims only: begins[], then ends[]. */
+static bool zero_pad_of(graph *g, const graph_node *pad, int64_t pads[2 * ONYX_MAX_RANK])
+{
+    const int rank = pad->inputs[0]->info.rank;
+    int64_t listed[2 * ONYX_MAX_RANK], axes[ONYX_MAX_RANK];
+    double fill = 0;
+    if (((const pad_params *)pad->params)->mode != OP_PAD_CONSTANT || rank < 3 || !graph_one_output(pad) ||
+        (graph_input(pad, 2) && graph_element_count(pad->inputs[2]) != 0 &&
+         (!graph_uniform(g, pad->inputs[2], &fill) || fill != 0)))
+        return false;
+    graph_value *axis_value = graph_input(pad, 3);
+    const int count = axis_value ? graph_constant_ints(g, axis_value, axes, ONYX_MAX_RANK) : rank;
+    if (count < 0 || graph_constant_ints(g, graph_input(pad, 1), listed, 2 * ONYX_MAX_RANK) != 2 * count)
+        return false;
+    memset(pads, 0, sizeof(*pads) * 2 * ONYX_MAX_RANK);
+    for (int i = 0; i < count; i++) {
+        const int64_t axis = axis_value ? (axes[i] < 0 ? axes[i] + rank : axes[i]) : i;
+        if (axis < 0 || axis >= rank)
+            return false;
+        pads[axis] = listed[i];
+        pads[rank + axis] = listed[count + i];
+    }
+    for (int i = 0; i < rank; i++)
+        if (pads[i] < 0 || pads[rank + i] < 0 || (i < 2 && (pads[i] || pads[rank + i])))
+            return false;
+    return true;
+}
+
+/* The node's attributes with pads of begin[], end[] instead of its own padding. */
+static onyx_status with_pads(graph *g, const graph_node *node, const int64_t *pads, int count, op_attribute *attributes,
+                             int *attribute_count, onyx_error *error)
+{
+    *attribute_count = 0;
+    for (int i = 0; i < node->attribute_count && *attribute_count < 14; i++) {
+        const char *name = node->attributes[i].name;
+        if (strcmp(name, "pads") != 0 && strcmp(name, "auto_pad") != 0 && strcmp(name, "count_include_pad") != 0)
+            attributes[(*attribute_count)++] = node->attributes[i];
+    }
+    return attribute_ints(g, "pads", pads, count, &attributes[(*attribute_count)++])
+               ? ONYX_OK
+               : status_no_memory(error, sizeof(*pads) * (size_t)count, "attributes");
+}
+
+/* Conv, or AveragePool that counts the padding (as it counted the zeros that were data). */
+static onyx_status fold_pad(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    int64_t pads[2 * ONYX_MAX_RANK], merged[2 * OP_MAX_SPATIAL];
+    op_window window;
+    op_attribute attributes[16];
+    int count;
+    const bool pool = graph_is(node, "AveragePool");
+    const window_params *params = pool ? &((const pool_params *)node->params)->window
+                                       : &((const conv_params *)node->params)->window;
+    graph_node *pad = graph_maker(node->inputs[0], "Pad");
+    if (!pad || !graph_one_output(node) || node->attribute_count > 12 || !zero_pad_of(g, pad, pads) ||
+        (params->auto_pad != OP_AUTO_PAD_NOTSET && params->auto_pad != OP_AUTO_PAD_VALID))
+        return ONYX_OK;
+    if (pool ? params->ceil_mode || !op_pool_geometry(node->params, &node->inputs[0]->info, &window)
+             : !op_conv_geometry(node->params, &node->inputs[0]->info, &node->inputs[1]->info, &window))
+        return ONYX_OK;
+    const int rank = window.spatial + 2;
+    bool own = false;
+    for (int i = 0; i < window.spatial; i++) {
+        own |= window.pad_begin[i] || window.pad_end[i];
+        merged[i] = window.pad_begin[i] + pads[2 + i];
+        merged[window.spatial + i] = window.pad_end[i] + pads[rank + 2 + i];
+        if (merged[i] >= window.kernel[i] || merged[window.spatial + i] >= window.kernel[i])
+            return ONYX_OK; /* windows of padding alone: kernels need not know them */
+    }
+    if (pool && own && !((const pool_params *)node->params)->count_include_pad)
+        return ONYX_OK;
+    STATUS_TRY(with_pads(g, node, merged, 2 * window.spatial, attributes, &count, error));
+    if (pool)
+        attributes[count++] = attribute_int("count_include_pad", 1);
+    graph_value *inputs[4] = { pad->inputs[0], graph_input(node, 1), graph_input(node, 2), graph_input(node, 3) };
+    *changed = true;
+    return graph_substitute(g, node, node->row->domain, node->row->name, node->name, inputs,
+                            pool ? 1 : node->input_count, attributes, count, NULL, error);
+}
+
+onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
+{
+    (void)options;
+    GRAPH_EACH_NODE(g, node)
+    {
+        if (!graph_output(node, 0))
+            continue;
+        const bool conv = graph_is(node, "Conv") && graph_is_f32(node->inputs[0]) && graph_one_output(node);
+        if (conv || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
+            STATUS_TRY(fold_pad(g, node, changed, error));
+        if (conv && !node->removed)
+            STATUS_TRY(fold_front(g, node, changed, error));
+        if (!conv && !node->removed)
+            STATUS_TRY(fold_behind(g, node, changed, error));
+    }
+    return ONYX_OK;
+}

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the passes share: constants, attributes, and the replacement of nodes. */
+#include "graph/passes.h"
+
+#include <assert.h>
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- attributes ---- */
+
+op_attribute attribute_int(const char *name, int64_t value)
+{
+    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_INT, .i = value };
+}
+
+op_attribute attribute_float(const char *name, float value)
+{
+    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_FLOAT, .f = value };
+}
+
+op_attribute attribute_string(const char *name, const char *value)
+{
+    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_STRING, .s = value, .s_length = strlen(value) };
+}
+
+bool attribute_ints(graph *g, const char *name, const int64_t *values, int count, op_attribute *attribute)
+{
+    const int64_t *copy = arena_copy(g->arena, values, sizeof(*values) * (size_t)count);
+    *attribute = (op_attribute){ .name = name, .type = OP_ATTRIBUTE_INTS, .ints = copy, .count = count };
+    return copy != NULL;
+}
+
+void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES])
+{
+    attributes[0] = attribute_string("activation", op_act_name(activation->act));
+    attributes[1] = attribute_float("activation_a", activation->a);
+    attributes[2] = attribute_float("activation_b", activation->b);
+}
+
+/* ---- looking ---- */
+
+bool graph_one_output(const graph_node *node)
+{
+    for (int i = 1; i < node->output_count; i++)
+        if (node->outputs[i] && (node->outputs[i]->user_count || node->outputs[i]->output_uses))
+            return false;
+    return graph_output(node, 0) != NULL;
+}
+
+bool graph_same_shape(const graph_value *a, const graph_value *b)
+{
+    if (!graph_shape_known(a) || !graph_shape_known(b) || a->info.rank != b->info.rank)
+        return false;
+    return memcmp(a->info.dims, b->info.dims, sizeof(*a->info.dims) * (size_t)a->info.rank) == 0;
+}
+
+graph_node *graph_maker_in(const graph_value *value, const char *domain, const char *op)
+{
+    return value && value->producer && value->producer_index == 0 && graph_is_in(value->producer, domain, op)
+               ? value->producer
+               : NULL;
+}
+
+graph_node *graph_maker(const graph_value *value, const char *op)
+{
+    return graph_maker_in(value, "", op);
+}
+
+bool graph_is_conv(const graph_node *node)
+{
+    return (graph_is(node, "Conv") || graph_is_in(node, OP_DOMAIN_ONYX, "FusedConv")) && graph_one_output(node) &&
+           graph_is_f32(node->inputs[0]);
+}
+
+graph_node *graph_maker_conv(const graph_value *value)
+{
+    return value && value->producer && value->producer_index == 0 && graph_is_conv(value->producer) ? value->producer
+                                                                                                    : NULL;
+}
+
+bool graph_has_row(const char *domain, const char *op)
+{
+    return op_find(domain, op, *domain ? 1 : MODEL_NEWEST_OPSET) != NULL;
+}
+
+/* ---- constants ---- */
+
+int graph_constant_ints(graph *g, graph_value *value, int64_t *ints, int max)
+{
+    if (!value || !value->is_constant || (value->info.type != ONYX_TYPE_INT64 && value->info.type != ONYX_TYPE_INT32))
+        return -1;
+    const int64_t count = graph_element_count(value);
+    const onyx_tensor *tensor = count >= 0 && count <= max ? graph_constant(g, value) : NULL;
+    if (!tensor)
+        return -1;
+    for (int i = 0; i < count; i++)
+        ints[i] = tensor->type == ONYX_TYPE_INT64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
+    return (int)count;
+}
+
+const float *graph_constant_f32(graph *g, graph_value *value)
+{
+    if (!value || !value->is_constant || !graph_is_f32(value))
+        return NULL;
+    const onyx_tensor *tensor = graph_constant(g, value);
+    return tensor ? tensor->data : NULL;
+}
+
+static bool element_number(const onyx_tensor *tensor, size_t i, double *number)
+{
+    switch ((int)tensor->type) {
+    case ONYX_TYPE_FLOAT32:
+        *number = ((const float *)tensor->data)[i];
+        return true;
+    case ONYX_TYPE_FLOAT64:
+        *number = ((const double *)tensor->data)[i];
+        return true;
+    case ONYX_TYPE_FLOAT16:
+        *number = half_to_float(((const uint16_t *)tensor->data)[i]);
+        return true;
+    case ONYX_TYPE_BFLOAT16:
+        *number = bfloat16_to_float(((const uint16_t *)tensor->data)[i]);
+        return true;
+    case ONYX_TYPE_INT32:
+        *number = ((const int32_t *)tensor->data)[i];
+        return true;
+    case ONYX_TYPE_INT64: /* larger ones would lose digits */
+        *number = (double)((const int64_t *)tensor->data)[i];
+        return fabs(*number) < 9007199254740992.0;
+    default:
+        return false;
+    }
+}
+
+bool graph_uniform(graph *g, graph_value *value, double *number)
+{
+    if (!value || !value->is_constant || type_size(value->info.type) == 0 || graph_element_count(value) < 1)
+        return false;
+    const onyx_tensor *tensor = graph_constant(g, value);
+    if (!tensor || !element_number(tensor, 0, number))
+        return false;
+    const size_t size = type_size(tensor->type), count = tensor->size_bytes / size;
+    for (size_t i = 1; i < count; i++)
+        if (memcmp((const char *)tensor->data + i * size, tensor->data, size) != 0)
+            return false;
+    return true;
+}
+
+int graph_with_scalar(graph *g, const graph_node *node, double *number)
+{
+    if (node->input_count != 2 || !graph_one_output(node))
+        return -1;
+    for (int i = 1; i >= 0; i--) {
+        graph_value *x = node->inputs[1 - i], *c = node->inputs[i];
+        if (!graph_is_f32(x) || !c->is_constant || x->is_constant || !graph_uniform(g, c, number))
+            continue;
+        const bool small = graph_element_count(c) == 1 && (c->info.rank == 0 || c->info.rank <= x->info.rank);
+        return small || graph_same_shape(x, node->outputs[0]) ? 1 - i : -1;
+    }
+    return -1;
+}
+
+bool graph_along_axis(graph *g, graph_value *value, const graph_value *like, int axis, const float **data, int *step)
+{
+    const int rank = like->info.rank;
+    if (!value || axis >= rank || !graph_is_f32(value) || !value->is_constant || value->info.rank > rank ||
+        like->info.dims[axis] < 1)
+        return false;
+    const int64_t count = graph_element_count(value);
+    if (count != 1 && count != like->info.dims[axis])
+        return false;
+    const int at = axis - (rank - value->info.rank);
+    if (count != 1 && (at < 0 || value->info.dims[at] != count))
+        return false;
+    *step = count != 1;
+    *data = graph_constant_f32(g, value);
+    return *data != NULL;
+}
+
+bool graph_clip_limits(graph *g, const graph_node *clip, float *low, float *high)
+{
+    float *limits[2] = { low, high };
+    *low = -INFINITY;
+    *high = INFINITY;
+    for (int i = 0; i < 2; i++) {
+        graph_value *limit = graph_input(clip, 1 + i);
+        if (limit && (!graph_is_f32(limit) || !graph_scalar(g, limit, limits[i])))
+            return false;
+    }
+    return *low <= *high;
+}
+
+bool graph_activation_of(graph *g, const graph_node *node, op_activation *activation)
+{
+    static const struct {
+        const char *domain, *op;
+        op_act act;
+    } names[] = {
+        { "", "Relu", OP_ACT_RELU },          { "", "LeakyRelu", OP_ACT_LEAKY_RELU },
+        { "", "Clip", OP_ACT_CLIP },          { "", "Sigmoid", OP_ACT_SIGMOID },
+        { "", "Tanh", OP_ACT_TANH },          { "", "HardSigmoid", OP_ACT_HARD_SIGMOID },
+        { "", "Gelu", OP_ACT_GELU },          { "", "HardSwish", OP_ACT_HARD_SWISH },
+        { "", "Mish", OP_ACT_MISH },          { "", "Elu", OP_ACT_ELU },
+        { OP_DOMAIN_ONYX, "Silu", OP_ACT_SILU },
+    };
+    *activation = (op_activation){ .act = OP_ACT_NONE };
+    if (!graph_one_output(node) || node->input_count < 1 || !graph_is_f32(node->inputs[0]))
+        return false;
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (graph_is_in(node, names[i].domain, names[i].op))
+            activation->act = names[i].act;
+    const unary_params *unary = node->params;
+    switch (activation->act) {
+    case OP_ACT_NONE:
+        return false;
+    case OP_ACT_LEAKY_RELU:
+    case OP_ACT_ELU:
+        activation->a = unary->alpha;
+        return true;
+    case OP_ACT_HARD_SIGMOID:
+        activation->a = unary->alpha;
+        activation->b = unary->beta;
+        return true;
+    case OP_ACT_GELU:
+        return !unary->tanh_form;
+    case OP_ACT_CLIP:
+        return graph_clip_limits(g, node, &activation->a, &activation->b);
+    default:
+        return true;
+    }
+}
+
+int graph_reduce_axes(graph *g, const graph_node *node, bool axes[ONYX_MAX_RANK])
+{
+    int64_t list[ONYX_MAX_RANK];
+    const op_attributes attributes = { node->attributes, node->attribute_count };
+    const op_attribute *attribute = op_attribute_find(&attributes, "axes", OP_ATTRIBUTE_INTS);
+    const int rank = graph_input(node, 0) ? node->inputs[0]->info.rank : -1;
+    int count = 0, marked = 0;
+    if (rank < 0)
+        return -1;
+    if (graph_input(node, 1)) {
+        count = graph_constant_ints(g, node->inputs[1], list, ONYX_MAX_RANK);
+    } else if (attribute) {
+        count = attribute->count <= ONYX_MAX_RANK ? attribute->count : -1;
+        for (int i = 0; i < count; i++)
+            list[i] = attribute->ints[i];
+    }
+    if (count < 0 || (count == 0 && ((const reduce_params *)node->params)->noop_with_empty_axes))
+        return -1;
+    for (int i = 0; i < rank; i++)
+        axes[i] = count == 0;
+    for (int i = 0; i < count; i++) {
+        const int64_t axis = list[i] < 0 ? list[i] + rank : list[i];
+        if (axis < 0 || axis >= rank)
+            return -1;
+        axes[axis] = true;
+    }
+    for (int i = 0; i < rank; i++)
+        marked += axes[i];
+    return marked;
+}
+
+bool graph_permutation(const graph_node *transpose, int *rank, int perm[ONYX_MAX_RANK])
+{
+    const transpose_params *params = transpose->params;
+    *rank = transpose->inputs[0]->info.rank;
+    if (*rank < 0 || (params->count && params->count != *rank))
+        return false;
+    for (int i = 0; i < *rank; i++)
+        perm[i] = params->count ? (int)params->perm[i] : *rank - 1 - i;
+    return true;
+}
+
+onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error)
+{
+    size_t bytes = SIZE_MAX;
+    *storage = size_mul(count, sizeof(float), &bytes) ? buffer_new(bytes) : NULL;
+    *data = *storage ? buffer_data(*storage) : NULL;
+    return *storage ? ONYX_OK : status_no_memory(error, bytes, "folded weights");
+}
+
+onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *dims, buffer *storage,
+                          graph_value **value, onyx_error *error)
+{
+    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = rank, .data = buffer_data(storage),
+                           .size_bytes = buffer_size(storage) };
+    size_t count;
+    for (int i = 0; i < rank; i++)
+        tensor.dims[i] = dims[i];
+    if (size_count(dims, rank, &count)) /* buffers may be rounded up */
+        tensor.size_bytes = count * sizeof(float);
+    *value = graph_add_constant(g, name, &tensor, storage);
+    return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
+}
+
+onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
+                           onyx_error *error)
+{
+    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64, .rank = 1, .dims = { count }, .data = (void *)ints,
+                                 .size_bytes = sizeof(*ints) * (size_t)count };
+    *value = graph_add_constant(g, name, &tensor, NULL);
+    return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
+}
+
+/* ---- replacing ---- */
+
+static bool unread(const graph_node *node)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && (node->outputs[i]->user_count || node->outputs[i]->output_uses))
+            return false;
+    return true;
+}
+
+/* Chains deeper than this are left to the pass `dead`, so that a long dead chain needs no deep stack. */
+#define PRUNE_DEPTH 100
+
+static void prune(graph *g, graph_node *node, int depth)
+{
+    enum { FEW = 8 };
+    graph_node *makers[FEW];
+    int count = 0;
+    if (node->removed || !unread(node) || depth == 0)
+        return;
+    for (int i = 0; i < node->input_count && count < FEW; i++)
+        if (node->inputs[i] && node->inputs[i]->producer)
+            makers[count++] = node->inputs[i]->producer;
+    graph_remove_node(g, node);
+    for (int i = 0; i < count; i++)
+        prune(g, makers[i], depth - 1);
+}
+
+void graph_prune(graph *g, graph_node *node)
+{
+    prune(g, node, PRUNE_DEPTH);
+}
+
+onyx_status graph_insert(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
+                         graph_value *const *inputs, int input_count, const op_attribute *attributes,
+                         int attribute_count, graph_value **output, onyx_error *error)
+{
+    if (!*output)
+        *output = graph_add_value(g, name);
+    if (!*output)
+        return status_no_memory(error, sizeof(graph_value), "a value");
+    return graph_add_node(g, before, domain, op, name, inputs, input_count, output, 1, attributes, attribute_count, NULL,
+                          error);
+}
+
+onyx_status graph_substitute(graph *g, graph_node *last, const char *domain, const char *op, const char *name,
+                             graph_value *const *inputs, int input_count, const op_attribute *attributes,
+                             int attribute_count, graph_node **node, onyx_error *error)
+{
+    assert(graph_one_output(last));
+    graph_value *output = last->outputs[0];
+    STATUS_TRY(graph_add_node(g, last, domain, op, name, inputs, input_count, &output, 1, attributes, attribute_count,
+                              node, error));
+    graph_prune(g, last);
+    return ONYX_OK;
+}
+
+onyx_status graph_clone(graph *g, graph_node *node, graph_value *const *inputs, graph_value *const *outputs,
+                        onyx_error *error)
+{
+    graph_node *clone = graph_new_node(g, node->row, node->version, node->name, node->input_count, node->output_count);
+    if (!clone)
+        return status_no_memory(error, sizeof(*clone), "a graph node");
+    clone->attributes = node->attributes;
+    clone->attribute_count = node->attribute_count;
+    for (int i = 0; i < node->input_count; i++)
+        if (inputs[i] && !graph_set_input(g, clone, i, inputs[i]))
+            return status_no_memory(error, sizeof(void *), "users of a value");
+    STATUS_TRY(graph_parse_node(g, clone, error));
+    for (int i = 0; i < node->output_count; i++) {
+        clone->outputs[i] = outputs[i];
+        if (!outputs[i])
+            continue;
+        if (outputs[i]->producer)
+            outputs[i]->producer->outputs[outputs[i]->producer_index] = NULL;
+        outputs[i]->producer = clone;
+        outputs[i]->producer_index = i;
+    }
+    graph_link_node(g, clone, node);
+    return graph_node_infer(g, clone, error);
+}
+
+onyx_status graph_insert_like(graph *g, graph_node *node, graph_value *const *inputs, graph_value **output,
+                              onyx_error *error)
+{
+    assert(node->output_count == 1);
+    *output = graph_add_value(g, node->outputs[0]->name);
+    if (!*output)
+        return status_no_memory(error, sizeof(graph_value), "a value");
+    return graph_clone(g, node, inputs, output, error);
+}
+
+onyx_status graph_bypass(graph *g, graph_node *node, graph_value *value, bool *done, onyx_error *error)
+{
+    graph_value *output = node->outputs[0];
+    *done = false;
+    if (output->output_uses && (!value->producer || value->output_uses))
+        return ONYX_OK;
+    STATUS_TRY(graph_replace_value(g, output, value, error));
+    graph_prune(g, node);
+    *done = true;
+    return ONYX_OK;
+}
+
+onyx_status graph_insert_reshape(graph *g, graph_node *before, const char *name, graph_value *x, int rank,
+                                 const int64_t *dims, graph_value **output, onyx_error *error)
+{
+    graph_value *shape;
+    STATUS_TRY(graph_add_ints(g, name, dims, rank, &shape, error));
+    return graph_insert(g, before, "", "Reshape", name, (graph_value *[]){ x, shape }, 2, NULL, 0, output, error);
+}
+
+onyx_status graph_substitute_reshape(graph *g, graph_node *last, graph_value *x, int rank, const int64_t *dims,
+                                     onyx_error *error)
+{
+    graph_value *shape;
+    STATUS_TRY(graph_add_ints(g, last->name, dims, rank, &shape, error));
+    return graph_substitute(g, last, "", "Reshape", last->name, (graph_value *[]){ x, shape }, 2, NULL, 0, NULL, error);
+}
+
+/* ---- convolutions ---- */
+
+bool graph_conv_constant(graph *g, const graph_node *conv, int64_t *channels)
+{
+    graph_value *w = graph_input(conv, 1), *b = graph_input(conv, 2);
+    const int64_t group = ((const conv_params *)conv->params)->group;
+    if (!w || !w->is_constant || !graph_is_f32(w) || w->info.rank < 3 || (b && !graph_constant_f32(g, b)) || group < 1)
+        return false;
+    *channels = graph_is(conv, "ConvTranspose") ? w->info.dims[1] * group : w->info.dims[0];
+    return *channels > 0 && graph_element_count(w) > 0 && (!b || graph_element_count(b) == *channels);
+}
+
+/* w[...] *= a of its output channel. ConvTranspose stores [c_in][c_out / group][kernel]. */
+static void scale_weights(const graph_node *conv, const float *w, float *scaled, const double *a)
+{
+    const graph_value *value = conv->inputs[1];
+    const bool transposed = graph_is(conv, "ConvTranspose");
+    const int64_t group = ((const conv_params *)conv->params)->group;
+    const int64_t first = value->info.dims[0], second = value->info.dims[1];
+    const int64_t taps = graph_element_count(value) / (first * second);
+    for (int64_t i = 0; i < first; i++)
+        for (int64_t j = 0; j < second; j++) {
+            const int64_t channel = transposed ? i / (first / group) * second + j : i;
+            for (int64_t t = 0; t < taps; t++, w++, scaled++)
+                *scaled = (float)(*w * (a ? a[channel] : 1));
+        }
+}
+
+onyx_status graph_conv_rescale(graph *g, const graph_node *conv, graph_node *last, const double *a, const double *b,
+                               onyx_error *error)
+{
+    int64_t channels;
+    const bool constant = graph_conv_constant(g, conv, &channels);
+    graph_value *weights = conv->inputs[1], *bias = NULL, *old_bias = graph_input(conv, 2);
+    const float *w = graph_constant_f32(g, weights), *old = old_bias ? graph_constant_f32(g, old_bias) : NULL;
+    buffer *storage;
+    float *data;
+    if (!constant || !w || (old_bias && !old))
+        return status_no_memory(error, weights->constant.size_bytes, "folded weights");
+    if (a) {
+        STATUS_TRY(graph_new_floats((size_t)graph_element_count(weights), &storage, &data, error));
+        scale_weights(conv, w, data, a);
+        STATUS_TRY(graph_add_f32(g, weights->name, weights->info.rank, weights->info.dims, storage, &weights, error));
+    }
+    STATUS_TRY(graph_new_floats((size_t)channels, &storage, &data, error));
+    for (int64_t i = 0; i < channels; i++)
+        data[i] = (float)((old ? old[i] : 0.0) * (a ? a[i] : 1) + (b ? b[i] : 0));
+    STATUS_TRY(graph_add_f32(g, old_bias ? old_bias->name : conv->name, 1, &channels, storage, &bias, error));
+    return graph_substitute(g, last, conv->row->domain, conv->row->name, conv->name,
+                            (graph_value *[]){ conv->inputs[0], weights, bias }, 3, conv->attributes,
+                            conv->attribute_count, NULL, error);
+}
+
+onyx_status graph_fuse_conv(graph *g, const graph_node *conv, graph_node *last, graph_value *residual,
+                            bool residual_before, const op_activation *activation, onyx_error *error)
+{
+    op_attribute attributes[16 + ACTIVATION_ATTRIBUTES + 1];
+    int count = 0;
+    for (int i = 0; i < conv->attribute_count; i++) {
+        const char *name = conv->attributes[i].name;
+        const bool ours = strncmp(name, "activation", 10) == 0 || strcmp(name, "residual_before") == 0;
+        if (!ours && count < 16)
+            attributes[count++] = conv->attributes[i];
+    }
+    attribute_activation(activation, attributes + count);
+    count += ACTIVATION_ATTRIBUTES;
+    attributes[count++] = attribute_int("residual_before", residual && residual_before);
+    graph_value *inputs[4] = { conv->inputs[0], conv->inputs[1], graph_input(conv, 2), residual };
+    const int input_count = residual ? 4 : inputs[2] ? 3 : 2;
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedConv", conv->name, inputs, input_count, attributes, count,
+                            NULL, error);
+}

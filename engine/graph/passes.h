@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the passes share, and nobody else sees: reading constants and operators, replacing nodes.
+ *
+ * How a pass changes the graph: it finds a pattern by its last node, adds the new nodes in front of that node (all that
+ * the pattern reads is produced before it), lets the last new node take over the output value, and prunes: the old last
+ * node and whatever has no reader any more. So a sweep from first to last never loses its place. */
+#ifndef ONYX_GRAPH_PASSES_H
+#define ONYX_GRAPH_PASSES_H
+
+#include "base/size.h"
+#include "graph/graph.h"
+#include "ops/params.h"
+
+graph_pass_function pass_dead, pass_identity, pass_common, pass_float16, pass_canonical, pass_conv_bn, pass_conv_scale,
+    pass_activations, pass_layer_norm, pass_transpose, pass_concat_split, pass_shuffle, pass_focus, pass_dfl,
+    pass_matmul, pass_conv_act, pass_conv_add;
+
+/* ---- attributes of new nodes; arrays are copied into the graph's arena (NULL there: out of memory) ---- */
+op_attribute attribute_int(const char *name, int64_t value);
+op_attribute attribute_float(const char *name, float value);
+op_attribute attribute_string(const char *name, const char *value);
+bool attribute_ints(graph *g, const char *name, const int64_t *values, int count, op_attribute *attribute);
+/* activation, activation_a, activation_b of FusedConv and FusedMatMul. */
+#define ACTIVATION_ATTRIBUTES 3
+void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES]);
+
+/* ---- looking ---- */
+static inline graph_value *graph_input(const graph_node *node, int index)
+{
+    return index < node->input_count ? node->inputs[index] : NULL;
+}
+static inline graph_value *graph_output(const graph_node *node, int index)
+{
+    return index < node->output_count ? node->outputs[index] : NULL;
+}
+/* One output is wanted and it is the first. */
+bool graph_one_output(const graph_node *node);
+/* Nobody but one node reads the value, once. */
+static inline bool graph_sole(const graph_value *value)
+{
+    return value->user_count == 1 && value->output_uses == 0;
+}
+static inline bool graph_is_f32(const graph_value *value)
+{
+    return value && value->info.kind == OP_KIND_TENSOR && value->info.type == ONYX_TYPE_FLOAT32;
+}
+/* Both shapes are known and equal. */
+bool graph_same_shape(const graph_value *a, const graph_value *b);
+/* The node whose output 0 the value is, if it is operator `op` of the default domain, else NULL. */
+graph_node *graph_maker(const graph_value *value, const char *op);
+graph_node *graph_maker_in(const graph_value *value, const char *domain, const char *op);
+/* Conv or FusedConv of float32 (NULL otherwise). */
+graph_node *graph_maker_conv(const graph_value *value);
+bool graph_is_conv(const graph_node *node);
+static inline const op_activation *graph_conv_activation(const graph_node *conv)
+{
+    return &((const conv_params *)conv->params)->activation;
+}
+bool graph_has_row(const char *domain, const char *op);
+
+/* ---- constants ---- */
+/* int64 or int32: count, or -1 when it is no such constant or has more than `max`. */
+int graph_constant_ints(graph *g, graph_value *value, int64_t *ints, int max);
+/* float32, contiguous; NULL when it is no such constant. */
+const float *graph_constant_f32(graph *g, graph_value *value);
+/* All elements of a numeric constant are the same number (at least one element). */
+bool graph_uniform(graph *g, graph_value *value, double *number);
+/* The node (two inputs, float32) combines a tensor with one constant number and has the tensor's shape: the index of
+ * the tensor, or -1. */
+int graph_with_scalar(graph *g, const graph_node *node, double *number);
+/* A float32 constant that broadcasts over `like` with one number for each index of `axis` (*step 1) or one for all
+ * (*step 0), and does not enlarge it. */
+bool graph_along_axis(graph *g, graph_value *value, const graph_value *like, int axis, const float **data, int *step);
+/* What a node applies to its input 0, element by element, where epilogues know it; all of its parameters constant. */
+bool graph_activation_of(graph *g, const graph_node *node, op_activation *activation);
+/* Limits of a Clip; infinite where absent. False when they are not constant. */
+bool graph_clip_limits(graph *g, const graph_node *clip, float *low, float *high);
+/* Axes of a Reduce*, as 0..rank-1, from the input or the attribute; count or -1. No axes: all. */
+int graph_reduce_axes(graph *g, const graph_node *node, bool axes[ONYX_MAX_RANK]);
+/* The permutation of a Transpose of known rank. */
+bool graph_permutation(const graph_node *transpose, int *rank, int perm[ONYX_MAX_RANK]);
+
+/* A new float32 or int64 constant over a buffer of its own, which is taken over (also on failure). */
+onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *dims, buffer *storage,
+                          graph_value **value, onyx_error *error);
+onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
+                           onyx_error *error);
+onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error);
+
+/* ---- replacing ---- */
+/* Removes a node without readers, then its producers that have none left. */
+void graph_prune(graph *g, graph_node *node);
+/* A node with one output in front of `before`; *output is a new value, or the given one where not NULL. */
+onyx_status graph_insert(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
+                         graph_value *const *inputs, int input_count, const op_attribute *attributes,
+                         int attribute_count, graph_value **output, onyx_error *error);
+/* A new node in the place of `last`: takes over its output 0 and prunes it. */
+onyx_status graph_substitute(graph *g, graph_node *last, const char *domain, const char *op, const char *name,
+                             graph_value *const *inputs, int input_count, const op_attribute *attributes,
+                             int attribute_count, graph_node **node, onyx_error *error);
+/* The same operator, version and attributes between other inputs and outputs (which it takes over), in front of `node`.
+ * The node stays until it is pruned. */
+onyx_status graph_clone(graph *g, graph_node *node, graph_value *const *inputs, graph_value *const *outputs,
+                        onyx_error *error);
+/* The same with one output, a new value. */
+onyx_status graph_insert_like(graph *g, graph_node *node, graph_value *const *inputs, graph_value **output,
+                              onyx_error *error);
+/* All readers of output 0 read `value` instead; the node is pruned. Not *done where the output is the graph's and the
+ * value is an input, a constant or an output too: these have memory of their own. */
+onyx_status graph_bypass(graph *g, graph_node *node, graph_value *value, bool *done, onyx_error *error);
+/* Reshape of `x` to known dims (all > 0), in place of `last`. */
+onyx_status graph_substitute_reshape(graph *g, graph_node *last, graph_value *x, int rank, const int64_t *dims,
+                                     onyx_error *error);
+onyx_status graph_insert_reshape(graph *g, graph_node *before, const char *name, graph_value *x, int rank,
+                                 const int64_t *dims, graph_value **output, onyx_error *error);
+
+/* `last` computes conv(...) * a[c] + b[c] for each output channel c (a, b: c_out numbers; NULL: 1 and 0): puts a Conv
+ * or ConvTranspose with other weights in its place. The convolution must pass graph_conv_constant. */
+bool graph_conv_constant(graph *g, const graph_node *conv, int64_t *channels);
+onyx_status graph_conv_rescale(graph *g, const graph_node *conv, graph_node *last, const double *a, const double *b,
+                               onyx_error *error);
+/* Puts FusedConv in the place of `last`: the convolution `conv` with this activation and residual (NULL: none). */
+onyx_status graph_fuse_conv(graph *g, const graph_node *conv, graph_node *last, graph_value *residual,
+                            bool residual_before, const op_activation *activation, onyx_error *error);
+
+#endif
