@@ -140,8 +140,9 @@ POOL_INLINE void pool_plane(const pool_shape *s, const float *src, float *dst, v
     for (int y = 0; y < s->h_out; y++) {
         int start = y * s->stride_h - s->pad_top, first, last;
         pool_taps(start, s->kernel_h, s->dilation_h, s->h_in, &first, &last);
-        int top = start + first * s->dilation_h, end = last > first ? start + (last - 1) * s->dilation_h + 1 : 0;
-        for (done = done > top ? done : top; done < end; done++)
+        int end = last > first ? start + (last - 1) * s->dilation_h + 1 : 0;
+        /* From the window's start, not its first tap: with a dilation the next window may use the rows between. */
+        for (done = done > start ? done : start; done < end; done++)
             pool_row_any(s, src + (size_t)done * in_row, rows + (size_t)(done % ring) * out_row, inner_from, inner_to,
                          empty, op);
         float *out = dst + (size_t)y * out_row;

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Reorders move bits: everything is compared exactly, gaps between rows must stay as they were. */
+#include "oracle.h"
+
+static guarded_region region_src, region_dst;
+
+static void test_block(const cpu_kernels *k, int lanes, size_t hw, size_t gap)
+{
+    size_t block = (size_t)k->block, stride = hw + gap, plain = stride * (size_t)lanes - gap;
+    float *src = guarded(&region_src, plain * sizeof(float)), *dst = guarded(&region_dst, hw * block * sizeof(float));
+    oracle_fill(src, plain);
+    k->layout.block(src, stride, lanes, hw, dst);
+    int wrong = 0;
+    for (size_t i = 0; i < hw; i++) {
+        for (size_t lane = 0; lane < block; lane++) {
+            float zero = 0;
+            const float *want = lane < (size_t)lanes ? src + lane * stride + i : &zero;
+            wrong += memcmp(want, dst + i * block + lane, sizeof(float)) != 0;
+        }
+    }
+    CHECK(wrong == 0, "block %s lanes=%d hw=%zu: %d differ", k->name, lanes, hw, wrong);
+    CHECK(guarded_front_intact(dst), "block %s wrote in front of dst", k->name);
+
+    float *blocked = guarded(&region_src, hw * block * sizeof(float)), *back = guarded(&region_dst, plain * sizeof(float));
+    oracle_fill(blocked, hw * block);
+    k->layout.unblock(blocked, lanes, hw, back, stride);
+    wrong = 0;
+    for (size_t lane = 0; lane < (size_t)lanes; lane++) {
+        for (size_t i = 0; i < stride && lane * stride + i < plain; i++) {
+            static const uint32_t untouched = 0xa5a5a5a5u;
+            const void *want = i < hw ? (const void *)(blocked + i * block + lane) : (const void *)&untouched;
+            wrong += memcmp(want, back + lane * stride + i, sizeof(float)) != 0;
+        }
+    }
+    CHECK(wrong == 0, "unblock %s lanes=%d hw=%zu: %d differ", k->name, lanes, hw, wrong);
+    CHECK(guarded_front_intact(back), "unblock %s wrote in front of dst", k->name);
+}
+
+static void test_transpose(const cpu_kernels *k, size_t rows, size_t cols, size_t src_gap, size_t dst_gap)
+{
+    size_t src_stride = cols + src_gap, dst_stride = rows + dst_gap;
+    size_t from = src_stride * rows - src_gap, to = dst_stride * cols - dst_gap;
+    uint32_t *src = guarded(&region_src, from * sizeof(*src)), *dst = guarded(&region_dst, to * sizeof(*dst));
+    for (size_t i = 0; i < from; i++)
+        src[i] = oracle_bits();
+    k->layout.transpose(src, src_stride, dst, dst_stride, rows, cols);
+    int wrong = 0;
+    for (size_t j = 0; j < cols; j++)
+        for (size_t i = 0; i < dst_stride && j * dst_stride + i < to; i++)
+            wrong += dst[j * dst_stride + i] != (i < rows ? src[i * src_stride + j] : 0xa5a5a5a5u);
+    CHECK(wrong == 0, "transpose %s %zux%zu: %d differ", k->name, rows, cols, wrong);
+    CHECK(guarded_front_intact(dst), "transpose %s wrote in front of dst", k->name);
+}
+
+static void bench_layout(const cpu_kernels *k)
+{
+    size_t block = (size_t)k->block, hw = 1600, bytes = hw * block * sizeof(float);
+    float *src = guarded(&region_src, bytes), *dst = guarded(&region_dst, bytes);
+    oracle_fill(src, hw * block);
+    ORACLE_BENCH(k->name, "block 40x40", 2 * bytes, k->layout.block(src, hw, (int)block, hw, dst));
+    ORACLE_BENCH(k->name, "unblock 40x40", 2 * bytes, k->layout.unblock(src, (int)block, hw, dst, hw));
+    ORACLE_BENCH(k->name, "block 3 of a block", 2 * bytes, k->layout.block(src, hw, 3, hw, dst));
+    ORACLE_BENCH(k->name, "unblock 5 of a block", 2 * bytes, k->layout.unblock(src, 5, hw, dst, hw));
+    uint32_t *a = guarded(&region_src, 84 * 840 * 4), *b = guarded(&region_dst, 84 * 840 * 4);
+    ORACLE_BENCH(k->name, "transpose 84x840", 2 * 84 * 840 * 4, k->layout.transpose(a, 840, b, 84, 84, 840));
+    ORACLE_BENCH(k->name, "transpose 840x84", 2 * 84 * 840 * 4, k->layout.transpose(a, 84, b, 840, 840, 84));
+}
+
+void test_layout(const cpu_kernels *k, bool bench, test_counts *counts)
+{
+    region_src = guarded_create(1 << 20);
+    region_dst = guarded_create(1 << 20);
+    if (bench) {
+        bench_layout(k);
+    } else {
+        for (int lanes = 1; lanes <= k->block; lanes++)
+            for (size_t hw = 1; hw <= 35; hw++)
+                test_block(k, lanes, hw, hw % 3);
+        test_block(k, k->block, 400, 0);
+        test_block(k, k->block - 1, 401, 5);
+        for (size_t rows = 1; rows <= 35; rows++)
+            for (size_t cols = 1; cols <= 35; cols++)
+                test_transpose(k, rows, cols, (rows + cols) % 3, rows % 2);
+        test_transpose(k, 84, 333, 0, 0);
+    }
+    guarded_free(&region_src);
+    guarded_free(&region_dst);
+    oracle_report(counts);
+}
