@@ -311,21 +311,23 @@ typedef enum onyx_scaling {
     ONYX_SCALING_STRETCH
 } onyx_scaling;
 
-/* How a picture becomes a network's input: x = (pixel * scale - mean) per channel in the network's order, with pixel
- * in 0..255 and padding of 114. channels 3 or 1. */
+/* How a picture becomes a network's input: x = pixel * scale - mean per channel in the network's order, with pixel in
+ * 0..255 (rounded after the resize). A uint8 input takes the pixels as they are. */
 typedef struct onyx_preprocess {
-    onyx_scaling scaling; /* never AUTO in a recipe that is used */
-    bool bgr;
-    int channels;
-    float mean[3]; /* subtracted after scaling */
+    onyx_scaling scaling; /* AUTO is taken as LETTERBOX */
+    bool bgr;             /* the network's order is blue, green, red */
+    int channels;         /* 3 or 1 (luma) */
+    float mean[3];        /* subtracted after scaling */
     float scale[3];
-    uint8_t pad;
+    uint8_t pad;          /* the padding's pixel value, such as 114 */
 } onyx_preprocess;
 
-/* input = picture * scale + offset, in pixels; the pixels of the content are [offset, offset + content). */
+/* input = picture * scale + offset, in pixels. The picture's content fills a rectangle of the input, the rest of which
+ * is padding. */
 typedef struct onyx_geometry {
     float scale_x, scale_y, offset_x, offset_y;
     int picture_width, picture_height, input_width, input_height;
+    int content_x, content_y, content_width, content_height;
 } onyx_geometry;
 
 /* One detection, box in pixels of the picture, clipped to it. */
@@ -338,8 +340,8 @@ typedef struct onyx_detection {
 /* What was recognised in a model: how to feed it and how to read it. */
 typedef struct onyx_recipe onyx_recipe;
 
-/* Looks at the metadata and shapes of a model. Never fails on a model with one image input: what is not recognised
- * gets plain defaults (stretch... RGB, 0..1) and a description that says so. The caller frees it. */
+/* Looks at the metadata and shapes of a model. What is not recognised gets plain defaults (letterbox, RGB, 0..1) and a
+ * description that says so. The caller frees it. A recipe serves one thread at a time. */
 ONYX_API onyx_status onyx_recipe_new(const onyx_model *model, onyx_recipe **recipe, onyx_error *error);
 ONYX_API void onyx_recipe_free(onyx_recipe *recipe);
 ONYX_API onyx_preprocess *onyx_recipe_preprocess(onyx_recipe *recipe); /* may be changed */
@@ -353,8 +355,10 @@ ONYX_API onyx_status onyx_session_set_image(onyx_session *session, const onyx_im
                                             const onyx_preprocess *preprocess, onyx_geometry *geometry,
                                             onyx_error *error);
 
-/* Decodes the outputs of a detector. Writes at most `capacity` detections, sorted by score, and their number. */
-ONYX_API onyx_status onyx_recipe_decode(const onyx_recipe *recipe, const onyx_outputs *outputs,
+/* Decodes the outputs of a detector (batch item 0). Writes at most `capacity` detections, by falling score, and their
+ * number. 0.25 and 0.45 are usual thresholds. Errors: UNSUPPORTED (the outputs are no known head: the message says what
+ * was seen and what is understood), ARGUMENT, MEMORY. */
+ONYX_API onyx_status onyx_recipe_decode(onyx_recipe *recipe, const onyx_outputs *outputs,
                                         const onyx_geometry *geometry, float confidence_threshold,
                                         float iou_threshold, onyx_detection *detections, int capacity, int *count,
                                         onyx_error *error);

@@ -82,7 +82,7 @@ typedef enum vision_task {
 } vision_task;
 const char *vision_task_name(vision_task task); /* "detect", ... */
 
-struct vision_head; /* one row of the table in heads.c */
+struct vision_head; /* heads.h */
 
 /* What a model wants and gives. Immutable and reference counted once made (threads may share it): a decoder without
  * the model keeps a reference beside the tensors. */
@@ -130,12 +130,16 @@ typedef struct vision_keypoint {
 
 /* An instance mask: `width` x `height` bytes, row-major, 0..255 (probability x 255: inside is >= 128), which cover the
  * rectangle x0,y0..x1,y1 of the picture (pixel (0,0) of the mask reaches from x0,y0 to x0 + (x1 - x0) / width, ...).
- * The rectangle is the detection's box widened to whole mask pixels; pixels outside of the box are 0. */
+ * The rectangle is the detection's box widened to whole mask pixels, so a reader cuts the mask at the box. A pixel of
+ * the mask covers many of the picture: draw with vision_mask_row, which smooths. */
 typedef struct vision_mask {
     int width, height; /* 0: no mask */
     float x0, y0, x1, y1;
     const uint8_t *data;
 } vision_mask;
+
+/* Bilinear samples of the mask at picture positions (x0 + i * step, y), i < n, as the same 0..255. */
+void vision_mask_row(const vision_mask *mask, float y, float x0, float step, int n, uint8_t *out);
 
 typedef struct vision_detection {
     float x0, y0, x1, y1; /* pixels of the picture, clipped to it */
@@ -174,7 +178,8 @@ typedef struct vision_decode_params {
 #define VISION_DECODE_PARAMS ((vision_decode_params){.confidence = 0.25f, .iou = 0.45f, .max_detections = 300})
 
 /* Decodes the outputs of one run (batch item 0). `recipe` may be NULL: then the head is found from the tensors and
- * the input's size in *geometry alone. `names` may be NULL; it is used in messages. Float32 and float16 tensors.
+ * the input's size in *geometry alone. `names` may be NULL; they help to tell heads of equal shapes apart, and stand in
+ * messages. Float32, float16, float64, int32 and int64 tensors; at most the first 16.
  * Tensors that no head needs are ignored. On failure `detections` is empty.
  * Errors: UNSUPPORTED (no known head: the message lists what was seen and what is understood), MEMORY, ARGUMENT. */
 onyx_status vision_decode(const vision_recipe *recipe, const onyx_tensor *tensors, const char *const *names, int count,

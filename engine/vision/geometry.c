@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Where a picture comes to lie in a network's input, and what memory a picture's planes need. */
+#include "vision/vision.h"
+
+#include <math.h>
+
+#include "base/size.h"
+#include "base/status.h"
+
+int vision_plane_count(onyx_pixel_format format)
+{
+    switch (format) {
+    case ONYX_PIXEL_NV12:
+    case ONYX_PIXEL_NV21:
+        return 2;
+    case ONYX_PIXEL_I420:
+    case ONYX_PIXEL_YV12:
+        return 3;
+    case ONYX_PIXEL_YUY2:
+    case ONYX_PIXEL_UYVY:
+    case ONYX_PIXEL_RGB:
+    case ONYX_PIXEL_BGR:
+    case ONYX_PIXEL_RGBX:
+    case ONYX_PIXEL_BGRX:
+    case ONYX_PIXEL_XRGB:
+    case ONYX_PIXEL_XBGR:
+    case ONYX_PIXEL_GRAY8:
+        return 1;
+    }
+    return 0;
+}
+
+const char *vision_format_name(onyx_pixel_format format)
+{
+    static const char *const names[] = { "?",    "NV12", "NV21", "I420", "YV12", "YUY2", "UYVY",
+                                         "RGB",  "BGR",  "RGBX", "BGRX", "XRGB", "XBGR", "GRAY8" };
+    return vision_plane_count(format) ? names[format] : names[0];
+}
+
+/* Bytes of one row, without what a stride adds. */
+static size_t row_bytes(onyx_pixel_format format, int plane, int width)
+{
+    size_t w = (size_t)width;
+    switch (format) {
+    case ONYX_PIXEL_NV12:
+    case ONYX_PIXEL_NV21:
+        return plane ? (w + 1) / 2 * 2 : w;
+    case ONYX_PIXEL_I420:
+    case ONYX_PIXEL_YV12:
+        return plane ? (w + 1) / 2 : w;
+    case ONYX_PIXEL_YUY2:
+    case ONYX_PIXEL_UYVY:
+        return (w + 1) / 2 * 4;
+    case ONYX_PIXEL_RGB:
+    case ONYX_PIXEL_BGR:
+        return w * 3;
+    case ONYX_PIXEL_RGBX:
+    case ONYX_PIXEL_BGRX:
+    case ONYX_PIXEL_XRGB:
+    case ONYX_PIXEL_XBGR:
+        return w * 4;
+    case ONYX_PIXEL_GRAY8:
+        return w;
+    }
+    return 0;
+}
+
+size_t vision_plane_bytes(onyx_pixel_format format, int plane, int width, int height, ptrdiff_t stride)
+{
+    if (plane < 0 || plane >= vision_plane_count(format) || width < 1 || height < 1)
+        return 0;
+    size_t rows = (size_t)height, step = stride < 0 ? (size_t)0 - (size_t)stride : (size_t)stride, bytes;
+    if (plane > 0)
+        rows = (rows + 1) / 2;
+    if (!size_mul(rows - 1, step, &bytes) || !size_add(bytes, row_bytes(format, plane, width), &bytes))
+        return SIZE_MAX;
+    return bytes;
+}
+
+/* Half to even, as Python's round does: the reference implementations of letterbox are written in it. */
+static int round_even(double value)
+{
+    double low = floor(value), rest = value - low;
+    if (rest > 0.5 || (rest == 0.5 && fmod(low, 2) != 0))
+        low += 1;
+    return (int)low;
+}
+
+onyx_status vision_geometry(int picture_width, int picture_height, const vision_region *region, onyx_scaling scaling,
+                            int input_width, int input_height, onyx_geometry *geometry, onyx_error *error)
+{
+    const int largest = 1 << 24; /* every coordinate is exact in a float */
+    if (picture_width < 1 || picture_height < 1 || picture_width > largest || picture_height > largest)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "a picture of %d x %d pixels cannot be used", picture_width,
+                           picture_height);
+    if (input_width < 1 || input_height < 1 || input_width > largest || input_height > largest)
+        return status_fail(error, ONYX_ERROR_SHAPE, "a network input of %d x %d pixels cannot be used", input_width,
+                           input_height);
+    vision_region whole = { 0, 0, picture_width, picture_height };
+    if (!region)
+        region = &whole;
+    if (region->x < 0 || region->y < 0 || region->width < 1 || region->height < 1 ||
+        region->width > picture_width - region->x || region->height > picture_height - region->y)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "region %d,%d %dx%d does not lie in the picture of %d x %d",
+                           region->x, region->y, region->width, region->height, picture_width, picture_height);
+    int width = input_width, height = input_height, left = 0, top = 0;
+    if (scaling != ONYX_SCALING_STRETCH) {
+        double ratio_x = (double)input_width / region->width, ratio_y = (double)input_height / region->height;
+        double ratio = MIN(ratio_x, ratio_y);
+        width = MIN(MAX(round_even(region->width * ratio), 1), input_width);
+        height = MIN(MAX(round_even(region->height * ratio), 1), input_height);
+        if (scaling != ONYX_SCALING_LETTERBOX_TOP_LEFT) {
+            left = (input_width - width) / 2;
+            top = (input_height - height) / 2;
+        }
+    }
+    onyx_geometry g = { 0 };
+    double scale_x = (double)width / region->width, scale_y = (double)height / region->height;
+    g.scale_x = (float)scale_x;
+    g.scale_y = (float)scale_y;
+    g.offset_x = (float)(left - scale_x * region->x);
+    g.offset_y = (float)(top - scale_y * region->y);
+    g.picture_width = picture_width;
+    g.picture_height = picture_height;
+    g.input_width = input_width;
+    g.input_height = input_height;
+    g.content_x = left;
+    g.content_y = top;
+    g.content_width = width;
+    g.content_height = height;
+    *geometry = g;
+    return ONYX_OK;
+}

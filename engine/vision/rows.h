@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The row kernels of the room: first those of picture -> tensor. A row of the result goes through four steps, each over short buffers that
+ * stay in the first-level cache:
+ *
+ *   expand    two rows of the picture, mixed by the vertical weight -> planes of int16 in 1/128 of a step
+ *   blend     two neighbours of a plane, mixed by the horizontal weights -> int16 in 1/64 of a step
+ *   colour    Y, U, V planes -> R, G, B bytes       (or round8: a plane -> bytes)
+ *   store     bytes -> network input, x * scale - mean
+ *
+ * Everything up to the bytes is integer arithmetic that every variant does alike, so all variants give the same bits;
+ * plain C (rows.c) defines them. Buffers need no alignment, except that planes are readable for VISION_ROW_SLACK
+ * elements beyond their end; nothing is written beyond n. */
+#ifndef ONYX_VISION_ROWS_H
+#define ONYX_VISION_ROWS_H
+
+#include <stdint.h>
+
+#define VISION_ROW_SLACK 64
+
+/* R = y + r_v v, G = y - g_u u - g_v v, B = y + b_u u, with y = (Y - black) (1 + y_gain), chroma about 128. The
+ * chroma factors are quarters in Q15, y_gain is Q15, black is in 1/64. */
+typedef struct vision_colour {
+    int16_t black, y_gain, r_v, g_u, g_v, b_u;
+} vision_colour;
+
+typedef struct vision_rows {
+    const char *name;
+    /* out[k] = a[k] * 128 + round((b[k] - a[k]) * 128 * weight / 32768), 0 <= weight <= 32767. expand2 and expand4 take
+     * n groups of 2 and 4 bytes to as many planes; planes that are NULL are left out. expand3: n groups of 3. */
+    void (*expand1)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *out);
+    void (*expand2)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[2]);
+    void (*expand3)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[3]);
+    void (*expand4)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[4]);
+    /* out[i] = round((in[index[i]] * (16384 - w) + in[index[i] + 1] * w) / 32768), w = weights[i] in 0..16384;
+     * index does not fall and is >= 0. */
+    void (*blend)(const int16_t *in, const int32_t *index, const int16_t *weights, int n, int16_t *out);
+    void (*colour)(const int16_t *y, const int16_t *u, const int16_t *v, int n, const vision_colour *colour,
+                   uint8_t *r, uint8_t *g, uint8_t *b);
+    void (*round8)(const int16_t *in, int n, uint8_t *out); /* (in + 32) / 64, within 0..255 */
+    void (*store_f32)(const uint8_t *in, int n, float scale, float mean, float *out);
+    void (*store_f16)(const uint8_t *in, int n, float scale, float mean, uint16_t *out);
+    void (*fill_f32)(float value, int n, float *out);
+    /* For decoding: best[i] = max(best[i], in[i]), check[i] += in[i] - in[i] (which is 0 only for finite values). What
+     * best becomes where a value is NaN is not defined. */
+    void (*max_f32)(const float *in, int n, float *best, float *check);
+    void (*half_to_f32)(const uint16_t *in, int n, float *out);
+    /* out[i] += factor * in[i] (may be fused; the order of calls is the order of sums) */
+    void (*add_scaled)(const float *in, float factor, int n, float *out);
+} vision_rows;
+
+/* The table for these flags (base/cpuid.h): a pure function, so that tests can ask for every level. Static storage. */
+const vision_rows *vision_rows_for(uint32_t cpu_flags);
+/* The table for this process. */
+const vision_rows *vision_rows_here(void);
+
+extern const vision_rows vision_rows_c;
+/* Only where built for that processor. */
+extern const vision_rows vision_rows_avx2, vision_rows_avx512, vision_rows_neon;
+
+#endif

@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Picture -> tensor against a plain double-precision version, for every format, many sizes, strides and scalings;
+ * every table of row kernels against plain C; refusals. `preprocess --bench` prints times instead. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/cpuid.h"
+#include "base/types.h"
+#include "check.h"
+#include "vision/rows.h"
+#include "vision/vision.h"
+
+static uint32_t seed = 1;
+
+static uint32_t next_random(void)
+{
+    seed = seed * 1664525u + 1013904223u;
+    return seed >> 8;
+}
+
+/* ------------------------------------------------------------------------------------------------------ pictures */
+
+typedef struct picture {
+    onyx_image image;
+    uint8_t *memory[3];
+} picture;
+
+static const char *const scaling_names[] = { "auto", "letterbox", "top-left", "stretch" };
+
+/* Smooth structure plus noise; each plane in its own exactly-sized allocation, so that sanitizers see overreads. */
+static void picture_make(picture *p, onyx_pixel_format format, int width, int height, int extra_stride, bool flipped)
+{
+    memset(p, 0, sizeof *p);
+    p->image = (onyx_image){ .format = format, .width = width, .height = height };
+    for (int k = 0; k < vision_plane_count(format); k++) {
+        size_t row = vision_plane_bytes(format, k, width, 1, 0);
+        ptrdiff_t stride = (ptrdiff_t)row + extra_stride;
+        size_t bytes = vision_plane_bytes(format, k, width, height, stride);
+        int rows = (int)((bytes - row) / (size_t)stride) + 1;
+        p->memory[k] = malloc(bytes);
+        for (size_t i = 0; i < bytes; i++) {
+            size_t y = i / (size_t)stride, x = i % (size_t)stride;
+            p->memory[k][i] = (uint8_t)(128 + 100 * sin((double)x * 0.05 + k) * cos((double)y * 0.07) + next_random() % 24);
+        }
+        p->image.planes[k] = p->memory[k];
+        p->image.strides[k] = stride;
+        if (flipped) {
+            p->image.planes[k] = p->memory[k] + (size_t)(rows - 1) * (size_t)stride;
+            p->image.strides[k] = -stride;
+        }
+    }
+}
+
+static void picture_free(picture *p)
+{
+    for (int k = 0; k < 3; k++)
+        free(p->memory[k]);
+}
+
+/* ----------------------------------------------------------------------------------------------------- reference */
+
+static double sample(const onyx_image *m, int plane, int x, int y, int step, int place)
+{
+    return m->planes[plane][y * m->strides[plane] + x * step + place];
+}
+
+/* Bilinear sample of a plane at a position, clamped to the sample range of the region. */
+static double bilinear(const onyx_image *m, int plane, int step, int place, double x, double y, const int *range)
+{
+    double fx = floor(x), fy = floor(y);
+    double wx = x - fx, wy = y - fy;
+    int x0 = (int)fmin(fmax(fx, range[0]), range[1]), x1 = (int)fmin(fmax(fx + 1, range[0]), range[1]);
+    int y0 = (int)fmin(fmax(fy, range[2]), range[3]), y1 = (int)fmin(fmax(fy + 1, range[2]), range[3]);
+    double top = sample(m, plane, x0, y0, step, place) * (1 - wx) + sample(m, plane, x1, y0, step, place) * wx;
+    double low = sample(m, plane, x0, y1, step, place) * (1 - wx) + sample(m, plane, x1, y1, step, place) * wx;
+    return top * (1 - wy) + low * wy;
+}
+
+static double clamp255(double v)
+{
+    return v < 0 ? 0 : v > 255 ? 255 : v;
+}
+
+/* r, g, b (not rounded) at a position of the picture given in luma samples. */
+static void reference_rgb(const onyx_image *m, const vision_region *region, double x, double y, double rgb[3])
+{
+    int whole[4] = { region->x, region->x + region->width - 1, region->y, region->y + region->height - 1 };
+    int half[4] = { whole[0] / 2, whole[1] / 2, whole[2] / 2, whole[3] / 2 };
+    int half_wide[4] = { whole[0] / 2, whole[1] / 2, whole[2], whole[3] };
+    double luma = 0, u = 0, v = 0;
+    static const int rgb_places[][4] = { { 0, 1, 2, 3 }, { 2, 1, 0, 3 }, { 0, 1, 2, 4 },
+                                         { 2, 1, 0, 4 }, { 1, 2, 3, 4 }, { 3, 2, 1, 4 } };
+    switch (m->format) {
+    case ONYX_PIXEL_NV12:
+    case ONYX_PIXEL_NV21:
+        luma = bilinear(m, 0, 1, 0, x, y, whole);
+        u = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV21, x / 2, (y - 0.5) / 2, half);
+        v = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV12, x / 2, (y - 0.5) / 2, half);
+        break;
+    case ONYX_PIXEL_I420:
+    case ONYX_PIXEL_YV12:
+        luma = bilinear(m, 0, 1, 0, x, y, whole);
+        u = bilinear(m, m->format == ONYX_PIXEL_I420 ? 1 : 2, 1, 0, x / 2, (y - 0.5) / 2, half);
+        v = bilinear(m, m->format == ONYX_PIXEL_I420 ? 2 : 1, 1, 0, x / 2, (y - 0.5) / 2, half);
+        break;
+    case ONYX_PIXEL_YUY2:
+    case ONYX_PIXEL_UYVY: {
+        int shift = m->format == ONYX_PIXEL_UYVY ? -1 : 0;
+        luma = bilinear(m, 0, 2, m->format == ONYX_PIXEL_UYVY, x, y, whole);
+        u = bilinear(m, 0, 4, 1 + shift, x / 2, y, half_wide);
+        v = bilinear(m, 0, 4, 3 + shift, x / 2, y, half_wide);
+        break;
+    }
+    case ONYX_PIXEL_GRAY8:
+        rgb[0] = rgb[1] = rgb[2] = bilinear(m, 0, 1, 0, x, y, whole);
+        return;
+    default: {
+        const int *place = rgb_places[m->format - ONYX_PIXEL_RGB];
+        for (int c = 0; c < 3; c++)
+            rgb[c] = bilinear(m, 0, place[3], place[c], x, y, whole);
+        return;
+    }
+    }
+    static const double red[] = { 0.299, 0.2126, 0.2627 }, blue[] = { 0.114, 0.0722, 0.0593 };
+    double kr = red[m->matrix], kb = blue[m->matrix], kg = 1 - kr - kb;
+    double light = m->full_range ? luma : (luma - 16) * 255 / 219;
+    double chroma = m->full_range ? 1 : 255.0 / 224;
+    u = (u - 128) * chroma;
+    v = (v - 128) * chroma;
+    rgb[0] = light + 2 * (1 - kr) * v;
+    rgb[1] = light - 2 * (1 - kb) * kb / kg * u - 2 * (1 - kr) * kr / kg * v;
+    rgb[2] = light + 2 * (1 - kb) * u;
+}
+
+static double tensor_value(const onyx_tensor *t, vision_layout layout, int channels, int w, int h, int c, int y, int x)
+{
+    size_t i = layout == VISION_NHWC ? ((size_t)y * (size_t)w + (size_t)x) * (size_t)channels + (size_t)c
+                                     : ((size_t)c * (size_t)h + (size_t)y) * (size_t)w + (size_t)x;
+    if (t->type == ONYX_TYPE_UINT8)
+        return ((uint8_t *)t->data)[i];
+    if (t->type == ONYX_TYPE_FLOAT16)
+        return half_to_float(((uint16_t *)t->data)[i]);
+    return (double)((float *)t->data)[i];
+}
+
+typedef struct trial {
+    onyx_pixel_format format;
+    int width, height, input_width, input_height, extra_stride;
+    onyx_scaling scaling;
+    onyx_type type;
+    vision_layout layout;
+    int channels;
+    bool bgr, flipped, full_range;
+    onyx_colour_matrix matrix;
+    vision_region region; /* width 0: whole */
+} trial;
+
+static void geometry_by_hand(const trial *t, const vision_region *r, int *nw, int *nh, int *left, int *top)
+{
+    *nw = t->input_width, *nh = t->input_height, *left = *top = 0;
+    if (t->scaling == ONYX_SCALING_STRETCH)
+        return;
+    double ratio = fmin((double)t->input_width / r->width, (double)t->input_height / r->height);
+    *nw = (int)fmax(1, nearbyint(r->width * ratio));
+    *nh = (int)fmax(1, nearbyint(r->height * ratio));
+    if (t->scaling == ONYX_SCALING_LETTERBOX) {
+        *left = (t->input_width - *nw) / 2;
+        *top = (t->input_height - *nh) / 2;
+    }
+}
+
+/* Compares `step`-spaced pixels (all for small inputs) and says what the worst one was. */
+static void compare(const trial *t, const picture *p, const onyx_tensor *tensor, const onyx_preprocess *pre,
+                    const onyx_geometry *g)
+{
+    vision_region r = t->region.width ? t->region : (vision_region){ 0, 0, t->width, t->height };
+    int nw, nh, left, top, w = t->input_width, h = t->input_height, wrong_pixels = 0, pixels = 0;
+    geometry_by_hand(t, &r, &nw, &nh, &left, &top);
+    CHECK(g->content_width == nw && g->content_height == nh && g->content_x == left && g->content_y == top,
+          "%s %dx%d -> %dx%d %s: content %d,%d %dx%d, expected %d,%d %dx%d", vision_format_name(t->format), t->width,
+          t->height, w, h, scaling_names[t->scaling], g->content_x, g->content_y, g->content_width, g->content_height,
+          left, top, nw, nh);
+    double worst = 0;
+    int wx = 0, wy = 0, wc = 0;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            double rgb[3] = { pre->pad, pre->pad, pre->pad };
+            if (x >= left && x < left + nw && y >= top && y < top + nh) {
+                double px = (x - left + 0.5) * r.width / nw - 0.5 + r.x, py = (y - top + 0.5) * r.height / nh - 0.5 + r.y;
+                reference_rgb(&p->image, &r, px, py, rgb);
+                if (t->channels == 1) {
+                    bool yuv = t->format < ONYX_PIXEL_RGB;
+                    double luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+                    rgb[0] = luma;
+                    if (yuv) { /* the light alone */
+                        int whole[4] = { r.x, r.x + r.width - 1, r.y, r.y + r.height - 1 };
+                        bool packed = t->format == ONYX_PIXEL_YUY2 || t->format == ONYX_PIXEL_UYVY;
+                        rgb[0] = bilinear(&p->image, 0, packed ? 2 : 1, t->format == ONYX_PIXEL_UYVY, px, py, whole);
+                        if (!t->full_range)
+                            rgb[0] = (rgb[0] - 16) * 255 / 219;
+                    }
+                }
+            }
+            for (int c = 0; c < t->channels; c++) {
+                double got = tensor_value(tensor, t->layout, t->channels, w, h, c, y, x);
+                int source = t->channels == 1 ? 0 : t->bgr ? 2 - c : c;
+                if (t->type != ONYX_TYPE_UINT8)
+                    got = (got + pre->mean[c]) / pre->scale[c];
+                double want = floor(clamp255(rgb[source]) + 0.5), error = fabs(got - want);
+                pixels++;
+                wrong_pixels += error > 0.5;
+                if (error > worst)
+                    worst = error, wx = x, wy = y, wc = c;
+            }
+        }
+    /* Where the double value lies near a half, rounding may go the other way: one step at most, and rarely. */
+    double limit = t->type == ONYX_TYPE_FLOAT16 ? 1.2 : 1.001;
+    double share = r.width * r.height < 100 ? 1 : t->channels == 1 ? 0.2 : 0.1;
+    CHECK(worst <= limit && (t->type == ONYX_TYPE_FLOAT16 || wrong_pixels <= share * pixels + 3),
+          "%s %dx%d -> %dx%d %s type %s layout %d channels %d region %dx%d: worst %.3f at x %d y %d channel %d, %d of %d off",
+          vision_format_name(t->format), t->width, t->height, w, h, scaling_names[t->scaling], onyx_type_name(t->type),
+          (int)t->layout, t->channels, t->region.width, t->region.height, worst, wx, wy, wc, wrong_pixels, pixels);
+}
+
+static void run_trial(const trial *t, workers *pool)
+{
+    picture p;
+    picture_make(&p, t->format, t->width, t->height, t->extra_stride, t->flipped);
+    p.image.matrix = t->matrix;
+    p.image.full_range = t->full_range;
+    onyx_preprocess pre = { .scaling = t->scaling, .bgr = t->bgr, .channels = t->channels, .pad = 114 };
+    for (int c = 0; c < 3; c++) {
+        pre.scale[c] = (float)(1.0 / (200 + 20 * c));
+        pre.mean[c] = 0.25f * (float)c;
+    }
+    onyx_tensor tensor = { .type = t->type, .rank = 4, .dims = { 1, t->channels, t->input_height, t->input_width } };
+    if (t->layout == VISION_NHWC) {
+        tensor.dims[1] = t->input_height;
+        tensor.dims[2] = t->input_width;
+        tensor.dims[3] = t->channels;
+    }
+    tensor.size_bytes = (size_t)t->channels * (size_t)t->input_height * (size_t)t->input_width * type_size(t->type);
+    tensor.data = malloc(tensor.size_bytes);
+    memset(tensor.data, 0xee, tensor.size_bytes);
+    onyx_geometry g;
+    onyx_error error;
+    const vision_region *region = t->region.width ? &t->region : NULL;
+    onyx_status status = vision_image_to_tensor(&p.image, region, &pre, t->layout, &tensor, pool, &g, &error);
+    if (CHECK(status == ONYX_OK, "%s %dx%d: %s", vision_format_name(t->format), t->width, t->height, error.message))
+        compare(t, &p, &tensor, &pre, &g);
+    free(tensor.data);
+    picture_free(&p);
+}
+
+static void test_formats(void)
+{
+    static const int sizes[][4] = { { 64, 48, 32, 32 },  { 61, 47, 40, 24 }, { 1, 1, 16, 16 },   { 2, 2, 7, 9 },
+                                    { 3, 5, 32, 32 },    { 200, 10, 64, 64 }, { 10, 200, 33, 64 }, { 320, 240, 96, 96 },
+                                    { 31, 33, 100, 80 }, { 128, 72, 64, 64 }, { 5, 1, 64, 20 } };
+    for (int format = ONYX_PIXEL_NV12; format <= ONYX_PIXEL_GRAY8; format++)
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
+            for (int scaling = ONYX_SCALING_LETTERBOX; scaling <= ONYX_SCALING_STRETCH; scaling++) {
+                trial t = { .format = format, .width = sizes[s][0], .height = sizes[s][1], .input_width = sizes[s][2],
+                            .input_height = sizes[s][3], .scaling = scaling, .type = ONYX_TYPE_FLOAT32, .channels = 3,
+                            .extra_stride = (int)(s * 7 % 20), .bgr = s & 1, .matrix = (onyx_colour_matrix)(s % 3),
+                            .full_range = s % 4 == 3, .flipped = s % 5 == 4 };
+                run_trial(&t, NULL);
+                t.type = s % 2 ? ONYX_TYPE_UINT8 : ONYX_TYPE_FLOAT16;
+                t.layout = s % 3 ? VISION_NHWC : VISION_NCHW;
+                run_trial(&t, NULL);
+                t.channels = 1;
+                run_trial(&t, NULL);
+                t.channels = 3;
+                t.region = (vision_region){ t.width / 3, t.height / 4, (t.width + 1) / 2, (t.height + 1) / 2 };
+                run_trial(&t, NULL);
+            }
+}
+
+static void test_large(workers *pool)
+{
+    static const int sizes[][4] = { { 2, 4097, 640, 640 },  { 4097, 2, 640, 640 },    { 1920, 1080, 640, 640 },
+                                    { 40, 30, 2100, 1500 }, { 20001, 3, 320, 320 }, { 1279, 721, 416, 416 } };
+    static const onyx_pixel_format some[] = { ONYX_PIXEL_NV12, ONYX_PIXEL_YUY2, ONYX_PIXEL_RGB, ONYX_PIXEL_BGRX };
+    for (size_t f = 0; f < 4; f++)
+        for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
+            trial t = { .format = some[f], .width = sizes[s][0], .height = sizes[s][1], .input_width = sizes[s][2],
+                        .input_height = sizes[s][3], .scaling = s % 2 ? ONYX_SCALING_STRETCH : ONYX_SCALING_LETTERBOX,
+                        .type = ONYX_TYPE_FLOAT32, .channels = 3 };
+            run_trial(&t, pool);
+        }
+    trial huge = { .format = ONYX_PIXEL_I420, .width = 8192, .height = 4320, .input_width = 320, .input_height = 320,
+                   .scaling = ONYX_SCALING_LETTERBOX, .type = ONYX_TYPE_FLOAT32, .channels = 3 };
+    run_trial(&huge, NULL);
+}
+
+/* ---------------------------------------------------------------------------------------------------- row kernels */
+
+static void compare_rows(const vision_rows *rows, int n, int offset)
+{
+    enum { MOST = 600 };
+    const vision_rows *c = &vision_rows_c;
+    static uint8_t a[MOST * 4 + 8], b[MOST * 4 + 8], bytes[2][3][MOST + 80];
+    static int16_t planes[2][4][MOST * 5 + 200];
+    static float values[2][MOST + 80];
+    static uint16_t halves[2][MOST + 80];
+    for (size_t i = 0; i < sizeof a; i++) {
+        a[i] = (uint8_t)next_random();
+        b[i] = (uint8_t)next_random();
+    }
+    memset(planes, 0x55, sizeof planes);
+    static const int weights[] = { 0, 1, 16384, 32767, 12345 };
+    for (size_t k = 0; k < 5; k++) {
+        int16_t *out[2][4];
+        for (int side = 0; side < 2; side++)
+            for (int q = 0; q < 4; q++)
+                out[side][q] = planes[side][q] + offset;
+        const vision_rows *table[2] = { c, rows };
+        for (int kind = 1; kind <= 6; kind++) {
+            for (int side = 0; side < 2; side++) {
+                const vision_rows *t = table[side];
+                int16_t *missing[4] = { NULL, out[side][1], NULL, out[side][3] };
+                if (kind == 1)
+                    t->expand1(a + offset, b + offset, weights[k], n, out[side][0]);
+                else if (kind == 2)
+                    t->expand2(a + offset, b + offset, weights[k], n, out[side]);
+                else if (kind == 3)
+                    t->expand3(a + offset, b + offset, weights[k], n, out[side]);
+                else if (kind == 4)
+                    t->expand4(a + offset, b + offset, weights[k], n, out[side]);
+                else if (kind == 5)
+                    t->expand2(a + offset, b + offset, weights[k], n, missing);
+                else
+                    t->expand4(a + offset, b + offset, weights[k], n, missing);
+            }
+            CHECK(!memcmp(planes[0], planes[1], sizeof planes[0]), "%s expand kind %d n %d weight %d", rows->name, kind,
+                  n, weights[k]);
+        }
+    }
+    static int32_t index[MOST];
+    static int16_t weight[MOST], in[3][MOST * 5 + 200];
+    static const double ratios[] = { 0.3, 1, 1.7, 3, 3.9, 5 };
+    for (int q = 0; q < 3; q++)
+        for (int i = 0; i < MOST * 5 + 200; i++)
+            in[q][i] = (int16_t)(next_random() % 32641);
+    for (size_t k = 0; k < 6; k++) {
+        for (int i = 0; i < n; i++) {
+            index[i] = (int32_t)(i * ratios[k]);
+            weight[i] = (int16_t)(i % 7 == 0 ? 16384 : i % 5 == 0 ? 0 : next_random() % 16385);
+        }
+        c->blend(in[0], index, weight, n, planes[0][0] + offset);
+        rows->blend(in[0], index, weight, n, planes[1][0] + offset);
+        CHECK(!memcmp(planes[0], planes[1], sizeof planes[0]), "%s blend n %d ratio %g", rows->name, n, ratios[k]);
+    }
+    for (int q = 0; q < 3; q++)
+        for (int i = 0; i < n; i++)
+            in[q][i] = (int16_t)(next_random() % 16321);
+    memset(bytes, 0, sizeof bytes);
+    vision_colour colours[2] = { { 1024, 5387, 13074, 3210, 6660, 16525 }, { 0, 0, 14746, 1535, 3838, 17000 } };
+    for (int k = 0; k < 2; k++) {
+        c->colour(in[0], in[1], in[2], n, &colours[k], bytes[0][0] + offset, bytes[0][1], bytes[0][2]);
+        rows->colour(in[0], in[1], in[2], n, &colours[k], bytes[1][0] + offset, bytes[1][1], bytes[1][2]);
+        CHECK(!memcmp(bytes[0], bytes[1], sizeof bytes[0]), "%s colour n %d", rows->name, n);
+    }
+    c->round8(in[0] + offset, n, bytes[0][0] + offset);
+    rows->round8(in[0] + offset, n, bytes[1][0] + offset);
+    CHECK(!memcmp(bytes[0], bytes[1], sizeof bytes[0]), "%s round8 n %d", rows->name, n);
+    memset(values, 0, sizeof values);
+    memset(halves, 0, sizeof halves);
+    c->store_f32(a + offset, n, 1 / 57.375f, 103.53f / 57.375f, values[0] + offset);
+    rows->store_f32(a + offset, n, 1 / 57.375f, 103.53f / 57.375f, values[1] + offset);
+    CHECK(!memcmp(values[0], values[1], sizeof values[0]), "%s store_f32 n %d", rows->name, n);
+    c->store_f16(a + offset, n, 1 / 57.375f, 103.53f / 57.375f, halves[0] + offset);
+    rows->store_f16(a + offset, n, 1 / 57.375f, 103.53f / 57.375f, halves[1] + offset);
+    CHECK(!memcmp(halves[0], halves[1], sizeof halves[0]), "%s store_f16 n %d", rows->name, n);
+    c->fill_f32(0.447f, n, values[0] + offset);
+    rows->fill_f32(0.447f, n, values[1] + offset);
+    CHECK(!memcmp(values[0], values[1], sizeof values[0]), "%s fill_f32 n %d", rows->name, n);
+}
+
+static void test_rows(void)
+{
+    uint32_t here = cpuid_flags(NULL);
+    static const uint32_t levels[] = { CPU_AVX2, CPU_AVX2 | CPU_AVX512, CPU_NEON };
+    for (size_t l = 0; l < 3; l++) {
+        const vision_rows *rows = vision_rows_for(levels[l] & here);
+        if (rows == &vision_rows_c)
+            continue;
+        for (int n = 0; n <= 140; n++)
+            compare_rows(rows, n, n % 4);
+        compare_rows(rows, 600, 0);
+        printf("row kernels %s compared with c\n", rows->name);
+    }
+}
+
+/* --------------------------------------------------------------------------------------------------------- errors */
+
+static void test_refusals(void)
+{
+    static uint8_t pixels[64 * 64 * 3];
+    static float data[3 * 32 * 32];
+    onyx_image good = { .format = ONYX_PIXEL_RGB, .width = 64, .height = 64, .planes = { pixels }, .strides = { 192 } };
+    onyx_preprocess pre = { .channels = 3, .scale = { 1, 1, 1 } };
+    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = 4, .dims = { 1, 3, 32, 32 }, .data = data,
+                           .size_bytes = sizeof data };
+    onyx_error e;
+    onyx_image m = good;
+    CHECK(!vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "the good one is taken");
+    m.format = 99;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "format");
+    m = good, m.width = 0;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "width 0");
+    m = good, m.width = 1 << 25;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "too wide for its stride");
+    m = good, m.strides[0] = 191;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "stride");
+    m = good, m.planes[0] = NULL;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "plane");
+    onyx_tensor t = tensor;
+    t.type = ONYX_TYPE_INT64;
+    CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e) == ONYX_ERROR_TYPE, "type");
+    t = tensor, t.dims[1] = 4;
+    CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e) == ONYX_ERROR_SHAPE, "channels");
+    t = tensor, t.size_bytes--;
+    CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e), "size");
+    t = tensor, t.rank = 2;
+    CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e) == ONYX_ERROR_SHAPE, "rank");
+    vision_region outside = { 60, 0, 5, 5 };
+    CHECK(vision_image_to_tensor(&good, &outside, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "region");
+    CHECK(vision_plane_bytes(ONYX_PIXEL_NV12, 1, 5, 5, 6) == 18 && vision_plane_bytes(ONYX_PIXEL_NV12, 0, 5, 5, -8) == 37,
+          "plane bytes");
+}
+
+/* A corner of the picture comes back to the same corner. */
+static void test_geometry(void)
+{
+    for (int i = 0; i < 2000; i++) {
+        int w = 1 + (int)(next_random() % 5000), h = 1 + (int)(next_random() % 5000);
+        int iw = 32 + (int)(next_random() % 1300), ih = 32 + (int)(next_random() % 1300);
+        onyx_geometry g;
+        if (!CHECK(!vision_geometry(w, h, NULL, 1 + (onyx_scaling)(i % 3), iw, ih, &g, NULL), "geometry"))
+            continue;
+        float left = vision_to_picture_x(&g, (float)g.content_x), top = vision_to_picture_y(&g, (float)g.content_y);
+        float right = vision_to_picture_x(&g, (float)(g.content_x + g.content_width));
+        float bottom = vision_to_picture_y(&g, (float)(g.content_y + g.content_height));
+        CHECK(fabsf(left) < 0.01f && fabsf(top) < 0.01f && fabsf(right - (float)w) < 0.01f && fabsf(bottom - (float)h) < 0.01f,
+              "%dx%d in %dx%d: %g %g %g %g", w, h, iw, ih, (double)left, (double)top, (double)right, (double)bottom);
+    }
+}
+
+/* ---------------------------------------------------------------------------------------------------------- bench */
+
+static double now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec * 1e-6;
+}
+
+static void bench(void)
+{
+    static const int sizes[][2] = { { 1920, 1080 }, { 3840, 2160 }, { 1280, 720 }, { 640, 480 } };
+    onyx_preprocess pre = { .scaling = ONYX_SCALING_LETTERBOX, .channels = 3, .pad = 114 };
+    for (int c = 0; c < 3; c++)
+        pre.scale[c] = 1 / 255.0f;
+    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = 4, .dims = { 1, 3, 640, 640 } };
+    tensor.size_bytes = 3 * 640 * 640 * sizeof(float);
+    tensor.data = aligned_alloc(64, tensor.size_bytes);
+    printf("row kernels: %s\n", vision_rows_here()->name);
+    for (size_t s = 0; s < 4; s++)
+        for (int format = ONYX_PIXEL_NV12; format <= ONYX_PIXEL_GRAY8; format++) {
+            picture p;
+            picture_make(&p, format, sizes[s][0], sizes[s][1], 0, false);
+            double best = 1e9;
+            for (int i = 0; i < 60; i++) {
+                double start = now_ms();
+                vision_image_to_tensor(&p.image, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, NULL);
+                double spent = now_ms() - start;
+                best = spent < best ? spent : best;
+            }
+            printf("%-5s %dx%d -> 640x640: %.3f ms\n", vision_format_name(format), sizes[s][0], sizes[s][1], best);
+            picture_free(&p);
+        }
+    free(tensor.data);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && !strcmp(argv[1], "--bench")) {
+        bench();
+        return 0;
+    }
+    workers *pool = NULL;
+    onyx_error error;
+    if (workers_new(2, false, &pool, &error))
+        check_skip("no thread pool");
+    test_rows();
+    test_formats();
+    test_large(pool);
+    test_geometry();
+    test_refusals();
+    workers_free(pool);
+    return check_done();
+}
