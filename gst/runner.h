@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * GstOnyxRunner: one element's model, session and pre-processing, made from its properties in one go and then
+ * unchanged, so that an element swaps from one to the next between two frames. */
+#ifndef GST_ONYX_RUNNER_H
+#define GST_ONYX_RUNNER_H
+
+#include "common.h"
+#include "meta/network.h"
+#include "registry.h"
+
+/* What the properties say. Strings belong to the settings. */
+typedef struct {
+    gchar *model, *device, *labels, *mean, *scale;
+    gint threads;
+    onyx_precision precision;
+    onyx_scaling scaling;
+    GstOnyxChannelOrder channel_order;
+} GstOnyxSettings;
+
+GstOnyxSettings gst_onyx_settings_copy(const GstOnyxSettings *settings);
+void gst_onyx_settings_clear(GstOnyxSettings *settings);
+
+typedef struct {
+    OnyxNetwork *network; /* goes with every tensor meta */
+    gchar *notice;        /* something the user should know, such as a label count that does not fit; or NULL */
+
+    /*< private >*/
+    GstOnyxModel *model;
+    onyx_session *session;
+    vision_recipe *recipe;
+    onyx_preprocess preprocess;
+    onyx_tensor input;
+} GstOnyxRunner;
+
+/* Loads (or shares) the model and makes a session: takes as long as that does. NULL with *error, whose message says
+ * what and where. */
+GstOnyxRunner *gst_onyx_runner_new(const GstOnyxSettings *settings, onyx_error *error);
+void gst_onyx_runner_free(GstOnyxRunner *runner); /* NULL is allowed */
+
+/* Reads the frame, runs the network. *outputs is a new reference. */
+onyx_status gst_onyx_runner_infer(GstOnyxRunner *runner, const GstVideoFrame *frame, onyx_outputs **outputs,
+                                  onyx_geometry *geometry, onyx_error *error);
+
+#endif
