@@ -19,4 +19,14 @@ void test_resize(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_softmax(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_layout(const cpu_kernels *kernels, bool bench, test_counts *counts);
 
+/* rounds: random problems. */
+void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts);
+void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts);
+/* Rates of convolutions and matrix products, each beside the multiply-add peak measured just before and after. filter:
+ * only lines that contain it, or NULL. */
+void bench_conv(const cpu_kernels *kernels, const char *filter);
+void bench_gemm(const cpu_kernels *kernels, const char *filter);
+/* One core's multiply-add peak with the widest vectors of the table, GFLOP/s. */
+double bench_peak(const cpu_kernels *kernels);
+
 #endif

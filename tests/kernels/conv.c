@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution of one kernel table against double precision: odd shapes, all activations and residual modes, guard pages
+ * behind the buffers, parts in any order. */
+#include "oracle.h"
+
+enum { MAX_FLOATS = 1 << 20 };
+
+static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual;
+
+/* A buffer of n floats that starts at 64 bytes; what lies between its end and the guard page must stay as it is. */
+static float *aligned(guarded_region *region, size_t n)
+{
+    return guarded(region, (n * sizeof(float) + 63) & ~(size_t)63);
+}
+
+static bool tail_intact(const float *buffer, size_t n)
+{
+    const unsigned char *p = (const unsigned char *)(buffer + n);
+    for (size_t i = 0; (n * sizeof(float) + i) % 64 != 0; i++)
+        if (p[i] != 0xa5)
+            return false;
+    return guarded_front_intact(buffer);
+}
+
+static double act_of(const cpu_activation *activation, double x)
+{
+    double a = activation->a, b = activation->b;
+    switch (activation->act) {
+    case CPU_ACT_RELU:
+        return fmax(x, 0);
+    case CPU_ACT_LEAKY_RELU:
+        return x < 0 ? a * x : x;
+    case CPU_ACT_CLIP:
+        return fmin(fmax(x, a), b);
+    case CPU_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case CPU_ACT_SILU:
+        return x / (1 + exp(-x));
+    case CPU_ACT_HARD_SIGMOID:
+        return fmin(fmax(a * x + b, 0), 1);
+    case CPU_ACT_HARD_SWISH:
+        return x * fmin(fmax(x / 6 + 0.5, 0), 1);
+    case CPU_ACT_TANH:
+        return tanh(x);
+    case CPU_ACT_GELU:
+        return 0.5 * x * erfc(-x * sqrt(0.5));
+    case CPU_ACT_MISH:
+        return x * tanh(log1p(exp(x)));
+    case CPU_ACT_ELU:
+        return x < 0 ? a * expm1(x) : x;
+    default:
+        return x;
+    }
+}
+
+static cpu_activation random_activation(void)
+{
+    static const cpu_activation all[] = {
+        { CPU_ACT_NONE, 0, 0 },       { CPU_ACT_SILU, 0, 0 },    { CPU_ACT_RELU, 0, 0 },
+        { CPU_ACT_LEAKY_RELU, 0.1f, 0 }, { CPU_ACT_CLIP, -1, 2 },   { CPU_ACT_SIGMOID, 0, 0 },
+        { CPU_ACT_HARD_SIGMOID, 0.2f, 0.5f }, { CPU_ACT_HARD_SWISH, 0, 0 }, { CPU_ACT_TANH, 0, 0 },
+        { CPU_ACT_GELU, 0, 0 },       { CPU_ACT_MISH, 0, 0 },    { CPU_ACT_ELU, 0.5f, 0 },
+    };
+    int count = sizeof(all) / sizeof(all[0]);
+    return all[oracle_int(0, 2) ? oracle_int(0, 2) : oracle_int(0, count - 1)];
+}
+
+typedef struct buffers {
+    float *src, *plain, *weights, *bias, *residual, *dst, *other;
+    size_t src_floats, dst_floats;
+    void *packed, *scratch;
+} buffers;
+
+static float plain[MAX_FLOATS], weights[MAX_FLOATS];
+static double sums[MAX_FLOATS], magnitudes[MAX_FLOATS];
+
+static size_t blocked_floats(int c, int block, int h, int w)
+{
+    return (size_t)((c + block - 1) / block) * (size_t)block * (size_t)h * (size_t)w;
+}
+
+static float *blocked_at(float *p, int block, int h, int w, int c, int y, int x)
+{
+    return p + (((size_t)(c / block) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x) * (size_t)block + c % block;
+}
+
+/* Sum (without bias) and sum of magnitudes of one output. */
+static void convolve(const conv_shape *s, int o, int y, int x, double *sum, double *magnitude)
+{
+    int inputs = s->c_in / s->groups, group = o / (s->c_out / s->groups);
+    *sum = *magnitude = 0;
+    for (int c = 0; c < inputs; c++)
+        for (int ky = 0; ky < s->kernel_h; ky++)
+            for (int kx = 0; kx < s->kernel_w; kx++) {
+                int iy = y * s->stride_h + ky * s->dilation_h - s->pad_top;
+                int ix = x * s->stride_w + kx * s->dilation_w - s->pad_left;
+                if (iy < 0 || ix < 0 || iy >= s->h_in || ix >= s->w_in)
+                    continue;
+                double v = (double)plain[((group * inputs + c) * s->h_in + iy) * s->w_in + ix] *
+                           weights[((o * inputs + c) * s->kernel_h + ky) * s->kernel_w + kx];
+                *sum += v;
+                *magnitude += fabs(v);
+            }
+}
+
+static const char *shape_text(const conv_shape *s)
+{
+    static char text[200];
+    snprintf(text, sizeof(text), "c %d>%d groups %d in %dx%d out %dx%d k %dx%d s %d,%d d %d,%d pad %d,%d%s%s", s->c_in,
+             s->c_out, s->groups, s->h_in, s->w_in, s->h_out, s->w_out, s->kernel_h, s->kernel_w, s->stride_h,
+             s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->src_plain ? " plain" : "",
+             s->exact ? " exact" : "");
+    return text;
+}
+
+static void prepare(const conv_plan *plan, buffers *b)
+{
+    const conv_shape *s = &plan->shape;
+    int block = plan->block;
+    size_t plane = (size_t)s->h_in * (size_t)s->w_in, inputs = (size_t)s->c_in * plane;
+    oracle_fill_plain(plain, inputs, -2, 2);
+    oracle_fill_plain(weights, (size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
+    b->src_floats = s->src_plain ? inputs : blocked_floats(s->c_in, block, s->h_in, s->w_in);
+    b->dst_floats = blocked_floats(s->c_out, block, s->h_out, s->w_out);
+    b->src = aligned(&region_src, b->src_floats);
+    b->dst = aligned(&region_dst, b->dst_floats);
+    b->other = aligned(&region_other, b->dst_floats);
+    b->residual = aligned(&region_residual, b->dst_floats);
+    b->packed = aligned(&region_packed, plan->packed_bytes / sizeof(float));
+    b->scratch = aligned(&region_scratch, plan->scratch_bytes / sizeof(float));
+    if (s->src_plain) {
+        memcpy(b->src, plain, inputs * sizeof(float));
+    } else {
+        oracle_fill_plain(b->src, b->src_floats, -1000, 1000); /* what pad lanes hold is nobody's business */
+        for (int c = 0; c < s->c_in; c++)
+            for (size_t i = 0; i < plane; i++)
+                *blocked_at(b->src, block, 1, (int)plane, c, 0, (int)i) = plain[(size_t)c * plane + i];
+    }
+    oracle_fill_plain(b->residual, b->dst_floats, -1, 1);
+    size_t biases = (size_t)((s->c_out + block - 1) / block * block);
+    b->bias = aligned(&region_bias, biases);
+    memset(b->bias, 0, biases * sizeof(float));
+    oracle_fill_plain(b->bias, (size_t)s->c_out, -1, 1);
+    conv_pack(plan, weights, b->packed);
+}
+
+/* Every output against double; true if all are within the family's bound. */
+static bool compare(const conv_plan *plan, const conv_arguments *a, const float *residual, const char *mode)
+{
+    const conv_shape *s = &plan->shape;
+    bool winograd = strstr(plan->name, "winograd") != NULL;
+    size_t n = 0;
+    double range = 0, k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w;
+    for (int o = 0; o < s->c_out; o++)
+        for (int i = 0; i < s->h_out * s->w_out; i++, n++) {
+            convolve(s, o, i / s->w_out, i % s->w_out, &sums[n], &magnitudes[n]);
+            range = fmax(range, fabs(sums[n]));
+        }
+    n = 0;
+    for (int o = 0; o < s->c_out; o++)
+        for (int i = 0; i < s->h_out * s->w_out; i++, n++) {
+            size_t at = (size_t)(blocked_at(NULL, plan->block, s->h_out, s->w_out, o, i / s->w_out, i % s->w_out) -
+                                 (float *)NULL);
+            double add = residual ? (double)residual[at] : 0, x = sums[n] + (double)a->bias[o];
+            double y = a->residual_before ? act_of(&a->activation, x + add) : act_of(&a->activation, x) + add;
+            double bound = winograd ? 5e-5 * range : 2 * k * FLT_EPSILON * (magnitudes[n] + fabs((double)a->bias[o]));
+            bound = 1.2 * bound + 4e-6 * fabs(y) + 2e-6;
+            if (!(fabs((double)a->dst[at] - y) <= bound))
+                return CHECK(false, "%s %s %s act %d: filter %d y %d x %d: expected %.9g, got %.9g (bound %.2g)", plan->name,
+                             shape_text(s), mode, a->activation.act, o, i / s->w_out, i % s->w_out, y,
+                             (double)a->dst[at], bound);
+        }
+    return CHECK(true, "%s", plan->name);
+}
+
+static void run_parts(const conv_plan *plan, const conv_arguments *a, void *scratch, bool backwards)
+{
+    memset(scratch, 0xff, plan->scratch_bytes); /* NaN: contents need not be kept, nor be anything */
+    for (int part = 0; part < plan->parts; part++)
+        plan->run(plan, a, backwards ? plan->parts - 1 - part : part, scratch);
+}
+
+static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
+{
+    conv_plan plan;
+    buffers b;
+    if (!conv_choose(kernels, s, &plan)) {
+        CHECK(s->groups != 1, "%s: no algorithm takes %s", kernels->name, shape_text(s));
+        return;
+    }
+    if (!CHECK(plan.parts >= 1 && plan.scratch_bytes % 4 == 0 && plan.scratch_bytes <= MAX_FLOATS * sizeof(float) &&
+                   plan.packed_bytes <= MAX_FLOATS * sizeof(float),
+               "%s %s: parts %d scratch %zu packed %zu", plan.name, shape_text(s), plan.parts, plan.scratch_bytes,
+               plan.packed_bytes))
+        return;
+    prepare(&plan, &b);
+    int mode = oracle_int(0, 3); /* none, after, before, after and in place */
+    static const char *const modes[] = { "", "residual after", "residual before", "residual in place" };
+    conv_arguments a = { .src = b.src, .dst = b.dst, .packed = b.packed, .bias = b.bias,
+                         .residual = mode ? b.residual : NULL, .activation = random_activation(),
+                         .residual_before = mode == 2 };
+    if (mode == 3) {
+        memcpy(b.dst, b.residual, b.dst_floats * sizeof(float));
+        a.residual = b.dst;
+    } else {
+        memset(b.dst, 0xff, b.dst_floats * sizeof(float));
+    }
+    run_parts(&plan, &a, b.scratch, false);
+    compare(&plan, &a, mode ? b.residual : NULL, modes[mode]);
+    bool finite = true;
+    for (size_t i = 0; i < b.dst_floats; i++)
+        finite &= isfinite(b.dst[i]) != 0;
+    CHECK(finite, "%s %s: not all of the output was written", plan.name, shape_text(s));
+    CHECK(tail_intact(b.dst, b.dst_floats) && tail_intact(b.scratch, plan.scratch_bytes / sizeof(float)) &&
+              tail_intact(b.packed, plan.packed_bytes / sizeof(float)),
+          "%s %s: wrote outside", plan.name, shape_text(s));
+    conv_arguments again = a;
+    again.dst = b.other;
+    again.residual = mode ? b.residual : NULL;
+    run_parts(&plan, &again, b.scratch, true);
+    CHECK(memcmp(b.dst, b.other, b.dst_floats * sizeof(float)) == 0, "%s %s: order of parts changes bits", plan.name,
+          shape_text(s));
+}
+
+static int out_size(int in, int kernel, int stride, int dilation, int pads)
+{
+    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
+}
+
+static void random_shape(const cpu_kernels *kernels, int kind)
+{
+    conv_shape s = { .groups = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
+    int small = oracle_int(0, 1);
+    s.c_in = small ? oracle_int(1, 9) : oracle_int(1, 70);
+    s.c_out = small ? oracle_int(1, 70) : oracle_int(1, 40);
+    s.h_in = oracle_int(1, small ? 40 : 14);
+    s.w_in = oracle_int(1, small ? 40 : 20);
+    int pad_bottom, pad_right;
+    switch (kind) {
+    case 0: /* 3x3 stride 1 */
+        s.kernel_h = s.kernel_w = 3;
+        s.exact = oracle_int(0, 2) == 0;
+        break;
+    case 1: /* 1x1 */
+        s.kernel_h = s.kernel_w = 1;
+        s.stride_h = s.stride_w = oracle_int(0, 3) ? 1 : oracle_int(1, 3);
+        break;
+    case 2: /* plain source */
+        s.src_plain = true;
+        s.c_in = oracle_int(1, 4);
+        s.kernel_h = oracle_int(1, 7);
+        s.kernel_w = oracle_int(1, 7);
+        s.stride_h = oracle_int(1, 3);
+        s.stride_w = oracle_int(1, 3);
+        s.dilation_w = oracle_int(0, 4) ? 1 : 2;
+        break;
+    case 3: /* depthwise */
+        s.groups = s.c_out = s.c_in;
+        s.kernel_h = oracle_int(0, 2) ? oracle_int(1, 2) * 2 + 1 : oracle_int(1, 7);
+        s.kernel_w = oracle_int(0, 2) ? oracle_int(1, 2) * 2 + 1 : oracle_int(1, 7);
+        s.stride_h = oracle_int(1, 3);
+        s.stride_w = oracle_int(1, 3);
+        s.dilation_h = oracle_int(0, 3) ? 1 : 2;
+        s.dilation_w = oracle_int(0, 3) ? 1 : 2;
+        break;
+    case 4: /* groups, whole blocks each or not */
+        s.groups = oracle_int(2, 3);
+        s.c_in = s.groups * (oracle_int(0, 3) ? 16 : oracle_int(1, 20));
+        s.c_out = s.groups * (oracle_int(0, 3) ? 16 * oracle_int(1, 2) : oracle_int(1, 20));
+        s.kernel_h = s.kernel_w = oracle_int(1, 3);
+        s.stride_h = s.stride_w = oracle_int(1, 2);
+        break;
+    default: /* anything */
+        s.kernel_h = oracle_int(1, 5);
+        s.kernel_w = oracle_int(1, 5);
+        s.stride_h = oracle_int(1, 4);
+        s.stride_w = oracle_int(1, 4);
+        s.dilation_h = oracle_int(1, 3);
+        s.dilation_w = oracle_int(1, 3);
+    }
+    s.pad_top = oracle_int(0, s.kernel_h - 1);
+    s.pad_left = oracle_int(0, s.kernel_w - 1);
+    pad_bottom = oracle_int(0, s.kernel_h);
+    pad_right = oracle_int(0, s.kernel_w);
+    if (kind == 1 && oracle_int(0, 4))
+        pad_bottom = pad_right = 0;
+    if (kind == 5 && oracle_int(0, 5) == 0)
+        s.pad_top = s.pad_left = -1;
+    s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
+    s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
+    if (s.h_out > 0 && s.w_out > 0 && s.h_in + s.pad_top + pad_bottom >= (s.kernel_h - 1) * s.dilation_h + 1 &&
+        s.w_in + s.pad_left + pad_right >= (s.kernel_w - 1) * s.dilation_w + 1)
+        test_shape(kernels, &s);
+}
+
+/* Large enough to be cut in parts and strips, many filter blocks, more input blocks than one. */
+static void test_cuts(const cpu_kernels *kernels)
+{
+    static const conv_shape shapes[] = {
+        { 32, 64, 1, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 32, 64, 1, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
+        { 48, 144, 1, 19, 23, 10, 12, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
+        { 100, 200, 1, 20, 21, 20, 21, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 3, 24, 1, 96, 98, 48, 49, 6, 6, 2, 2, 1, 1, 2, 2, true, false },
+        { 80, 80, 80, 50, 51, 50, 51, 5, 5, 1, 1, 1, 1, 2, 2, false, false },
+        { 64, 64, 64, 51, 50, 26, 25, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
+        { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 64, 128, 1, 13, 13, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 64, 64, 2, 24, 24, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+    };
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        test_shape(kernels, &shapes[i]);
+}
+
+static void test_refusals(const cpu_kernels *kernels)
+{
+    conv_plan plan;
+    conv_shape s = { 6, 6, 2, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
+    CHECK(!conv_choose(kernels, &s, &plan), "%s: groups that do not fill blocks must be refused", kernels->name);
+    s = (conv_shape){ 3, 8, 1, 8, 8, 8, 8, 3, 3, 1, 1, 1 << 30, 1, 1, 1, true, false };
+    CHECK(!conv_choose(kernels, &s, &plan), "%s: a dilation beyond reason must be refused", kernels->name);
+}
+
+void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
+{
+    size_t bytes = MAX_FLOATS * sizeof(float);
+    guarded_region *regions[] = { &region_src, &region_dst, &region_other, &region_packed, &region_scratch, &region_bias,
+                                  &region_residual };
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        *regions[i] = guarded_create(bytes);
+    test_refusals(kernels);
+    test_cuts(kernels);
+    for (int round = 0; round < rounds; round++)
+        random_shape(kernels, round % 6);
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        guarded_free(regions[i]);
+    oracle_report(counts);
+}

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Matrix product of one kernel table against double precision: odd sizes, transposed operands, strides wider than the
+ * rows, constant and variable b, parts in any order; all buffers end at a guard page. */
+#include "oracle.h"
+
+enum { MAX_FLOATS = 1 << 19 };
+
+static guarded_region region_a, region_b, region_c, region_bias, region_packed, region_scratch;
+static float first[MAX_FLOATS];
+
+typedef struct problem {
+    gemm_shape shape;
+    bool constant;
+    size_t a_stride, b_stride, c_stride;
+    float alpha;
+    int bias; /* 0 none, 1 per column, 2 per row */
+    cpu_activation activation;
+} problem;
+
+static const char *problem_text(const problem *p)
+{
+    static char text[200];
+    snprintf(text, sizeof(text), "m %zu n %zu k %zu%s%s%s strides %zu %zu %zu alpha %g bias %d act %d", p->shape.m,
+             p->shape.n, p->shape.k, p->shape.a_transposed ? " aT" : "", p->shape.b_transposed ? " bT" : "",
+             p->constant ? " constant" : "", p->a_stride, p->b_stride, p->c_stride, (double)p->alpha, p->bias,
+             p->activation.act);
+    return text;
+}
+
+static double result_of(const problem *p, const gemm_arguments *g, size_t i, size_t j, double *magnitude)
+{
+    double sum = 0, size = 0;
+    for (size_t k = 0; k < p->shape.k; k++) {
+        double x = (double)(p->shape.a_transposed ? g->a[k * p->a_stride + i] : g->a[i * p->a_stride + k]);
+        double y = (double)(p->shape.b_transposed ? g->b[j * p->b_stride + k] : g->b[k * p->b_stride + j]);
+        sum += x * y;
+        size += fabs(x * y);
+    }
+    double bias = p->bias == 1 ? (double)g->bias[j] : p->bias == 2 ? (double)g->bias[i] : 0;
+    *magnitude = size * fabs((double)p->alpha) + fabs(bias);
+    sum = sum * (double)p->alpha + bias;
+    return p->activation.act == CPU_ACT_RELU   ? fmax(sum, 0)
+           : p->activation.act == CPU_ACT_SILU ? sum / (1 + exp(-sum))
+                                               : sum;
+}
+
+static bool compare(const problem *p, const gemm_plan *plan, const gemm_arguments *g)
+{
+    for (size_t i = 0; i < p->shape.m; i++)
+        for (size_t j = 0; j < p->shape.n; j++) {
+            double magnitude, expected = result_of(p, g, i, j, &magnitude);
+            double bound = 1.2 * 2 * (double)(p->shape.k + 1) * FLT_EPSILON * magnitude + 4e-6 * fabs(expected) + 2e-6;
+            float actual = g->c[i * p->c_stride + j];
+            if (!(fabs((double)actual - expected) <= bound))
+                return CHECK(false, "%s %s [%zu, %zu]: expected %.9g, got %.9g", plan->name, problem_text(p), i, j,
+                             expected, (double)actual);
+        }
+    return CHECK(true, "%s", plan->name);
+}
+
+/* What lies between the rows of c must stay. */
+static bool gaps_intact(const problem *p, const float *c)
+{
+    const unsigned char *bytes = (const unsigned char *)c;
+    for (size_t i = 0; i + 1 < p->shape.m; i++)
+        for (size_t j = p->shape.n * 4; j < p->c_stride * 4; j++)
+            if (bytes[i * p->c_stride * 4 + j] != 0xa5)
+                return false;
+    return guarded_front_intact(c);
+}
+
+static void test_problem(const cpu_kernels *kernels, const problem *p)
+{
+    const gemm_shape *s = &p->shape;
+    size_t a_rows = s->a_transposed ? s->k : s->m, a_cols = s->a_transposed ? s->m : s->k;
+    size_t b_rows = s->b_transposed ? s->n : s->k, b_cols = s->b_transposed ? s->k : s->n;
+    size_t a_floats = (a_rows - 1) * p->a_stride + a_cols, b_floats = (b_rows - 1) * p->b_stride + b_cols;
+    size_t c_floats = (s->m - 1) * p->c_stride + s->n, biases = p->bias == 1 ? s->n : s->m;
+    float *a = guarded(&region_a, a_floats * 4), *b = guarded(&region_b, b_floats * 4);
+    float *c = guarded(&region_c, c_floats * 4), *bias = guarded(&region_bias, biases * 4);
+    oracle_fill_plain(a, a_floats, -1, 1);
+    oracle_fill_plain(b, b_floats, -1, 1);
+    oracle_fill_plain(bias, biases, -1, 1);
+    gemm_plan plan;
+    gemm_choose(kernels, s, p->constant, &plan);
+    void *packed = guarded(&region_packed, (plan.packed_bytes + 63) & ~(size_t)63);
+    void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
+    gemm_arguments g = { a,       p->a_stride, b,           p->b_stride, p->constant ? packed : NULL, c, p->c_stride,
+                         p->alpha, p->bias ? bias : NULL, p->bias == 2, p->activation };
+    if (p->constant)
+        gemm_pack_b(&plan, b, p->b_stride, packed);
+    memset(scratch, 0xff, plan.scratch_bytes);
+    for (int part = 0; part < plan.parts; part++)
+        plan.run(&plan, &g, part, scratch);
+    compare(p, &plan, &g);
+    CHECK(gaps_intact(p, c) && guarded_front_intact(scratch) && guarded_front_intact(packed), "%s %s: wrote outside",
+          plan.name, problem_text(p));
+    memcpy(first, c, c_floats * 4);
+    memset(scratch, 0xff, plan.scratch_bytes);
+    for (int part = plan.parts - 1; part >= 0; part--)
+        plan.run(&plan, &g, part, scratch);
+    CHECK(memcmp(first, c, c_floats * 4) == 0, "%s %s: order of parts changes bits", plan.name, problem_text(p));
+}
+
+static void random_problem(const cpu_kernels *kernels, int round)
+{
+    problem p = { .alpha = oracle_int(0, 2) ? 1 : 0.37f, .bias = oracle_int(0, 2), .constant = oracle_int(0, 1) };
+    int largest = round % 4 == 0 ? 6 : 70;
+    p.shape = (gemm_shape){ (size_t)oracle_int(1, largest), (size_t)oracle_int(1, 100), (size_t)oracle_int(1, 100),
+                            oracle_int(0, 1), oracle_int(0, 1) };
+    if (round % 7 == 0)
+        p.shape.k = (size_t)oracle_int(250, 800);
+    if (round % 11 == 0)
+        p.shape.n = 1;
+    p.a_stride = (p.shape.a_transposed ? p.shape.m : p.shape.k) + (size_t)oracle_int(0, 3);
+    p.b_stride = (p.shape.b_transposed ? p.shape.k : p.shape.n) + (size_t)oracle_int(0, 3);
+    p.c_stride = p.shape.n + (size_t)oracle_int(0, 3);
+    static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU };
+    p.activation.act = acts[oracle_int(0, 2)];
+    test_problem(kernels, &p);
+}
+
+/* Cut in parts, several column chunks, row blocks and slices of k. */
+static void test_cuts(const cpu_kernels *kernels)
+{
+    static const gemm_shape shapes[] = {
+        { 210, 500, 33, false, false }, { 130, 270, 300, true, true }, { 1, 1100, 300, false, false },
+        { 2, 1000, 260, false, true },  { 600, 1, 500, false, false }, { 20, 700, 290, false, false },
+    };
+    for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
+        problem p = { .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1 };
+        p.a_stride = p.shape.a_transposed ? p.shape.m : p.shape.k;
+        p.b_stride = p.shape.b_transposed ? p.shape.k : p.shape.n;
+        p.c_stride = p.shape.n;
+        test_problem(kernels, &p);
+    }
+}
+
+void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
+{
+    guarded_region *regions[] = { &region_a, &region_b, &region_c, &region_bias, &region_packed, &region_scratch };
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        *regions[i] = guarded_create(MAX_FLOATS * 4 + (1 << 16));
+    test_cuts(kernels);
+    for (int round = 0; round < rounds; round++)
+        random_problem(kernels, round);
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        guarded_free(regions[i]);
+    oracle_report(counts);
+}
