@@ -9,5 +9,5 @@
 # shellcheck disable=SC2086 # SINK may hold properties
 exec gst-launch-1.0 -q rtspsrc location="$2" latency="${LATENCY:-200}" ! decodebin ! \
   queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 ! \
-  onnxinfer model="$1" ! onnxdecode-yolo ! onnxpublish location=/dev/stdout ! \
+  onnxinfer model="$1" ! onnxdecode-yolo ! onnxpublish location=- ! \
   ${SINK:-fakesink}

@@ -187,7 +187,7 @@ static bool build(detect *d, GError **error)
         g_object_set(decode, "confidence-threshold", d->confidence, NULL);
     if (d->iou > 0)
         g_object_set(decode, "iou-threshold", d->iou, NULL);
-    set_text(d->pipeline, "publish", "location", "/dev/stdout");
+    set_text(d->pipeline, "publish", "location", "-");
     set_text(d->pipeline, "mp4", "location", d->mp4);
     GstPad *pad = gst_element_get_static_pad(end, "src");
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, d, NULL);
@@ -271,12 +271,13 @@ static void print_summary(const detect *d)
 {
     double seconds = (double)(d->last_us - d->first_us) / 1e6;
     GstStructure *stats = NULL;
-    gint64 mean = 0, p95 = 0;
+    guint64 mean = 0, p95 = 0;
     g_printerr("%" G_GUINT64_FORMAT " frames, %" G_GUINT64_FORMAT " objects", d->frames, d->objects);
     if (d->frames > 1 && seconds > 0)
         g_printerr(", %.1f frames per second", (double)(d->frames - 1) / seconds);
     g_object_get(d->infer, "stats", &stats, NULL);
-    if (stats && gst_structure_get(stats, "mean-latency", G_TYPE_INT64, &mean, "p95-latency", G_TYPE_INT64, &p95, NULL))
+    if (stats && gst_structure_get(stats, "latency-mean-ns", G_TYPE_UINT64, &mean, "latency-p95-ns", G_TYPE_UINT64, &p95,
+                                   NULL))
         g_printerr(", inference %.1f ms (p95 %.1f)", (double)mean / 1e6, (double)p95 / 1e6);
     if (stats)
         gst_structure_free(stats);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Prints docs/elements.md: the plugin's elements with their pads and properties, as the elements themselves say. */
+#include <gst/gst.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const elements[] = { "onnxinfer", "onnxdecode-yolo", "onnxoverlay", "onnxpublish" };
+
+/* A table cell: no line breaks, no bars. */
+static void print_cell(const char *text)
+{
+    for (; *text; text++) {
+        if (*text == '|')
+            putchar('\\');
+        putchar(*text == '\n' ? ' ' : *text);
+    }
+}
+
+static void print_default(GParamSpec *spec)
+{
+    const GValue *value = g_param_spec_get_default_value(spec);
+    char *text = NULL;
+    if (G_VALUE_HOLDS_STRING(value))
+        text = g_strdup(g_value_get_string(value) ? g_value_get_string(value) : "");
+    else if (G_VALUE_HOLDS_FLOAT(value))
+        text = g_strdup_printf("%g", (double)g_value_get_float(value));
+    else if (!G_VALUE_HOLDS_BOXED(value))
+        text = gst_value_serialize(value);
+    if (text && *text)
+        printf("`%s`", text);
+    g_free(text);
+}
+
+static void print_type(GParamSpec *spec)
+{
+    if (G_IS_PARAM_SPEC_ENUM(spec)) {
+        GEnumClass *class = G_PARAM_SPEC_ENUM(spec)->enum_class;
+        for (guint i = 0; i < class->n_values; i++)
+            printf("%s%s", i ? ", " : "", class->values[i].value_nick);
+    } else {
+        printf("%s", g_type_name(G_PARAM_SPEC_VALUE_TYPE(spec)));
+    }
+}
+
+static const char *when(GParamSpec *spec)
+{
+    if (!(spec->flags & G_PARAM_WRITABLE))
+        return "read only";
+    if (spec->flags & GST_PARAM_MUTABLE_PLAYING)
+        return "any time";
+    if (spec->flags & GST_PARAM_MUTABLE_READY)
+        return "READY";
+    return "NULL, READY";
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp((*(GParamSpec *const *)a)->name, (*(GParamSpec *const *)b)->name);
+}
+
+static void print_properties(GstElement *element)
+{
+    guint count = 0;
+    GParamSpec **specs = g_object_class_list_properties(G_OBJECT_GET_CLASS(element), &count);
+    qsort(specs, count, sizeof *specs, by_name);
+    printf("\n| property | values | default | may change | |\n|---|---|---|---|---|\n");
+    for (guint i = 0; i < count; i++) {
+        /* What every element and transform has is GStreamer's to document. */
+        if (specs[i]->owner_type != G_OBJECT_TYPE(element))
+            continue;
+        printf("| %s | ", specs[i]->name);
+        print_type(specs[i]);
+        printf(" | ");
+        print_default(specs[i]);
+        printf(" | %s | ", when(specs[i]));
+        print_cell(g_param_spec_get_blurb(specs[i]));
+        printf(" |\n");
+    }
+    g_free(specs);
+}
+
+static void print_element(const char *name)
+{
+    GstElementFactory *factory = gst_element_factory_find(name);
+    GstElement *element = factory ? gst_element_factory_create(factory, NULL) : NULL;
+    if (!element) {
+        fprintf(stderr, "no element %s\n", name);
+        exit(1);
+    }
+    printf("\n## %s\n\n%s.\n", name, gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_DESCRIPTION));
+    for (const GList *l = gst_element_factory_get_static_pad_templates(factory); l; l = l->next) {
+        const GstStaticPadTemplate *pad = l->data;
+        GstCaps *caps = gst_static_caps_get((GstStaticCaps *)&pad->static_caps);
+        char *text = gst_caps_to_string(caps);
+        printf("\n`%s` %s: `%s`\n", pad->name_template, pad->direction == GST_PAD_SRC ? "out" : "in", text);
+        g_free(text);
+        gst_caps_unref(caps);
+    }
+    print_properties(element);
+    gst_object_unref(element);
+    gst_object_unref(factory);
+}
+
+int main(int argc, char **argv)
+{
+    gst_init(&argc, &argv);
+    printf("# Elements\n\n<!-- Made by tests/rules/elements_doc; a test compares. Do not edit. -->\n\n"
+           "All four are in-place: the frame keeps its size, format and memory, and only metadata is added or\n"
+           "(onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n");
+    for (size_t i = 0; i < G_N_ELEMENTS(elements); i++)
+        print_element(elements[i]);
+    return 0;
+}
