@@ -49,8 +49,7 @@ static GstFlowReturn on_frame(GstAppSink *sink, gpointer user)
 static gboolean wait_for_end(GstElement *pipeline)
 {
     GstBus *bus = gst_element_get_bus(pipeline);
-    GstMessage *message =
-        gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, GST_CLOCK_TIME_NONE, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     gboolean good = GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS;
     if (!good) {
         GError *error = NULL;
@@ -72,9 +71,10 @@ int main(int argc, char **argv)
     }
 
     GError *error = NULL;
-    GstElement *pipeline = gst_parse_launch("filesrc name=source ! decodebin ! onnxinfer name=infer ! onnxdecode-yolo ! "
-                                            "appsink name=sink sync=false",
-                                            &error);
+    GstElement *pipeline =
+        gst_parse_launch("filesrc name=source ! decodebin ! onnxinfer name=infer ! onnxdecode-yolo ! "
+                         "appsink name=sink sync=false",
+                         &error);
     if (!pipeline || error) {
         fprintf(stderr, "%s\n", error->message);
         g_error_free(error);

@@ -70,8 +70,7 @@ static onyx_status look(onyx_session *session, onyx_recipe *recipe, const onyx_i
     onyx_detection found[100];
     onyx_outputs *outputs = NULL;
     int count;
-    onyx_status status =
-        onyx_session_set_image(session, image, onyx_recipe_preprocess(recipe), &geometry, error);
+    onyx_status status = onyx_session_set_image(session, image, onyx_recipe_preprocess(recipe), &geometry, error);
     if (!status)
         status = onyx_session_run(session, &outputs, error);
     if (!status && decode)

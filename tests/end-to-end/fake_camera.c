@@ -111,7 +111,8 @@ int v4l2_open(const char *file, int flags, ...)
     const char *picture = getenv("FAKE_CAMERA_PICTURE");
     (void)file;
     (void)flags;
-    if (!size || !format || strlen(format) != 4 || !picture || sscanf(size, "%dx%d", &camera.width, &camera.height) != 2)
+    if (!size || !format || strlen(format) != 4 || !picture ||
+        sscanf(size, "%dx%d", &camera.width, &camera.height) != 2)
         abort();
     camera.format = v4l2_fourcc((uint32_t)format[0], (uint32_t)format[1], (uint32_t)format[2], (uint32_t)format[3]);
     camera.bytes = (size_t)camera.width * (size_t)camera.height * 3;

@@ -74,8 +74,9 @@ static void run(const char *model, const char *format, gint64 frames)
     gst_element_set_state(pipeline, GST_STATE_NULL);
     CHECK(s.frames == frames, "%s: %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " frames came through", format, s.frames,
           frames);
-    CHECK(s.largest_kib - s.early_kib <= SLACK_KIB, "%s: resident memory grew from %ld KiB at frame %" G_GINT64_FORMAT
-          " to %ld KiB", format, s.early_kib, frames / 10, s.largest_kib);
+    CHECK(s.largest_kib - s.early_kib <= SLACK_KIB,
+          "%s: resident memory grew from %ld KiB at frame %" G_GINT64_FORMAT " to %ld KiB", format, s.early_kib,
+          frames / 10, s.largest_kib);
     printf("%s: %" G_GINT64_FORMAT " frames, %ld KiB after a tenth, %ld KiB at most, %ld KiB at the end\n", format,
            s.frames, s.early_kib, s.largest_kib, s.late_kib);
     gst_object_unref(bus);

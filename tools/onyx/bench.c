@@ -100,9 +100,10 @@ int verb_bench(int argc, char **argv)
         { "json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON object" },
         { NULL },
     };
-    const verb_usage usage = { "bench", "MODEL",
-                          "Times a model on repeatable noise. Threads default to 1; more than one are pinned to cores.",
-                          options, 1, 1 };
+    const verb_usage usage = {
+        "bench", "MODEL", "Times a model on repeatable noise. Threads default to 1; more than one are pinned to cores.",
+        options, 1,       1
+    };
     int count, status;
     onyx_options engine;
     onyx_error error;

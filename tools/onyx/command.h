@@ -65,12 +65,14 @@ typedef struct run_wish {
     const char *disable_pass;
 } run_wish;
 
+/* clang-format off */
 #define RUN_OPTIONS(wish)                                                                                             \
-    {"threads", 't', OPTION_INT, &(wish).threads, "N", "threads of one run; 0: all cores this process may use"},      \
-        {"precision", 'p', OPTION_TEXT, &(wish).precision, "P", "auto, fp32, strict, bf16 or fp16 (default auto)"},   \
-        {"dim", 'd', OPTION_LIST, &(wish).dims, "NAME=N", "fix a free dimension; may be given again"},                \
-        {"unoptimised", 0, OPTION_FLAG, &(wish).unoptimised, NULL, "run every node by its reference kernel"},         \
-        {"disable-pass", 0, OPTION_TEXT, &(wish).disable_pass, "NAMES", "passes to leave out, comma-separated"}
+    { "threads", 't', OPTION_INT, &(wish).threads, "N", "threads of one run; 0: all cores this process may use" },    \
+    { "precision", 'p', OPTION_TEXT, &(wish).precision, "P", "auto, fp32, strict, bf16 or fp16 (default auto)" },     \
+    { "dim", 'd', OPTION_LIST, &(wish).dims, "NAME=N", "fix a free dimension; may be given again" },                  \
+    { "unoptimised", 0, OPTION_FLAG, &(wish).unoptimised, NULL, "run every node by its reference kernel" },           \
+    { "disable-pass", 0, OPTION_TEXT, &(wish).disable_pass, "NAMES", "passes to leave out, comma-separated" }
+/* clang-format on */
 
 /* Turns the wish into engine options; false after an explanation on stderr. */
 bool run_options(const char *verb, const run_wish *wish, onyx_options *options);

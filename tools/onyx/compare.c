@@ -10,7 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-typedef enum element_kind { ELEMENT_FLOAT, ELEMENT_COMPLEX, ELEMENT_SIGNED, ELEMENT_UNSIGNED, ELEMENT_TEXT } element_kind;
+typedef enum element_kind {
+    ELEMENT_FLOAT,
+    ELEMENT_COMPLEX,
+    ELEMENT_SIGNED,
+    ELEMENT_UNSIGNED,
+    ELEMENT_TEXT
+} element_kind;
 
 static element_kind kind_of(onyx_type type)
 {

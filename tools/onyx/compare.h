@@ -16,7 +16,10 @@ typedef struct compare_bounds {
     double atol_range; /* atol is at least this part of the expected tensor's largest minus smallest value */
 } compare_bounds;
 
-#define BOUNDS_DEFAULT { .rtol = 1e-3, .atol = 1e-7 }
+#define BOUNDS_DEFAULT                                                                                                 \
+    {                                                                                                                  \
+        .rtol = 1e-3, .atol = 1e-7                                                                                     \
+    }
 
 typedef struct difference {
     size_t count, different;
@@ -25,6 +28,7 @@ typedef struct difference {
 } difference;
 
 /* True when equal within bounds. */
-bool compare_tensors(const onyx_tensor *expected, const onyx_tensor *actual, const compare_bounds *bounds, difference *d);
+bool compare_tensors(const onyx_tensor *expected, const onyx_tensor *actual, const compare_bounds *bounds,
+                     difference *d);
 
 #endif

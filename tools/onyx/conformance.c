@@ -255,7 +255,10 @@ static tally report(const suite *s, const settings *w, const board *b)
         if (w->as_json) {
             json_begin(&j, NULL, '{');
             json_text(&j, "test", s->folders[i]);
-            json_text(&j, "outcome", r->outcome == TEST_PASSED ? "passed" : r->outcome == TEST_FAILED ? "failed" : "skipped");
+            json_text(&j, "outcome",
+                      r->outcome == TEST_PASSED   ? "passed"
+                      : r->outcome == TEST_FAILED ? "failed"
+                                                  : "skipped");
             json_text(&j, "reason", *r->reason ? r->reason : NULL);
             json_number(&j, "run_ms", (double)r->taken_ns / 1e6);
             json_end(&j, '}');
@@ -328,7 +331,8 @@ int verb_conformance(int argc, char **argv)
         { "rtol", 0, OPTION_DOUBLE, &w.bounds.rtol, "X", "relative bound (default 1e-3)" },
         { "atol", 0, OPTION_DOUBLE, &w.bounds.atol, "X", "absolute bound (default 1e-7)" },
         { "atol-range", 0, OPTION_DOUBLE, &w.bounds.atol_range, "X", "absolute bound as a part of the output's range" },
-        { "filter", 'f', OPTION_LIST, &w.filters, "TEXT", "only tests with TEXT in their path, or a pattern; again: or" },
+        { "filter", 'f', OPTION_LIST, &w.filters, "TEXT",
+          "only tests with TEXT in their path, or a pattern; again: or" },
         { "exclude", 'x', OPTION_TEXT, &w.exclude, "FILE", "lines \"NAME reason\": skip these tests" },
         { "jobs", 'j', OPTION_INT, &w.jobs, "N", "processes (default: one a core)", .minimum = 1 },
         { "timeout", 0, OPTION_INT, &w.seconds, "S", "seconds one test may take (default 120)", .minimum = 1 },
@@ -339,13 +343,16 @@ int verb_conformance(int argc, char **argv)
         { NULL },
     };
     const verb_usage usage = {
-        "conformance", "DIR...",
+        "conformance",
+        "DIR...",
         "Runs ONNX backend tests: every folder at or below DIR that has a model.onnx and test_data_set_N/\n"
         "{input,output}_N.pb. An output passes when type and shape are equal and |actual - expected| <=\n"
         "atol + rtol * |expected|; NaN equals NaN. float16 has at least rtol 2^-9 and atol 2^-14, bfloat16 at least\n"
         "rtol 2^-6 (a unit of their last place is 2^-10 and 2^-7). Operators and types that this build does not\n"
         "have count as skipped and are named. The last line is \"N passed, N failed, N skipped\".",
-        options, 1, 1 << 20
+        options,
+        1,
+        1 << 20
     };
     int count, status;
     if (!options_parse(&usage, argc, argv, &count, &status))

@@ -32,8 +32,9 @@ int verb_detect(int argc, char **argv)
     char path[PATH_MAX];
     (void)argc;
     if (!find_helper(path, sizeof path))
-        return wanting("detect", "this build has no GStreamer, which reads pictures and videos for it; install\n"
-                                 "libgstreamer-plugins-base1.0-dev and build again (onyx run and onyx bench work without)");
+        return wanting("detect",
+                       "this build has no GStreamer, which reads pictures and videos for it; install\n"
+                       "libgstreamer-plugins-base1.0-dev and build again (onyx run and onyx bench work without)");
     execv(path, argv);
     return wanting("detect", "%s: %s", path, strerror(errno));
 }

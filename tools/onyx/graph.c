@@ -111,8 +111,8 @@ int verb_graph(int argc, char **argv)
         RUN_OPTIONS(wish),
         { NULL },
     };
-    const verb_usage usage = { "graph", "MODEL",
-                               "Prints a model's graph, one node a line, with types and shapes.", options, 0, 1 };
+    const verb_usage usage = { "graph", "MODEL", "Prints a model's graph, one node a line, with types and shapes.",
+                               options, 0,       1 };
     int count, status;
     onyx_options engine;
     onyx_error error;

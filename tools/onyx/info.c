@@ -69,8 +69,11 @@ static void print_values(const onyx_model *model, bool inputs)
         else
             onyx_model_output_info(model, i, &info);
         shape_text(shape, sizeof shape, info.rank, info.dims, info.dim_names);
-        printf("%-12s %s: %s %s\n", i ? "" : inputs ? "inputs" : "outputs", info.name, onyx_type_name(info.type),
-               shape);
+        printf("%-12s %s: %s %s\n",
+               i        ? ""
+               : inputs ? "inputs"
+                        : "outputs",
+               info.name, onyx_type_name(info.type), shape);
     }
 }
 
@@ -185,10 +188,13 @@ int verb_info(int argc, char **argv)
     const option options[] = { RUN_OPTIONS(wish),
                                { "json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON object" },
                                { NULL } };
-    const verb_usage usage = { "info", "MODEL",
-                          "Shows a model's inputs, outputs, metadata, operators (those that this build lacks are\n"
-                          "marked), parameters, operations and memory plan.",
-                          options, 1, 1 };
+    const verb_usage usage = { "info",
+                               "MODEL",
+                               "Shows a model's inputs, outputs, metadata, operators (those that this build lacks are\n"
+                               "marked), parameters, operations and memory plan.",
+                               options,
+                               1,
+                               1 };
     int count, status;
     onyx_options engine;
     if (!options_parse(&usage, argc, argv, &count, &status))

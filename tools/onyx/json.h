@@ -18,8 +18,8 @@ typedef struct json {
 } json;
 
 /* `key` is NULL inside arrays and at the top. */
-void json_begin(json *j, const char *key, char bracket); /* '{' or '[' */
-void json_end(json *j, char bracket);                    /* '}' or ']'; a newline after the outermost */
+void json_begin(json *j, const char *key, char bracket);     /* '{' or '[' */
+void json_end(json *j, char bracket);                        /* '}' or ']'; a newline after the outermost */
 void json_text(json *j, const char *key, const char *value); /* NULL: null */
 void json_int(json *j, const char *key, int64_t value);
 void json_number(json *j, const char *key, double value); /* NaN and infinities become null */

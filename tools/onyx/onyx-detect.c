@@ -75,8 +75,8 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
         gst_caps_unref(caps);
     }
     if (d->limit && d->frames >= (guint64)d->limit && g_atomic_int_compare_and_exchange(&d->stopping, 0, 1))
-        gst_element_post_message(d->infer, gst_message_new_application(GST_OBJECT(d->infer),
-                                                                       gst_structure_new_empty("onyx-limit")));
+        gst_element_post_message(
+            d->infer, gst_message_new_application(GST_OBJECT(d->infer), gst_structure_new_empty("onyx-limit")));
     return GST_PAD_PROBE_OK;
 }
 
@@ -133,8 +133,8 @@ static char *describe(const detect *d, GError **error)
             g_string_free(text, TRUE);
             return NULL;
         }
-        g_string_append_printf(text, "%svideoconvert ! %s ! mp4mux ! filesink name=mp4", d->window ? "tee name=t ! queue ! " : "",
-                               encode);
+        g_string_append_printf(text, "%svideoconvert ! %s ! mp4mux ! filesink name=mp4",
+                               d->window ? "tee name=t ! queue ! " : "", encode);
         if (d->window)
             g_string_append(text, " t. ! queue ! ");
     }
@@ -276,8 +276,8 @@ static void print_summary(const detect *d)
     if (d->frames > 1 && seconds > 0)
         g_printerr(", %.1f frames per second", (double)(d->frames - 1) / seconds);
     g_object_get(d->infer, "stats", &stats, NULL);
-    if (stats && gst_structure_get(stats, "latency-mean-ns", G_TYPE_UINT64, &mean, "latency-p95-ns", G_TYPE_UINT64, &p95,
-                                   NULL))
+    if (stats &&
+        gst_structure_get(stats, "latency-mean-ns", G_TYPE_UINT64, &mean, "latency-p95-ns", G_TYPE_UINT64, &p95, NULL))
         g_printerr(", inference %.1f ms (p95 %.1f)", (double)mean / 1e6, (double)p95 / 1e6);
     if (stats)
         gst_structure_free(stats);
@@ -347,7 +347,8 @@ int main(int argc, char **argv)
     detect d = { .best_count = -1 };
     option_list outputs = { .count = 0 };
     const option options[] = {
-        { "output", 'o', OPTION_LIST, &outputs, "FILE", "write FILE.mp4, or FILE.png (the frame with most objects); again: both" },
+        { "output", 'o', OPTION_LIST, &outputs, "FILE",
+          "write FILE.mp4, or FILE.png (the frame with most objects); again: both" },
         { "window", 'w', OPTION_FLAG, &d.window, NULL, "show a window" },
         { "json", 0, OPTION_FLAG, &d.as_json, NULL, "print a JSON line per frame (DL Streamer's schema)" },
         { "quiet", 'q', OPTION_FLAG, &d.quiet, NULL, "print no single objects, only the sum" },
@@ -360,10 +361,13 @@ int main(int argc, char **argv)
         { NULL },
     };
     const verb_usage usage = {
-        "detect", "MODEL SOURCE",
+        "detect",
+        "MODEL SOURCE",
         "Finds objects. SOURCE is a picture, a video, /dev/videoN, or a URI such as rtsp://host/path. Objects are\n"
         "printed on stdout, frames per second on stderr. Ctrl-C ends a live source in order.",
-        options, 2, 2
+        options,
+        2,
+        2
     };
     int count, status;
     if (!options_parse(&usage, argc, argv, &count, &status))

@@ -74,10 +74,15 @@ int verb_operators(int argc, char **argv)
     const option options[] = { { "markdown", 'm', OPTION_FLAG, &markdown, NULL, "print docs/operators.md" },
                                { "json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON object" },
                                { NULL } };
-    const verb_usage usage = { "operators", "",
-                               "Lists the operators of this build: domain, name, opset versions, numbers of inputs and\n"
-                               "outputs, and the element types of the first input.",
-                               options, 0, 0 };
+    const verb_usage usage = {
+        "operators",
+        "",
+        "Lists the operators of this build: domain, name, opset versions, numbers of inputs and\n"
+        "outputs, and the element types of the first input.",
+        options,
+        0,
+        0
+    };
     int count, status, rows = 0;
     if (!options_parse(&usage, argc, argv, &count, &status))
         return status;

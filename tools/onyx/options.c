@@ -237,8 +237,7 @@ bool options_parse(const verb_usage *usage, int argc, char **argv, int *count, i
         }
     }
     if (*count < usage->min_arguments) {
-        *status = misused(usage->verb, "missing argument; usage: onyx %s [options] %s", usage->verb,
-                          usage->arguments);
+        *status = misused(usage->verb, "missing argument; usage: onyx %s [options] %s", usage->verb, usage->arguments);
         return false;
     }
     if (*count > usage->max_arguments) {

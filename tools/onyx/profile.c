@@ -211,11 +211,14 @@ int verb_profile(int argc, char **argv)
         { NULL },
     };
     const verb_usage usage = {
-        "profile", "MODEL",
+        "profile",
+        "MODEL",
         "Times every step. GFLOP/s counts 2 operations per multiply-add; peak is the part of what this machine's\n"
         "float32 multiply-adds reach at best, measured at the start (integer kernels may pass 100 %); GB/s counts\n"
         "inputs, outputs and weights once each. Open traces in chrome://tracing or ui.perfetto.dev.",
-        options, 1, 1
+        options,
+        1,
+        1
     };
     int count, status;
     onyx_options engine;

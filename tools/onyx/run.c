@@ -52,11 +52,16 @@ int verb_run(int argc, char **argv)
         RUN_OPTIONS(wish),
         { NULL },
     };
-    const verb_usage usage = { "run", "MODEL --test-data DIR",
-                          "Runs a model on stored inputs and compares with stored outputs:\n"
-                          "|actual - expected| <= atol + rtol * |expected|. float16 and bfloat16 outputs have at least\n"
-                          "rtol 2^-9 and 2^-6.",
-                          options, 1, 1 };
+    const verb_usage usage = {
+        "run",
+        "MODEL --test-data DIR",
+        "Runs a model on stored inputs and compares with stored outputs:\n"
+        "|actual - expected| <= atol + rtol * |expected|. float16 and bfloat16 outputs have at least\n"
+        "rtol 2^-9 and 2^-6.",
+        options,
+        1,
+        1
+    };
     int count, status;
     onyx_options engine;
     onyx_error error;

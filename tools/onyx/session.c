@@ -21,8 +21,8 @@ static const struct {
 
 bool run_options(const char *verb, const run_wish *wish, onyx_options *options)
 {
-    *options = ONYX_OPTIONS(.threads = wish->threads, .unoptimised = wish->unoptimised,
-                            .disable_pass = wish->disable_pass);
+    *options =
+        ONYX_OPTIONS(.threads = wish->threads, .unoptimised = wish->unoptimised, .disable_pass = wish->disable_pass);
     if (!wish->precision)
         return true;
     for (size_t i = 0; i < ARRAY_LENGTH(precisions); i++) {

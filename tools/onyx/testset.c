@@ -28,8 +28,8 @@ __attribute__((format(printf, 3, 4))) static void conclude(test_result *result, 
 /* The engine's refusal: what this build does not have is no failure of the test. */
 static void conclude_error(test_result *result, onyx_status status, const onyx_error *error)
 {
-    conclude(result, status == ONYX_ERROR_UNSUPPORTED ? TEST_SKIPPED : TEST_FAILED, "%s: %s",
-             onyx_status_name(status), error->message);
+    conclude(result, status == ONYX_ERROR_UNSUPPORTED ? TEST_SKIPPED : TEST_FAILED, "%s: %s", onyx_status_name(status),
+             error->message);
 }
 
 int testset_count_files(const char *folder, const char *prefix)
@@ -91,8 +91,9 @@ static onyx_status feed(onyx_session *session, const onyx_tensor *inputs, int co
 }
 
 /* Compares output_i.pb with what came out; concludes at the first output that differs. */
-static void judge(const onyx_model *model, const char *folder, const onyx_outputs *outputs, const compare_bounds *bounds,
-                  testset_output_function *each, void *user, arena *memory, test_result *result)
+static void judge(const onyx_model *model, const char *folder, const onyx_outputs *outputs,
+                  const compare_bounds *bounds, testset_output_function *each, void *user, arena *memory,
+                  test_result *result)
 {
     int files = testset_count_files(folder, "output_");
     if (files == 0)
@@ -132,8 +133,8 @@ static void judge(const onyx_model *model, const char *folder, const onyx_output
     }
 }
 
-void testset_run_folder(onyx_model *model, const char *folder, const compare_bounds *bounds, testset_output_function *each,
-                        void *user, test_result *result)
+void testset_run_folder(onyx_model *model, const char *folder, const compare_bounds *bounds,
+                        testset_output_function *each, void *user, test_result *result)
 {
     onyx_session *session = NULL;
     onyx_outputs *outputs = NULL;
@@ -242,7 +243,8 @@ static void note_missing(const char *domain, const char *name, int version, int 
         missing->used += (size_t)written;
 }
 
-void testset_run_test(const char *folder, const onyx_options *options, const compare_bounds *bounds_wish, test_result *result)
+void testset_run_test(const char *folder, const onyx_options *options, const compare_bounds *bounds_wish,
+                      test_result *result)
 {
     char path[PATH_MAX];
     compare_bounds b = *bounds_wish;

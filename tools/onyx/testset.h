@@ -20,12 +20,13 @@ typedef void testset_output_function(const char *file, const char *name, const o
                                      const difference *difference, bool same, void *user);
 
 /* Runs `model` on the files of one data set folder. UNSUPPORTED by the engine becomes TEST_SKIPPED. */
-void testset_run_folder(onyx_model *model, const char *folder, const compare_bounds *bounds, testset_output_function *each,
-                        void *user, test_result *result);
+void testset_run_folder(onyx_model *model, const char *folder, const compare_bounds *bounds,
+                        testset_output_function *each, void *user, test_result *result);
 
 /* Opens folder/model.onnx and runs every test_data_set_N of the folder; data.json there may widen the bounds.
  * Skipped: operators, types or features that this build does not have, named in reason. */
-void testset_run_test(const char *folder, const onyx_options *options, const compare_bounds *bounds, test_result *result);
+void testset_run_test(const char *folder, const onyx_options *options, const compare_bounds *bounds,
+                      test_result *result);
 
 /* Number of files PREFIX0.pb, PREFIX1.pb, ... without a gap in folder. */
 int testset_count_files(const char *folder, const char *prefix);
