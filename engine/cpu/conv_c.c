@@ -5,6 +5,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_winograd_body.h"
 
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 
@@ -24,6 +25,8 @@ static const conv_units units = {
     .unit = TILE_SET,
     .two = TILE_SET,
     .any = TILE_SET,
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
 };
 
 void conv_fill_c(conv_kernels *kernels)

@@ -56,9 +56,9 @@ typedef struct conv_tile_set {
 /* Winograd F(4x4, 3x3), points 0, +-1, +-2, inf: 36 products for 16 outputs. */
 enum { WINOGRAD_POINTS = 36 };
 
-/* count tiles, 4 columns apart: 6x6 vectors from src (rows row_stride floats apart) to v[point * point_stride]; the next
- * tile's v is V floats on. */
-typedef void conv_winograd_input_f32(const float *src, ptrdiff_t row_stride, float *v, ptrdiff_t point_stride,
+/* count tiles, 4 columns apart, from six rows to v[point * point_stride]; the next tile's v is V floats on. Columns
+ * [low, high) of the 4 * count + 2 exist, rows point at column `low`; other columns read 0. */
+typedef void conv_winograd_input_f32(const float *const rows[6], int low, int high, float *v, ptrdiff_t point_stride,
                                      int count);
 /* One tile back: m[point * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst, rows
  * residual_row_stride floats apart, or NULL. */

@@ -9,6 +9,7 @@
 #define VF_HAS_LANE_FMA 1
 #define vf_fma_lane(w, x, lane, acc) vfmaq_laneq_f32(acc, w, x, lane)
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_winograd_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
@@ -39,6 +40,8 @@ static const conv_units units = {
     .unit = TILE_SET(unit, VF_LANES),
     .two = TILE_SET(two, 2 * VF_LANES),
     .any = TILE_SET(any, 0),
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
 };
 
 void conv_fill_neon(conv_kernels *kernels)

@@ -182,4 +182,58 @@ static inline vm vm_or(vm a, vm b)
     return vorrq_u32(a, b);
 }
 
+static inline vi vi_load(const int32_t *p)
+{
+    return vld1q_s32(p);
+}
+static inline void vi_store(int32_t *p, vi v)
+{
+    vst1q_s32(p, v);
+}
+static inline vi vi_set1(int32_t x)
+{
+    return vdupq_n_s32(x);
+}
+static inline vi vi_add(vi a, vi b)
+{
+    return vaddq_s32(a, b);
+}
+static inline vi vi_sub(vi a, vi b)
+{
+    return vsubq_s32(a, b);
+}
+static inline vi vi_mul(vi a, vi b)
+{
+    return vmulq_s32(a, b);
+}
+static inline vf vf_from_vi(vi a)
+{
+    return vcvtq_f32_s32(a);
+}
+static inline vi vi_from_vf(vf a)
+{
+    return vcvtnq_s32_f32(a);
+}
+/* Four bytes in the low half of a vector. */
+static inline uint8x8_t vi_four_bytes(const uint8_t *p)
+{
+    uint32_t four;
+    __builtin_memcpy(&four, p, 4);
+    return vreinterpret_u8_u32(vdup_n_u32(four));
+}
+static inline vi vi_load_u8(const uint8_t *p)
+{
+    return vreinterpretq_s32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vi_four_bytes(p)))));
+}
+static inline vi vi_load_s8(const uint8_t *p)
+{
+    return vmovl_s16(vget_low_s16(vmovl_s8(vreinterpret_s8_u8(vi_four_bytes(p)))));
+}
+static inline void vi_store_bytes(uint8_t *p, vi v)
+{
+    int16x4_t half = vmovn_s32(v);
+    uint32_t four = vget_lane_u32(vreinterpret_u32_s8(vmovn_s16(vcombine_s16(half, half))), 0);
+    __builtin_memcpy(p, &four, 4);
+}
+
 #endif

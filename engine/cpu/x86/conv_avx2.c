@@ -6,6 +6,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_winograd_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
@@ -34,6 +35,8 @@ static const conv_units units = {
     .unit = TILE_SET(unit, VF_LANES),
     .two = TILE_SET(two, 2 * VF_LANES),
     .any = TILE_SET(any, 0),
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
 };
 
 void conv_fill_avx2(conv_kernels *kernels)

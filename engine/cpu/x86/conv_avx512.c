@@ -6,6 +6,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_winograd_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_16(X, 1, kind, step)                                                                                   \
@@ -42,6 +43,8 @@ static const conv_units units = {
         { CONV_PIXELS_16(CONV_TILE_NAME, 1, any, 0) },
         { CONV_PIXELS_12(CONV_TILE_NAME, 2, any, 0) },
     } },
+    .winograd_input = winograd_input,
+    .winograd_output = winograd_output,
 };
 
 void conv_fill_avx512(conv_kernels *kernels)
