@@ -317,8 +317,8 @@ typedef struct onyx_preprocess {
     onyx_scaling scaling; /* AUTO is taken as LETTERBOX */
     bool bgr;             /* the network's order is blue, green, red */
     int channels;         /* 3 or 1 (luma) */
-    float mean[3];        /* subtracted after scaling */
-    float scale[3];
+    double mean[3];       /* subtracted after scaling */
+    double scale[3];      /* 1.0 / 255 gives the very floats that dividing by 255 does */
     uint8_t pad;          /* the padding's pixel value, such as 114 */
 } onyx_preprocess;
 

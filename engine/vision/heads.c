@@ -9,18 +9,18 @@
 
 #include "base/size.h"
 
-#define UNIT (1 / 255.0f)
+#define UNIT (1 / 255.0)
 #define PREPROCESS_RGB01(how)                                                                                         \
     {                                                                                                                 \
         .scaling = how, .channels = 3, .scale = { UNIT, UNIT, UNIT }, .pad = 114                                      \
     }
 /* ImageNet's statistics of 0..255 pixels, r g b; here as pixel * scale - mean. */
 #define STATISTICS_RGB                                                                                                \
-    .mean = { 123.675f / 58.395f, 116.28f / 57.12f, 103.53f / 57.375f },                                              \
-    .scale = { 1 / 58.395f, 1 / 57.12f, 1 / 57.375f }
+    .mean = { 123.675 / 58.395, 116.28 / 57.12, 103.53 / 57.375 },                                              \
+    .scale = { 1 / 58.395, 1 / 57.12, 1 / 57.375 }
 #define STATISTICS_BGR                                                                                                \
-    .mean = { 103.53f / 57.375f, 116.28f / 57.12f, 123.675f / 58.395f },                                              \
-    .scale = { 1 / 57.375f, 1 / 57.12f, 1 / 58.395f }
+    .mean = { 103.53 / 57.375, 116.28 / 57.12, 123.675 / 58.395 },                                              \
+    .scale = { 1 / 57.375, 1 / 57.12, 1 / 58.395 }
 
 const struct vision_head vision_heads[] = {
     { "efficient-nms", "num_dets, boxes [1,N,4], scores [1,N], classes [1,N] (EfficientNMS)", true,
@@ -54,8 +54,8 @@ const struct vision_head vision_heads[] = {
       { .scaling = ONYX_SCALING_LETTERBOX_TOP_LEFT, .bgr = true, .channels = 3, .scale = { 1, 1, 1 } },
       head_yunet_recognise, head_yunet_decode, head_yunet_keypoints },
     { "ultraface", "[1,N,2] and [1,N,4] in 0..1 (UltraFace)", false,
-      { .scaling = ONYX_SCALING_STRETCH, .channels = 3, .mean = { 127 / 128.0f, 127 / 128.0f, 127 / 128.0f },
-        .scale = { 1 / 128.0f, 1 / 128.0f, 1 / 128.0f } },
+      { .scaling = ONYX_SCALING_STRETCH, .channels = 3, .mean = { 127 / 128.0, 127 / 128.0, 127 / 128.0 },
+        .scale = { 1 / 128.0, 1 / 128.0, 1 / 128.0 } },
       head_faces_recognise, head_boxes_decode, NULL },
     { "boxes+scores", "[1,N,4] corners and [1,N,C] or [1,C,N] scores (YOLO-NAS, PP-YOLOE)", false,
       { .scaling = ONYX_SCALING_LETTERBOX, .channels = 3, .scale = { UNIT, UNIT, UNIT }, .pad = 114 },

@@ -54,42 +54,60 @@ typedef struct axis {
     double site; /* of the first chroma sample, in luma samples */
 } axis;
 
-/* Neighbours low and low + 1 with weight 0..1 of the second. */
-static double tap_at(const axis *a, int i, int *low)
+/* Two neighbours, the second with `weight`. Beyond the edges both are the outermost sample. */
+typedef struct tap {
+    int low, high;
+    double weight;
+} tap;
+
+static tap tap_at(const axis *a, int i)
 {
     double centre = (i + 0.5) * a->source / a->size - 0.5 + a->offset;
     if (a->halved)
         centre = (centre - a->site) / 2;
-    double floor_centre = floor(centre);
-    if (floor_centre < a->first) {
-        *low = a->first;
-        return 0;
-    }
-    if (floor_centre >= a->last) {
-        *low = a->last;
-        return 0;
-    }
-    *low = (int)floor_centre;
-    return centre - floor_centre;
+    double low = floor(centre);
+    tap t = { (int)low, (int)low + 1, centre - low };
+    t.low = MIN(MAX(t.low, a->first), a->last);
+    t.high = MIN(MAX(t.high, a->first), a->last);
+    return t;
 }
 
-/* The columns of a tile in one kind of plane. index counts from `start`. */
+/* The columns of a tile in one kind of plane. Indices count from `start`. */
 typedef struct column_taps {
     int start, count; /* samples of a row that the tile reads */
+    int bits;         /* binary places of the finest weight; many if it is no binary fraction */
     int32_t index[TILE_COLUMNS];
-    int16_t weight[TILE_COLUMNS];
+    int16_t weight[TILE_COLUMNS]; /* 0 where both neighbours are one sample */
+    int16_t step[TILE_COLUMNS];   /* 0 there, else 1 */
+    double exact[TILE_COLUMNS];
 } column_taps;
+
+/* How many binary places a weight has: 0 for whole numbers, 2 for 0.25, and 99 past eight. */
+static int binary_places(double weight)
+{
+    int places = 0;
+    for (; weight != floor(weight) && places < 9; places++)
+        weight *= 2;
+    return places < 9 ? places : 99;
+}
 
 static void column_taps_make(const axis *a, int column, int count, column_taps *taps)
 {
-    int low = 0;
-    tap_at(a, column, &taps->start);
+    int end = 0;
+    taps->start = tap_at(a, column).low;
+    taps->bits = 0;
     for (int i = 0; i < count; i++) {
-        double weight = tap_at(a, column + i, &low);
-        taps->index[i] = low - taps->start;
-        taps->weight[i] = (int16_t)(weight * 16384 + 0.5);
+        tap t = tap_at(a, column + i);
+        bool one = t.low == t.high;
+        taps->index[i] = t.low - taps->start;
+        taps->step[i] = !one;
+        taps->exact[i] = t.weight;
+        taps->weight[i] = (int16_t)(one ? 0 : t.weight * 16384 + 0.5);
+        if (taps->bits < 99)
+            taps->bits = MAX(taps->bits, one ? 0 : binary_places(t.weight));
+        end = t.high;
     }
-    taps->count = MIN(low + 1, a->last) - taps->start + 1;
+    taps->count = end - taps->start + 1;
 }
 
 typedef struct job {
@@ -97,6 +115,7 @@ typedef struct job {
     onyx_image image;
     format_row format;
     onyx_preprocess preprocess;
+    vision_affine maps[3]; /* per channel of the tensor */
     vision_layout layout;
     onyx_type type;
     uint8_t *data;
@@ -140,13 +159,14 @@ static vision_colour colour_for(onyx_colour_matrix matrix, bool full_range)
 static int row_pair(const job *j, const axis *a, int i, int plane, size_t at, const uint8_t **first,
                     const uint8_t **second)
 {
-    int low;
-    int weight = (int)(tap_at(a, i, &low) * 32768 + 0.5);
-    const uint8_t *base = j->image.planes[plane];
+    tap t = tap_at(a, i);
     ptrdiff_t stride = j->image.strides[plane];
-    *first = base + low * stride + at;
-    *second = weight ? *first + stride : *first;
-    return MIN(weight, 32767);
+    *first = j->image.planes[plane] + t.low * stride + at;
+    *second = j->image.planes[plane] + t.high * stride + at;
+    int weight = (int)(t.weight * 32768 + 0.5);
+    if (!weight || t.low == t.high)
+        *second = *first;
+    return *second == *first ? 0 : MIN(weight, 32767);
 }
 
 /* The sample behind the last is read with weight 0 only: give it a value. */
@@ -206,6 +226,38 @@ static void read_chroma(const job *j, int i, scratch *s)
         blend_plane(j, taps, s->plane[k], s->blended[k]);
 }
 
+/* Rounds a blended plane to bytes as if everything had been computed in double precision: what lies near a half is
+ * computed again, in the order of operations of the usual reference (columns, then rows). a, b: the picture's rows, of
+ * which sample x of this channel is [x * step]. So pictures in RGB get the same input from Onyx as in training. */
+static void round_exactly(const job *j, int i, const int16_t *blended, const uint8_t *a, const uint8_t *b, int step,
+                          uint8_t *out)
+{
+    const column_taps *taps = &j->luma;
+    tap row = tap_at(&j->y, i);
+    j->rows->round8(blended, j->columns, out);
+    /* With short binary fractions as weights, the 1/64 steps were exact. */
+    if (taps->bits + (row.low == row.high ? 0 : binary_places(row.weight)) <= 6)
+        return;
+    int16_t doubtful[TILE_COLUMNS + VISION_ROW_SLACK];
+    int count = j->rows->near_half(blended, j->columns, doubtful);
+    for (int k = 0; k < count; k++) {
+        int c = doubtful[k];
+        ptrdiff_t x0 = (ptrdiff_t)taps->index[c] * step, x1 = x0 + taps->step[c] * step;
+        double weight = taps->exact[c], rest = 1 - weight;
+        double top = a[x0] * rest + a[x1] * weight, low = b[x0] * rest + b[x1] * weight;
+        out[c] = (uint8_t)(top * (1 - row.weight) + low * row.weight + 0.5);
+    }
+}
+
+static void read_grey(const job *j, int i, scratch *s)
+{
+    const uint8_t *a, *b;
+    int weight = row_pair(j, &j->y, i, 0, (size_t)j->luma.start, &a, &b);
+    j->rows->expand1(a, b, weight, j->luma.count, s->plane[0]);
+    blend_plane(j, &j->luma, s->plane[0], s->blended[0]);
+    round_exactly(j, i, s->blended[0], a, b, 1, s->bytes[0]);
+}
+
 static void read_rgb(const job *j, int i, scratch *s)
 {
     const uint8_t *a, *b, *place = j->format.place;
@@ -217,7 +269,7 @@ static void read_rgb(const job *j, int i, scratch *s)
     (step == 3 ? j->rows->expand3 : j->rows->expand4)(a, b, weight, j->luma.count, planes);
     for (int k = 0; k < 3; k++) {
         blend_plane(j, &j->luma, s->plane[k], s->blended[k]);
-        j->rows->round8(s->blended[k], j->columns, s->bytes[k]);
+        round_exactly(j, i, s->blended[k], a + place[k], b + place[k], step, s->bytes[k]);
     }
 }
 
@@ -245,8 +297,7 @@ static void read_row(const job *j, int i, scratch *s, const uint8_t *channels[3]
         j->rows->colour(s->blended[0], s->blended[1], s->blended[2], j->columns, &j->colour, s->bytes[0], s->bytes[1],
                         s->bytes[2]);
     } else if (j->format.kind == KIND_GRAY) {
-        read_luma(j, i, s);
-        j->rows->round8(s->blended[0], j->columns, s->bytes[0]);
+        read_grey(j, i, s);
         return;
     } else {
         read_rgb(j, i, s);
@@ -270,13 +321,13 @@ static uint8_t *element(const job *j, int channel, int row, int column)
 
 static void store_planar(const job *j, int channel, const uint8_t *bytes, int n, uint8_t *to)
 {
-    float scale = j->preprocess.scale[channel], mean = j->preprocess.mean[channel];
+    const vision_affine *map = &j->maps[channel];
     if (j->type == ONYX_TYPE_UINT8)
         memcpy(to, bytes, (size_t)n);
     else if (j->type == ONYX_TYPE_FLOAT16)
-        j->rows->store_f16(bytes, n, scale, mean, (uint16_t *)(void *)to);
+        j->rows->store_f16(bytes, n, map, (uint16_t *)(void *)to);
     else
-        j->rows->store_f32(bytes, n, scale, mean, (float *)(void *)to);
+        j->rows->store_f32(bytes, n, map, (float *)(void *)to);
 }
 
 /* Writes n pixels from (row, column) on. */
@@ -305,10 +356,8 @@ static void store_pixels(const job *j, const uint8_t *const channels[3], int row
 static void store_padding(const job *j, int row, int column, int n)
 {
     if (n > 0 && j->type == ONYX_TYPE_FLOAT32 && j->layout == VISION_NCHW) {
-        for (int c = 0; c < j->channels; c++) {
-            float value = j->preprocess.pad * j->preprocess.scale[c];
-            j->rows->fill_f32(value - j->preprocess.mean[c], n, (float *)(void *)element(j, c, row, column));
-        }
+        for (int c = 0; c < j->channels; c++)
+            j->rows->fill_f32(j->maps[c].values[j->preprocess.pad], n, (float *)(void *)element(j, c, row, column));
         return;
     }
     uint8_t pad[256];
@@ -439,6 +488,8 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
     j.image = *image;
     j.format = formats[image->format];
     j.preprocess = *preprocess;
+    for (int c = 0; c < j.channels; c++)
+        vision_affine_set(&j.maps[c], preprocess->scale[c], preprocess->mean[c]);
     j.colour = colour_for(image->matrix, image->full_range);
     set_axes(&j, region ? region : &whole);
     j.band_rows = pool && workers_count(pool) > 1 ? BAND_ROWS : j.height;

@@ -242,7 +242,7 @@ static void choose_preprocess(recipe *r)
 {
     vision_recipe *p = &r->public_;
     const onyx_preprocess plain = { .scaling = ONYX_SCALING_LETTERBOX, .channels = 3,
-                                    .scale = { 1 / 255.0f, 1 / 255.0f, 1 / 255.0f }, .pad = 114 };
+                                    .scale = { 1 / 255.0, 1 / 255.0, 1 / 255.0 }, .pad = 114 };
     p->preprocess = p->head ? p->head->preprocess : plain;
     /* Ultralytics feeds all its models alike, whatever the outputs look like; its classifiers see a crop that has no
      * padding, which stretching comes closest to. */
@@ -276,7 +276,7 @@ static const char *assume_labels(recipe *r)
 static const char *describe_values(const onyx_preprocess *p)
 {
     bool plain = p->mean[0] == 0;
-    return plain && p->scale[0] == 1 ? "0..255" : plain && p->scale[0] < 0.005f ? "0..1" : "standardised";
+    return plain && p->scale[0] == 1 ? "0..255" : plain && p->scale[0] < 0.005 ? "0..1" : "standardised";
 }
 
 static bool describe(recipe *r, const char *labels)

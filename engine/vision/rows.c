@@ -80,20 +80,37 @@ static void round8(const int16_t *in, int n, uint8_t *out)
         out[i] = byte_of(in[i]);
 }
 
-static void store_f32(const uint8_t *in, int n, float scale, float mean, float *out)
+static int near_half(const int16_t *in, int n, int16_t *indices)
 {
+    int count = 0;
     for (int i = 0; i < n; i++) {
-        float scaled = in[i] * scale; /* rounded before the mean is taken off: no variant may use fused multiply-add */
-        out[i] = scaled - mean;
+        indices[count] = (int16_t)i;
+        count += ((in[i] - 31) & 63) <= 2;
+    }
+    return count;
+}
+
+void vision_affine_set(vision_affine *map, double scale, double mean)
+{
+    map->scale_high = (float)scale;
+    map->scale_low = (float)(scale - (double)map->scale_high);
+    map->mean = (float)mean;
+    for (int i = 0; i < 256; i++) {
+        map->values[i] = (float)(i * scale - mean);
+        map->halves[i] = float_to_half(map->values[i]);
     }
 }
 
-static void store_f16(const uint8_t *in, int n, float scale, float mean, uint16_t *out)
+static void store_f32(const uint8_t *in, int n, const vision_affine *map, float *out)
 {
-    for (int i = 0; i < n; i++) {
-        float scaled = in[i] * scale;
-        out[i] = float_to_half(scaled - mean);
-    }
+    for (int i = 0; i < n; i++)
+        out[i] = map->values[in[i]];
+}
+
+static void store_f16(const uint8_t *in, int n, const vision_affine *map, uint16_t *out)
+{
+    for (int i = 0; i < n; i++)
+        out[i] = map->halves[in[i]];
 }
 
 static void fill_f32(float value, int n, float *out)
@@ -122,8 +139,8 @@ static void add_scaled(const float *in, float factor, int n, float *out)
         out[i] += factor * in[i];
 }
 
-const vision_rows vision_rows_c = { "c",       expand1,   expand2,  expand3, expand4,     blend,     colour, round8,
-                                    store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_c = { "c",       expand1,   expand2,   expand3,  expand4, blend,       colour,    round8,
+                                    near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
 
 const vision_rows *vision_rows_for(uint32_t cpu_flags)
 {

@@ -6,10 +6,11 @@
  *   expand    two rows of the picture, mixed by the vertical weight -> planes of int16 in 1/128 of a step
  *   blend     two neighbours of a plane, mixed by the horizontal weights -> int16 in 1/64 of a step
  *   colour    Y, U, V planes -> R, G, B bytes       (or round8: a plane -> bytes)
- *   store     bytes -> network input, x * scale - mean
+ *   store     bytes -> network input, pixel * scale - mean
  *
  * Everything up to the bytes is integer arithmetic that every variant does alike, so all variants give the same bits;
- * plain C (rows.c) defines them. Buffers need no alignment, except that planes are readable for VISION_ROW_SLACK
+ * plain C (rows.c) defines them. Behind expand (at most 1/128 step off: its weight's 2^-16 of 255 and its rounding) and
+ * blend (2^-15 of 255 and its rounding), a value is at most 0.0235 steps = 1.5 / 64 off. Buffers need no alignment, except that planes are readable for VISION_ROW_SLACK
  * elements beyond their end; nothing is written beyond n. */
 #ifndef ONYX_VISION_ROWS_H
 #define ONYX_VISION_ROWS_H
@@ -23,6 +24,15 @@
 typedef struct vision_colour {
     int16_t black, y_gain, r_v, g_u, g_v, b_u;
 } vision_colour;
+
+/* pixel * scale - mean for all pixels, rounded once; and its factors, in two parts so that
+ * fma(pixel, scale_high, fma(pixel, scale_low, -mean)) keeps the precision. */
+typedef struct vision_affine {
+    float scale_high, scale_low, mean;
+    float values[256];
+    uint16_t halves[256];
+} vision_affine;
+void vision_affine_set(vision_affine *map, double scale, double mean);
 
 typedef struct vision_rows {
     const char *name;
@@ -38,8 +48,13 @@ typedef struct vision_rows {
     void (*colour)(const int16_t *y, const int16_t *u, const int16_t *v, int n, const vision_colour *colour,
                    uint8_t *r, uint8_t *g, uint8_t *b);
     void (*round8)(const int16_t *in, int n, uint8_t *out); /* (in + 32) / 64, within 0..255 */
-    void (*store_f32)(const uint8_t *in, int n, float scale, float mean, float *out);
-    void (*store_f16)(const uint8_t *in, int n, float scale, float mean, uint16_t *out);
+    /* Indices where in lies 31 to 33 parts of 64 above a whole step: so near to a half that the errors of expand and
+     * blend may have turned round8. Returns how many. */
+    int (*near_half)(const int16_t *in, int n, int16_t *indices);
+    /* out[i] = map of in[i]; a variant may compute it from the factors instead, and then be off by the last bit where the
+     * mean is not 0. */
+    void (*store_f32)(const uint8_t *in, int n, const vision_affine *map, float *out);
+    void (*store_f16)(const uint8_t *in, int n, const vision_affine *map, uint16_t *out);
     void (*fill_f32)(float value, int n, float *out);
     /* For decoding: best[i] = max(best[i], in[i]), check[i] += in[i] - in[i] (which is 0 only for finite values). What
      * best becomes where a value is NaN is not defined. */
