@@ -145,6 +145,15 @@ const vision_rows vision_rows_c = { "c",       expand1,   expand2,   expand3,  e
 const vision_rows *vision_rows_for(uint32_t cpu_flags)
 {
     const vision_rows *rows = &vision_rows_c;
+#if defined(__x86_64__)
+    if (cpu_flags & CPU_AVX2)
+        rows = &vision_rows_avx2;
+    if (cpu_flags & CPU_AVX512)
+        rows = &vision_rows_avx512;
+#elif defined(__aarch64__)
+    if (cpu_flags & CPU_NEON)
+        rows = &vision_rows_neon;
+#endif
     (void)cpu_flags;
     return rows;
 }
