@@ -10,10 +10,8 @@
 
 enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
 
-enum {
-    STRIP_BYTES = 900 * 1024,  /* of V and M */
-    FILTER_BYTES = 1400 * 1024 /* of U in one part */
-};
+/* V and M of a strip; between 20 and 40 tiles all sizes are within 5 %, fewer read U too often. */
+enum { STRIP_BYTES = 450 * 1024, STRIP_LEAST = 25, STRIP_MOST = 40 };
 
 typedef struct geometry {
     const conv_shape *shape;
@@ -232,6 +230,13 @@ static bool pays(const conv_units *units, const conv_shape *s, int filters, int 
     return winograd < 0.9 * direct;
 }
 
+static int strip_tiles(int lanes, int blocks, int tiles)
+{
+    int fit = STRIP_BYTES / (WINOGRAD_POINTS * lanes * (int)sizeof(float)) / blocks;
+    int strip = conv_min(conv_max(fit, STRIP_LEAST), STRIP_MOST);
+    return conv_ceil_div(tiles, conv_ceil_div(tiles, strip));
+}
+
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
@@ -247,18 +252,16 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
     size_t u_bytes = WINOGRAD_POINTS * (size_t)s->c_in * (size_t)blocks_out * (size_t)lanes * sizeof(float);
 
-    size_t tile_bytes = WINOGRAD_POINTS * (size_t)(blocks_in + blocks_out) * (size_t)lanes * sizeof(float);
-    int strip = conv_max(10, conv_min(80, (int)(STRIP_BYTES / tile_bytes)));
-    int strips = conv_ceil_div(tiles, strip);
-    strip = conv_ceil_div(tiles, strips);
+    int strip = strip_tiles(lanes, blocks_in + blocks_out, tiles);
     int filters = conv_best_filters(&units->unit, blocks_out, strip);
     if (!pays(units, s, filters, strip))
         return false;
-    int filter_groups = conv_ceil_div(blocks_out, filters);
+    int strips = conv_ceil_div(tiles, strip), filter_groups = conv_ceil_div(blocks_out, filters);
     plan->tile[TILE_FILTERS] = filters;
     plan->tile[TILE_STRIP] = strip;
-    plan->tile[TILE_STRIP_CUTS] = conv_min(conv_min(strips, 32), conv_max(parts, 1));
-    plan->tile[TILE_FILTER_CUTS] = conv_min(filter_groups, (int)(u_bytes / FILTER_BYTES) + 1);
+    plan->tile[TILE_STRIP_CUTS] = conv_min(strips, parts);
+    /* Every cut of the filters transforms the input again, so only where there would be too few parts for any threads. */
+    plan->tile[TILE_FILTER_CUTS] = conv_min(filter_groups, conv_max(1, conv_min(parts, 4) / 2 / strips));
 
     geometry g = geometry_of(plan);
     plan->name = units->winograd_name;
