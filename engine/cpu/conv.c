@@ -3,6 +3,16 @@
  * Convolution: the choice among the algorithms, and the cost model of register tiles that it rests on. */
 #include "cpu/conv_private.h"
 
+/* No coordinate overflows an int. */
+static bool reasonable(const conv_shape *s)
+{
+    const int64_t limit = 1 << 28;
+    int64_t height = (int64_t)(s->h_out - 1) * s->stride_h + (int64_t)(s->kernel_h - 1) * s->dilation_h + 1;
+    int64_t width = (int64_t)(s->w_out - 1) * s->stride_w + (int64_t)(s->kernel_w - 1) * s->dilation_w + 1;
+    return height < limit && width < limit && (int64_t)s->h_out * s->w_out < limit && s->pad_top < limit &&
+           s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit && (int64_t)s->h_in * s->w_in < limit;
+}
+
 bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan)
 {
     if (shape->c_in < 1 || shape->c_out < 1 || shape->groups < 1 || shape->h_in < 1 || shape->w_in < 1 ||
@@ -11,7 +21,9 @@ bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan 
         return false;
     *plan = (conv_plan){ .shape = *shape, .block = kernels->block, .kernels = kernels };
     assert(kernels->block == kernels->conv.units->lanes);
-    return conv_choose_winograd(kernels, shape, plan) || conv_choose_direct(kernels, shape, plan);
+    return reasonable(shape) &&
+           (conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
+            conv_choose_direct(kernels, shape, plan));
 }
 
 void conv_pack(const conv_plan *plan, const float *weights, void *packed)

@@ -5,6 +5,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
@@ -27,6 +28,8 @@ static const conv_units units = {
     .any = TILE_SET,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
+    .depthwise_any = depthwise_any,
 };
 
 void conv_fill_c(conv_kernels *kernels)

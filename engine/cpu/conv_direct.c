@@ -260,15 +260,6 @@ static void cut(const geometry *g, int parts, int *tile)
     tile[TILE_FILTER_CUTS] = filter_cuts;
 }
 
-static bool reasonable(const conv_shape *s)
-{
-    const int64_t limit = 1 << 28;
-    int64_t height = (int64_t)(s->h_out - 1) * s->stride_h + (int64_t)(s->kernel_h - 1) * s->dilation_h + 1;
-    int64_t width = (int64_t)(s->w_out - 1) * s->stride_w + (int64_t)(s->kernel_w - 1) * s->dilation_w + 1;
-    return height < limit && width < limit && (int64_t)s->h_out * s->w_out < limit && s->pad_top < limit &&
-           s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit;
-}
-
 /* Line pieces of about 60 pixels, a multiple of the tile. */
 static int piece_of_line(int pixels, int tile_pixels)
 {
@@ -279,8 +270,6 @@ static int piece_of_line(int pixels, int tile_pixels)
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (!reasonable(s))
-        return false;
     if (s->groups > 1 && (s->src_plain || s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes)))
         return false;
     const conv_tile_set *set = tiles_for(units, s);

@@ -66,15 +66,16 @@ typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, co
                                       const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
                                       ptrdiff_t row_stride, int rows, int cols);
 
-/* Depthwise: `count` neighbouring outputs of one channel block. weights: [kernel_h][kernel_w][V]; tap_stride and
- * row_stride go to the next tap, step to the next output, all in floats. */
+/* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src: where tap (0, 0) of
+ * output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
+ * touched. All kernel_h rows exist: the caller leaves out those above and below. */
 typedef struct conv_depthwise_row {
-    int kernel_h, kernel_w;
-    ptrdiff_t row_stride, tap_stride, step;
+    int kernel_h, kernel_w, stride, dilation; /* the latter two horizontal */
+    ptrdiff_t row_stride;                     /* floats between the rows of taps */
     conv_epilogue epilogue;
 } conv_depthwise_row;
 typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *src, const float *weights,
-                                const float *bias, const float *residual, float *dst, int count);
+                                const float *bias, const float *residual, float *dst, int count, int low, int high);
 
 struct conv_units {
     int lanes;
@@ -82,8 +83,8 @@ struct conv_units {
     conv_tile_set unit, two, any;
     conv_winograd_input_f32 *winograd_input;
     conv_winograd_output_f32 *winograd_output;
-    /* [kernel width 3, 5, other][stride 1, 2, other], contiguous taps but for "other" */
-    conv_depthwise_f32 *depthwise[3][3];
+    /* kernel width 3 and 5, stride 1 and 2, no dilation; and any */
+    conv_depthwise_f32 *depthwise[2][2], *depthwise_any;
 };
 
 #endif

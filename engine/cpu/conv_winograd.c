@@ -243,10 +243,6 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 || s->stride_h != 1 ||
         s->stride_w != 1 || s->dilation_h != 1 || s->dilation_w != 1 || !units->winograd_input)
         return false;
-    const int64_t limit = 1 << 26;
-    if ((int64_t)s->h_out * s->w_out > limit || s->pad_top > limit || s->pad_left > limit || s->pad_top < -limit ||
-        s->pad_left < -limit)
-        return false;
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);

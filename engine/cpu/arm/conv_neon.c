@@ -9,6 +9,7 @@
 #define VF_HAS_LANE_FMA 1
 #define vf_fma_lane(w, x, lane, acc) vfmaq_laneq_f32(acc, w, x, lane)
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
@@ -42,6 +43,8 @@ static const conv_units units = {
     .any = TILE_SET(any, 0),
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
+    .depthwise_any = depthwise_any,
 };
 
 void conv_fill_neon(conv_kernels *kernels)

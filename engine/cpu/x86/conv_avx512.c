@@ -6,6 +6,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
@@ -45,6 +46,8 @@ static const conv_units units = {
     } },
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
+    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
+    .depthwise_any = depthwise_any,
 };
 
 void conv_fill_avx512(conv_kernels *kernels)
