@@ -487,6 +487,55 @@ static void test_values(void)
     unlink(path);
 }
 
+/* A tensor of more than 2 GiB inside the file: a hole, so that it costs no room. */
+static void test_large_file(void)
+{
+    const int64_t count = INT64_C(700) << 20;
+    char path[] = "/tmp/onyx-large-XXXXXX";
+    int descriptor = mkstemp(path);
+    if (descriptor < 0) {
+        check_skip("no temporary file");
+        return;
+    }
+    /* The fields around the payload, with lengths that count it: model { ir, graph { tensor { raw_data } }, opset } */
+    writer head = { 0 }, tail = { 0 }, opset = { 0 };
+    writer tensor = make_tensor("w", ONYX_TYPE_FLOAT32, 1, &count);
+    write_varint(&tensor, 9 << 3 | 2);
+    write_varint(&tensor, (uint64_t)count * 4);
+    uint64_t tensor_size = tensor.size + (uint64_t)count * 4;
+    writer graph = { 0 };
+    write_varint(&graph, 5 << 3 | 2);
+    write_varint(&graph, tensor_size);
+    write_int(&head, 1, 8);
+    write_varint(&head, 7 << 3 | 2);
+    write_varint(&head, graph.size + tensor_size);
+    write_raw(&head, graph.data, graph.size);
+    write_raw(&head, tensor.data, tensor.size);
+    write_int(&opset, 2, 17);
+    write_message(&tail, 8, &opset);
+    off_t payload_end = (off_t)head.size + count * 4;
+    if (pwrite(descriptor, head.data, head.size, 0) != (ssize_t)head.size ||
+        pwrite(descriptor, "\x40", 1, payload_end - 1) != 1 ||
+        pwrite(descriptor, tail.data, tail.size, payload_end) != (ssize_t)tail.size) {
+        check_skip("no file of 3 GB can be made");
+    } else {
+        model_file *file = NULL;
+        onyx_error error = { 0 };
+        if (CHECK(!model_load(path, NULL, &file, &error), "a file past 2 GiB: %s", error.message)) {
+            const onyx_tensor *t = &file->graph->initializers[0].tensor;
+            CHECK(t->size_bytes == (size_t)count * 4 && ((const uint8_t *)t->data)[t->size_bytes - 1] == 0x40,
+                  "the tensor past 2 GiB has %zu bytes", t->size_bytes);
+            model_free(file);
+        }
+    }
+    close(descriptor);
+    unlink(path);
+    writer_free(&head);
+    writer_free(&tail);
+    writer_free(&graph);
+    writer_free(&tensor);
+}
+
 int main(void)
 {
     test_typed_data();
@@ -497,6 +546,7 @@ int main(void)
     test_types();
     test_versions();
     test_values();
+    test_large_file();
     test_shared_models();
     return check_done();
 }
