@@ -59,7 +59,7 @@ GType gst_onyx_channel_order_get_type(void)
 
 /* ------------------------------------------------------------------------------------------------------- parsing */
 
-gint gst_onyx_parse_floats(const gchar *text, gfloat values[3])
+gint gst_onyx_parse_numbers(const gchar *text, gdouble values[3])
 {
     gint count = 0;
 
@@ -70,7 +70,7 @@ gint gst_onyx_parse_floats(const gchar *text, gfloat values[3])
         gdouble value = g_ascii_strtod(text, &end);
         if (end == text || !(value > -1e9 && value < 1e9) || count == 3)
             return -1;
-        values[count++] = (gfloat)value;
+        values[count++] = value;
         while (g_ascii_isspace(*end))
             end++;
         if (*end == 0)
@@ -251,6 +251,8 @@ static const gchar *error_cure(onyx_status status)
     case ONYX_ERROR_LIMIT:
     case ONYX_ERROR_MEMORY:
         return "Use a smaller model or input size, or give the machine more memory.";
+    case ONYX_ERROR_ARGUMENT: /* the message names the property, and what it wants */
+        return "";
     case ONYX_ERROR_DEVICE:
         return "Set device=cpu, or mend what the message names.";
     case ONYX_ERROR_INTERNAL:
@@ -266,8 +268,9 @@ void gst_onyx_post(GstElement *element, GstMessageType type, const gchar *what, 
     gint code;
 
     error_domain(error->status, &domain, &code);
-    gchar *text = g_strdup_printf("%s: %s%s %s", what, error->message, g_str_has_suffix(error->message, ".") ? "" : ".",
-                                  error_cure(error->status));
+    const gchar *cure = error_cure(error->status);
+    gchar *text = g_strdup_printf("%s: %s%s%s%s", what, error->message,
+                                  g_str_has_suffix(error->message, ".") ? "" : ".", *cure ? " " : "", cure);
     gst_element_message_full(element, type, domain, code, text, g_strdup(onyx_status_name(error->status)), __FILE__,
                              __func__, __LINE__);
 }

@@ -25,7 +25,7 @@ GType gst_onyx_channel_order_get_type(void); /* of GstOnyxChannelOrder */
 /* ------------------------------------------------------------------------------------------------------- parsing */
 
 /* One or three numbers, separated by commas. Returns how many (0: text is NULL, empty or "auto"), -1 if malformed. */
-gint gst_onyx_parse_floats(const gchar *text, gfloat values[3]);
+gint gst_onyx_parse_numbers(const gchar *text, gdouble values[3]);
 
 /* A label table from a property: a text file with a name on each line, or the names themselves with commas between.
  * Returns the names one a line, to be freed; NULL with *error (to be freed) that says what to do. */

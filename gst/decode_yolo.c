@@ -368,7 +368,7 @@ static GstFlowReturn no_tensors(GstOnyxDecodeYolo *self, GstBuffer *buffer)
  * not. */
 static GstFlowReturn decode_failed(GstOnyxDecodeYolo *self, const OnyxTensorMeta *meta, const onyx_error *error)
 {
-    gboolean hopeless = error->status == ONYX_ERROR_UNSUPPORTED && !self->decoded;
+    gboolean hopeless = error->status != ONYX_ERROR_MEMORY && !self->decoded;
     const gchar *name = meta->network ? onyx_network_get_name(meta->network) : NULL;
 
     if (!hopeless && !gst_onyx_may_warn(&self->last_warning_us))

@@ -40,9 +40,9 @@ __attribute__((format(printf, 3, 4))) static onyx_status fail(onyx_error *error,
 /* The properties count mean in pixel values: (pixel - mean) * scale; the engine subtracts after scaling. */
 static onyx_status apply_numbers(onyx_preprocess *preprocess, const GstOnyxSettings *settings, onyx_error *error)
 {
-    gfloat means[3], scales[3];
-    gint n_means = gst_onyx_parse_floats(settings->mean, means);
-    gint n_scales = gst_onyx_parse_floats(settings->scale, scales);
+    gdouble means[3], scales[3];
+    gint n_means = gst_onyx_parse_numbers(settings->mean, means);
+    gint n_scales = gst_onyx_parse_numbers(settings->scale, scales);
 
     if (n_means < 0)
         return fail(error, ONYX_ERROR_ARGUMENT,
@@ -55,8 +55,8 @@ static onyx_status apply_numbers(onyx_preprocess *preprocess, const GstOnyxSetti
                     "scale=0.00392157",
                     settings->scale);
     for (int c = 0; c < 3; c++) {
-        gfloat old_scale = preprocess->scale[c];
-        gfloat pixel_mean = old_scale != 0 ? preprocess->mean[c] / old_scale : 0;
+        gdouble old_scale = preprocess->scale[c];
+        gdouble pixel_mean = old_scale != 0 ? preprocess->mean[c] / old_scale : 0;
         if (n_means > 0)
             pixel_mean = means[n_means == 3 ? c : 0];
         if (n_scales > 0)

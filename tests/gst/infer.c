@@ -1,0 +1,485 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * onnxinfer: models that change and models that fail, frames that are skipped or late, memory that is not copied. */
+#include "meta/detectionmeta.h"
+#include "meta/tensormeta.h"
+#include "registry.h"
+#include "support.h"
+
+static GstHarness *make(TinyKind kind)
+{
+    gchar *model = support_model(kind);
+    GstElement *element = gst_element_factory_make("onnxinfer", NULL);
+    g_object_set(element, "model", model, NULL);
+    GstHarness *harness = gst_harness_new_with_element(element, "sink", "src");
+    support_watch(harness);
+    gst_object_unref(element);
+    g_free(model);
+    return harness;
+}
+
+static void set_caps(GstHarness *harness, const gchar *format, gint width, gint height)
+{
+    gchar *caps = support_caps(format, width, height);
+    gst_harness_set_src_caps_str(harness, caps);
+    g_free(caps);
+}
+
+static GstBuffer *push(GstHarness *harness, guint red, GstClockTime pts)
+{
+    fail_unless_equals_int(gst_harness_push(harness, support_frame("RGB", 64, 64, red, pts)), GST_FLOW_OK);
+    return gst_harness_pull(harness);
+}
+
+/* The score of class 0 of a row of the tiny detector. */
+static gfloat score_of(GstBuffer *buffer, guint row)
+{
+    OnyxTensorMeta *meta = onyx_tensor_meta_get(buffer);
+    onyx_tensor tensor;
+
+    fail_unless(meta != NULL);
+    fail_unless_equals_int(onyx_tensor_meta_get_n_tensors(meta), 1);
+    fail_unless(onyx_tensor_meta_get_tensor(meta, 0, &tensor));
+    fail_unless(!onyx_tensor_meta_get_tensor(meta, 1, &tensor));
+    fail_unless_equals_int(tensor.rank, 3);
+    return ((const gfloat *)tensor.data)[4 * TINY_ROWS + row];
+}
+
+GST_START_TEST(tensors)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "RGB", 64, 64);
+    for (guint red = 0; red < 16; red++) {
+        GstBuffer *out = push(harness, red, red * GST_SECOND);
+        for (guint row = 0; row < 4; row++)
+            fail_unless(ABS(score_of(out, row) - (red >> row & 1)) < 0.02f);
+        OnyxTensorMeta *meta = onyx_tensor_meta_get(out);
+        fail_unless_equals_string(onyx_network_get_name(meta->network), "detector.onnx");
+        fail_unless_equals_string(g_quark_to_string(onyx_network_get_label(meta->network, 1)), "blue");
+        fail_unless(onyx_network_get_label(meta->network, 2) == 0 && onyx_network_get_label(meta->network, -1) == 0);
+        fail_unless_equals_int(meta->geometry.picture_width, 64);
+        fail_unless_equals_int(meta->geometry.input_width, TINY_SIZE);
+        gst_buffer_unref(out);
+    }
+    fail_unless_equals_uint64(support_stat(harness->element, "inferred"), 16);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+/* Red is red in every format (grey apart): the pixels are understood, not only read. */
+GST_START_TEST(colours)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    GstClockTime pts = 0;
+    for (const gchar *const *format = support_formats; *format; format++, pts += GST_SECOND) {
+        gboolean grey = g_str_equal(*format, "GRAY8");
+        set_caps(harness, *format, 64, 64);
+        fail_unless_equals_int(gst_harness_push(harness, support_frame(*format, 64, 64, 6, pts)), GST_FLOW_OK);
+        GstBuffer *out = gst_harness_pull(harness);
+        fail_unless(ABS(score_of(out, 0)) < 0.05f, "%s: %f", *format, score_of(out, 0));
+        fail_unless(ABS(score_of(out, 1) - (grey ? 0.3f : 1)) < 0.07f, "%s: %f", *format, score_of(out, 1));
+        gst_buffer_unref(out);
+    }
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+/* Rows with padding between them, told by GstVideoMeta. */
+GST_START_TEST(strides)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "RGB", 64, 64);
+    GstBuffer *tight = support_frame("RGB", 64, 64, 9, 0);
+    const gint stride = 256;
+    GstBuffer *wide = gst_buffer_new_allocate(NULL, 100 + (gsize)stride * 64, NULL);
+    GstMapInfo from, to;
+
+    gst_buffer_memset(wide, 0, 255, gst_buffer_get_size(wide));
+    gst_buffer_map(tight, &from, GST_MAP_READ);
+    gst_buffer_map(wide, &to, GST_MAP_WRITE);
+    for (gint y = 0; y < 64; y++)
+        memcpy(to.data + 100 + y * stride, from.data + y * 192, 192);
+    gst_buffer_unmap(tight, &from);
+    gst_buffer_unmap(wide, &to);
+    gst_buffer_unref(tight);
+    gst_buffer_add_video_meta_full(wide, GST_VIDEO_FRAME_FLAG_NONE, GST_VIDEO_FORMAT_RGB, 64, 64, 1,
+                                   (gsize[GST_VIDEO_MAX_PLANES]){ 100 }, (gint[GST_VIDEO_MAX_PLANES]){ stride });
+    fail_unless_equals_int(gst_harness_push(harness, wide), GST_FLOW_OK);
+    GstBuffer *out = gst_harness_pull(harness);
+    for (guint row = 0; row < 4; row++)
+        fail_unless(ABS(score_of(out, row) - (9 >> row & 1)) < 0.02f);
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+/* Frames are read where they are: what comes out is the very memory that went in, also when another branch of a tee
+ * holds the buffer. */
+GST_START_TEST(no_copies)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "NV12", 640, 480);
+    for (int shared = 0; shared < 2; shared++) {
+        GstBuffer *in = support_frame("NV12", 640, 480, 1, 0);
+        GstMemory *memory = gst_buffer_peek_memory(in, 0);
+        fail_unless_equals_int(gst_harness_push(harness, shared ? gst_buffer_ref(in) : in), GST_FLOW_OK);
+        GstBuffer *out = gst_harness_pull(harness);
+        fail_unless(gst_buffer_peek_memory(out, 0) == memory);
+        fail_unless(onyx_tensor_meta_get(out) != NULL);
+        if (shared) {
+            fail_unless(out != in && onyx_tensor_meta_get(in) == NULL);
+            gst_buffer_unref(in);
+        }
+        gst_buffer_unref(out);
+    }
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+typedef struct {
+    GMutex lock;
+    gpointer memories[2][64];
+    guint n[2];
+} TeeSeen;
+
+static void seen(TeeSeen *tee, GstBuffer *buffer, int branch)
+{
+    g_mutex_lock(&tee->lock);
+    if (tee->n[branch] < 64)
+        tee->memories[branch][tee->n[branch]++] = gst_buffer_peek_memory(buffer, 0);
+    g_mutex_unlock(&tee->lock);
+}
+
+static void seen_plain(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer tee)
+{
+    seen(tee, buffer, 0);
+}
+
+static void seen_inferred(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpointer tee)
+{
+    fail_unless(onyx_detection_meta_get(buffer) != NULL);
+    seen(tee, buffer, 1);
+}
+
+GST_START_TEST(behind_a_tee)
+{
+    gchar *model = support_model(TINY_DETECTOR);
+    gchar *line = g_strdup_printf(
+        "videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=320,height=240 ! tee name=t "
+        "t. ! queue max-size-buffers=30 ! fakesink name=a signal-handoffs=true sync=false async=false "
+        "t. ! queue max-size-buffers=30 ! onnxinfer model=%s ! onnxdecode-yolo ! fakesink name=b signal-handoffs=true sync=false", model);
+    GstElement *pipeline = gst_parse_launch(line, NULL);
+    GstElement *a = gst_bin_get_by_name(GST_BIN(pipeline), "a"), *b = gst_bin_get_by_name(GST_BIN(pipeline), "b");
+    TeeSeen tee = { 0 };
+
+    g_mutex_init(&tee.lock);
+    g_signal_connect(a, "handoff", G_CALLBACK(seen_plain), &tee);
+    g_signal_connect(b, "handoff", G_CALLBACK(seen_inferred), &tee);
+    gst_element_set_state(pipeline, GST_STATE_PLAYING);
+    GstBus *bus = gst_element_get_bus(pipeline);
+    GstMessage *message = gst_bus_timed_pop_filtered(bus, 30 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
+    gst_message_unref(message);
+    gst_element_set_state(pipeline, GST_STATE_NULL);
+    fail_unless_equals_int(tee.n[0], 20);
+    fail_unless_equals_int(tee.n[1], 20);
+    for (guint i = 0; i < 20; i++)
+        fail_unless(tee.memories[0][i] == tee.memories[1][i], "frame %u was copied", i);
+    gst_object_unref(bus);
+    gst_object_unref(a);
+    gst_object_unref(b);
+    gst_object_unref(pipeline);
+    g_mutex_clear(&tee.lock);
+    g_free(line);
+    g_free(model);
+}
+GST_END_TEST
+
+/* ----------------------------------------------------------------------------------------------------- bad models */
+
+/* Starting with such a model fails with a message that holds `part`. */
+static void refuse(const gchar *model, const gchar *property, const gchar *value, const gchar *part)
+{
+    GstElement *element = gst_element_factory_make("onnxinfer", NULL);
+    GstBus *bus = gst_bus_new();
+    GError *error = NULL;
+
+    gst_element_set_bus(element, bus);
+    g_object_set(element, "model", model, NULL);
+    if (property)
+        g_object_set(element, property, value, NULL);
+    fail_unless_equals_int(gst_element_set_state(element, GST_STATE_PAUSED), GST_STATE_CHANGE_FAILURE);
+    GstMessage *message = gst_bus_pop_filtered(bus, GST_MESSAGE_ERROR);
+    fail_unless(message != NULL, "%s: no error message", model ? model : "no model");
+    gst_message_parse_error(message, &error, NULL);
+    fail_unless(strstr(error->message, part) != NULL, "'%s' does not say '%s'", error->message, part);
+    g_error_free(error);
+    gst_message_unref(message);
+    gst_element_set_bus(element, NULL);
+    gst_element_set_state(element, GST_STATE_NULL);
+    gst_object_unref(element);
+    gst_object_unref(bus);
+}
+
+GST_START_TEST(bad_models)
+{
+    gchar *good = support_model(TINY_DETECTOR), *two = support_model(TINY_TWO_INPUTS);
+    gchar *flat = support_model(TINY_NO_PICTURE), *unknown = support_model(TINY_UNKNOWN_OPERATOR);
+    gchar *text = g_build_filename(support_folder(), "text.onnx", NULL);
+
+    g_file_set_contents(text, "this is no model at all", -1, NULL);
+    refuse(NULL, NULL, NULL, "set the 'model' property");
+    refuse("", NULL, NULL, "set the 'model' property");
+    refuse("/no/such/file.onnx", NULL, NULL, "/no/such/file.onnx: No such file");
+    refuse(support_folder(), NULL, NULL, "not a regular file");
+    refuse(text, NULL, NULL, "text.onnx");
+    refuse(two, NULL, NULL, "2 inputs");
+    refuse(flat, NULL, NULL, "no picture");
+    refuse(unknown, NULL, NULL, "Frobnicate");
+    refuse(good, "mean", "1,2", "mean='1,2' is not understood");
+    refuse(good, "scale", "a", "scale='a' is not understood");
+    refuse(good, "labels", "/no/labels.txt", "no labels file");
+    g_free(good);
+    g_free(two);
+    g_free(flat);
+    g_free(unknown);
+    g_free(text);
+}
+GST_END_TEST
+
+GST_START_TEST(another_model_while_playing)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    gchar *first = support_model(TINY_DETECTOR), *second = g_build_filename(support_folder(), "second.onnx", NULL);
+
+    set_caps(harness, "RGB", 64, 64);
+    gst_buffer_unref(push(harness, 1, 0));
+    /* It cannot be used: a warning, and the old one stays. */
+    g_object_set(harness->element, "model", "/no/such/file.onnx", NULL);
+    for (guint i = 1; i < 4; i++) {
+        GstBuffer *out = push(harness, 1, i);
+        fail_unless_equals_string(onyx_network_get_name(onyx_tensor_meta_get(out)->network), "detector.onnx");
+        gst_buffer_unref(out);
+    }
+    gchar *text = support_text(harness, GST_MESSAGE_WARNING);
+    fail_unless(strstr(text, "/no/such/file.onnx") && strstr(text, "former one stays"), "%s", text);
+    g_free(text);
+    text = support_text(harness, GST_MESSAGE_WARNING);
+    fail_unless_equals_string(text, ""); /* said once */
+    g_free(text);
+    /* It can: the next frame is its. */
+    tiny_model_write(second, TINY_DETECTOR, "{0: 'one', 1: 'two'}");
+    g_object_set(harness->element, "model-file", second, NULL);
+    GstBuffer *out = push(harness, 1, 5);
+    OnyxTensorMeta *meta = onyx_tensor_meta_get(out);
+    fail_unless_equals_string(onyx_network_get_name(meta->network), "second.onnx");
+    fail_unless_equals_string(g_quark_to_string(onyx_network_get_label(meta->network, 0)), "one");
+    gst_buffer_unref(out);
+    text = support_text(harness, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
+    fail_unless_equals_string(text, "");
+    gst_harness_teardown(harness);
+    g_free(text);
+    g_free(first);
+    g_free(second);
+}
+GST_END_TEST
+
+/* What was attached outlives the element. */
+GST_START_TEST(outputs_outlive_the_element)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    GstBuffer *held[5];
+    set_caps(harness, "RGB", 64, 64);
+    for (guint i = 0; i < 5; i++)
+        held[i] = push(harness, 1u << (i % 4), i);
+    gst_harness_teardown(harness);
+    for (guint i = 0; i < 5; i++) {
+        fail_unless(score_of(held[i], i % 4) > 0.98f);
+        fail_unless(score_of(held[i], (i + 1) % 4) < 0.02f);
+        gst_buffer_unref(held[i]);
+    }
+}
+GST_END_TEST
+
+/* ---------------------------------------------------------------------------------------------------- properties */
+
+GST_START_TEST(preprocessing_properties)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "RGB", 64, 64);
+    g_object_set(harness->element, "mean", "51", "scale", "0.01", NULL);
+    GstBuffer *out = push(harness, 1, 0);
+    fail_unless(ABS(score_of(out, 0) - 2.04f) < 0.02f && ABS(score_of(out, 1) + 0.51f) < 0.02f);
+    gst_buffer_unref(out);
+    g_object_set(harness->element, "mean", NULL, "scale", "", NULL);
+    gst_util_set_object_arg(G_OBJECT(harness->element), "channel-order", "bgr");
+    out = push(harness, 1, 1);
+    fail_unless(ABS(score_of(out, 0)) < 0.02f); /* red is where blue was */
+    gst_buffer_unref(out);
+    gst_util_set_object_arg(G_OBJECT(harness->element), "channel-order", "auto");
+    gst_util_set_object_arg(G_OBJECT(harness->element), "scaling", "letterbox-top-left");
+    set_caps(harness, "RGB", 64, 32);
+    fail_unless_equals_int(gst_harness_push(harness, support_frame("RGB", 64, 32, 15, 2)), GST_FLOW_OK);
+    out = gst_harness_pull(harness);
+    fail_unless(score_of(out, 0) > 0.95f && ABS(score_of(out, 2) - 114 / 255.0f) < 0.05f);
+    gst_buffer_unref(out);
+    g_object_set(harness->element, "labels", "a,b,c", NULL);
+    gst_buffer_unref(push(harness, 1, 3));
+    gchar *text = support_text(harness, GST_MESSAGE_WARNING);
+    fail_unless(strstr(text, "3 names") && strstr(text, "2 classes"), "%s", text);
+    g_free(text);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+GST_START_TEST(interval_and_gaps)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    g_object_set(harness->element, "inference-interval", 3, NULL);
+    set_caps(harness, "RGB", 64, 64);
+    for (guint i = 0; i < 9; i++) {
+        GstBuffer *out = push(harness, 1, i * GST_SECOND);
+        fail_unless_equals_int(onyx_tensor_meta_get(out) != NULL, i % 3 == 0);
+        gst_buffer_unref(out);
+    }
+    fail_unless_equals_uint64(support_stat(harness->element, "frames"), 9);
+    fail_unless_equals_uint64(support_stat(harness->element, "inferred"), 3);
+    fail_unless_equals_uint64(support_stat(harness->element, "skipped"), 6);
+    GstBuffer *gap = support_frame("RGB", 64, 64, 1, 9 * GST_SECOND);
+    GST_BUFFER_FLAG_SET(gap, GST_BUFFER_FLAG_GAP);
+    gst_harness_push(harness, gap);
+    gap = gst_harness_pull(harness);
+    fail_unless(onyx_tensor_meta_get(gap) == NULL);
+    gst_buffer_unref(gap);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+/* A harness is a live source with a clock of its own. */
+GST_START_TEST(late_frames)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "RGB", 64, 64);
+    gst_harness_play(harness);
+    gst_harness_set_time(harness, 0);
+    gst_buffer_unref(push(harness, 1, 0));
+    /* Half a second behind the clock. */
+    gst_harness_set_time(harness, 600 * GST_MSECOND);
+    for (guint i = 0; i < 3; i++) {
+        GstBuffer *out = push(harness, 1, (40 + i) * GST_MSECOND);
+        fail_unless(onyx_tensor_meta_get(out) == NULL);
+        gst_buffer_unref(out);
+    }
+    fail_unless_equals_uint64(support_stat(harness->element, "late"), 3);
+    GstMessage *message = support_message(harness, GST_MESSAGE_QOS);
+    guint64 processed, dropped;
+    gboolean live;
+    fail_unless(message != NULL);
+    gst_message_parse_qos(message, &live, NULL, NULL, NULL, NULL);
+    gst_message_parse_qos_stats(message, NULL, &processed, &dropped);
+    fail_unless(live && processed == 1 && dropped == 1);
+    gst_message_unref(message);
+    /* In time again; and the sink's word counts where the clock says nothing. */
+    GstBuffer *out = push(harness, 1, 590 * GST_MSECOND);
+    fail_unless(onyx_tensor_meta_get(out) != NULL);
+    gst_buffer_unref(out);
+    gst_harness_push_upstream_event(
+        harness, gst_event_new_qos(GST_QOS_TYPE_UNDERFLOW, 1.5, 100 * GST_MSECOND, 600 * GST_MSECOND));
+    out = push(harness, 1, 700 * GST_MSECOND);
+    fail_unless(onyx_tensor_meta_get(out) == NULL);
+    gst_buffer_unref(out);
+    /* Never starved: one a second is used, however late; and none is skipped without qos. */
+    gst_harness_set_time(harness, 20 * GST_SECOND);
+    out = push(harness, 1, 2 * GST_SECOND);
+    fail_unless(onyx_tensor_meta_get(out) != NULL);
+    gst_buffer_unref(out);
+    g_object_set(harness->element, "qos", FALSE, NULL);
+    out = push(harness, 1, 2 * GST_SECOND + 1);
+    fail_unless(onyx_tensor_meta_get(out) != NULL);
+    gst_buffer_unref(out);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+GST_START_TEST(latency)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    set_caps(harness, "RGB", 64, 64);
+    gst_harness_set_upstream_latency(harness, 20 * GST_MSECOND);
+    fail_unless(gst_harness_query_latency(harness) >= 20 * GST_MSECOND);
+    gst_harness_teardown(harness);
+}
+GST_END_TEST
+
+/* ------------------------------------------------------------------------------------------------------- sharing */
+
+static gpointer open_model(gpointer path)
+{
+    GstOnyxModelOptions options = { .path = path };
+    onyx_error error;
+    return gst_onyx_registry_open(&options, &error);
+}
+
+GST_START_TEST(one_model_for_all)
+{
+    gchar *path = support_model(TINY_DETECTOR), *other = g_build_filename(support_folder(), "other.onnx", NULL);
+    gchar *roundabout = g_strdup_printf("%s/./detector.onnx", support_folder());
+    GThread *threads[4];
+    GstOnyxModel *models[4];
+    onyx_error error;
+
+    for (int i = 0; i < 4; i++)
+        threads[i] = g_thread_new(NULL, open_model, i % 2 ? path : roundabout);
+    for (int i = 0; i < 4; i++)
+        models[i] = g_thread_join(threads[i]);
+    for (int i = 0; i < 4; i++)
+        fail_unless(models[i] && models[i] == models[0]);
+    GstOnyxModelOptions two_threads = { .path = path, .threads = 2 };
+    GstOnyxModel *differs = gst_onyx_registry_open(&two_threads, &error);
+    fail_unless(differs && differs != models[0]);
+    fail_unless_equals_int(gst_onyx_registry_size(), 2);
+    gst_onyx_registry_close(differs);
+    for (int i = 0; i < 4; i++)
+        gst_onyx_registry_close(models[i]);
+    fail_unless_equals_int(gst_onyx_registry_size(), 0);
+
+    /* A file that was written anew is another model. */
+    tiny_model_write(other, TINY_DETECTOR, NAMES);
+    models[0] = open_model(other);
+    tiny_model_write(other, TINY_DETECTOR, "{0: 'a', 1: 'b and more'}");
+    models[1] = open_model(other);
+    fail_unless(models[0] && models[1] && models[0] != models[1]);
+    gst_onyx_registry_close(models[0]);
+    gst_onyx_registry_close(models[1]);
+    fail_unless(open_model("/no/such/file.onnx") == NULL);
+    fail_unless_equals_int(gst_onyx_registry_size(), 0);
+    g_free(path);
+    g_free(other);
+    g_free(roundabout);
+}
+GST_END_TEST
+
+static Suite *onyx_infer_suite(void)
+{
+    Suite *suite = suite_create("onnxinfer");
+    TCase *tests = tcase_create("onnxinfer");
+
+    suite_add_tcase(suite, tests);
+    tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, tensors);
+    tcase_add_test(tests, colours);
+    tcase_add_test(tests, strides);
+    tcase_add_test(tests, no_copies);
+    tcase_add_test(tests, behind_a_tee);
+    tcase_add_test(tests, bad_models);
+    tcase_add_test(tests, another_model_while_playing);
+    tcase_add_test(tests, outputs_outlive_the_element);
+    tcase_add_test(tests, preprocessing_properties);
+    tcase_add_test(tests, interval_and_gaps);
+    tcase_add_test(tests, late_frames);
+    tcase_add_test(tests, latency);
+    tcase_add_test(tests, one_model_for_all);
+    return suite;
+}
+
+GST_CHECK_MAIN(onyx_infer)
