@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "onnx.pb-c.h"
 
 typedef struct converter {
     const tensor_reader *reader;

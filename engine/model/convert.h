@@ -6,9 +6,10 @@
 
 #include "model/model.h"
 #include "model/tensor.h"
-#include "onnx.pb-c.h"
+
+struct Onnx__ModelProto; /* of onnx.pb-c.h, which is generated */
 
 /* Fills everything of *file but arena, path, mappings and max_nodes, which reader and file have already. */
-onyx_status convert_model(model_file *file, const tensor_reader *reader, const Onnx__ModelProto *proto);
+onyx_status convert_model(model_file *file, const tensor_reader *reader, const struct Onnx__ModelProto *proto);
 
 #endif

@@ -12,6 +12,7 @@
 #include "model/mapping.h"
 #include "model/model.h"
 #include "model/wire.h"
+#include "onnx.pb-c.h"
 
 #define DEFAULT_MODEL_BYTES ((uint64_t)64 << 30)
 #define DEFAULT_MEMORY_BYTES ((uint64_t)16 << 30)

@@ -10,6 +10,7 @@
 #include "base/size.h"
 #include "base/types.h"
 #include "base/utf8.h"
+#include "onnx.pb-c.h"
 
 static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "payloads are used as they are in the file");
 

@@ -8,7 +8,9 @@
 #include "model/mapping.h"
 #include "model/model.h"
 #include "model/wire.h"
-#include "onnx.pb-c.h"
+
+struct Onnx__TensorProto; /* of onnx.pb-c.h, which is generated */
+struct Onnx__SparseTensorProto;
 
 typedef struct tensor_reader {
     arena *arena;
@@ -19,10 +21,11 @@ typedef struct tensor_reader {
 } tensor_reader;
 
 /* aligned: the data is a copy in the arena; else a view wherever the file's bytes can be used as they are. */
-onyx_status tensor_read(const tensor_reader *reader, const Onnx__TensorProto *proto, bool aligned,
+onyx_status tensor_read(const tensor_reader *reader, const struct Onnx__TensorProto *proto, bool aligned,
                         model_tensor *result);
 /* Dense, in the arena. */
-onyx_status tensor_read_sparse(const tensor_reader *reader, const Onnx__SparseTensorProto *proto, model_tensor *result);
+onyx_status tensor_read_sparse(const tensor_reader *reader, const struct Onnx__SparseTensorProto *proto,
+                               model_tensor *result);
 
 /* A terminated copy in the arena, repaired to UTF-8; NULL when the arena is full. */
 const char *tensor_text(arena *a, ProtobufCBinaryData bytes);
