@@ -5,7 +5,6 @@
 #include "graph/passes.h"
 
 #include <math.h>
-#include <string.h>
 
 typedef onyx_status rewrite_function(graph *g, graph_node *node, bool *changed, onyx_error *error);
 
@@ -183,39 +182,6 @@ static onyx_status mul_reciprocal(graph *g, graph_node *node, bool *changed, ony
     return ONYX_OK;
 }
 
-/* A convolution over one dimension is one over two of which the first is 1; the fast kernels know two. */
-static onyx_status conv_1d(graph *g, graph_node *node, bool *changed, onyx_error *error)
-{
-    op_window window;
-    graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0], *x2 = NULL, *w2 = NULL, *y2 = NULL;
-    if (!graph_is_f32(x) || !graph_one_output(node) || x->info.rank != 3 || w->info.rank != 3 || !w->is_constant ||
-        graph_element_count(x) <= 0 || graph_element_count(y) <= 0 || graph_element_count(w) <= 0 ||
-        !op_conv_geometry(node->params, &x->info, &w->info, &window))
-        return ONYX_OK;
-    const int64_t x_dims[4] = { x->info.dims[0], x->info.dims[1], 1, x->info.dims[2] };
-    const int64_t w_dims[4] = { w->info.dims[0], w->info.dims[1], 1, w->info.dims[2] };
-    op_attribute attributes[5] = { attribute_int("group", ((const conv_params *)node->params)->group) };
-    if (!attribute_ints(g, "kernel_shape", (int64_t[]){ 1, window.kernel[0] }, 2, &attributes[1]) ||
-        !attribute_ints(g, "strides", (int64_t[]){ 1, window.stride[0] }, 2, &attributes[2]) ||
-        !attribute_ints(g, "dilations", (int64_t[]){ 1, window.dilation[0] }, 2, &attributes[3]) ||
-        !attribute_ints(g, "pads", (int64_t[]){ 0, window.pad_begin[0], 0, window.pad_end[0] }, 4, &attributes[4]))
-        return status_no_memory(error, sizeof(int64_t) * 4, "attributes");
-    const onyx_tensor *weights = graph_constant(g, w);
-    if (!weights)
-        return status_no_memory(error, w->constant.size_bytes, "weights");
-    onyx_tensor tensor = *weights;
-    tensor.rank = 4;
-    memcpy(tensor.dims, w_dims, sizeof(w_dims));
-    w2 = graph_add_constant(g, w->name, &tensor, buffer_ref(w->storage));
-    if (!w2)
-        return status_no_memory(error, tensor.size_bytes, "weights");
-    STATUS_TRY(graph_insert_reshape(g, node, node->name, x, 4, x_dims, &x2, error));
-    graph_value *inputs[3] = { x2, w2, graph_input(node, 2) };
-    STATUS_TRY(graph_insert(g, node, "", "Conv", node->name, inputs, inputs[2] ? 3 : 2, attributes, 5, &y2, error));
-    *changed = true;
-    return graph_substitute_reshape(g, node, y2, 3, y->info.dims, error);
-}
-
 static const struct {
     const char *op;
     rewrite_function *rewrite;
@@ -224,7 +190,6 @@ static const struct {
     { "Max", max_to_leaky },          { "PRelu", prelu_to_leaky },      { "Pow", simple_pow },
     { "Sum", sum_to_add },            { "ReduceMean", reduce_to_pool }, { "ReduceMax", reduce_to_pool },
     { "AveragePool", pool_to_global }, { "MaxPool", pool_to_global },   { "Mul", mul_reciprocal },
-    { "Conv", conv_1d },
 };
 
 onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)

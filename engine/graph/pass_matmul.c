@@ -67,6 +67,27 @@ static bool take_transpose(graph_value **x, bool *trans)
     return true;
 }
 
+/* A Transpose that moves the last dim to the one before it, as exporters write k of an attention: the same with the last
+ * dim in its place, which copies whole rows, and a transposed product. */
+static onyx_status untwist(graph *g, graph_node *node, graph_value **x, bool *trans, bool *here, onyx_error *error)
+{
+    int rank, perm[ONYX_MAX_RANK];
+    int64_t better[ONYX_MAX_RANK];
+    op_attribute attribute;
+    graph_node *transpose = graph_maker(*x, "Transpose");
+    if (!transpose || !graph_sole(*x) || !graph_permutation(transpose, &rank, perm) || rank < 3 ||
+        perm[rank - 2] != rank - 1 || swaps_last_two(transpose))
+        return ONYX_OK;
+    for (int i = 0; i < rank; i++)
+        better[i] = perm[i == rank - 1 ? rank - 2 : i == rank - 2 ? rank - 1 : i];
+    if (!attribute_ints(g, "perm", better, rank, &attribute))
+        return status_no_memory(error, sizeof(better), "attributes");
+    *x = NULL;
+    *trans = !*trans;
+    *here = true;
+    return graph_insert(g, node, "", "Transpose", transpose->name, &transpose->inputs[0], 1, &attribute, 1, x, error);
+}
+
 static bool take_factor(graph *g, graph_value **x, double *alpha)
 {
     double number;
@@ -92,6 +113,8 @@ static onyx_status take_front(graph *g, graph_node *node, const product *read, b
         again = take_transpose(&p.a, &p.trans_a) || take_transpose(&p.b, &p.trans_b);
         again = take_factor(g, &p.a, &p.alpha) || take_factor(g, &p.b, &p.alpha) || again;
     }
+    STATUS_TRY(untwist(g, node, &p.a, &p.trans_a, &here, error));
+    STATUS_TRY(untwist(g, node, &p.b, &p.trans_b, &here, error));
     return here ? write_product(g, &p, node->name, node, changed, error) : ONYX_OK;
 }
 

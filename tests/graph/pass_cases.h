@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The graphs of passes.c, as exporters write them: PyTorch unless said otherwise. */
+#ifndef ONYX_TESTS_GRAPH_PASS_CASES_H
+#define ONYX_TESTS_GRAPH_PASS_CASES_H
+
+typedef struct pass_case {
+    const char *name;
+    const char *expect; /* "Name count, ..." after all passes */
+    const char *text;
+    double bound; /* of the range; 0: 2e-5 */
+    int opset;    /* 0: the newest */
+} pass_case;
+
+#define CONV3 "input x f32 1,4,8,8\ninit w f32 6,4,3,3\ninit b f32 6\nc = Conv(x, w, b) pads=[1,1,1,1]\n"
+#define SCALAR(name, value) "init " name " f32 - = " value "\n"
+
+static const pass_case pass_cases[] = {
+    { "dead", "total 1", "input x f32 4\na = Exp(x)\nb = Neg(x)\noutput b\n" },
+    { "dead mask", "total 1", "input x f32 1,2,4,4\ny, i = MaxPool(x) kernel_shape=[2,2]\noutput y\n" },
+
+    { "identity chain", "total 1",
+      "input x f32 2,3\nr = Relu(x)\na = Identity(r)\nb = Dropout(a)\nc = Cast(b) to=f32\nd = Concat(c) axis=0\noutput d\n" },
+    { "identity at output", "total 1", "input x f32 2,3\ny = Identity(x)\noutput y\n" },
+    { "two outputs, one value", "Relu 1", "input x f32 2,3\na = Relu(x)\nb = Identity(a)\noutput a\noutput b\n" },
+    { "neutral numbers", "total 1",
+      "input x f32 2,3\n" SCALAR("one", "1") SCALAR("zero", "0")
+      "a = Mul(x, one)\nb = Add(zero, a)\nc = Sub(b, zero)\nd = Div(c, one)\ne = Pow(d, one)\nf = Neg(e)\noutput f\n" },
+    { "not neutral", "Sub 1, Div 1",
+      "input x f32 2,3\n" SCALAR("one", "1") SCALAR("zero", "0")
+      "a = Sub(zero, x)\nb = Exp(a)\nc = Add(b, one)\nd = Div(one, c)\ne = Exp(d)\noutput e\n" },
+    { "neutral but larger", "Mul 1", "input x f32 3\ninit one f32 2,3 = 1\ny = Mul(x, one)\noutput y\n" },
+    { "reshapes", "Reshape 1, total 2",
+      "input x f32 2,3,4\ninit s i64 2 = 6,-1\ninit ax i64 1 = 0\n"
+      "a = Neg(x)\nb = Reshape(a, s)\nc = Unsqueeze(b, ax)\nd = Flatten(c) axis=2\ne = Squeeze(c, ax)\nf = Flatten(e) axis=0\noutput f\n" },
+    { "reshape back", "total 1",
+      "input x f32 2,3,4\ninit s i64 2 = 6,4\ninit t i64 3 = 2,3,4\na = Neg(x)\nb = Reshape(a, s)\nc = Reshape(b, t)\noutput c\n" },
+    { "slice of all", "total 1",
+      "input x f32 2,3\ninit s i64 1 = 0\ninit e i64 1 = 9223372036854775807\ninit a i64 1 = 1\n"
+      "n = Neg(x)\ny = Slice(n, s, e, a)\noutput y\n" },
+    { "slice backwards", "Slice 1",
+      "input x f32 2,3\ninit s i64 1 = -1\ninit e i64 1 = -9223372036854775807\ninit a i64 1 = 1\ninit m i64 1 = -1\n"
+      "n = Neg(x)\ny = Slice(n, s, e, a, m)\noutput y\n" },
+    { "resize by one", "total 1",
+      "input x f32 1,2,4,4\ninit s f32 4 = 1,1,1,1\nn = Neg(x)\ny = Resize(n,,s) mode=\"linear\"\noutput y\n" },
+    { "casts", "Cast 1",
+      "input x u8 2,3\na = Cast(x) to=i32\nb = Cast(a) to=f32\noutput b\n" },
+    { "lossy casts", "Cast 2", "input x f32 2,3\na = Cast(x) to=i32\nb = Cast(a) to=f32\noutput b\n" },
+    { "expand", "total 1",
+      "input x f32 1,3\ninput y f32 4,3\ninit s i64 2 = 4,3\ne = Expand(x, s)\nz = Add(e, y)\noutput z\n" },
+    { "expand that is needed", "total 2",
+      "input x f32 1,3\ninput y f32 1,3\ninit s i64 2 = 4,3\ne = Expand(x, s)\nz = Add(e, y)\noutput z\n" },
+
+    { "common", "total 3",
+      "input x f32 2,3\n" SCALAR("a", "2") SCALAR("b", "2")
+      "p = Mul(x, a)\nq = Mul(x, b)\ns = Exp(p)\nt = Exp(q)\nz = Add(s, t)\noutput z\n" },
+    { "common, other attributes", "LeakyRelu 2",
+      "input x f32 2,3\np = LeakyRelu(x) alpha=0.1\nq = LeakyRelu(x) alpha=0.2\nz = Div(p, q)\noutput z\n" },
+
+    { "half", "Cast 2, FusedConv 1, total 3",
+      "input x f16 1,3,6,6\ninit w f16 4,3,3,3\ninit b f16 4\nc = Conv(x, w, b)\ns = Sigmoid(c)\ny = Mul(c, s)\noutput y\n",
+      4e-3 },
+    { "half and int", "Cast 4",
+      "input x f16 3,4\na = Neg(x)\nb = Cast(a) to=i32\nc = Cast(b) to=f16\nd = Mul(c, a)\noutput d\n", 4e-3 },
+    { "brain", "Cast 2", "input x bf16 3,4\na = Exp(x)\nb = Tanh(a)\nd = Mul(a, b)\noutput d\n", 2e-2 },
+    { "half with top-k", "Cast 2",
+      "input x f16 1,20\ninit k i64 1 = 5\na = Neg(x)\nf = Cast(a) to=f32\nv, i = TopK(f, k)\nh = Cast(v) to=f16\nz = Neg(h)\noutput z\noutput i\n",
+      4e-3 },
+
+    { "limits", "Clip 1, total 1",
+      "input x f32 2,30\n" SCALAR("six", "1.5") "r = Relu(x)\nm = Min(r, six)\noutput m\n" },
+    { "limits, one relu", "Relu 1, total 1",
+      "input x f32 2,30\n" SCALAR("zero", "0") "r = Max(zero, x)\nm = Relu(r)\noutput m\n" },
+    { "leaky by max", "LeakyRelu 1, total 1",
+      "input x f32 2,30\n" SCALAR("a", "0.1") "m = Mul(a, x)\ny = Max(x, m)\noutput y\n" },
+    { "prelu", "LeakyRelu 1", "input x f32 1,3,4,4\ninit a f32 3,1,1 = 0.25\ny = PRelu(x, a)\noutput y\n" },
+    { "square", "Mul 1, total 1", "input x f32 2,3\n" SCALAR("two", "2") "y = Pow(x, two)\noutput y\n" },
+    { "mean over space", "GlobalAveragePool 1, Reshape 1",
+      "input x f32 2,3,4,5\ninit a i64 2 = -1,2\ny = ReduceMean(x, a) keepdims=0\noutput y\n" },
+    { "global pool", "GlobalMaxPool 1, total 1", "input x f32 2,3,4,5\ny = MaxPool(x) kernel_shape=[4,5]\noutput y\n" },
+    { "convolution over one dimension", "FusedConv 1, Reshape 2",
+      "input x f32 2,4,9\ninit w f32 6,2,3\ninit b f32 6\nc = Conv(x, w, b) group=2 pads=[1,2] strides=[2] dilations=[2]\ny = Relu(c)\noutput y\n" },
+
+    { "batch norm", "Conv 1, total 1",
+      CONV3 "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
+    { "batch norm of a transposed convolution", "ConvTranspose 1, total 1",
+      "input x f32 1,4,5,5\ninit w f32 4,3,2,2\nc = ConvTranspose(x, w) group=2 strides=[2,2]\n"
+      "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
+    { "batch norm alone", "Mul 1, Add 1, total 2",
+      "input x f32 1,6,5,5\ninit s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(x, s, o, m, v)\noutput y\n" },
+    { "batch norm of a matrix", "FusedMatMul 1, total 1",
+      "input x f32 5,8\ninit w f32 6,8\ninit b f32 6\nc = Gemm(x, w, b) transB=1\n"
+      "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\nn = BatchNormalization(c, s, o, m, v)\ny = Relu(n)\noutput y\n" },
+
+    { "factors behind", "Conv 1, total 1",
+      CONV3 "init s f32 6,1,1\n" SCALAR("k", "3")
+      "d = Mul(c, s)\ne = Div(d, k)\nf = Sub(k, e)\ninit t f32 1,6,1,1\ny = Add(t, f)\noutput y\n" },
+    { "factor read twice", "Mul 1",
+      CONV3 SCALAR("k", "3") "d = Mul(c, k)\ny = Add(d, c)\noutput y\n" },
+    { "not along channels", "Conv 1, Mul 1", CONV3 "init s f32 8\ny = Mul(c, s)\noutput y\n" },
+    { "factors in front", "Conv 1, total 1",
+      "input x f32 2,4,8,8\ninit m f32 1,4,1,1\ninit s f32 4,1,1\ninit w f32 6,2,3,3\na = Sub(x, m)\nb = Div(a, s)\nc = Conv(b, w) group=2\noutput c\n" },
+    { "summand before padding", "Sub 1, Conv 1",
+      "input x f32 1,4,8,8\ninit m f32 1,4,1,1\ninit w f32 6,4,3,3\na = Sub(x, m)\nc = Conv(a, w) pads=[1,1,1,1]\noutput c\n" },
+    { "pad", "Conv 1, total 1",
+      "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,2,1\ninit w f32 6,4,3,3\na = Pad(x, p)\nc = Conv(a, w) pads=[0,1,0,1]\noutput c\n" },
+    { "pad with a number", "Pad 1",
+      "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,2,1\ninit w f32 6,4,3,3\n" SCALAR("v", "1") "a = Pad(x, p, v)\nc = Conv(a, w)\noutput c\n" },
+    { "pad of channels", "Pad 1",
+      "input x f32 1,3,8,8\ninit p i64 8 = 0,1,0,0,0,0,0,0\ninit w f32 6,4,3,3\na = Pad(x, p)\nc = Conv(a, w)\noutput c\n" },
+    { "pad of a pool", "AveragePool 1, total 1",
+      "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,0,1\na = Pad(x, p)\nc = AveragePool(a) kernel_shape=[3,3] strides=[2,2]\noutput c\n" },
+    { "pad of a pool that leaves padding out", "Pad 1",
+      "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,0,1\na = Pad(x, p)\nc = AveragePool(a) kernel_shape=[3,3] pads=[1,1,1,1]\noutput c\n" },
+
+    { "silu", "Silu 1, total 1", "input x f32 3,40\ns = Sigmoid(x)\ny = Mul(s, x)\noutput y\n" },
+    { "not silu", "Mul 1", "input x f32 3,40\ninput z f32 3,40\ns = Sigmoid(x)\ny = Mul(s, z)\noutput y\n" },
+    { "hard swish of paddle", "HardSwish 1, total 1",
+      "input x f32 3,40\n" SCALAR("a", "3") SCALAR("z", "0") SCALAR("s", "6")
+      "b = Add(x, a)\nc = Clip(b, z, s)\nd = Mul(x, c)\ny = Div(d, s)\noutput y\n" },
+    { "hard swish by hard sigmoid", "HardSwish 1, total 1",
+      "input x f32 3,40\nh = HardSigmoid(x) alpha=0.16666667 beta=0.5\ny = Mul(h, x)\noutput y\n" },
+    { "hard swish of tensorflow", "HardSwish 1, total 1",
+      "input x f32 3,40\n" SCALAR("a", "3") SCALAR("s", "6") SCALAR("k", "0.16666667")
+      "b = Add(a, x)\nc = Relu(b)\nd = Min(c, s)\ne = Mul(d, k)\ny = Mul(x, e)\noutput y\n" },
+    { "hard sigmoid", "HardSigmoid 1, total 1",
+      "input x f32 3,40\n" SCALAR("a", "3") SCALAR("z", "0") SCALAR("s", "6")
+      "b = Add(x, a)\nc = Clip(b, z, s)\ny = Div(c, s)\noutput y\n" },
+    { "gelu", "Gelu 1, total 1",
+      "input x f32 3,40\n" SCALAR("r", "1.4142135") SCALAR("o", "1") SCALAR("h", "0.5")
+      "a = Div(x, r)\nb = Erf(a)\nc = Add(b, o)\nd = Mul(x, c)\ny = Mul(d, h)\noutput y\n" },
+    { "gelu, half first", "Gelu 1, total 1",
+      "input x f32 3,40\n" SCALAR("r", "0.70710677") SCALAR("o", "1") SCALAR("h", "0.5")
+      "a = Mul(r, x)\nb = Erf(a)\nc = Add(o, b)\nd = Mul(x, h)\ny = Mul(d, c)\noutput y\n" },
+    { "mish", "Mish 1, total 1", "input x f32 3,40\ns = Softplus(x)\nt = Tanh(s)\ny = Mul(x, t)\noutput y\n" },
+    { "sigmoid in parts", "Silu 1, total 1",
+      "input x f32 3,40\n" SCALAR("o", "1") "n = Neg(x)\ne = Exp(n)\ns = Add(e, o)\ny = Div(o, s)\nz = Mul(x, y)\noutput z\n" },
+    { "silu of a biased value", "Silu 1, Add 1, total 2",
+      "input x f32 3,40\n" SCALAR("o", "1") "b = Add(x, o)\ns = Sigmoid(b)\ny = Mul(b, s)\noutput y\n" },
+    { "hard swish of a biased value", "HardSwish 1, Add 1, total 2",
+      "input x f32 3,40\n" SCALAR("o", "1") SCALAR("a", "3") SCALAR("z", "0") SCALAR("s", "6")
+      "b = Add(x, o)\nc = Add(b, a)\nd = Clip(c, z, s)\ne = Mul(b, d)\ny = Div(e, s)\noutput y\n" },
+
+    { "layer norm", "LayerNormalization 1, total 1",
+      "input x f32 2,5,8\ninit ax i64 1 = -1\n" SCALAR("two", "2") SCALAR("e", "0.001") "init g f32 8\ninit b f32 8\n"
+      "m = ReduceMean(x, ax)\nd = Sub(x, m)\nq = Pow(d, two)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\nn = Div(d, r)\n"
+      "h = Mul(n, g)\ny = Add(h, b)\noutput y\n" },
+    { "layer norm without scale", "LayerNormalization 1, total 1",
+      "input x f32 2,5,8\ninit ax i64 2 = -1,1\n" SCALAR("e", "0.001")
+      "m = ReduceMean(x, ax)\nd = Sub(x, m)\nf = Sub(x, m)\nq = Mul(f, f)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\ny = Div(d, r)\noutput y\n" },
+
+    { "transposes cancel", "total 1",
+      "input x f32 2,3,4\na = Transpose(x) perm=[0,2,1]\nb = Relu(a)\nc = Transpose(b) perm=[0,2,1]\noutput c\n" },
+    { "transposes merge", "Transpose 1, total 1",
+      "input x f32 2,3,4\na = Transpose(x) perm=[2,0,1]\nc = Transpose(a) perm=[1,0,2]\noutput c\n" },
+    { "transpose of ones", "Reshape 1, total 1", "input x f32 2,1,4\na = Transpose(x) perm=[1,0,2]\noutput a\n" },
+    { "softmax between transposes", "Softmax 1, total 1",
+      "input x f32 1,7,4,5\na = Transpose(x) perm=[0,3,2,1]\nb = Softmax(a) axis=3\nc = Transpose(b) perm=[0,3,2,1]\noutput c\n" },
+    { "transposes of both summands", "Transpose 1, Add 1, total 2",
+      "input x f32 2,3,4\ninput z f32 2,3,4\na = Transpose(x) perm=[0,2,1]\nb = Transpose(z) perm=[0,2,1]\nc = Add(a, b)\noutput c\n" },
+    { "scaled between transposes", "Mul 1, total 1",
+      "input x f32 2,3,4\n" SCALAR("k", "3") "a = Transpose(x) perm=[1,2,0]\nb = Mul(k, a)\nc = Transpose(b) perm=[2,0,1]\noutput c\n" },
+
+    { "concat of a split", "Concat 1, Neg 1, Split 1",
+      "input x f32 1,6,4,4\ninit s i64 2 = 2,4\na, b = Split(x, s) axis=1\nc = Neg(b)\nd = Concat(a, b, c) axis=1\noutput d\n" },
+    { "concat of a split alone", "total 1",
+      "input x f32 1,6,4,4\nn = Neg(x)\na, b = Split(n) axis=1 num_outputs=2\nd = Concat(a, b) axis=-3\noutput d\n" },
+    { "concat in the wrong order", "Concat 1, Split 1",
+      "input x f32 1,6,4,4\na, b = Split(x) axis=1 num_outputs=2\nd = Concat(b, a) axis=1\noutput d\n" },
+    { "concat of slices", "total 1",
+      "input x f32 1,6,4\ninit z i64 1 = 0\ninit t i64 1 = 2\ninit m i64 1 = 100\ninit ax i64 1 = 1\nn = Neg(x)\n"
+      "a = Slice(n, z, t, ax)\nb = Slice(n, t, m, ax)\nd = Concat(a, b) axis=1\noutput d\n" },
+    { "nested concat", "Concat 1, total 1",
+      "input x f32 1,6,4\ninput z f32 1,2,4\na = Concat(x, z) axis=1\nb = Concat(z, a, x) axis=1\noutput b\n" },
+    { "split of a concat", "total 2",
+      "input x f32 1,6,4\ninput z f32 1,2,4\ninit s i64 2 = 6,2\na = Concat(x, z) axis=1\nb, c = Split(a, s) axis=1\nd = Neg(b)\ne = Exp(c)\noutput d\noutput e\n" },
+    { "slice of a concat", "Slice 1, total 2",
+      "input x f32 1,6,4\ninput z f32 1,4,4\ninit s i64 1 = 7\ninit t i64 1 = 9\ninit ax i64 1 = 1\na = Concat(x, z) axis=1\nb = Slice(a, s, t, ax)\nd = Neg(b)\noutput d\n" },
+
+    { "half of the channels by gather", "Slice 2",
+      "input x f32 1,6,4,4\ninit r i64 5 = 2,-1,3,4,4\ninit z i64 - = 0\ninit o i64 - = 1\n"
+      "a = Reshape(x, r)\nb = Gather(a, z) axis=0\nc = Gather(a, o) axis=0\nd = Div(b, c)\noutput d\n" },
+    { "shuffle", "total 1",
+      "input x f32 2,6,4,5\ninit r i64 5 = 2,2,3,4,5\ninit s i64 4 = 2,6,4,5\nn = Neg(x)\na = Reshape(n, r)\nb = Transpose(a) perm=[0,2,1,3,4]\nc = Reshape(b, s)\ny = Neg(c)\noutput y\n" },
+    { "shuffle without batch", "total 1",
+      "input x f32 1,6,4,5\ninit r i64 3 = 3,2,20\ninit s i64 5 = 2,-1,3,4,5\na = Reshape(x, r)\nb = Transpose(a) perm=[1,0,2]\nc = Reshape(b, s)\ny = Neg(c)\noutput y\n" },
+
+    { "focus", "FusedConv 1, total 1",
+      "input x f32 1,3,8,12\ninit z i64 1 = 0\ninit o i64 1 = 1\ninit m i64 1 = 9223372036854775807\ninit two i64 1 = 2\ninit three i64 1 = 3\n"
+      "a = Slice(x, z, m, two, two)\naa = Slice(a, z, m, three, two)\nb = Slice(x, o, m, two, two)\nbb = Slice(b, z, m, three, two)\n"
+      "c = Slice(x, z, m, two, two)\ncc = Slice(c, o, m, three, two)\nd = Slice(x, o, m, two, two)\ndd = Slice(d, o, m, three, two)\n"
+      "e = Concat(aa, bb, cc, dd) axis=1\ninit w f32 5,12,3,3\ninit bias f32 5\nf = Conv(e, w, bias) pads=[1,1,1,1]\ns = Sigmoid(f)\ny = Mul(f, s)\noutput y\n" },
+    { "space to depth", "Conv 1, total 1",
+      "input x f32 2,3,8,12\na = SpaceToDepth(x) blocksize=4\ninit w f32 5,48,2,1\ny = Conv(a, w) strides=[1,2] pads=[0,1,1,0]\noutput y\n" },
+    { "space to depth by reshapes", "Conv 1, total 1",
+      "input x f32 2,3,8,12\ninit r i64 6 = 2,3,4,2,6,2\ninit s i64 4 = 2,12,4,6\na = Reshape(x, r)\nb = Transpose(a) perm=[0,3,5,1,2,4]\nc = Reshape(b, s)\n"
+      "init w f32 5,12,3,3\ny = Conv(c, w)\noutput y\n" },
+    { "focus with another reader", "Concat 1",
+      "input x f32 1,3,8,12\na = SpaceToDepth(x) blocksize=2\nb = Concat(a, a) axis=1\ninit w f32 5,24,3,3\ny = Conv(b, w)\noutput y\n" },
+
+    { "dfl", "Softmax 1, Transpose 0, MatMul 1",
+      "input x f32 1,64,30\ninit r i64 4 = 1,4,16,30\ninit s i64 3 = 1,4,30\ninit w f32 1,16,1,1 = 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
+      "a = Reshape(x, r)\nb = Transpose(a) perm=[0,2,1,3]\nc = Softmax(b) axis=1\nd = Conv(c, w)\ny = Reshape(d, s)\noutput y\n" },
+
+    { "linear", "FusedMatMul 1, total 1",
+      "input x f32 2,5,8\ninit w f32 8,6\ninit b f32 6\na = MatMul(x, w)\nc = Add(b, a)\ny = Relu(c)\noutput y\n" },
+    { "linear with layer scale", "FusedMatMul 1, Add 1, total 2",
+      "input x f32 2,5,8\ninput z f32 2,5,6\ninit w f32 8,6\ninit b f32 6\ninit g f32 6\na = MatMul(x, w)\nc = Add(b, a)\nd = Mul(c, g)\ny = Add(z, d)\noutput y\n" },
+    { "gemm", "FusedMatMul 1, total 1",
+      "input x f32 8,5\ninit w f32 6,8\ninit b f32 1,6\ny = Gemm(x, w, b) transA=1 transB=1 alpha=0.5 beta=2.0\noutput y\n" },
+    { "gemm with a matrix", "Gemm 1",
+      "input x f32 5,8\ninput c f32 5,6\ninit w f32 8,6\ny = Gemm(x, w, c)\noutput y\n" },
+    { "attention", "FusedMatMul 2, Softmax 1, Transpose 0, total 3",
+      "input q f32 1,2,4,9\ninput k f32 1,2,4,9\ninput v f32 1,2,5,9\n" SCALAR("s", "0.5")
+      "a = Mul(q, s)\nb = Transpose(a) perm=[0,1,3,2]\nc = MatMul(b, k)\nd = Softmax(c)\ne = Transpose(d) perm=[0,1,3,2]\ny = MatMul(v, e)\noutput y\n" },
+    { "attention of a vision transformer", "FusedMatMul 1, MatMul 1, Transpose 4",
+      "input q f32 1,9,2,4\ninput k f32 1,9,2,4\ninput v f32 1,9,2,4\n" SCALAR("s", "2")
+      "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\n"
+      "c = MatMul(a, b)\nd = Div(c, s)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n" },
+
+    { "relu", "FusedConv 1, total 1", CONV3 "y = Relu(c)\noutput y\n" },
+    { "relu6", "FusedConv 1, total 1", CONV3 SCALAR("z", "0") SCALAR("s", "1") "y = Clip(c, z, s)\noutput y\n" },
+    { "leaky", "FusedConv 1, total 1", CONV3 "y = LeakyRelu(c) alpha=0.1\noutput y\n" },
+    { "elu", "FusedConv 1, total 1", CONV3 "y = Elu(c) alpha=0.5\noutput y\n" },
+    { "activation of an output", "Conv 1, Relu 1", CONV3 "y = Relu(c)\noutput y\noutput c\n" },
+    { "residual", "FusedConv 1, total 1", CONV3 "input r f32 1,6,8,8\ns = Sigmoid(c)\nm = Mul(c, s)\ny = Add(r, m)\noutput y\n" },
+    { "residual before", "FusedConv 1, total 1", CONV3 "input r f32 1,6,8,8\na = Add(c, r)\ny = Relu(a)\noutput y\n" },
+    { "residual that broadcasts", "Add 1", CONV3 "input r f32 1,6,1,1\ny = Add(r, c)\noutput y\n" },
+    { "residual of two convolutions", "FusedConv 1, Conv 1, total 2",
+      CONV3 "init v f32 6,4,1,1\nd = Conv(x, v)\na = Add(c, d)\ny = Relu(a)\noutput y\n" },
+    { "residual that comes late", "FusedConv 1, Exp 1, total 2",
+      CONV3 "input r f32 1,6,8,8\nm = Tanh(c)\ne = Exp(r)\ny = Add(m, e)\noutput y\n" },
+    { "a value added to itself", "Add 1, Conv 1", CONV3 "y = Add(c, c)\noutput y\n" },
+    { "bottleneck", "FusedConv 3, Split 1, Concat 1, total 5",
+      "input x f32 1,8,6,6\ninit w0 f32 8,8,1,1\nc0 = Conv(x, w0)\ns0 = Sigmoid(c0)\nm0 = Mul(c0, s0)\na, b = Split(m0) axis=1 num_outputs=2\n"
+      "init w1 f32 4,4,3,3\nc1 = Conv(b, w1) pads=[1,1,1,1]\ns1 = Sigmoid(c1)\nm1 = Mul(c1, s1)\ninit w2 f32 4,4,3,3\nc2 = Conv(m1, w2) pads=[1,1,1,1]\n"
+      "s2 = Sigmoid(c2)\nm2 = Mul(c2, s2)\nd = Add(b, m2)\ny = Concat(a, b, d) axis=1\noutput y\n" },
+};
+
+#endif

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Each pass on small graphs: with all passes, and with each one alone, the graph must compute what it computed before
+ * (reference kernels, random input), stay valid, and, with all, come out as the case says; a second time nothing may
+ * change. */
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "evaluate.h"
+#include "text.h"
+
+#include "pass_cases.h"
+
+static void print_line(const char *text, void *user)
+{
+    (void)user;
+    printf("    %s\n", text);
+}
+
+static int count_op(const graph *g, const char *name)
+{
+    int count = 0;
+    for (const graph_node *node = g->first; node; node = node->next)
+        count += strcmp(node->row->name, name) == 0;
+    return count;
+}
+
+/* Every "Name count" of the comma-separated list is so; "total count" counts all nodes. */
+static bool comes_out(const graph *g, const char *expect)
+{
+    char name[64];
+    int wanted, used;
+    for (const char *at = expect; *at; at += used + (at[used] == ',')) {
+        if (sscanf(at, " %63[^ ] %d%n", name, &wanted, &used) != 2)
+            return false;
+        const int have = strcmp(name, "total") == 0 ? g->node_count : count_op(g, name);
+        if (have != wanted)
+            return false;
+    }
+    return true;
+}
+
+enum { MOST_INPUTS = 8, MOST_OUTPUTS = 8 };
+
+typedef struct run {
+    graph *g;
+    onyx_tensor outputs[MOST_OUTPUTS];
+} run;
+
+static bool open_graph(const model_file *file, graph **g)
+{
+    onyx_error error;
+    if (CHECK(graph_build(file, NULL, NULL, g, &error) == ONYX_OK, "build: %s", error.message) &&
+        CHECK(graph_infer(*g, true, &error) == ONYX_OK, "infer: %s", error.message))
+        return true;
+    return false;
+}
+
+/* `only`: the one pass that runs, or NULL for all. */
+static bool optimise(graph *g, const char *only, onyx_error *error)
+{
+    char disabled[1024] = "";
+    int count;
+    const graph_pass *passes = graph_passes(&count);
+    for (int i = 0; i < count && only; i++)
+        if (strcmp(passes[i].name, only) != 0 && strcmp(passes[i].name, "dead") != 0)
+            snprintf(disabled + strlen(disabled), sizeof(disabled) - strlen(disabled), "%s,", passes[i].name);
+    const graph_pass_options options = { .disabled = disabled };
+    return graph_optimise(g, &options, error) == ONYX_OK;
+}
+
+static void free_outputs(onyx_tensor *outputs)
+{
+    for (int i = 0; i < MOST_OUTPUTS; i++)
+        memory_free(outputs[i].data);
+    memset(outputs, 0, sizeof(*outputs) * MOST_OUTPUTS);
+}
+
+static bool settled(graph *g, const char **which)
+{
+    int count;
+    onyx_error error;
+    const graph_pass *passes = graph_passes(&count);
+    const graph_pass_options options = { 0 };
+    for (int i = 0; i < count; i++) {
+        bool changed = false;
+        *which = passes[i].name;
+        if (passes[i].run(g, &options, &changed, &error) != ONYX_OK || changed)
+            return false;
+    }
+    return true;
+}
+
+static void check_optimised(const pass_case *c, const model_file *file, const char *only, const onyx_tensor *inputs,
+                            const onyx_tensor *wanted)
+{
+    graph *g;
+    onyx_error error;
+    onyx_tensor outputs[MOST_OUTPUTS] = { 0 };
+    const char *pass = only ? only : "all passes", *which = "";
+    if (!open_graph(file, &g))
+        return;
+    const bool optimised = optimise(g, only, &error);
+    bool good = CHECK(optimised, "%s, %s: %s", c->name, pass, error.message) &&
+                CHECK(graph_check(g, &error) == ONYX_OK, "%s, %s: %s", c->name, pass, error.message) &&
+                CHECK(evaluate(g, inputs, outputs, &error) == ONYX_OK, "%s, %s: %s", c->name, pass, error.message);
+    for (int i = 0; i < g->output_count && good; i++) {
+        const double difference = evaluate_difference(&wanted[i], &outputs[i]);
+        good = CHECK(difference <= (c->bound != 0 ? c->bound : 2e-5), "%s, %s: output %d differs by %g of its range",
+                     c->name, pass, i, difference);
+    }
+    if (good && !only) {
+        good = CHECK(comes_out(g, c->expect), "%s: not '%s'", c->name, c->expect) &&
+               CHECK(settled(g, &which), "%s: %s changes the graph again", c->name, which);
+    }
+    if (!good)
+        graph_dump(g, print_line, NULL);
+    free_outputs(outputs);
+    graph_free(g);
+}
+
+static void check_case(const pass_case *c)
+{
+    int count;
+    graph *g = NULL;
+    onyx_error error;
+    onyx_tensor inputs[MOST_INPUTS] = { 0 }, wanted[MOST_OUTPUTS] = { 0 };
+    arena *memory = arena_new(0);
+    const graph_pass *passes = graph_passes(&count);
+    const model_file *file = text_model(c->text, c->opset, memory);
+    if (CHECK(file != NULL, "%s: no model", c->name) && open_graph(file, &g)) {
+        bool ready = true;
+        for (int i = 0; i < g->input_count; i++)
+            ready = ready && evaluate_random_input(g->inputs[i], 7u + (uint32_t)i, &inputs[i]);
+        ready = CHECK(ready, "%s: no inputs", c->name) &&
+                CHECK(evaluate(g, inputs, wanted, &error) == ONYX_OK, "%s: %s", c->name, error.message);
+        if (ready)
+            check_optimised(c, file, NULL, inputs, wanted);
+        for (int i = 0; i < count && ready; i++)
+            check_optimised(c, file, passes[i].name, inputs, wanted);
+    }
+    for (int i = 0; i < MOST_INPUTS; i++)
+        memory_free(inputs[i].data);
+    free_outputs(wanted);
+    graph_free(g);
+    arena_free(memory);
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(pass_cases) / sizeof(*pass_cases); i++)
+        if (argc < 2 || strcmp(argv[1], pass_cases[i].name) == 0)
+            check_case(&pass_cases[i]);
+    return check_done();
+}
