@@ -25,6 +25,7 @@ static const conv_units units = {
     .depthwise_name = "conv_depthwise_f32_c",
     .unit = TILE_SET,
     .two = TILE_SET,
+    .plain_two = TILE_SET,
     .any = TILE_SET,
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,

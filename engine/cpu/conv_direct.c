@@ -43,9 +43,9 @@ static bool is_line(const conv_shape *s)
 
 static const conv_tile_set *tiles_for(const conv_units *units, const conv_shape *s)
 {
-    if (s->src_plain || s->stride_w > 2)
-        return &units->any;
-    return s->stride_w == 2 ? &units->two : &units->unit;
+    if (s->src_plain)
+        return s->stride_w == 2 ? &units->plain_two : &units->any;
+    return s->stride_w == 1 ? &units->unit : s->stride_w == 2 ? &units->two : &units->any;
 }
 
 static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int filters, int unit_pixels, int strip)

@@ -45,8 +45,8 @@ typedef struct conv_tile {
 typedef void conv_tile_f32(const conv_tile *tile, const float *src, const float *weights, const float *bias,
                            const float *residual, float *dst, int count);
 
-/* Tiles by step: V (stride 1), 2 V (stride 2), any. pixels[f - 1] is the largest P of f filter blocks; every P from 1
- * exists, so a row of any length is cut into tiles of nearly equal size. */
+/* Tiles for one step, which is a constant in their addresses or any. pixels[f - 1] is the largest P of f filter blocks;
+ * every P from 1 exists, so a row of any length is cut into tiles of nearly equal size. */
 typedef struct conv_tile_set {
     int filters; /* largest F */
     int pixels[CONV_MAX_FILTERS];
@@ -80,7 +80,8 @@ typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *src,
 struct conv_units {
     int lanes;
     const char *direct_name, *plain_name, *winograd_name, *depthwise_name;
-    conv_tile_set unit, two, any;
+    /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
+    conv_tile_set unit, two, plain_two, any;
     conv_winograd_input_f32 *winograd_input;
     conv_winograd_output_f32 *winograd_output;
     /* kernel width 3 and 5, stride 1 and 2, no dilation; and any */

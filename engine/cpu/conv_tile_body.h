@@ -42,9 +42,11 @@ CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, con
     }
 }
 
-/* One input of every pixel against one row of weights. */
+/* One input of every pixel against one row of weights. With a small step neighbouring pixels share inputs, and the
+ * compiler would keep them all, in memory, to save loads that are free: so it must not see how addresses are related. */
 CONV_INLINE void conv_tile_step(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F, const int P)
 {
+    __asm__("" : "+r"(src));
     vf w[CONV_MAX_FILTERS];
     CONV_UNROLL
     for (int f = 0; f < F; f++)

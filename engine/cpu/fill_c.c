@@ -12,4 +12,6 @@ void cpu_fill_c(cpu_kernels *kernels)
     resize_fill_c(&kernels->resize);
     softmax_fill_c(&kernels->softmax);
     layout_fill_c(&kernels->layout);
+    qconv_fill_c(&kernels->qconv);
+    qeltwise_fill_c(&kernels->qeltwise);
 }

@@ -11,12 +11,20 @@ void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags)
     if (!(cpu_flags & CPU_AVX2))
         return;
     cpu_fill_avx2(kernels);
+    if (cpu_flags & CPU_AVX_VNNI)
+        qconv_fill_avx_vnni(&kernels->qconv);
     if (!(cpu_flags & CPU_AVX512))
         return;
     cpu_fill_avx512(kernels);
+    if (cpu_flags & CPU_AVX512_VNNI)
+        qconv_fill_avx512_vnni(&kernels->qconv);
+    if (cpu_flags & CPU_AVX512_VBMI)
+        qeltwise_fill_avx512_vbmi(&kernels->qeltwise);
 #elif defined(__aarch64__)
     if (!(cpu_flags & CPU_NEON))
         return;
     cpu_fill_neon(kernels);
+    if (cpu_flags & CPU_DOTPROD)
+        qconv_fill_dotprod(&kernels->qconv);
 #endif
 }

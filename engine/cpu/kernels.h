@@ -21,6 +21,8 @@
 #include "cpu/layout.h"
 #include "cpu/pool.h"
 #include "cpu/conv.h"
+#include "cpu/qconv.h"
+#include "cpu/qeltwise.h"
 #include "cpu/resize.h"
 #include "cpu/softmax.h"
 
@@ -35,6 +37,8 @@ typedef struct cpu_kernels {
     resize_kernels resize;
     softmax_kernels softmax;
     layout_kernels layout;
+    qconv_kernels qconv;
+    qeltwise_kernels qeltwise;
 } cpu_kernels;
 
 void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags);

@@ -12,4 +12,6 @@ void cpu_fill_neon(cpu_kernels *kernels)
     resize_fill_neon(&kernels->resize);
     softmax_fill_neon(&kernels->softmax);
     layout_fill_neon(&kernels->layout);
+    qconv_fill_neon(&kernels->qconv);
+    qeltwise_fill_neon(&kernels->qeltwise);
 }

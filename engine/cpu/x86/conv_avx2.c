@@ -16,7 +16,10 @@
 
 TILES(CONV_TILE, unit, VF_LANES)
 TILES(CONV_TILE, two, 2 * VF_LANES)
-TILES(CONV_TILE, any, 0)
+TILES(CONV_TILE, plain_two, 2)
+CONV_PIXELS_4(CONV_TILE, 1, any, 0)
+CONV_PIXELS_4(CONV_TILE, 2, any, 0)
+CONV_PIXELS_4(CONV_TILE, 3, any, 0)
 
 #define TILE_SET(kind, step)                                                                                           \
     {                                                                                                                  \
@@ -35,7 +38,12 @@ static const conv_units units = {
     .depthwise_name = "conv_depthwise_f32_avx2",
     .unit = TILE_SET(unit, VF_LANES),
     .two = TILE_SET(two, 2 * VF_LANES),
-    .any = TILE_SET(any, 0),
+    .plain_two = TILE_SET(plain_two, 2),
+    .any = { .filters = 3, .pixels = { 4, 4, 4 }, .run = {
+        { CONV_PIXELS_4(CONV_TILE_NAME, 1, any, 0) },
+        { CONV_PIXELS_4(CONV_TILE_NAME, 2, any, 0) },
+        { CONV_PIXELS_4(CONV_TILE_NAME, 3, any, 0) },
+    } },
     .winograd_input = winograd_input,
     .winograd_output = winograd_output,
     .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },

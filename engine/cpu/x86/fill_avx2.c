@@ -12,4 +12,6 @@ void cpu_fill_avx2(cpu_kernels *kernels)
     resize_fill_avx2(&kernels->resize);
     softmax_fill_avx2(&kernels->softmax);
     layout_fill_avx2(&kernels->layout);
+    qconv_fill_avx2(&kernels->qconv);
+    qeltwise_fill_avx2(&kernels->qeltwise);
 }

@@ -12,4 +12,6 @@ void cpu_fill_avx512(cpu_kernels *kernels)
     resize_fill_avx512(&kernels->resize);
     softmax_fill_avx512(&kernels->softmax);
     layout_fill_avx512(&kernels->layout);
+    qconv_fill_avx512(&kernels->qconv);
+    qeltwise_fill_avx512(&kernels->qeltwise);
 }
