@@ -18,6 +18,8 @@ void test_pool(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_resize(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_softmax(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_layout(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_qconv(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_qeltwise(const cpu_kernels *kernels, bool bench, test_counts *counts);
 
 /* rounds: random problems. */
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts);

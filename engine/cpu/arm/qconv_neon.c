@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution, NEON without the dot product: products of 8 bits in 16, added in pairs to 32. Two products
+ * are never summed in 16 bits, where -128 * -128 twice would overflow. */
+#include "cpu/arm/math_neon.h"
+
+#define VQ_GROUP 4
+#define VQ_SIGNED 1
+#define VQ_BYTES 1
+#define QCONV_FILTERS 4
+#define QCONV_PIXELS_1 12
+#define QCONV_TILES_1 QCONV_CASES_12
+#define QCONV_PIXELS_2 10
+#define QCONV_TILES_2 QCONV_CASES_10
+#define QCONV_PIXELS_3 6
+#define QCONV_TILES_3 QCONV_CASES_6
+#define QCONV_PIXELS_4 5
+#define QCONV_TILES_4 QCONV_CASES_5
+
+/* A group's two pairs of channels, and the weights of all lanes for each pair. */
+typedef struct vq_x {
+    int8x8_t first, second;
+} vq_x;
+typedef int8x16_t vq_w;
+
+static inline vq_x vq_load_x(const uint8_t *p)
+{
+    int16_t pairs[2];
+    __builtin_memcpy(pairs, p, 4);
+    return (vq_x){ vreinterpret_s8_s16(vdup_n_s16(pairs[0])), vreinterpret_s8_s16(vdup_n_s16(pairs[1])) };
+}
+static inline vq_w vq_load_w(const uint8_t *p)
+{
+    return vreinterpretq_s8_u8(vld1q_u8(p));
+}
+static inline vi vq_dot(vi acc, vq_x x, vq_w w)
+{
+    acc = vpadalq_s16(acc, vmull_s8(vget_low_s8(w), x.first));
+    return vpadalq_s16(acc, vmull_s8(vget_high_s8(w), x.second));
+}
+static inline vi vq_mac(vi acc, const uint8_t *p, vi w)
+{
+    return vmlal_s16(acc, vmovn_s32(vi_load_s8(p)), vmovn_s32(w));
+}
+static inline void vq_expand(uint8_t *dst, const uint8_t *src, size_t n, uint8_t flip)
+{
+    uint8x16_t f = vdupq_n_u8(flip);
+    size_t i = 0;
+    for (; i + 16 <= n; i += 16)
+        vst1q_u8(dst + i, veorq_u8(vld1q_u8(src + i), f));
+    for (; i < n; i++)
+        dst[i] = src[i] ^ flip;
+}
+static inline int vq_sum(const uint8_t *p)
+{
+    return vaddvq_s32(vi_load_s8(p));
+}
+
+#include "cpu/qconv_body.h"
+
+static const qconv_units units = { .name = "qconv_neon",
+                                   .lanes = 4,
+                                   .group = 4,
+                                   .split_pairs = true,
+                                   .src_signed = true,
+                                   .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense,
+                                   .depthwise = qconv_depthwise };
+
+void qconv_fill_neon(qconv_kernels *kernels)
+{
+    kernels->units = &units;
+}

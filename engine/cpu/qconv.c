@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution: geometry and packing for every instruction set, and the plain C version.
+ *
+ * Packed weights: int32 sum[c], the sum over a filter of weight - zero, and int32 zero[c], both for c_out rounded up to
+ * the block, where zero is in terms of int8 weights; then from the next multiple of 64 bytes
+ *   dense      [tile of filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's channels]
+ *              as int8 (uint8 weights less 128), 16 bits in groups of 2; the last tile is as narrow as what is left;
+ *   depthwise  [block][kh][kw][lane] as int32 weight - zero;
+ *   plain C    [c_out][c_in / groups][kh][kw] as int16 weight - zero. */
+#include "cpu/qconv.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+#include "cpu/math_c.h"
+#include "cpu/qconv_private.h"
+
+enum {
+    STRIP_BYTES = 256 * 1024, /* source of a strip: half of a small L2 */
+    STRIPS_WANTED = 8,        /* per image, so that several workers find something to do */
+    PLAIN_CHANNELS = 16,
+};
+
+static size_t round_up(size_t n, size_t unit)
+{
+    return (n + unit - 1) / unit * unit;
+}
+
+static bool is_depthwise(const qconv_shape *s)
+{
+    return s->groups > 1 && s->groups == s->c_in && s->groups == s->c_out;
+}
+
+static bool shape_supported(const qconv_shape *s)
+{
+    if (s->groups != 1 && !is_depthwise(s))
+        return false;
+    return !s->src_plain || (s->c_in <= PLAIN_CHANNELS && s->groups == 1);
+}
+
+/* Does any window reach outside the source? */
+static bool needs_padding(const qconv_shape *s)
+{
+    int bottom = (s->h_out - 1) * s->stride_h - s->pad_top + (s->kernel_h - 1) * s->dilation_h;
+    int right = (s->w_out - 1) * s->stride_w - s->pad_left + (s->kernel_w - 1) * s->dilation_w;
+    return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
+}
+
+static void choose_strips(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    size_t row_bytes = (size_t)plan->strip_w * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+    int fit = (int)(STRIP_BYTES / (row_bytes * (size_t)s->stride_h));
+    int rows = (s->h_out + STRIPS_WANTED - 1) / STRIPS_WANTED;
+    if (rows < 4) /* few rows: what neighbouring strips read twice would weigh more */
+        rows = s->h_out < 4 ? s->h_out : 4;
+    if (rows > fit)
+        rows = fit < 1 ? 1 : fit;
+    plan->strip_rows = rows;
+    plan->parts = (s->h_out + rows - 1) / rows;
+    plan->strip_rows_in = (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+}
+
+static size_t packed_filters(const qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    if (!plan->units)
+        return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
+    if (is_depthwise(s))
+        return c_out * taps * sizeof(int32_t);
+    return c_out * taps * (size_t)qconv_groups_all(plan) * 4;
+}
+
+static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch);
+
+bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan)
+{
+    const qconv_units *units = kernels->qconv.units;
+    if (!shape_supported(shape))
+        return false;
+    *plan = (qconv_plan){ .shape = *shape, .block = kernels->block, .kernels = kernels, .units = units };
+    if (!units) {
+        plan->name = "qconv_c";
+        plan->run = qconv_run_c;
+        plan->strip_rows = 1;
+        plan->parts = shape->h_out;
+        plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
+        return true;
+    }
+    assert(units->lanes == kernels->block);
+    int bytes = units->group == 2 ? 2 : 1; /* of one source value in the strip */
+    bool flip = shape->src_signed != units->src_signed;
+    plan->name = units->name;
+    plan->run = is_depthwise(shape) ? units->depthwise : units->dense;
+    plan->block_channels = shape->src_plain ? shape->c_in : plan->block;
+    plan->src_blocks = (shape->c_in + plan->block_channels - 1) / plan->block_channels;
+    plan->pixel_bytes = (int)round_up((size_t)plan->block_channels * (size_t)bytes, 4);
+    plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape);
+    plan->strip_w = (shape->w_out - 1) * shape->stride_w + (shape->kernel_w - 1) * shape->dilation_w + 1;
+    choose_strips(plan);
+    plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
+
+    /* scratch: bias[c], zero[c], scale[c], float_bias[c]; sums of pixels, of windows; the strip */
+    size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
+    plan->sums_at = round_up(4 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
+    plan->strip_at = plan->sums_at;
+    if (shape->weights_zero)
+        plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
+    plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
+    if (!plan->in_place)
+        plan->scratch_bytes += rows * columns * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+    return true;
+}
+
+static int weight_at(const qconv_plan *plan, const void *weights, size_t i)
+{
+    return plan->shape.weights_signed ? ((const int8_t *)weights)[i] : ((const uint8_t *)weights)[i];
+}
+
+/* The zero point of filter c in the weights' own type. */
+static int zero_of(const qconv_plan *plan, const int *zeros, int c)
+{
+    if (zeros)
+        return zeros[c];
+    return plan->shape.weights_signed ? 0 : 128;
+}
+
+/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
+static int dense_weight(const qconv_plan *plan, const void *weights, int filter, int channel, int tap)
+{
+    const qconv_shape *s = &plan->shape;
+    if (filter >= s->c_out || channel >= s->c_in)
+        return 0;
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
+    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    return weight_at(plan, weights, at) - (s->weights_signed ? 0 : 128);
+}
+
+/* 32 bits: the weights of one filter for a group of channels. */
+static void pack_group(const qconv_plan *plan, const void *weights, int filter, int channel, int limit, int tap,
+                       uint8_t *out, size_t pair_step)
+{
+    for (int k = 0; k < plan->units->group; k++) {
+        int value = channel + k < limit ? dense_weight(plan, weights, filter, channel + k, tap) : 0;
+        if (plan->units->group == 2) {
+            int16_t wide = (int16_t)value;
+            memcpy(out + 2 * k, &wide, 2);
+        } else {
+            out[k / 2 * (int)pair_step + k % 2] = (uint8_t)value;
+        }
+    }
+}
+
+static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out)
+{
+    const qconv_shape *s = &plan->shape;
+    const qconv_units *u = plan->units;
+    int blocks = (s->c_out + u->lanes - 1) / u->lanes, taps = s->kernel_h * s->kernel_w;
+    for (int first = 0, wide; first < blocks; first += wide) {
+        wide = blocks - first < u->filter_blocks ? blocks - first : u->filter_blocks;
+        for (int block = 0; block < plan->src_blocks; block++) {
+            int start = block * plan->block_channels, limit = start + plan->block_channels;
+            for (int tap = 0; tap < taps; tap++) {
+                for (int g = 0; g < qconv_groups(plan, block); g++) {
+                    for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
+                        for (int lane = 0; lane < u->lanes; lane++) {
+                            /* split: [lane][2] of the first pairs, then of the second */
+                            uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
+                            pack_group(plan, weights, f * u->lanes + lane, start + g * u->group, limit, tap, at,
+                                       u->split_pairs ? 2 * (size_t)u->lanes : 2);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+static void pack_depthwise(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
+{
+    const qconv_shape *s = &plan->shape;
+    int block = plan->block, taps = s->kernel_h * s->kernel_w, blocks = (s->c_out + block - 1) / block;
+    int32_t *out = packed;
+    for (int b = 0; b < blocks; b++)
+        for (int tap = 0; tap < taps; tap++)
+            for (int lane = 0; lane < block; lane++) {
+                int c = b * block + lane;
+                size_t at = (size_t)c * (size_t)taps + (size_t)tap;
+                *out++ = c < s->c_out ? weight_at(plan, weights, at) - zero_of(plan, zeros, c) : 0;
+            }
+}
+
+void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
+{
+    const qconv_shape *s = &plan->shape;
+    size_t filter = (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
+    size_t c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    int32_t *sums = packed, *header_zeros = sums + c_out;
+    uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);
+    assert(zeros || !s->weights_zero);
+    memset(packed, 0, qconv_filters_at(plan));
+    for (int c = 0; c < s->c_out; c++) {
+        int zero = zero_of(plan, zeros, c);
+        int32_t sum = 0;
+        for (size_t i = 0; i < filter; i++)
+            sum += weight_at(plan, weights, (size_t)c * filter + i) - zero;
+        sums[c] = sum;
+        header_zeros[c] = zero - (s->weights_signed ? 0 : 128);
+    }
+    if (!plan->units) {
+        int16_t *out = (int16_t *)(void *)body;
+        for (size_t i = 0; i < (size_t)s->c_out * filter; i++)
+            out[i] = (int16_t)(weight_at(plan, weights, i) - zero_of(plan, zeros, (int)(i / filter)));
+    } else if (is_depthwise(s)) {
+        pack_depthwise(plan, weights, zeros, body);
+    } else {
+        pack_dense(plan, weights, body);
+    }
+}
+
+static int source_at(const qconv_plan *plan, const qconv_arguments *a, int c, int y, int x)
+{
+    const qconv_shape *s = &plan->shape;
+    if (y < 0 || y >= s->h_in || x < 0 || x >= s->w_in)
+        return 0;
+    size_t pixel = (size_t)y * (size_t)s->w_in + (size_t)x, plane = (size_t)s->h_in * (size_t)s->w_in, at;
+    size_t block = (size_t)plan->block, channel = (size_t)c;
+    if (s->src_plain)
+        at = channel * plane + pixel;
+    else
+        at = (channel / block * plane + pixel) * block + channel % block;
+    return (s->src_signed ? ((const int8_t *)a->src)[at] : ((const uint8_t *)a->src)[at]) - a->src_zero;
+}
+
+static void store_c(const qconv_plan *plan, const qconv_arguments *a, int c, size_t at, int32_t acc)
+{
+    switch (plan->shape.output) {
+    case QCONV_S32:
+        ((int32_t *)a->dst)[at] = acc;
+        return;
+    case QCONV_F32: {
+        float value = (float)acc * a->scale[c] + (a->float_bias ? a->float_bias[c] : 0);
+        ((float *)a->dst)[at] = math_c_act(a->activation.act, value, a->activation.a, a->activation.b);
+        return;
+    }
+    case QCONV_U8:
+    case QCONV_S8: {
+        float low = plan->shape.output == QCONV_U8 ? 0 : -128;
+        float q = math_c_clip((float)acc * a->scale[c], low - (float)a->dst_zero, low + 255 - (float)a->dst_zero);
+        uint8_t byte = (uint8_t)((int)rintf(q) + a->dst_zero);
+        ((uint8_t *)a->dst)[at] = a->table ? a->table[byte] : byte;
+        return;
+    }
+    }
+}
+
+/* One row of output, by the definition. */
+static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    const int16_t *weights = (const void *)((const uint8_t *)a->packed + qconv_filters_at(plan));
+    size_t block = (size_t)plan->block, taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
+    int channels = s->c_in / s->groups;
+    (void)scratch;
+    for (int c = 0; c < s->c_out; c++) {
+        int first = is_depthwise(s) ? c : 0;
+        for (int x = 0; x < s->w_out; x++) {
+            const int16_t *w = weights + (size_t)c * (size_t)channels * taps;
+            int32_t acc = a->bias ? a->bias[c] : 0;
+            for (int k = 0; k < channels; k++)
+                for (int ky = 0; ky < s->kernel_h; ky++)
+                    for (int kx = 0; kx < s->kernel_w; kx++)
+                        acc += *w++ * source_at(plan, a, first + k, part * s->stride_h - s->pad_top + ky * s->dilation_h,
+                                                x * s->stride_w - s->pad_left + kx * s->dilation_w);
+            size_t pixel = (size_t)part * (size_t)s->w_out + (size_t)x;
+            size_t plane = (size_t)s->h_out * (size_t)s->w_out;
+            store_c(plan, a, c, ((size_t)c / block * plane + pixel) * block + (size_t)c % block, acc);
+        }
+    }
+}
+
+void qconv_fill_c(qconv_kernels *kernels)
+{
+    kernels->units = NULL;
+}

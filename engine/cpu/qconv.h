@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolution of 8-bit numbers, 2-D, batch 1, exact in int32, with what follows it in quantised graphs done in the
+ * epilogue. Blocked 8-bit data is [ceil(c / block)][h][w][block] bytes with the block of the table, as for float32; the
+ * lanes behind the last channel hold anything.
+ *
+ *     qconv_plan plan;
+ *     if (qconv_choose(&kernels, &shape, &plan)) ... qconv_pack(&plan, weights, zeros, packed) once ... then for each
+ *     part: plan.run(&plan, &arguments, part, scratch);
+ *
+ * With acc = sum (src - src_zero) * (weight - weight_zero) + bias over the window, taps outside the input reading
+ * src_zero, dst is by output:
+ *   QCONV_U8, QCONV_S8  table[clamp(round_half_even(float(acc) * scale[c]) + dst_zero)]
+ *   QCONV_F32           act(float(acc) * scale[c] + float_bias[c])
+ *   QCONV_S32           acc
+ * Every instruction set gives the same bits for 8-bit and int32 output; float output differs by one rounding of the
+ * multiply-add and the activation's error. |acc| must fit int32 (c_in * kh * kw <= 32768 is always enough). */
+#ifndef ONYX_CPU_QCONV_H
+#define ONYX_CPU_QCONV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cpu/eltwise.h"
+
+typedef enum qconv_output { QCONV_U8, QCONV_S8, QCONV_F32, QCONV_S32 } qconv_output;
+
+typedef struct qconv_shape {
+    int c_in, c_out, groups; /* 1, or all three equal: depthwise */
+    int h_in, w_in, h_out, w_out;
+    int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
+    int pad_top, pad_left;   /* the rest follows from h_out, w_out */
+    bool src_plain;          /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
+    bool src_signed;         /* src is int8, else uint8 */
+    bool weights_signed;     /* weights are int8, else uint8 */
+    bool weights_zero;       /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer */
+    qconv_output output;
+} qconv_shape;
+
+typedef struct qconv_arguments {
+    const void *src;
+    int src_zero;         /* in the type of src */
+    void *dst;            /* blocked */
+    const void *packed;   /* from qconv_pack, 64-byte aligned */
+    const int32_t *bias;  /* c_out values, or NULL */
+    const float *scale;   /* c_out values: scales of src * weights (/ dst for 8-bit); unused for QCONV_S32 */
+    int dst_zero;         /* 8-bit output, in its type */
+    const uint8_t *table; /* 256 entries by the byte's bits, or NULL; 8-bit output only */
+    const float *float_bias; /* c_out values, or NULL; QCONV_F32 only */
+    cpu_activation activation; /* QCONV_F32 only */
+} qconv_arguments;
+
+struct cpu_kernels;
+typedef struct qconv_plan qconv_plan;
+typedef void qconv_run_function(const qconv_plan *plan, const qconv_arguments *arguments, int part, void *scratch);
+
+/* How an instruction set multiplies; see qconv.c for the packed form that follows from it. */
+typedef struct qconv_units {
+    const char *name;
+    int lanes;         /* output channels of a vector = block */
+    int group;         /* source channels in 32 bits: 4 of 8 bits or 2 of 16 */
+    bool split_pairs;  /* a group of 4 is stored as all first pairs, then all second pairs */
+    bool src_signed;   /* the product takes signed sources, else unsigned */
+    int filter_blocks; /* vectors of output channels in a tile, at most */
+    qconv_run_function *dense, *depthwise;
+} qconv_units;
+
+struct qconv_plan {
+    const char *name;
+    qconv_shape shape;
+    int block;
+    int parts;            /* independent parts of the work: strips of output rows */
+    size_t packed_bytes;
+    size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
+    qconv_run_function *run;
+    const struct cpu_kernels *kernels; /* must outlive the plan */
+    const qconv_units *units;
+    int strip_rows;       /* output rows of a part */
+    int strip_rows_in, strip_w; /* rows and columns of the source that a strip needs, pads included */
+    int src_blocks, block_channels; /* channel blocks of the source, and channels in each */
+    int pixel_bytes;      /* of one pixel of one source block, in the strip */
+    bool in_place;        /* the source is read where it lies */
+    size_t sums_at, strip_at; /* offsets in scratch */
+};
+
+/* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
+ * depthwise plain sources). */
+bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
+/* weights: plain [c_out][c_in / groups][kh][kw] bytes. zeros: c_out zero points in the weights' type, or NULL when
+ * shape.weights_zero is false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte aligned. */
+void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
+
+typedef struct qconv_kernels {
+    const qconv_units *units;
+} qconv_kernels;
+
+/* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
+void qconv_fill_c(qconv_kernels *kernels);
+void qconv_fill_avx2(qconv_kernels *kernels);
+void qconv_fill_avx_vnni(qconv_kernels *kernels);
+void qconv_fill_avx512(qconv_kernels *kernels);
+void qconv_fill_avx512_vnni(qconv_kernels *kernels);
+void qconv_fill_neon(qconv_kernels *kernels);
+void qconv_fill_dotprod(qconv_kernels *kernels);
+
+#endif

@@ -1,0 +1,482 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution in the words of simd_*.h and a few of the instruction set's own, defined before this is included:
+ *   VQ_GROUP, VQ_SIGNED, VQ_BYTES        as in qconv_units: channels per 32 bits, sign, bytes of a value in the strip
+ *   vq_x, vq_load_x(p)                   one group of channels of one pixel, for all lanes
+ *   vq_w, vq_load_w(p)                   the same group's weights for VF_LANES output channels
+ *   vq_dot(acc, x, w)                    acc + x * w, exact
+ *   vq_mac(acc, p, w)                    acc + p[lane] * w[lane] for VF_LANES values of the strip and |w| <= 255
+ *   vq_expand(dst, src, n, flip)         n bytes of the source, each xor flip, as values of the strip
+ *   vq_sum(p)                            the sum of VF_LANES values of the strip
+ *   QCONV_FILTERS, QCONV_PIXELS_1 .. 4   tile sizes: vectors of filters, and pixels beside so many of them
+ *
+ * A part copies the source rows that it needs into a strip, with the padding and in the form that the product takes
+ * (or reads them where they lie), then runs tiles of filters x pixels over it: accumulators in registers, one load per
+ * vector of weights and one broadcast per pixel and group. */
+#ifndef ONYX_CPU_QCONV_BODY_H
+#define ONYX_CPU_QCONV_BODY_H
+
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+#include "cpu/qconv_private.h"
+
+#define QCONV_INLINE static inline __attribute__((always_inline))
+#define QCONV_MAX_TILE 24
+
+/* One part at work. */
+typedef struct qconv_job {
+    const qconv_plan *plan;
+    const qconv_arguments *arguments;
+    const int32_t *bias, *zeros; /* rounded up to the block: bias less src_zero * sum; weight zero points */
+    const float *scale, *float_bias;
+    const uint8_t *source; /* pixel (0, 0) of the first block in the strip; strides in bytes */
+    size_t block_stride, row_stride, pixel_stride;
+    size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
+    int row_begin, row_end;      /* output rows */
+    int32_t *pixel_sums, *window_sums;
+} qconv_job;
+
+/* ---- the strip ---- */
+
+/* Padding: every channel reads `value`; in a plain source the bytes behind the last channel are 0 like its weights. */
+static void qconv_fill(const qconv_plan *plan, uint8_t *dst, size_t pixels, int value)
+{
+    size_t values = (size_t)plan->pixel_bytes / VQ_BYTES;
+    for (size_t i = 0; i < pixels; i++, dst += plan->pixel_bytes) {
+        for (size_t c = 0; c < values; c++) {
+#if VQ_BYTES == 2
+            int16_t wide = (int16_t)value;
+            memcpy(dst + 2 * c, &wide, 2);
+#else
+            dst[c] = (uint8_t)value;
+#endif
+        }
+    }
+}
+
+/* One group of a plain source: count planes, interleaved. `step` bytes between pixels of the strip. */
+QCONV_INLINE void qconv_interleave(const uint8_t *src, size_t plane, const int count, size_t n, uint8_t flip, uint8_t *dst,
+                                   size_t step)
+{
+    const uint8_t *second = count > 1 ? src + plane : src, *third = count > 2 ? src + 2 * plane : src;
+    const uint8_t *fourth = count > 3 ? src + 3 * plane : src;
+    const int shift = 8 * VQ_BYTES;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t v = (uint32_t)(src[i] ^ flip);
+        if (count > 1)
+            v |= (uint32_t)(second[i] ^ flip) << shift;
+        if (count > 2)
+            v |= (uint32_t)(third[i] ^ flip) << 16;
+        if (count > 3)
+            v |= (uint32_t)(fourth[i] ^ flip) << 24;
+        memcpy(dst + i * step, &v, 4);
+    }
+}
+
+static void qconv_plain_row(const qconv_plan *plan, const uint8_t *src, size_t plane, size_t n, uint8_t flip, uint8_t *dst)
+{
+    size_t step = (size_t)plan->pixel_bytes;
+    for (int c = 0; c < plan->shape.c_in; c += VQ_GROUP, src += VQ_GROUP * plane, dst += 4) {
+        int count = plan->shape.c_in - c < VQ_GROUP ? plan->shape.c_in - c : VQ_GROUP;
+        if (count == 1)
+            qconv_interleave(src, plane, 1, n, flip, dst, step);
+        else if (count == 2)
+            qconv_interleave(src, plane, 2, n, flip, dst, step);
+        else if (count == 3 && step == 4)
+            qconv_interleave(src, plane, 3, n, flip, dst, 4);
+        else if (count == 3)
+            qconv_interleave(src, plane, 3, n, flip, dst, step);
+        else
+            qconv_interleave(src, plane, 4, n, flip, dst, step);
+    }
+}
+
+/* Source columns [from, to) of the row; pads around. */
+static void qconv_strip_row(const qconv_job *j, int block, int y, uint8_t *dst, int zero)
+{
+    const qconv_plan *plan = j->plan;
+    const qconv_shape *s = &plan->shape;
+    size_t pixel = (size_t)plan->pixel_bytes, plane = (size_t)s->h_in * (size_t)s->w_in;
+    uint8_t flip = s->src_signed != (VQ_SIGNED != 0) ? 0x80 : 0;
+    int to = plan->strip_w - s->pad_left < s->w_in ? plan->strip_w - s->pad_left : s->w_in;
+    if (y < 0 || y >= s->h_in || to <= 0) {
+        qconv_fill(plan, dst, (size_t)plan->strip_w, zero);
+        return;
+    }
+    qconv_fill(plan, dst, (size_t)s->pad_left, zero);
+    dst += (size_t)s->pad_left * pixel;
+    const uint8_t *src = j->arguments->src;
+    size_t at = (size_t)y * (size_t)s->w_in;
+    if (s->src_plain)
+        qconv_plain_row(plan, src + at, plane, (size_t)to, flip, dst);
+    else
+        vq_expand(dst, src + ((size_t)block * plane + at) * VF_LANES, (size_t)to * VF_LANES, flip);
+    qconv_fill(plan, dst + (size_t)to * pixel, (size_t)(plan->strip_w - s->pad_left - to), zero);
+}
+
+/* Sum over the real channels of every pixel of the strip. */
+static void qconv_sum_pixels(const qconv_job *j, int rows)
+{
+    const qconv_plan *plan = j->plan;
+    size_t pixels = (size_t)rows * (size_t)plan->strip_w;
+    memset(j->pixel_sums, 0, pixels * sizeof(int32_t));
+    for (int block = 0; block < plan->src_blocks; block++) {
+        const uint8_t *p = j->source + (size_t)block * j->block_stride;
+        int channels = plan->shape.c_in - block * plan->block_channels;
+        if (channels >= VF_LANES && !plan->shape.src_plain) {
+            for (size_t i = 0; i < pixels; i++)
+                j->pixel_sums[i] += vq_sum(p + i * (size_t)plan->pixel_bytes);
+            continue;
+        }
+        for (size_t i = 0; i < pixels; i++, p += plan->pixel_bytes) {
+            for (int c = 0; c < channels; c++) {
+#if VQ_BYTES == 2
+                int16_t wide;
+                memcpy(&wide, p + 2 * c, 2);
+                j->pixel_sums[i] += wide;
+#else
+                j->pixel_sums[i] += VQ_SIGNED ? (int8_t)p[c] : p[c];
+#endif
+            }
+        }
+    }
+}
+
+/* Sums over the windows of one output row, from the sums of pixels. */
+static void qconv_sum_windows(const qconv_job *j, int row)
+{
+    const qconv_plan *plan = j->plan;
+    const qconv_shape *s = &plan->shape;
+    memset(j->window_sums, 0, (size_t)s->w_out * sizeof(int32_t));
+    for (int ky = 0; ky < s->kernel_h; ky++) {
+        for (int kx = 0; kx < s->kernel_w; kx++) {
+            size_t y = (size_t)((row - j->row_begin) * s->stride_h + ky * s->dilation_h);
+            const int32_t *in = j->pixel_sums + y * (size_t)plan->strip_w + (size_t)(kx * s->dilation_w);
+            for (int x = 0; x < s->w_out; x++)
+                j->window_sums[x] += in[(size_t)x * (size_t)s->stride_w];
+        }
+    }
+}
+
+/* ---- start of a part ---- */
+
+static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
+{
+    const qconv_arguments *a = j->arguments;
+    size_t c_out = (size_t)j->plan->shape.c_out, padded = (c_out + VF_LANES - 1) / VF_LANES * VF_LANES;
+    const int32_t *sums = a->packed, *zeros = sums + padded;
+    int32_t *bias = scratch, *zero = bias + padded;
+    float *scale = (float *)(void *)(zero + padded), *float_bias = scale + padded;
+    int src_zero = a->src_zero + (j->plan->shape.src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
+    for (size_t c = 0; c < padded; c++) {
+        bool real = c < c_out;
+        bias[c] = (real && a->bias ? a->bias[c] : 0) - src_zero * sums[c];
+        zero[c] = depthwise ? 0 : zeros[c];
+        scale[c] = real && a->scale ? a->scale[c] : 0;
+        float_bias[c] = real && a->float_bias ? a->float_bias[c] : 0;
+    }
+    j->bias = bias;
+    j->zeros = zero;
+    j->scale = scale;
+    j->float_bias = float_bias;
+}
+
+static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
+{
+    const qconv_plan *plan = j->plan;
+    const qconv_shape *s = &plan->shape;
+    int first = j->row_begin * s->stride_h - s->pad_top;
+    int rows = (j->row_end - 1 - j->row_begin) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+    j->pixel_stride = (size_t)plan->pixel_bytes;
+    if (plan->in_place) {
+        j->row_stride = (size_t)s->w_in * VF_LANES;
+        j->block_stride = (size_t)s->h_in * j->row_stride;
+        j->source = (const uint8_t *)j->arguments->src + (size_t)first * j->row_stride;
+    } else {
+        uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
+        int zero = j->arguments->src_zero + (s->src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
+        j->row_stride = (size_t)plan->strip_w * j->pixel_stride;
+        j->block_stride = (size_t)rows * j->row_stride;
+        j->source = strip;
+        for (int block = 0; block < plan->src_blocks; block++)
+            for (int y = 0; y < rows; y++, strip += j->row_stride)
+                qconv_strip_row(j, block, first + y, strip, zero);
+    }
+    j->tap_x = (size_t)s->dilation_w * j->pixel_stride;
+    j->tap_y = (size_t)s->dilation_h * j->row_stride;
+    j->step_x = (size_t)s->stride_w * j->pixel_stride;
+    if (sums) {
+        j->pixel_sums = (int32_t *)(void *)((uint8_t *)scratch + plan->sums_at);
+        j->window_sums = j->pixel_sums + (size_t)plan->strip_rows_in * (size_t)plan->strip_w;
+        qconv_sum_pixels(j, rows);
+    }
+}
+
+/* ---- the end of a tile ---- */
+
+QCONV_INLINE void qconv_store_bytes(const qconv_job *j, const int32_t *acc, int channel, int pixels, uint8_t *dst)
+{
+    int zero = j->arguments->dst_zero, smallest = j->plan->shape.output == QCONV_U8 ? 0 : -128;
+    vf scale = vf_load(j->scale + channel), low = vf_set1((float)(smallest - zero));
+    vf high = vf_set1((float)(smallest + 255 - zero));
+    vi offset = vi_set1(zero);
+    for (int p = 0; p < pixels; p++) {
+        vf q = vf_mul(vf_from_vi(vi_load(acc + p * VF_LANES)), scale);
+        vi_store_bytes(dst + p * VF_LANES, vi_add(vi_from_vf(vf_min(high, vf_max(low, q))), offset));
+    }
+}
+
+static void qconv_store_floats(const qconv_job *j, const int32_t *acc, int channel, int pixels, float *dst)
+{
+    cpu_activation activation = j->arguments->activation;
+    vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
+    for (int p = 0; p < pixels; p++) {
+        vf x = vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias);
+        vf_store(dst + p * VF_LANES, vf_act(activation.act, x, activation.a, activation.b));
+    }
+}
+
+/* acc: [filters][pixels][lanes]; first: channel block; pixel: of the image. */
+static void qconv_finish(const qconv_job *j, int32_t *acc, int first, int filters, int row, int x, int pixels)
+{
+    const qconv_plan *plan = j->plan;
+    size_t plane = (size_t)plan->shape.h_out * (size_t)plan->shape.w_out;
+    size_t pixel = (size_t)row * (size_t)plan->shape.w_out + (size_t)x;
+    for (int f = 0; f < filters; f++, acc += pixels * VF_LANES) {
+        int channel = (first + f) * VF_LANES;
+        size_t at = ((size_t)(first + f) * plane + pixel) * VF_LANES;
+        if (j->window_sums)
+            for (int p = 0; p < pixels; p++) {
+                vi correction = vi_mul(vi_load(j->zeros + channel), vi_set1(j->window_sums[x + p]));
+                vi_store(acc + p * VF_LANES, vi_sub(vi_load(acc + p * VF_LANES), correction));
+            }
+        switch (plan->shape.output) {
+        case QCONV_U8:
+        case QCONV_S8:
+            qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at);
+            break;
+        case QCONV_F32:
+            qconv_store_floats(j, acc, channel, pixels, (float *)j->arguments->dst + at);
+            break;
+        case QCONV_S32:
+            memcpy((int32_t *)j->arguments->dst + at, acc, (size_t)pixels * VF_LANES * sizeof(int32_t));
+            break;
+        }
+    }
+}
+
+/* The table, over a finished row of `blocks` channel blocks: by row, so that it runs over whole vectors. */
+static void qconv_table_row(const qconv_job *j, int first, int blocks, int row)
+{
+    const qconv_plan *plan = j->plan;
+    if (!j->arguments->table || plan->shape.output == QCONV_F32 || plan->shape.output == QCONV_S32)
+        return;
+    size_t w = (size_t)plan->shape.w_out, plane = (size_t)plan->shape.h_out * w;
+    for (int b = first; b < first + blocks; b++) {
+        uint8_t *dst = (uint8_t *)j->arguments->dst + ((size_t)b * plane + (size_t)row * w) * VF_LANES;
+        plan->kernels->qeltwise.lookup(dst, dst, w * VF_LANES, j->arguments->table);
+    }
+}
+
+/* ---- dense ---- */
+
+QCONV_INLINE const uint8_t *qconv_taps(const qconv_job *j, const uint8_t *x, const uint8_t *w, int groups,
+                                       vi acc[QCONV_MAX_TILE], const int filters, const int pixels)
+{
+    const qconv_shape *s = &j->plan->shape;
+    for (int ky = 0; ky < s->kernel_h; ky++) {
+        for (int kx = 0; kx < s->kernel_w; kx++) {
+            const uint8_t *tap = x + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
+            for (int g = 0; g < groups; g++, tap += 4, w += 4 * VF_LANES * filters) {
+                vq_w weights[4];
+#pragma GCC unroll 4
+                for (int f = 0; f < filters; f++)
+                    weights[f] = vq_load_w(w + 4 * VF_LANES * f);
+#pragma GCC unroll 12
+                for (int p = 0; p < pixels; p++) {
+                    vq_x value = vq_load_x(tap + (size_t)p * j->step_x);
+#pragma GCC unroll 4
+                    for (int f = 0; f < filters; f++)
+                        acc[f * pixels + p] = vq_dot(acc[f * pixels + p], value, weights[f]);
+                }
+            }
+        }
+    }
+    return w;
+}
+
+/* `filters` vectors of channels from block `first` on, `pixels` neighbours from x on. */
+QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *out,
+                             const int filters, const int pixels)
+{
+    vi acc[QCONV_MAX_TILE];
+#pragma GCC unroll 4
+    for (int f = 0; f < filters; f++) {
+        vi bias = vi_load(j->bias + (first + f) * VF_LANES);
+#pragma GCC unroll 12
+        for (int p = 0; p < pixels; p++)
+            acc[f * pixels + p] = bias;
+    }
+    for (int block = 0; block < j->plan->src_blocks; block++, x += j->block_stride)
+        w = qconv_taps(j, x, w, qconv_groups(j->plan, block), acc, filters, pixels);
+#pragma GCC unroll 24
+    for (int i = 0; i < filters * pixels; i++)
+        vi_store(out + i * VF_LANES, acc[i]);
+}
+
+#define QCONV_CASE(filters, pixels)                                                                                    \
+    case pixels:                                                                                                       \
+        qconv_tile(j, x, w, first, acc, filters, pixels);                                                              \
+        break;
+#define QCONV_CASES_5(filters)                                                                                         \
+    QCONV_CASE(filters, 1)                                                                                             \
+    QCONV_CASE(filters, 2) QCONV_CASE(filters, 3) QCONV_CASE(filters, 4) QCONV_CASE(filters, 5)
+#define QCONV_CASES_6(filters) QCONV_CASES_5(filters) QCONV_CASE(filters, 6)
+#define QCONV_CASES_8(filters) QCONV_CASES_6(filters) QCONV_CASE(filters, 7) QCONV_CASE(filters, 8)
+#define QCONV_CASES_10(filters) QCONV_CASES_8(filters) QCONV_CASE(filters, 9) QCONV_CASE(filters, 10)
+#define QCONV_CASES_12(filters) QCONV_CASES_10(filters) QCONV_CASE(filters, 11) QCONV_CASE(filters, 12)
+
+/* QCONV_TILES_n(n) gives the cases up to QCONV_PIXELS_n. */
+#define QCONV_TILE_FUNCTION(name, filters, cases)                                                                      \
+    static void name(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *acc, int pixels)      \
+    {                                                                                                                  \
+        switch (pixels) {                                                                                              \
+            cases(filters)                                                                                             \
+        default:                                                                                                       \
+            assert(0);                                                                                                 \
+        }                                                                                                              \
+    }
+
+typedef void qconv_tile_function(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *acc,
+                                 int pixels);
+
+QCONV_TILE_FUNCTION(qconv_tile_1, 1, QCONV_TILES_1)
+QCONV_TILE_FUNCTION(qconv_tile_2, 2, QCONV_TILES_2)
+#if QCONV_FILTERS == 4
+QCONV_TILE_FUNCTION(qconv_tile_3, 3, QCONV_TILES_3)
+QCONV_TILE_FUNCTION(qconv_tile_4, 4, QCONV_TILES_4)
+#endif
+
+static const struct {
+    qconv_tile_function *run;
+    int pixels;
+} qconv_tiles[] = {
+    { NULL, 0 },
+    { qconv_tile_1, QCONV_PIXELS_1 },
+    { qconv_tile_2, QCONV_PIXELS_2 },
+#if QCONV_FILTERS == 4
+    { qconv_tile_3, QCONV_PIXELS_3 },
+    { qconv_tile_4, QCONV_PIXELS_4 },
+#endif
+};
+
+/* Pixels per tile for a row of w: as even as possible. */
+static inline int qconv_even(int w, int most)
+{
+    int tiles = (w + most - 1) / most;
+    return (w + tiles - 1) / tiles;
+}
+
+static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row)
+{
+    int32_t acc[QCONV_MAX_TILE * VF_LANES];
+    int w_out = j->plan->shape.w_out, step = qconv_even(w_out, qconv_tiles[filters].pixels);
+    const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
+    if (j->window_sums)
+        qconv_sum_windows(j, row);
+    for (int x = 0; x < w_out; x += step) {
+        int pixels = w_out - x < step ? w_out - x : step;
+        qconv_tiles[filters].run(j, source + (size_t)x * j->step_x, w, first, acc, pixels);
+        qconv_finish(j, acc, first, filters, row, x, pixels);
+    }
+    qconv_table_row(j, first, filters, row);
+}
+
+static void qconv_start(qconv_job *j, const qconv_plan *plan, const qconv_arguments *a, int part)
+{
+    int end = (part + 1) * plan->strip_rows;
+    *j = (qconv_job){ .plan = plan,
+                      .arguments = a,
+                      .row_begin = part * plan->strip_rows,
+                      .row_end = end < plan->shape.h_out ? end : plan->shape.h_out };
+}
+
+static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    qconv_job j;
+    qconv_start(&j, plan, a, part);
+    qconv_prepare_filters(&j, scratch, false);
+    qconv_prepare_source(&j, scratch, s->weights_zero);
+    size_t filter_bytes = (size_t)qconv_groups_all(plan) * (size_t)(s->kernel_h * s->kernel_w) * 4 * VF_LANES;
+    const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
+    int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
+    for (int first = 0, wide; first < blocks; first += wide) {
+        wide = blocks - first < QCONV_FILTERS ? blocks - first : QCONV_FILTERS;
+        for (int row = j.row_begin; row < j.row_end; row++)
+            qconv_dense_row(&j, w, first, wide, row);
+        w += (size_t)wide * filter_bytes;
+    }
+}
+
+/* ---- depthwise ---- */
+
+QCONV_INLINE void qconv_depthwise_tile(const qconv_job *j, const uint8_t *x, const int32_t *w, int block, int32_t *out,
+                                       const int pixels)
+{
+    const qconv_shape *s = &j->plan->shape;
+    vi acc[8], bias = vi_load(j->bias + block * VF_LANES);
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; p++)
+        acc[p] = bias;
+    for (int ky = 0; ky < s->kernel_h; ky++) {
+        for (int kx = 0; kx < s->kernel_w; kx++, w += VF_LANES) {
+            const uint8_t *tap = x + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
+            vi weights = vi_load(w);
+#pragma GCC unroll 8
+            for (int p = 0; p < pixels; p++)
+                acc[p] = vq_mac(acc[p], tap + (size_t)p * j->step_x, weights);
+        }
+    }
+#pragma GCC unroll 8
+    for (int p = 0; p < pixels; p++)
+        vi_store(out + p * VF_LANES, acc[p]);
+}
+
+static void qconv_depthwise_row(const qconv_job *j, const int32_t *w, int block, int row)
+{
+    int32_t acc[8 * VF_LANES];
+    int w_out = j->plan->shape.w_out, x = 0;
+    const uint8_t *source = j->source + (size_t)block * j->block_stride +
+                            (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
+    for (; x + 8 <= w_out; x += 8) {
+        qconv_depthwise_tile(j, source + (size_t)x * j->step_x, w, block, acc, 8);
+        qconv_finish(j, acc, block, 1, row, x, 8);
+    }
+    for (; x + 4 <= w_out; x += 4) {
+        qconv_depthwise_tile(j, source + (size_t)x * j->step_x, w, block, acc, 4);
+        qconv_finish(j, acc, block, 1, row, x, 4);
+    }
+    for (; x < w_out; x++) {
+        qconv_depthwise_tile(j, source + (size_t)x * j->step_x, w, block, acc, 1);
+        qconv_finish(j, acc, block, 1, row, x, 1);
+    }
+    qconv_table_row(j, block, 1, row);
+}
+
+static void qconv_depthwise(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    qconv_job j;
+    qconv_start(&j, plan, a, part);
+    qconv_prepare_filters(&j, scratch, true);
+    qconv_prepare_source(&j, scratch, false);
+    const int32_t *w = (const int32_t *)(const void *)((const uint8_t *)a->packed + qconv_filters_at(plan));
+    for (int block = 0; block < plan->src_blocks; block++, w += s->kernel_h * s->kernel_w * VF_LANES)
+        for (int row = j.row_begin; row < j.row_end; row++)
+            qconv_depthwise_row(&j, w, block, row);
+}
+
+#endif

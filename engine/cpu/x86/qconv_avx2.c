@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution, AVX2: 16-bit products added in pairs. vpmaddubsw would saturate. */
+#include "cpu/x86/math_avx2.h"
+
+#define VQ_GROUP 2
+#define VQ_SIGNED 0
+#define VQ_BYTES 2
+#define QCONV_FILTERS 2
+#define QCONV_PIXELS_1 8
+#define QCONV_TILES_1 QCONV_CASES_8
+#define QCONV_PIXELS_2 5
+#define QCONV_TILES_2 QCONV_CASES_5
+
+typedef __m256i vq_x;
+typedef __m256i vq_w;
+
+static inline vq_x vq_load_x(const uint8_t *p)
+{
+    int pair;
+    __builtin_memcpy(&pair, p, 4);
+    return _mm256_set1_epi32(pair);
+}
+static inline vq_w vq_load_w(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+static inline vi vq_dot(vi acc, vq_x x, vq_w w)
+{
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
+}
+static inline vi vq_mac(vi acc, const uint8_t *p, vi w)
+{
+    __m256i x = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)p));
+    return _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
+}
+static inline void vq_expand(uint8_t *dst, const uint8_t *src, size_t n, uint8_t flip)
+{
+    __m128i f = _mm_set1_epi8((char)flip);
+    for (size_t i = 0; i < n; i += 8) { /* n is whole pixels */
+        __m128i bytes = _mm_xor_si128(_mm_loadl_epi64((const __m128i *)(src + i)), f);
+        _mm_storeu_si128((__m128i *)(dst + 2 * i), _mm_cvtepu8_epi16(bytes));
+    }
+}
+static inline int vq_sum(const uint8_t *p)
+{
+    __m128i s = _mm_madd_epi16(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi16(1));
+    s = _mm_add_epi32(s, _mm_shuffle_epi32(s, 0x4e));
+    return _mm_cvtsi128_si32(s) + _mm_extract_epi32(s, 1);
+}
+
+#include "cpu/qconv_body.h"
+
+static const qconv_units units = { .name = "qconv_avx2", .lanes = 8, .group = 2, .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense, .depthwise = qconv_depthwise };
+
+void qconv_fill_avx2(qconv_kernels *kernels)
+{
+    kernels->units = &units;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution, AVX-512 VNNI: vpdpbusd, 64 products in one instruction. */
+#include "cpu/x86/math_avx512.h"
+
+#define VQ_GROUP 4
+#define VQ_SIGNED 0
+#define VQ_BYTES 1
+#define QCONV_FILTERS 4
+#define QCONV_PIXELS_1 12
+#define QCONV_TILES_1 QCONV_CASES_12
+#define QCONV_PIXELS_2 10
+#define QCONV_TILES_2 QCONV_CASES_10
+#define QCONV_PIXELS_3 8
+#define QCONV_TILES_3 QCONV_CASES_8
+#define QCONV_PIXELS_4 6
+#define QCONV_TILES_4 QCONV_CASES_6
+
+typedef __m512i vq_x;
+typedef __m512i vq_w;
+
+static inline vq_x vq_load_x(const uint8_t *p)
+{
+    int four;
+    __builtin_memcpy(&four, p, 4);
+    return _mm512_set1_epi32(four);
+}
+static inline vq_w vq_load_w(const uint8_t *p)
+{
+    return _mm512_loadu_si512(p);
+}
+static inline vi vq_dot(vi acc, vq_x x, vq_w w)
+{
+    return _mm512_dpbusd_epi32(acc, x, w);
+}
+static inline vi vq_mac(vi acc, const uint8_t *p, vi w)
+{
+    return _mm512_dpwssd_epi32(acc, vi_load_u8(p), w); /* the upper halves of the source lanes are 0 */
+}
+static inline void vq_expand(uint8_t *dst, const uint8_t *src, size_t n, uint8_t flip)
+{
+    __m512i f = _mm512_set1_epi8((char)flip);
+    size_t i = 0;
+    for (; i + 64 <= n; i += 64)
+        _mm512_storeu_si512(dst + i, _mm512_xor_si512(_mm512_loadu_si512(src + i), f));
+    if (i < n) {
+        __mmask64 rest = (UINT64_C(1) << (n - i)) - 1;
+        _mm512_mask_storeu_epi8(dst + i, rest, _mm512_xor_si512(_mm512_maskz_loadu_epi8(rest, src + i), f));
+    }
+}
+static inline int vq_sum(const uint8_t *p)
+{
+    __m128i sums = _mm_sad_epu8(_mm_loadu_si128((const __m128i *)p), _mm_setzero_si128());
+    return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4);
+}
+
+#include "cpu/qconv_body.h"
+
+static const qconv_units units = { .name = "qconv_avx512_vnni", .lanes = 16, .group = 4, .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense, .depthwise = qconv_depthwise };
+
+void qconv_fill_avx512_vnni(qconv_kernels *kernels)
+{
+    kernels->units = &units;
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution, AVX-VNNI (processors without AVX-512): vpdpbusd of 32 products. */
+#include "cpu/x86/math_avx2.h"
+
+#define VQ_GROUP 4
+#define VQ_SIGNED 0
+#define VQ_BYTES 1
+#define QCONV_FILTERS 2
+#define QCONV_PIXELS_1 10
+#define QCONV_TILES_1 QCONV_CASES_10
+#define QCONV_PIXELS_2 6
+#define QCONV_TILES_2 QCONV_CASES_6
+
+typedef __m256i vq_x;
+typedef __m256i vq_w;
+
+static inline vq_x vq_load_x(const uint8_t *p)
+{
+    int four;
+    __builtin_memcpy(&four, p, 4);
+    return _mm256_set1_epi32(four);
+}
+static inline vq_w vq_load_w(const uint8_t *p)
+{
+    return _mm256_loadu_si256((const __m256i *)p);
+}
+static inline vi vq_dot(vi acc, vq_x x, vq_w w)
+{
+    return _mm256_dpbusd_avx_epi32(acc, x, w);
+}
+static inline vi vq_mac(vi acc, const uint8_t *p, vi w)
+{
+    return _mm256_dpwssd_avx_epi32(acc, vi_load_u8(p), w); /* the upper halves of the source lanes are 0 */
+}
+static inline void vq_expand(uint8_t *dst, const uint8_t *src, size_t n, uint8_t flip)
+{
+    __m256i f = _mm256_set1_epi8((char)flip);
+    size_t i = 0;
+    for (; i + 32 <= n; i += 32)
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)(src + i)), f));
+    for (; i < n; i += 8) /* n is whole pixels */
+        _mm_storel_epi64((__m128i *)(dst + i),
+                         _mm_xor_si128(_mm_loadl_epi64((const __m128i *)(src + i)), _mm256_castsi256_si128(f)));
+}
+static inline int vq_sum(const uint8_t *p)
+{
+    return _mm_cvtsi128_si32(_mm_sad_epu8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()));
+}
+
+#include "cpu/qconv_body.h"
+
+static const qconv_units units = { .name = "qconv_avx_vnni", .lanes = 8, .group = 4, .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense, .depthwise = qconv_depthwise };
+
+void qconv_fill_avx_vnni(qconv_kernels *kernels)
+{
+    kernels->units = &units;
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution against an integer oracle: exact for 8-bit and int32 output, at random shapes, strides, pads,
+ * zero points and signs, with the extreme values that 16-bit sums would overflow on. */
+#include "oracle.h"
+
+static guarded_region region_src, region_dst, region_packed, region_scratch;
+
+typedef struct problem {
+    qconv_shape shape;
+    int src_zero, dst_zero;
+    int8_t *src, *weights; /* plain, bits of either type */
+    int *zeros;            /* of the weights */
+    int32_t *bias;
+    float *scale, *float_bias;
+    uint8_t table[256];
+    bool with_table;
+} problem;
+
+static void *need(size_t bytes)
+{
+    void *p = calloc(bytes ? bytes : 1, 1);
+    if (!p)
+        exit(2);
+    return p;
+}
+
+static int value_of(int8_t bits, bool is_signed)
+{
+    return is_signed ? bits : (uint8_t)bits;
+}
+
+/* extreme: only the smallest and largest values */
+static void fill_bytes(int8_t *out, size_t n, bool is_signed, bool extreme)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint32_t bits = oracle_bits();
+        out[i] = (int8_t)(extreme ? (is_signed ? (bits & 1 ? 127 : -128) : (bits & 1 ? 255 : 0)) : (int)bits);
+    }
+}
+
+static problem problem_create(qconv_shape s, bool extreme)
+{
+    size_t in = (size_t)(s.c_in * s.h_in * s.w_in), filter = (size_t)(s.c_in / s.groups * s.kernel_h * s.kernel_w);
+    problem p = { .shape = s, .src_zero = s.src_signed ? oracle_int(-128, 127) : oracle_int(0, 255),
+                  .dst_zero = s.output == QCONV_S8 ? oracle_int(-128, 127) : oracle_int(0, 255),
+                  .src = need(in), .weights = need((size_t)s.c_out * filter), .bias = need((size_t)s.c_out * 4),
+                  .scale = need((size_t)s.c_out * 4), .float_bias = need((size_t)s.c_out * 4),
+                  .zeros = need((size_t)s.c_out * sizeof(int)), .with_table = oracle_int(0, 1) };
+    fill_bytes(p.src, in, s.src_signed, extreme);
+    fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
+    for (int c = 0; c < s.c_out; c++) {
+        p.zeros[c] = s.weights_signed ? 0 : 128;
+        if (s.weights_zero)
+            p.zeros[c] = s.weights_signed ? oracle_int(-128, 127) : oracle_int(0, 255);
+        p.bias[c] = oracle_int(-20000, 20000);
+        p.scale[c] = oracle_float(0.5f, 1.5f) * 0.01f / sqrtf((float)filter);
+        p.float_bias[c] = oracle_float(-1, 1);
+    }
+    for (int i = 0; i < 256; i++)
+        p.table[i] = (uint8_t)oracle_bits();
+    return p;
+}
+
+static void problem_free(problem *p)
+{
+    free(p->src);
+    free(p->weights);
+    free(p->zeros);
+    free(p->bias);
+    free(p->scale);
+    free(p->float_bias);
+}
+
+static int64_t window_sum(const problem *p, int c, int y, int x)
+{
+    const qconv_shape *s = &p->shape;
+    int channels = s->c_in / s->groups, first = c / (s->c_out / s->groups) * channels;
+    int64_t acc = p->bias[c];
+    const int8_t *w = p->weights + (size_t)c * (size_t)(channels * s->kernel_h * s->kernel_w);
+    for (int k = first; k < first + channels; k++)
+        for (int ky = 0; ky < s->kernel_h; ky++)
+            for (int kx = 0; kx < s->kernel_w; kx++, w++) {
+                int iy = y * s->stride_h - s->pad_top + ky * s->dilation_h;
+                int ix = x * s->stride_w - s->pad_left + kx * s->dilation_w;
+                if (iy < 0 || iy >= s->h_in || ix < 0 || ix >= s->w_in)
+                    continue;
+                int value = value_of(p->src[(k * s->h_in + iy) * s->w_in + ix], s->src_signed) - p->src_zero;
+                acc += (int64_t)value * (value_of(*w, s->weights_signed) - p->zeros[c]);
+            }
+    return acc;
+}
+
+/* False and a message at the first element that differs. */
+static bool matches(const problem *p, const cpu_kernels *k, const void *dst, char *why, size_t room)
+{
+    const qconv_shape *s = &p->shape;
+    for (int c = 0; c < s->c_out; c++)
+        for (int y = 0; y < s->h_out; y++)
+            for (int x = 0; x < s->w_out; x++) {
+                size_t at = (size_t)(((c / k->block * s->h_out + y) * s->w_out + x) * k->block + c % k->block);
+                int64_t acc = window_sum(p, c, y, x);
+                double want = (double)acc, got;
+                bool same;
+                if (s->output == QCONV_S32) {
+                    got = ((const int32_t *)dst)[at];
+                    same = got == want;
+                } else if (s->output == QCONV_F32) {
+                    got = (double)((const float *)dst)[at];
+                    want = want * (double)p->scale[c] + (double)p->float_bias[c];
+                    want = want / (1 + exp(-want));
+                    same = fabs(got - want) <= 4e-6 * fabs(want) + 4e-6;
+                } else {
+                    int low = s->output == QCONV_U8 ? 0 : -128;
+                    double q = rint((double)((float)acc * p->scale[c])) + p->dst_zero;
+                    uint8_t byte = (uint8_t)(int)(q < low ? low : q > low + 255 ? low + 255 : q);
+                    want = p->with_table ? p->table[byte] : byte;
+                    got = ((const uint8_t *)dst)[at];
+                    same = got == want;
+                }
+                if (!same) {
+                    snprintf(why, room, "c=%d y=%d x=%d: expected %.9g, got %.9g", c, y, x, want, got);
+                    return false;
+                }
+            }
+    return true;
+}
+
+/* The source as the kernel wants it, with garbage in the lanes behind the last channel. */
+static void *lay_out(const problem *p, const cpu_kernels *k)
+{
+    const qconv_shape *s = &p->shape;
+    int block = k->block, blocks = (s->c_in + block - 1) / block;
+    size_t plane = (size_t)(s->h_in * s->w_in);
+    if (s->src_plain) {
+        void *plain = guarded(&region_src, (size_t)s->c_in * plane);
+        memcpy(plain, p->src, (size_t)s->c_in * plane);
+        return plain;
+    }
+    uint8_t *out = guarded(&region_src, (size_t)(blocks * block) * plane);
+    for (int c = 0; c < s->c_in; c++)
+        for (size_t i = 0; i < plane; i++)
+            out[((size_t)(c / block) * plane + i) * (size_t)block + (size_t)(c % block)] =
+                (uint8_t)p->src[(size_t)c * plane + i];
+    return out;
+}
+
+static void test_problem(const cpu_kernels *k, const problem *p)
+{
+    const qconv_shape *s = &p->shape;
+    qconv_plan plan;
+    char what[200], why[120] = "";
+    snprintf(what, sizeof(what), "qconv %s c%d-%d g%d k%dx%d s%d,%d d%d,%d p%d,%d %dx%d->%dx%d plain%d %c8*%c8%s out%d", k->name,
+             s->c_in, s->c_out, s->groups, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->dilation_w,
+             s->pad_top, s->pad_left, s->h_in, s->w_in, s->h_out, s->w_out, s->src_plain, s->src_signed ? 's' : 'u',
+             s->weights_signed ? 's' : 'u', s->weights_zero ? "z" : "", s->output);
+    if (!CHECK(qconv_choose(k, s, &plan), "%s: refused", what))
+        return;
+    int bytes = s->output == QCONV_S32 || s->output == QCONV_F32 ? 4 : 1;
+    int channels = (s->c_out + k->block - 1) / k->block * k->block;
+    unsigned char *packed = guarded(&region_packed, (plan.packed_bytes + 63) / 64 * 64);
+    unsigned char *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) / 64 * 64);
+    unsigned char *dst = guarded(&region_dst, (size_t)(channels * s->h_out * s->w_out * bytes));
+    qconv_pack(&plan, p->weights, s->weights_zero ? p->zeros : NULL, packed);
+    qconv_arguments a = { .src = lay_out(p, k), .src_zero = p->src_zero, .dst = dst, .packed = packed, .bias = p->bias,
+                          .scale = p->scale, .dst_zero = p->dst_zero, .float_bias = p->float_bias,
+                          .table = p->with_table && bytes == 1 ? p->table : NULL, .activation = { CPU_ACT_SILU, 0, 0 } };
+    for (int part = plan.parts - 1; part >= 0; part--)
+        plan.run(&plan, &a, part, scratch);
+    CHECK(matches(p, k, dst, why, sizeof(why)), "%s: %s", what, why);
+    CHECK(guarded_front_intact(dst) && guarded_front_intact(packed) && guarded_front_intact(scratch),
+          "%s: wrote in front of a buffer", what);
+}
+
+static void test_shape(const cpu_kernels *k, qconv_shape s, bool extreme)
+{
+    problem p = problem_create(s, extreme);
+    test_problem(k, &p);
+    problem_free(&p);
+}
+
+/* Output size for pads at the far side of at most the kernel. */
+static int out_size(int in, int kernel, int dilation, int stride, int pad)
+{
+    int extent = (kernel - 1) * dilation + 1, far = oracle_int(0, kernel - 1);
+    return in + pad + far < extent ? 0 : (in + pad + far - extent) / stride + 1;
+}
+
+static void test_random(const cpu_kernels *k)
+{
+    static const int kernels[] = { 1, 1, 3, 3, 2, 5 };
+    qconv_shape s = { .c_in = oracle_int(1, 70), .c_out = oracle_int(1, 140), .groups = 1, .h_in = oracle_int(1, 14),
+                      .w_in = oracle_int(1, 27), .kernel_h = kernels[oracle_int(0, 5)],
+                      .stride_h = oracle_int(1, 2), .stride_w = oracle_int(1, 2), .dilation_h = 1 + !oracle_int(0, 9),
+                      .dilation_w = 1 + !oracle_int(0, 9), .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 2), .weights_zero = !oracle_int(0, 2),
+                      .output = (qconv_output)oracle_int(0, 3) };
+    s.kernel_w = oracle_int(0, 3) ? s.kernel_h : kernels[oracle_int(0, 5)];
+    switch (oracle_int(0, 5)) {
+    case 0:
+        s.src_plain = true;
+        s.c_in = oracle_int(1, 16);
+        break;
+    case 1:
+        s.groups = s.c_out = s.c_in;
+        break;
+    }
+    s.weights_signed = s.weights_signed != 0;
+    s.pad_top = oracle_int(0, s.kernel_h - 1);
+    s.pad_left = oracle_int(0, s.kernel_w - 1);
+    s.h_out = out_size(s.h_in, s.kernel_h, s.dilation_h, s.stride_h, s.pad_top);
+    s.w_out = out_size(s.w_in, s.kernel_w, s.dilation_w, s.stride_w, s.pad_left);
+    if (s.h_out > 0 && s.w_out > 0)
+        test_shape(k, s, !oracle_int(0, 3));
+}
+
+static const struct {
+    const char *name;
+    qconv_shape shape;
+} benches[] = {
+    { "3x3 160x160 16-32", { 16, 32, 1, 160, 160, 160, 160, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+    { "3x3 80x80 64-64", { 64, 64, 1, 80, 80, 80, 80, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+    { "3x3 40x40 64-64", { 64, 64, 1, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+    { "3x3 20x20 128-128", { 128, 128, 1, 20, 20, 20, 20, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+    { "3x3 s2 80x80 64-128", { 64, 128, 1, 80, 80, 40, 40, 3, 3, 2, 2, 1, 1, 1, 1, .weights_signed = true } },
+    { "1x1 160x160 32-32", { 32, 32, 1, 160, 160, 160, 160, 1, 1, 1, 1, 1, 1, 0, 0, .weights_signed = true } },
+    { "1x1 80x80 128-64", { 128, 64, 1, 80, 80, 80, 80, 1, 1, 1, 1, 1, 1, 0, 0, .weights_signed = true } },
+    { "1x1 20x20 512-256", { 512, 256, 1, 20, 20, 20, 20, 1, 1, 1, 1, 1, 1, 0, 0, .weights_signed = true } },
+    { "1x1 80x80 128-64, u8 weights", { 128, 64, 1, 80, 80, 80, 80, 1, 1, 1, 1, 1, 1, 0, 0, .weights_zero = true } },
+    { "3x3 s2 640x640 3-16 plain",
+      { 3, 16, 1, 640, 640, 320, 320, 3, 3, 2, 2, 1, 1, 1, 1, .src_plain = true, .weights_signed = true } },
+    { "depthwise 3x3 40x40 128",
+      { 128, 128, 128, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+};
+
+static void bench_qconv(const cpu_kernels *k)
+{
+    for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
+        qconv_shape s = benches[i].shape;
+        qconv_plan plan;
+        problem p = problem_create(s, false);
+        if (!qconv_choose(k, &s, &plan))
+            exit(2);
+        void *packed = aligned_alloc(64, (plan.packed_bytes + 127) / 64 * 64);
+        void *scratch = aligned_alloc(64, (plan.scratch_bytes + 127) / 64 * 64);
+        size_t outputs = (size_t)((s.c_out + 15) / 16 * 16 * s.h_out * s.w_out);
+        size_t inputs = (size_t)((s.c_in + 15) / 16 * 16 * s.h_in * s.w_in);
+        uint8_t *dst = need(outputs), *src = need(inputs + 64);
+        qconv_pack(&plan, p.weights, s.weights_zero ? p.zeros : NULL, packed);
+        qconv_arguments a = { .src = src, .src_zero = 3, .dst = dst, .packed = packed, .bias = p.bias, .scale = p.scale,
+                              .table = p.table };
+        double best = 1e9, until = oracle_seconds() + 0.04;
+        do {
+            double t = oracle_seconds();
+            for (int part = 0; part < plan.parts; part++)
+                plan.run(&plan, &a, part, scratch);
+            t = oracle_seconds() - t;
+            best = t < best ? t : best;
+        } while (oracle_seconds() < until);
+        double operations = 2.0 * s.h_out * s.w_out * s.c_out * (s.c_in / s.groups) * s.kernel_h * s.kernel_w;
+        printf("%-20s %-32s %9.1f us %8.1f GOP/s\n", plan.name, benches[i].name, best * 1e6, operations / best * 1e-9);
+        free(packed);
+        free(scratch);
+        free(dst);
+        free(src);
+        problem_free(&p);
+    }
+}
+
+void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
+{
+    if (bench) {
+        if (k->qconv.units)
+            bench_qconv(k);
+        oracle_report(counts);
+        return;
+    }
+    region_src = guarded_create(1 << 20);
+    region_dst = guarded_create(1 << 20);
+    region_packed = guarded_create(1 << 20);
+    region_scratch = guarded_create(1 << 20);
+    for (int i = 0; i < 150; i++)
+        test_random(k);
+    /* every tile width */
+    for (int w = 1; w <= 26; w++)
+        for (int blocks = 1; blocks <= 4; blocks++)
+            test_shape(k, (qconv_shape){ .c_in = 9, .c_out = blocks * k->block, .groups = 1, .h_in = 2, .w_in = w,
+                                         .h_out = 2, .w_out = w, .kernel_h = 1, .kernel_w = 1, .stride_h = 1,
+                                         .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .weights_signed = true },
+                       w & 1);
+    qconv_plan plan;
+    qconv_shape grouped = { .c_in = 8, .c_out = 8, .groups = 2, .h_in = 1, .w_in = 1, .h_out = 1, .w_out = 1,
+                            .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
+    CHECK(!qconv_choose(k, &grouped, &plan), "%s: grouped convolution must be refused", k->name);
+    guarded_free(&region_src);
+    guarded_free(&region_dst);
+    guarded_free(&region_packed);
+    guarded_free(&region_scratch);
+    oracle_report(counts);
+}
