@@ -78,7 +78,6 @@ typedef struct pool_params {
     window_params window;
     bool count_include_pad; /* AveragePool */
     bool column_major;      /* MaxPool: indices count with storage_order = 1 */
-    bool channels_last;     /* com.microsoft */
 } pool_params;
 
 /* Numbers for one set of shapes. in and out are -1 where not known yet (pads are then those of the attributes). */
@@ -258,6 +257,10 @@ typedef struct space_params { /* DepthToSpace, SpaceToDepth */
     int64_t block;
     bool column_row_depth; /* mode CRD */
 } space_params;
+
+typedef struct shuffle_params { /* onyx ChannelShuffle: channel g * (c / groups) + i becomes i * groups + g */
+    int64_t groups;
+} shuffle_params;
 
 typedef struct cumsum_params {
     bool exclusive, reverse;
