@@ -222,7 +222,7 @@ void gst_onyx_canvas_mask(GstOnyxCanvas *canvas, const guint8 *bytes, guint colu
 {
     GstVideoRectangle box;
 
-    if (columns == 0 || rows == 0 || !clip(canvas, &box, x0, y0, x1, y1))
+    if (columns == 0 || rows == 0 || !isfinite(x1 - x0) || !isfinite(y1 - y0) || !clip(canvas, &box, x0, y0, x1, y1))
         return;
     MaskShape mask = {
         bytes, (gint)columns, (gint)rows, x0, y0, (gfloat)columns / (x1 - x0), (gfloat)rows / (y1 - y0)

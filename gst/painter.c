@@ -62,7 +62,7 @@ typedef struct {
 
 static gint rounded(gfloat value)
 {
-    return (gint)lrintf(CLAMP(value, -1e6f, 1e6f));
+    return value > -1e6f ? (gint)lrintf(MIN(value, 1e6f)) : -1000000; /* NaN too */
 }
 
 static void draw_mask(const Job *job, const OnyxDetection *item, GstOnyxInk ink)

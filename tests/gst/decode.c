@@ -9,8 +9,13 @@
 #define ROWS 21
 #define COLUMNS 6
 
-static const onyx_geometry half_size = { .scale_x = 0.5f, .scale_y = 0.5f, .picture_width = 64, .picture_height = 64,
-                                         .input_width = 32, .input_height = 32, .content_width = 32,
+static const onyx_geometry half_size = { .scale_x = 0.5f,
+                                         .scale_y = 0.5f,
+                                         .picture_width = 64,
+                                         .picture_height = 64,
+                                         .input_width = 32,
+                                         .input_height = 32,
+                                         .content_width = 32,
                                          .content_height = 32 };
 
 /* An empty YOLOv8 table of two classes for a 32 x 32 input. */
@@ -36,7 +41,10 @@ static GstHarness *make(void)
 /* A frame of 64 x 64 with this table: the network saw it at half size. */
 static GstFlowReturn push_table(GstHarness *harness, Table *table, OnyxNetwork *network)
 {
-    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = 3, .dims = { 1, COLUMNS, ROWS }, .data = table->value,
+    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32,
+                           .rank = 3,
+                           .dims = { 1, COLUMNS, ROWS },
+                           .data = table->value,
                            .size_bytes = sizeof table->value };
     GstBuffer *buffer = support_frame("RGB", 64, 64, 0, 0);
 
@@ -93,8 +101,8 @@ GST_START_TEST(properties)
     GstHarness *harness = make();
     Table table = { 0 };
     set_row(&table, 0, 8, 8, 8, 8, 0.9f, 0);
-    set_row(&table, 1, 9, 8, 8, 8, 0.8f, 0);    /* IoU 0.78 with row 0 */
-    set_row(&table, 2, 9, 8, 8, 8, 0, 0.7f);    /* the same place, the other class */
+    set_row(&table, 1, 9, 8, 8, 8, 0.8f, 0); /* IoU 0.78 with row 0 */
+    set_row(&table, 2, 9, 8, 8, 8, 0, 0.7f); /* the same place, the other class */
     set_row(&table, 3, 24, 24, 8, 8, 0.3f, 0);
     set_row(&table, 4, 24, 8, 8, 8, 0, 0.2f);
     fail_unless_equals_int(count(harness, &table), 3);
@@ -153,7 +161,8 @@ GST_END_TEST
 GST_START_TEST(not_finite_model)
 {
     gchar *model = support_model(TINY_NOT_FINITE);
-    gchar *line = g_strdup_printf("onnxinfer model=%s ! onnxdecode-yolo ! onnxoverlay ! onnxpublish location=\"\"", model);
+    gchar *line =
+        g_strdup_printf("onnxinfer model=%s ! onnxdecode-yolo ! onnxoverlay ! onnxpublish location=\"\"", model);
     GstHarness *harness = gst_harness_new_parse(line);
     gst_harness_set_src_caps_str(harness, "video/x-raw,format=RGB,width=64,height=64,framerate=30/1");
     gst_harness_push(harness, support_frame("RGB", 64, 64, 15, 0));
@@ -176,9 +185,12 @@ GST_START_TEST(wrong_shapes)
         gint64 dims[4];
         onyx_type type;
     } wrong[] = {
-        { 2, { 1, 10 }, ONYX_TYPE_FLOAT32 },          { 0, { 0 }, ONYX_TYPE_FLOAT32 },
-        { 3, { 1, 3, 7 }, ONYX_TYPE_FLOAT32 },        { 4, { 1, 1, 1, 1 }, ONYX_TYPE_FLOAT32 },
-        { 3, { 1, COLUMNS, ROWS }, ONYX_TYPE_COMPLEX64 }, { 3, { 1, 0, 21 }, ONYX_TYPE_FLOAT32 },
+        { 2, { 1, 10 }, ONYX_TYPE_FLOAT32 },
+        { 0, { 0 }, ONYX_TYPE_FLOAT32 },
+        { 3, { 1, 3, 7 }, ONYX_TYPE_FLOAT32 },
+        { 4, { 1, 1, 1, 1 }, ONYX_TYPE_FLOAT32 },
+        { 3, { 1, COLUMNS, ROWS }, ONYX_TYPE_COMPLEX64 },
+        { 3, { 1, 0, 21 }, ONYX_TYPE_FLOAT32 },
     };
 
     for (guint i = 0; i < G_N_ELEMENTS(wrong); i++)
@@ -197,7 +209,8 @@ GST_START_TEST(wrong_shapes)
             GstBuffer *buffer = support_frame("RGB", 64, 64, 0, 0);
             onyx_tensor_meta_add_tensors(buffer, NULL, &tensor, 1, &half_size, NULL, NULL);
             GstFlowReturn flow = gst_harness_push(harness, buffer);
-            fail_unless(flow == (good_before ? GST_FLOW_OK : GST_FLOW_ERROR), "case %u: %s", i, gst_flow_get_name(flow));
+            fail_unless(flow == (good_before ? GST_FLOW_OK : GST_FLOW_ERROR), "case %u: %s", i,
+                        gst_flow_get_name(flow));
             gchar *text = support_text(harness, good_before ? GST_MESSAGE_WARNING : GST_MESSAGE_ERROR);
             fail_unless(strstr(text, "cannot be decoded") != NULL, "case %u: '%s'", i, text);
             fail_unless(strstr(text, "understood are") != NULL, "case %u: '%s'", i, text);

@@ -90,8 +90,8 @@ GST_START_TEST(properties)
             g_value_init(&value, specs[i]->value_type);
             g_object_get_property(G_OBJECT(element), specs[i]->name, &value);
             if ((specs[i]->flags & G_PARAM_WRITABLE) && !(specs[i]->flags & G_PARAM_CONSTRUCT_ONLY)) {
-                fail_unless(g_param_value_defaults(specs[i], &value), "%s of %s starts with another value than its default",
-                            specs[i]->name, *name);
+                fail_unless(g_param_value_defaults(specs[i], &value),
+                            "%s of %s starts with another value than its default", specs[i]->name, *name);
                 g_object_set_property(G_OBJECT(element), specs[i]->name, &value);
             }
             g_value_unset(&value);
@@ -118,7 +118,9 @@ GST_END_TEST
 
 GST_START_TEST(sizes)
 {
-    static const gint sizes[][2] = { { 1, 1 }, { 2, 4097 }, { 4097, 2 }, { 3, 5 }, { 17, 33 }, { 641, 359 }, { 1, 64 } };
+    static const gint sizes[][2] = {
+        { 1, 1 }, { 2, 4097 }, { 4097, 2 }, { 3, 5 }, { 17, 33 }, { 641, 359 }, { 1, 64 }
+    };
     static const gchar *const some[] = { "NV12", "I420", "YUY2", "UYVY", "RGB", "BGRx", "GRAY8" };
 
     for (const gchar *const *name = elements; *name; name++) {
@@ -252,9 +254,11 @@ GST_END_TEST
 GST_START_TEST(cycling_while_streaming)
 {
     gchar *model = support_model(TINY_DETECTOR);
-    gchar *line = g_strdup_printf("videotestsrc ! video/x-raw,format=NV12,width=64,height=64 ! onnxinfer model=%s name=i ! "
-                                  "queue ! onnxdecode-yolo name=d ! onnxoverlay name=o ! onnxpublish location=\"\" name=p ! "
-                                  "fakesink sync=false", model);
+    gchar *line =
+        g_strdup_printf("videotestsrc ! video/x-raw,format=NV12,width=64,height=64 ! onnxinfer model=%s name=i ! "
+                        "queue ! onnxdecode-yolo name=d ! onnxoverlay name=o ! onnxpublish location=\"\" name=p ! "
+                        "fakesink sync=false",
+                        model);
     GstElement *pipeline = gst_parse_launch(line, NULL);
     GstElement *infer = gst_bin_get_by_name(GST_BIN(pipeline), "i");
 

@@ -164,10 +164,12 @@ static void seen_inferred(GstElement *sink, GstBuffer *buffer, GstPad *pad, gpoi
 GST_START_TEST(behind_a_tee)
 {
     gchar *model = support_model(TINY_DETECTOR);
-    gchar *line = g_strdup_printf(
-        "videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=320,height=240 ! tee name=t "
-        "t. ! queue max-size-buffers=30 ! fakesink name=a signal-handoffs=true sync=false async=false "
-        "t. ! queue max-size-buffers=30 ! onnxinfer model=%s ! onnxdecode-yolo ! fakesink name=b signal-handoffs=true sync=false", model);
+    gchar *line =
+        g_strdup_printf("videotestsrc num-buffers=20 ! video/x-raw,format=I420,width=320,height=240 ! tee name=t "
+                        "t. ! queue max-size-buffers=30 ! fakesink name=a signal-handoffs=true sync=false async=false "
+                        "t. ! queue max-size-buffers=30 ! onnxinfer model=%s ! onnxdecode-yolo ! fakesink name=b "
+                        "signal-handoffs=true sync=false",
+                        model);
     GstElement *pipeline = gst_parse_launch(line, NULL);
     GstElement *a = gst_bin_get_by_name(GST_BIN(pipeline), "a"), *b = gst_bin_get_by_name(GST_BIN(pipeline), "b");
     TeeSeen tee = { 0 };

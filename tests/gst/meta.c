@@ -13,8 +13,14 @@ static OnyxDetections *sample(OnyxDetectionPool *pool)
     OnyxDetections *block = onyx_detections_new(pool);
     OnyxDetection *item = onyx_detections_append(block);
 
-    *item = (OnyxDetection){ .x0 = 10, .y0 = 20, .x1 = 50, .y1 = 60, .score = 0.9f, .label_id = 3,
-                             .label = g_quark_from_static_string("cat"), .track_id = 7 };
+    *item = (OnyxDetection){ .x0 = 10,
+                             .y0 = 20,
+                             .x1 = 50,
+                             .y1 = 60,
+                             .score = 0.9f,
+                             .label_id = 3,
+                             .label = g_quark_from_static_string("cat"),
+                             .track_id = 7 };
     item->first_keypoint = onyx_detections_append_keypoints(block, 2);
     item->n_keypoints = 2;
     block->keypoints[0] = (OnyxKeypoint){ 20, 30, 1 };
@@ -27,7 +33,13 @@ static OnyxDetections *sample(OnyxDetectionPool *pool)
     block->masks[mask - 1].y1 = 60;
     memset(block->mask_data + block->masks[mask - 1].offset, 200, 8);
     item = onyx_detections_append(block);
-    *item = (OnyxDetection){ .x0 = 60, .y0 = 60, .x1 = 100, .y1 = 100, .score = 0.5f, .label_id = 1, .rotated = TRUE,
+    *item = (OnyxDetection){ .x0 = 60,
+                             .y0 = 60,
+                             .x1 = 100,
+                             .y1 = 100,
+                             .score = 0.5f,
+                             .label_id = 1,
+                             .rotated = TRUE,
                              .corners = { { 80, 60 }, { 100, 80 }, { 80, 100 }, { 60, 80 } } };
     return block;
 }
@@ -122,8 +134,13 @@ GST_START_TEST(tensors_of_others)
 {
     gfloat data[4] = { 1, 2, 3, 4 };
     onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = 1, .dims = { 4 }, .data = data, .size_bytes = 16 }, got;
-    onyx_geometry geometry = { .scale_x = 0.5f, .scale_y = 0.5f, .offset_y = 4, .picture_width = 64, .picture_height = 48,
-                               .input_width = 32, .input_height = 32 };
+    onyx_geometry geometry = { .scale_x = 0.5f,
+                               .scale_y = 0.5f,
+                               .offset_y = 4,
+                               .picture_width = 64,
+                               .picture_height = 48,
+                               .input_width = 32,
+                               .input_height = 32 };
     gint freed = 0;
     GstBuffer *buffer = gst_buffer_new();
 
@@ -141,8 +158,12 @@ GST_END_TEST
 static GstBuffer *through(const gchar *line, gint width, gint height)
 {
     onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32 };
-    onyx_geometry geometry = { .scale_x = 0.32f, .scale_y = 0.32f, .picture_width = 100, .picture_height = 100,
-                               .input_width = 32, .input_height = 32 };
+    onyx_geometry geometry = { .scale_x = 0.32f,
+                               .scale_y = 0.32f,
+                               .picture_width = 100,
+                               .picture_height = 100,
+                               .input_width = 32,
+                               .input_height = 32 };
     GstHarness *harness = gst_harness_new_parse(line);
     gchar *in = support_caps("I420", 100, 100), *out = support_caps("I420", width, height);
     OnyxDetections *block = sample(NULL);

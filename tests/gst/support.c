@@ -10,7 +10,7 @@
 
 GST_DEBUG_CATEGORY(gst_onyx_debug);
 
-const gchar *const support_formats[] = { "NV12", "I420", "YV12", "YUY2", "UYVY", "RGB",  "BGR",  "RGBx", "BGRx",
+const gchar *const support_formats[] = { "NV12", "I420", "YV12", "YUY2",  "UYVY", "RGB",  "BGR",  "RGBx", "BGRx",
                                          "RGBA", "BGRA", "ARGB", "GRAY8", "NV21", "xRGB", "xBGR", "ABGR", NULL };
 
 static gchar *folder;
@@ -45,8 +45,8 @@ const gchar *support_folder(void)
 
 gchar *support_model(TinyKind kind)
 {
-    static const gchar *const files[] = { "detector.onnx", "nan.onnx", "cls.onnx", "two.onnx", "nopic.onnx",
-                                          "unknown.onnx" };
+    static const gchar *const files[] = { "detector.onnx", "nan.onnx",   "cls.onnx",
+                                          "two.onnx",      "nopic.onnx", "unknown.onnx" };
     gchar *path = g_build_filename(support_folder(), files[kind], NULL);
 
     if (!g_file_test(path, G_FILE_TEST_EXISTS))
@@ -84,8 +84,8 @@ GstBuffer *support_frame(const gchar *format, gint width, gint height, guint red
     for (gint i = 0; i < 4; i++) {
         gint x = (i % 2) * width / 2, y = (i / 2) * height / 2;
         if (red & (1u << i))
-            gst_onyx_canvas_fill(&canvas, x, y, x + width / 2, y + height / 2,
-                                 gst_onyx_canvas_ink(&canvas, 255, 0, 0), 255);
+            gst_onyx_canvas_fill(&canvas, x, y, x + width / 2, y + height / 2, gst_onyx_canvas_ink(&canvas, 255, 0, 0),
+                                 255);
     }
     gst_onyx_canvas_clear(&canvas);
     gst_video_frame_unmap(&frame);
@@ -107,8 +107,8 @@ void support_pixel(GstBuffer *buffer, const gchar *format, gint width, gint heig
     GstVideoConverter *converter = gst_video_converter_new(&in, &out, NULL);
     gst_video_converter_frame(converter, &from, &to);
     gst_video_converter_free(converter);
-    const guint8 *pixel = (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&to, 0) +
-                          y * GST_VIDEO_FRAME_PLANE_STRIDE(&to, 0) + x * 3;
+    const guint8 *pixel =
+        (const guint8 *)GST_VIDEO_FRAME_PLANE_DATA(&to, 0) + y * GST_VIDEO_FRAME_PLANE_STRIDE(&to, 0) + x * 3;
     for (int c = 0; c < 3; c++)
         rgb[c] = pixel[c];
     gst_video_frame_unmap(&to);

@@ -72,7 +72,7 @@ static GByteArray *value(const gchar *name, const gint64 *dims, guint rank)
     return info;
 }
 
-static GByteArray *node(const gchar *operator, const gchar *const *inputs, const gchar *output)
+static GByteArray *node(const gchar *operator, const gchar * const * inputs, const gchar *output)
 {
     GByteArray *n = g_byte_array_new();
     for (; *inputs; inputs++)

@@ -18,10 +18,10 @@
 
 typedef enum {
     TINY_DETECTOR,
-    TINY_NOT_FINITE,     /* the detector, but rows 0 and 1 hold NaN and infinity */
-    TINY_CLASSIFIER,     /* one output [1, 10]: no head that a decoder knows */
-    TINY_TWO_INPUTS,     /* the detector with a second input that nothing feeds */
-    TINY_NO_PICTURE,     /* one input of rank 2 */
+    TINY_NOT_FINITE, /* the detector, but rows 0 and 1 hold NaN and infinity */
+    TINY_CLASSIFIER, /* one output [1, 10]: no head that a decoder knows */
+    TINY_TWO_INPUTS, /* the detector with a second input that nothing feeds */
+    TINY_NO_PICTURE, /* one input of rank 2 */
     TINY_UNKNOWN_OPERATOR
 } TinyKind;
 
