@@ -271,10 +271,11 @@ UNARY_LOOP(limit_f64, double, double, clip_limits, (x < p->f64[0] ? p->f64[0] : 
 UNARY_LOOP(limit_i64, int64_t, int64_t, clip_limits, MIN(MAX(x, p->i64[0]), p->i64[1]))
 UNARY_LOOP(limit_u64, uint64_t, uint64_t, clip_limits, MIN(MAX(x, p->u64[0]), p->u64[1]))
 
+/* Limits may be of another type than the input: those of Clip-6 were float32 attributes. */
 onyx_status op_shape_clip(op_shape_context *context)
 {
     for (int i = 1; i < 3; i++) {
-        STATUS_TRY(shape_same_type(context, 0, i));
+        STATUS_TRY(shape_type(context, i, TYPES_NUMBER));
         STATUS_TRY(shape_scalar(context, i));
     }
     return shape_same(context);

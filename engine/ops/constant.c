@@ -38,7 +38,8 @@ onyx_status op_parse_constant(const op_parse_context *context, void *params)
     constant_params *p = params;
     const op_attributes *attributes = &context->attributes;
     const op_attribute *a;
-    if ((a = op_attribute_find(attributes, "value", OP_ATTRIBUTE_TENSOR))) {
+    if ((a = op_attribute_find(attributes, "value", OP_ATTRIBUTE_TENSOR)) ||
+        (a = op_attribute_find(attributes, "sparse_value", OP_ATTRIBUTE_TENSOR))) { /* made dense by the loader */
         p->tensor = *a->tensor;
     } else if ((a = op_attribute_find(attributes, "value_float", OP_ATTRIBUTE_FLOAT))) {
         number(p, ONYX_TYPE_FLOAT32);
@@ -56,7 +57,7 @@ onyx_status op_parse_constant(const op_parse_context *context, void *params)
     } else if ((a = op_attribute_find(attributes, "value_strings", OP_ATTRIBUTE_STRINGS))) {
         list(p, ONYX_TYPE_STRING, a->strings, a->count);
     } else {
-        return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "no dense value (sparse_value is not supported)");
+        return status_fail(context->error, ONYX_ERROR_FORMAT, "the value is missing");
     }
     return ONYX_OK;
 }

@@ -49,7 +49,10 @@ onyx_status op_shape_pad(op_shape_context *context)
 {
     STATUS_TRY(shape_begin(context));
     STATUS_TRY(shape_type(context, 1, TYPE_BIT(ONYX_TYPE_INT64)));
-    STATUS_TRY(shape_same_type(context, 0, 2));
+    /* Pad-2's value was a float32 attribute, for any floating type. */
+    const op_value *constant = shape_input(context, 2);
+    if (!constant || constant->type != ONYX_TYPE_FLOAT32 || !type_in(context->inputs[0]->type, TYPES_FLOAT))
+        STATUS_TRY(shape_same_type(context, 0, 2));
     STATUS_TRY(shape_scalar(context, 2));
     STATUS_TRY(shape_type(context, 3, TYPES_INDEX));
     const op_value *in = context->inputs[0], *axes = shape_input(context, 3);
@@ -115,6 +118,12 @@ static onyx_status pad(op_run_context *context)
     const void *constant = value ? value->data : in->type == ONYX_TYPE_STRING ? (const void *)&empty_string : zeros;
     size_t bytes = type_size(in->type), count = tensor_count(out);
     onyx_status status = ONYX_OK;
+    double converted = 0;
+    if (value && value->type != in->type) {
+        double number = tensor_number(value);
+        lanes_store(LANE_F64, &number, 1, in->type, &converted, 0);
+        constant = &converted;
+    }
     STATUS_TRY(resolve_pads(in->rank, context->inputs[1], run_input(context, 3), begin, end, context->error));
     if (count == 0)
         return ONYX_OK;
