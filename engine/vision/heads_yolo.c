@@ -79,7 +79,7 @@ static bool is_transposed_yolov8(const head_input *input, const head_tensor *t)
 
 bool head_yolov8_recognise(const head_input *input, head_match *m)
 {
-    bool told = input->hints->from_metadata && input->hints->task != VISION_TASK_UNKNOWN;
+    bool told = input->hints->from_metadata && input->hints->task != VISION_TASK_UNKNOWN && !input->hints->transformer;
     for (int i = 0; i < input->count; i++) {
         const head_tensor *t = &input->tensors[i];
         if (!table_sizes_fit(t))
@@ -298,7 +298,7 @@ void head_yolox_decode(const head_input *input, const head_match *m, float thres
 bool head_end_to_end_recognise(const head_input *input, head_match *m)
 {
     const vision_recipe *hints = input->hints;
-    for (int i = 0; i < input->count; i++) {
+    for (int i = 0; i < input->count && !hints->transformer; i++) {
         const head_tensor *t = &input->tensors[i];
         if (!table_sizes_fit(t) || t->dims[1] < 6 || t->dims[1] > MOST_COLUMNS || t->dims[0] > 10000 ||
             (t->declared_rank != 3 && !hints->end_to_end))

@@ -158,6 +158,9 @@ static void read_metadata(recipe *r, const vision_model_info *info)
     }
     p->end_to_end = ((text = find(info, "end2end")) && literal_true(text)) ||
                     ((text = find(info, "args")) && literal_flag(text, "nms"));
+    const char *head = find(info, "head"), *description = find(info, "description");
+    p->transformer = (head && strstr(head, "RTDETR")) ||
+                     (description && (strstr(description, "rtdetr") || strstr(description, "RT-DETR")));
     if ((text = find(info, "imgsz"))) {
         int count = literal_ints(text, numbers, 2);
         if (count && numbers[0] > 0 && numbers[count - 1] > 0 && numbers[0] <= 1 << 16 && numbers[count - 1] <= 1 << 16) {

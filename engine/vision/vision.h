@@ -99,6 +99,7 @@ typedef struct vision_recipe {
     vision_task task;
     bool from_metadata;            /* task, labels and the like stood in the file */
     bool end_to_end;               /* the metadata says that NMS is in the graph (or not needed) */
+    bool transformer;              /* the metadata names RT-DETR, whose outputs may look like an end-to-end head */
     const struct vision_head *head; /* NULL: not recognised by the outputs' declared shapes (decode looks again) */
     int label_count;
     const char *const *labels;     /* NULL entries where an id has no name */
