@@ -182,6 +182,27 @@ static onyx_status mul_reciprocal(graph *g, graph_node *node, bool *changed, ony
     return ONYX_OK;
 }
 
+/* Before version 13, Softmax normalised over all dims from the axis on: with those as one dim, it is today's. */
+static onyx_status modern_softmax(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    const softmax_params *params = node->params;
+    graph_value *x = node->inputs[0], *flat = NULL, *y = NULL;
+    const int rank = x->info.rank;
+    const int64_t axis = params->axis < 0 ? params->axis + rank : params->axis;
+    const op_attribute last = attribute_int("axis", -1);
+    int64_t dims[2] = { 1, 1 };
+    if (!params->flatten || !graph_is_f32(x) || !graph_one_output(node) || graph_element_count(x) <= 0)
+        return ONYX_OK;
+    *changed = true;
+    if (axis == rank - 1)
+        return graph_substitute(g, node, "", node->row->name, node->name, &x, 1, &last, 1, NULL, error);
+    for (int i = 0; i < rank; i++)
+        dims[i >= axis] *= x->info.dims[i];
+    STATUS_TRY(graph_insert_reshape(g, node, node->name, x, 2, dims, &flat, error));
+    STATUS_TRY(graph_insert(g, node, "", node->row->name, node->name, &flat, 1, &last, 1, &y, error));
+    return graph_substitute_reshape(g, node, y, rank, x->info.dims, error);
+}
+
 static const struct {
     const char *op;
     rewrite_function *rewrite;
@@ -190,6 +211,7 @@ static const struct {
     { "Max", max_to_leaky },          { "PRelu", prelu_to_leaky },      { "Pow", simple_pow },
     { "Sum", sum_to_add },            { "ReduceMean", reduce_to_pool }, { "ReduceMax", reduce_to_pool },
     { "AveragePool", pool_to_global }, { "MaxPool", pool_to_global },   { "Mul", mul_reciprocal },
+    { "Softmax", modern_softmax },    { "LogSoftmax", modern_softmax },
 };
 
 onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)

@@ -5,16 +5,18 @@
 
 #include <string.h>
 
+/* Activations are looked for before constants move into convolutions: the division by 6 of a HardSwish would. */
 static const graph_pass table[] = {
     { "dead", "removes nodes whose results nobody reads", pass_dead },
+    { "shapes", "makes the shapes of values constants, and folds what follows from them", pass_shapes },
     { "identity", "removes nodes that change nothing; merges chains of Reshape, Squeeze, Flatten, Cast", pass_identity },
     { "common", "computes equal expressions once", pass_common },
     { "float16", "computes float16 and bfloat16 graphs in float32; inputs and outputs keep their types", pass_float16 },
     { "canonical", "writes rare forms of an operation as the usual one", pass_canonical },
-    { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
-    { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
     { "activations", "recognises SiLU, HardSwish, GELU, Mish and relatives in their parts", pass_activations },
     { "layer_norm", "recognises LayerNormalization in its parts", pass_layer_norm },
+    { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
+    { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
     { "transpose", "removes, merges and moves Transposes", pass_transpose },
     { "concat_split", "removes Concats, Splits and Slices that undo each other", pass_concat_split },
     { "shuffle", "recognises channel shuffles", pass_shuffle },

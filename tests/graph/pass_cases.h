@@ -81,6 +81,9 @@ static const pass_case pass_cases[] = {
     { "convolution over one dimension", "FusedConv 1, Reshape 2",
       "input x f32 2,4,9\ninit w f32 6,2,3\ninit b f32 6\nc = Conv(x, w, b) group=2 pads=[1,2] strides=[2] dilations=[2]\ny = Relu(c)\noutput y\n" },
 
+    { "softmax of old", "Softmax 1, Reshape 2", "input x f32 2,3,4\ny = Softmax(x) axis=1\noutput y\n", 0, 11 },
+    { "softmax of old, last axis", "Softmax 1, total 1", "input x f32 2,3,4\ny = Softmax(x) axis=2\noutput y\n", 0, 11 },
+
     { "batch norm", "Conv 1, total 1",
       CONV3 "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
     { "batch norm of a transposed convolution", "ConvTranspose 1, total 1",
@@ -180,9 +183,9 @@ static const pass_case pass_cases[] = {
     { "half of the channels by gather", "Slice 2",
       "input x f32 1,6,4,4\ninit r i64 5 = 2,-1,3,4,4\ninit z i64 - = 0\ninit o i64 - = 1\n"
       "a = Reshape(x, r)\nb = Gather(a, z) axis=0\nc = Gather(a, o) axis=0\nd = Div(b, c)\noutput d\n" },
-    { "shuffle", "total 1",
+    { "shuffle", "ChannelShuffle 1, total 3",
       "input x f32 2,6,4,5\ninit r i64 5 = 2,2,3,4,5\ninit s i64 4 = 2,6,4,5\nn = Neg(x)\na = Reshape(n, r)\nb = Transpose(a) perm=[0,2,1,3,4]\nc = Reshape(b, s)\ny = Neg(c)\noutput y\n" },
-    { "shuffle without batch", "total 1",
+    { "shuffle without batch", "ChannelShuffle 1, Reshape 1, total 3",
       "input x f32 1,6,4,5\ninit r i64 3 = 3,2,20\ninit s i64 5 = 2,-1,3,4,5\na = Reshape(x, r)\nb = Transpose(a) perm=[1,0,2]\nc = Reshape(b, s)\ny = Neg(c)\noutput y\n" },
 
     { "focus", "FusedConv 1, total 1",
