@@ -21,6 +21,7 @@ typedef struct geometry {
     int blocks_in;     /* input blocks (plain: channels) of a convolution group */
     int blocks_out;    /* filter blocks of a convolution group */
     int filter_groups; /* of a convolution group */
+    int channels;      /* of a convolution group, that are summed over */
     size_t sum;        /* inputs of one output */
     bool line, padded;
     int units, unit_pixels, pixels;
@@ -57,7 +58,8 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.blocks_in = s->src_plain ? channels : conv_ceil_div(channels, g.lanes);
     g.blocks_out = conv_ceil_div(s->c_out / s->groups, g.lanes);
     g.filter_groups = conv_ceil_div(g.blocks_out, filters);
-    g.sum = (size_t)channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
+    g.channels = s->src_plain ? channels : conv_summed_channels(channels);
+    g.sum = (size_t)g.channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
     g.line = is_line(s);
     g.padded = needs_padding(s);
     g.unit_pixels = unit_pixels;
@@ -79,13 +81,12 @@ static conv_tile tile_of(const geometry *g)
 {
     const conv_shape *s = g->shape;
     int width = g->padded ? g->strip_width : s->w_in, height = g->padded ? g->strip_rows : s->h_in;
-    int last = s->c_in / s->groups % g->lanes;
     conv_tile t = {
         .blocks = g->blocks_in,
         .taps_h = s->kernel_h,
         .taps_w = s->kernel_w,
         .inner = g->lanes,
-        .inner_last = last ? last : g->lanes,
+        .inner_last = conv_last_block(g->channels, g->lanes),
         .block_stride = (ptrdiff_t)width * height * g->pixel,
         .row_stride = (ptrdiff_t)width * s->dilation_h * g->pixel,
         .tap_stride = (ptrdiff_t)s->dilation_w * g->pixel,
@@ -222,13 +223,13 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
         conv_range filters = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
-        const float *group = weights + (size_t)(q / g.filter_groups) * (size_t)filters_out * g.sum;
-        for (int c0 = 0; c0 < channels; c0 += inner)
+        const float *group = weights + (size_t)(q / g.filter_groups) * (size_t)filters_out * (size_t)(channels * taps);
+        for (int c0 = 0; c0 < g.channels; c0 += inner)
             for (int tap = 0; tap < taps; tap++)
-                for (int c = c0; c < conv_min(c0 + inner, channels); c++)
+                for (int c = c0; c < conv_min(c0 + inner, g.channels); c++)
                     for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++)
-                        *to++ = o < filters_out
-                                    ? group[(size_t)o * g.sum + (size_t)c * (size_t)taps + (size_t)tap]
+                        *to++ = o < filters_out && c < channels
+                                    ? group[((size_t)o * (size_t)channels + (size_t)c) * (size_t)taps + (size_t)tap]
                                     : 0;
     }
 }

@@ -99,6 +99,16 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
     set->run[filters - 1][size - 1](tile, src, weights, bias, residual, dst, tiles - larger);
 }
 
+/* Input channels that blocked tiles sum over: in fours, the last ones perhaps against zero weights. */
+static inline int conv_summed_channels(int channels)
+{
+    return (channels + 3) / 4 * 4;
+}
+static inline int conv_last_block(int channels, int lanes)
+{
+    return (conv_summed_channels(channels) - 1) % lanes + 1;
+}
+
 /* Blocks of filter group i of n: nearly equal, the larger ones first. */
 static inline conv_range conv_group(int blocks, int n, int i)
 {

@@ -29,7 +29,8 @@ typedef struct conv_epilogue {
 } conv_epilogue;
 
 /* The sum that one output needs: blocks x taps_h x taps_w runs of `inner` consecutive floats of src (inner_last in the
- * last block). Blocked src: inner = V channels of one tap. Plain src: a block is a channel and inner = kernel width.
+ * last block). Blocked src: inner = V channels of one tap, inner_last a multiple of 4, with zero weights where there is
+ * no channel. Plain src: a block is a channel and inner = kernel width.
  * Also the small matrix products of Winograd (one tap). Strides in floats. */
 typedef struct conv_tile {
     int blocks, taps_h, taps_w, inner, inner_last;

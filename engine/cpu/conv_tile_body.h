@@ -92,7 +92,7 @@ CONV_INLINE void conv_tile_step4(vf *acc, const float *src, ptrdiff_t step, cons
 #endif
 
 CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step, const float *weights,
-                               const int F, const int P)
+                               const int F, const int P, const bool QUADS)
 {
     for (int block = 0; block < t->blocks; block++, src += t->block_stride) {
         int inner = block == t->blocks - 1 ? t->inner_last : t->inner;
@@ -103,6 +103,8 @@ CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, pt
                 int i = 0;
                 for (; i + 4 <= inner; i += 4, weights += 4 * F * VF_LANES)
                     conv_tile_step4(acc, tap + i, step, weights, F, P);
+                if (QUADS)
+                    continue;
                 for (; i < inner; i++, weights += F * VF_LANES)
                     conv_tile_step(acc, tap + i, step, weights, F, P);
             }
@@ -120,7 +122,8 @@ CONV_INLINE void conv_tile_add(vf *acc, const float *residual, ptrdiff_t block_s
     }
 }
 
-/* STEP 0: the tile's own step. */
+/* STEP 0: the tile's own step. Tiles for a constant step of whole pixels are for blocked data alone, where inputs come
+ * in fours. */
 CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
                                 const float *residual, float *dst, int count, const int F, const int P,
                                 const ptrdiff_t STEP)
@@ -135,7 +138,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             for (int p = 0; p < P; p++)
                 acc[p * F + f] = start;
         }
-        conv_tile_sum(t, acc, src, step, weights, F, P);
+        conv_tile_sum(t, acc, src, step, weights, F, P, STEP >= VF_LANES);
         if (residual && t->epilogue.residual_before)
             conv_tile_add(acc, residual, t->residual_block_stride, F, P);
         conv_epilogue_apply(&t->epilogue, acc, F * P);

@@ -90,16 +90,15 @@ static void input_row(const winograd_run *r, int begin, int count, int at)
 static void multiply(const winograd_run *r, int tiles)
 {
     const geometry *g = r->g;
-    const conv_shape *s = g->shape;
-    int last = s->c_in % g->lanes;
+    int channels = conv_summed_channels(g->shape->c_in);
     conv_tile t = { .blocks = g->blocks_in, .taps_h = 1, .taps_w = 1, .inner = g->lanes,
-                    .inner_last = last ? last : g->lanes, .block_stride = (ptrdiff_t)g->strip * g->lanes,
+                    .inner_last = conv_last_block(channels, g->lanes), .block_stride = (ptrdiff_t)g->strip * g->lanes,
                     .step = g->lanes, .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
     const float *u = r->arguments->packed;
     for (int point = 0; point < WINOGRAD_POINTS; point++)
         for (int q = r->groups.begin; q < r->groups.end; q++) {
             conv_range filters = conv_group(g->blocks_out, g->filter_groups, q);
-            size_t at = ((size_t)point * (size_t)g->blocks_out + (size_t)filters.begin) * (size_t)s->c_in;
+            size_t at = ((size_t)point * (size_t)g->blocks_out + (size_t)filters.begin) * (size_t)channels;
             conv_run_line(&g->units->unit, filters.end - filters.begin, &t, r->v + point * g->v_point,
                           u + at * (size_t)g->lanes, NULL, NULL,
                           r->m + point * g->m_point + (ptrdiff_t)(filters.begin - r->first_block) * t.dst_block_stride,
@@ -203,13 +202,14 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
     const geometry g = geometry_of(plan);
     const conv_shape *s = &plan->shape;
     float *to = packed;
-    size_t point_floats = (size_t)g.blocks_out * (size_t)g.lanes * (size_t)s->c_in;
+    int channels = conv_summed_channels(s->c_in);
+    size_t point_floats = (size_t)g.blocks_out * (size_t)g.lanes * (size_t)channels;
     for (int q = 0; q < g.filter_groups; q++) {
         conv_range filters = conv_group(g.blocks_out, g.filter_groups, q);
-        for (int c = 0; c < s->c_in; c++)
+        for (int c = 0; c < channels; c++)
             for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
                 double u[WINOGRAD_POINTS] = { 0 };
-                if (o < s->c_out)
+                if (o < s->c_out && c < s->c_in)
                     transform_weights(weights + ((size_t)o * (size_t)s->c_in + (size_t)c) * 9, u);
                 for (int point = 0; point < WINOGRAD_POINTS; point++)
                     to[(size_t)point * point_floats] = (float)u[point];
@@ -246,7 +246,7 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
-    size_t u_bytes = WINOGRAD_POINTS * (size_t)s->c_in * (size_t)blocks_out * (size_t)lanes * sizeof(float);
+    size_t u_bytes = WINOGRAD_POINTS * (size_t)conv_summed_channels(s->c_in) * (size_t)blocks_out * (size_t)lanes * sizeof(float);
 
     int strip = strip_tiles(lanes, blocks_in + blocks_out, tiles);
     int filters = conv_best_filters(&units->unit, blocks_out, strip);
