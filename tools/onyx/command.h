@@ -83,7 +83,7 @@ onyx_status run_fill_noise(const onyx_model *model, onyx_session *session, onyx_
 
 int64_t clock_ns(void);
 /* "1x3x640x640" or "batchx3x?x?"; text has room for size bytes. */
-void shape_text(char *text, size_t size, int rank, const int64_t *dims, const char *const *names);
+void dims_text(char *text, size_t size, int rank, const int64_t *dims, const char *const *names);
 /* Peak resident set of this process: VmHWM of /proc/self/status, in MB (2^20); 0 where unknown. */
 double peak_rss_mb(void);
 /* The processor's name as the system tells it. */

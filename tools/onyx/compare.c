@@ -230,8 +230,8 @@ bool compare_tensors(const onyx_tensor *expected, const onyx_tensor *actual, con
     if (expected->rank != actual->rank ||
         memcmp(expected->dims, actual->dims, (size_t)expected->rank * sizeof expected->dims[0]) != 0) {
         char shapes[2][128];
-        shape_text(shapes[0], sizeof shapes[0], expected->rank, expected->dims, NULL);
-        shape_text(shapes[1], sizeof shapes[1], actual->rank, actual->dims, NULL);
+        dims_text(shapes[0], sizeof shapes[0], expected->rank, expected->dims, NULL);
+        dims_text(shapes[1], sizeof shapes[1], actual->rank, actual->dims, NULL);
         snprintf(d->text, sizeof d->text, "shape: expected %s, actual %s", shapes[0], shapes[1]);
         return false;
     }

@@ -28,7 +28,7 @@ static void dot_text(const char *text)
 static void dot_edge_label(const graph_value *value)
 {
     char shape[256];
-    shape_text(shape, sizeof shape, value->info.rank, value->info.dims, NULL);
+    dims_text(shape, sizeof shape, value->info.rank, value->info.dims, NULL);
     printf(" [label=\"%s\"];\n", shape);
 }
 

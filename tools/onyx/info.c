@@ -68,7 +68,7 @@ static void print_values(const onyx_model *model, bool inputs)
             onyx_model_input_info(model, i, &info);
         else
             onyx_model_output_info(model, i, &info);
-        shape_text(shape, sizeof shape, info.rank, info.dims, info.dim_names);
+        dims_text(shape, sizeof shape, info.rank, info.dims, info.dim_names);
         printf("%-12s %s: %s %s\n",
                i        ? ""
                : inputs ? "inputs"

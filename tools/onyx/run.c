@@ -15,7 +15,7 @@ static void report_output(const char *file, const char *name, const onyx_tensor 
 {
     const reporter *r = user;
     char shape[256];
-    shape_text(shape, sizeof shape, actual->rank, actual->dims, NULL);
+    dims_text(shape, sizeof shape, actual->rank, actual->dims, NULL);
     if (r->json) {
         json_begin(r->json, NULL, '{');
         json_text(r->json, "file", file);

@@ -202,7 +202,7 @@ int64_t clock_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-void shape_text(char *text, size_t size, int rank, const int64_t *dims, const char *const *names)
+void dims_text(char *text, size_t size, int rank, const int64_t *dims, const char *const *names)
 {
     size_t used = 0;
     if (rank < 0) {
