@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Cast and CastLike: by way of the natural lane of the source. Strings are neither read nor made: a tensor has no owner
- * for new ones. */
+ * Cast and CastLike: by way of the natural lane of the source. Strings can be read; none are made, because a tensor has
+ * no owner for them. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/types.h"
@@ -77,6 +78,33 @@ static void store_small_floats(const cast_job *job, const float *values, size_t 
         out[i] = float_to_small_float(type, values[i], saturate);
 }
 
+/* "1.5", "-inf", "NaN", "12"; integers of 64 bits exactly. False where the text is no number. */
+static bool cast_string(const char *text, onyx_tensor *out, size_t i)
+{
+    char *end;
+    bool to_integer = type_in(out->type, TYPES_INT);
+    long long integer = to_integer ? strtoll(text, &end, 10) : 0;
+    if (to_integer && end != text && *end == '\0') {
+        int64_t value = integer;
+        lanes_store(LANE_I64, &value, 1, out->type, out->data, i);
+        return true;
+    }
+    double number = strtod(text, &end);
+    lanes_store(LANE_F64, &number, 1, out->type, out->data, i);
+    return end != text && *end == '\0';
+}
+
+static onyx_status cast_strings(op_run_context *context)
+{
+    const char *const *texts = context->inputs[0]->data;
+    size_t count = tensor_count(context->inputs[0]);
+    for (size_t i = 0; i < count; i++) {
+        if (!cast_string(texts[i], context->outputs[0], i))
+            return status_fail(context->error, ONYX_ERROR_TYPE, "\"%.40s\" is no number", texts[i]);
+    }
+    return ONYX_OK;
+}
+
 static void cast_part(void *context, int part, int worker)
 {
     const cast_job *job = context;
@@ -106,6 +134,8 @@ onyx_status op_run_cast(op_run_context *context)
             memcpy(out->data, in->data, out->size_bytes);
         return ONYX_OK;
     }
+    if (in->type == ONYX_TYPE_STRING)
+        return cast_strings(context);
     if (job.count / PART >= 1024)
         job.part_size = size_align(job.count / 1024 + 1, CHUNK);
     workers_run(context->pool, cast_part, &job, (int)((job.count + job.part_size - 1) / job.part_size));

@@ -195,6 +195,12 @@ static void packed_put(onyx_type type, uint8_t *data, size_t index, unsigned val
     data[index / per_byte] = (uint8_t)((data[index / per_byte] & ~mask) | (value << shift & mask));
 }
 
+/* float4e2m1 has no NaN: it becomes -0. */
+static unsigned float4_of(float x)
+{
+    return x != x ? 8 : float_to_small_float(ONYX_TYPE_FLOAT4E2M1, x, true);
+}
+
 #define STORE(STORED, VALUE)                                                                                          \
     do {                                                                                                              \
         STORED *out = (STORED *)data + first;                                                                         \
@@ -238,7 +244,7 @@ static void packed_put(onyx_type type, uint8_t *data, size_t index, unsigned val
             if (is_small_float(type))                                                                                 \
                 bytes[first + i] = float_to_small_float(type, FLOAT(in[i]), true);                                    \
             else if (type == ONYX_TYPE_FLOAT4E2M1)                                                                    \
-                packed_put(type, bytes, first + i, float_to_small_float(type, FLOAT(in[i]), true));                   \
+                packed_put(type, bytes, first + i, float4_of(FLOAT(in[i])));                                          \
             else                                                                                                      \
                 packed_put(type, bytes, first + i, (unsigned)INTEGER(in[i]));                                         \
         }                                                                                                             \
