@@ -42,7 +42,7 @@ onyx_status op_parse_resize(const op_parse_context *context, void *params)
     static const char *const aspects[] = { "stretch", "not_larger", "not_smaller" };
     resize_params *p = params;
     const op_attributes *a = &context->attributes;
-    int mode, coordinate, round, aspect;
+    int mode = 0, coordinate = 0, round = 0, aspect = 0;
     STATUS_TRY(parse_name(context, "mode", "nearest", modes, ARRAY_LENGTH(modes), &mode));
     STATUS_TRY(parse_name(context, "coordinate_transformation_mode", "half_pixel", coordinates,
                           ARRAY_LENGTH(coordinates), &coordinate));
