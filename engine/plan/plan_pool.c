@@ -43,7 +43,7 @@ plan_result plan_pool(planner *p, graph_node *node)
     for (int i = 1; i < node->output_count; i++)
         if (node->outputs[i])
             return PLAN_PASS; /* indices */
-    if (!plan_can_block(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || params->channels_last ||
+    if (!plan_can_block(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
         !op_pool_geometry(params, &x->info, &w) || w.spatial > 2)
         return PLAN_PASS;
     const int last = w.spatial - 1;
