@@ -101,7 +101,7 @@ static bool conv_output_row(const op_window *w, int64_t row, int64_t tap, int64_
 static onyx_status shape_conv_at(op_shape_context *context, int x_index, int w_index, int bias_index, onyx_type type)
 {
     const op_value *x = context->inputs[x_index], *w = context->inputs[w_index];
-    const op_value *bias = shape_input(context, bias_index);
+    const op_value *bias = bias_index < 0 ? NULL : shape_input(context, bias_index);
     op_value *out = &context->outputs[0];
     out->type = type;
     if (x->rank < 0 || w->rank < 0)

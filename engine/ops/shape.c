@@ -4,6 +4,7 @@
  * when everything is known. */
 #include "ops/shape.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 
 const op_value *shape_input(const op_shape_context *context, int index)
 {
+    assert(index >= 0);
     return index < context->input_count ? context->inputs[index] : NULL;
 }
 
