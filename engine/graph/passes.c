@@ -22,6 +22,7 @@ static const graph_pass table[] = {
     { "shuffle", "recognises channel shuffles", pass_shuffle },
     { "focus", "makes a space-to-depth in front of a convolution part of it", pass_focus },
     { "dfl", "computes the box distribution of YOLO heads without transposing it", pass_dfl },
+    { "act_up", "moves activations behind Reshape and Concat up to their convolutions", pass_act_up },
     { "matmul", "puts transposes, factors, bias and activation into matrix products", pass_matmul },
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },

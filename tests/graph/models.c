@@ -26,9 +26,9 @@ static const struct {
     { "yunet_n_640", "Relu 0, Add 2", false, 0, 1e-4 },
     { "yolox_nano_416", "Slice 0, Silu 0, Add 0", false, 0, 1e-4 },
     { "yolov5n_640", "Silu 0, Pow 0", false, 0, 1e-4 },
-    { "yolov8n_640", "Silu 0, Conv 6, Transpose 0", false, 0, 1e-4 },
+    { "yolov8n_640", "Silu 0, Sigmoid 0, Conv 3, Transpose 0", false, 0, 1e-4 },
     { "yolov8n-seg_320", "Silu 0, Transpose 0", false, 0, 1e-4 },
-    { "yolo11n_640", "Silu 0, Transpose 0", false, 0, 1e-4 },
+    { "yolo11n_640", "Silu 0, Sigmoid 0, Transpose 0", false, 0, 1e-4 },
     { "yolo26n_640", "Silu 0", false, 0, 1e-4 },
     { "yolov10n_640_fp16", "Silu 0, Cast 3", false, 0, 0 },
 };

@@ -205,6 +205,12 @@ static const pass_case pass_cases[] = {
       "input x f32 1,64,30\ninit r i64 4 = 1,4,16,30\ninit s i64 3 = 1,4,30\ninit w f32 1,16,1,1 = 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
       "a = Reshape(x, r)\nb = Transpose(a) perm=[0,2,1,3]\nc = Softmax(b) axis=1\nd = Conv(c, w)\ny = Reshape(d, s)\noutput y\n" },
 
+    { "scores of a head", "FusedConv 2, Reshape 2, Concat 1, total 5",
+      CONV3 "input z f32 1,4,4,4\ninit v f32 6,4,1,1\nd = Conv(z, v)\ninit r i64 3 = 1,6,-1\ne = Reshape(c, r)\nf = Reshape(d, r)\n"
+      "h = Concat(e, f) axis=-1\ny = Sigmoid(h)\noutput y\n" },
+    { "scores with another reader", "Conv 1, Sigmoid 1, FusedConv 0",
+      CONV3 "init r i64 3 = 1,6,-1\ne = Reshape(c, r)\ny = Sigmoid(e)\noutput y\noutput c\n" },
+
     { "linear", "FusedMatMul 1, total 1",
       "input x f32 2,5,8\ninit w f32 8,6\ninit b f32 6\na = MatMul(x, w)\nc = Add(b, a)\ny = Relu(c)\noutput y\n" },
     { "linear with layer scale", "FusedMatMul 1, Add 1, total 2",
