@@ -57,7 +57,9 @@ static void depthwise_run_part(const conv_plan *plan, const conv_arguments *argu
     const conv_shape *s = &plan->shape;
     depthwise_run r = { .plan = plan, .arguments = arguments, .post = scratch };
     r.row = row_kernel(plan->kernels->conv.units, s);
-    r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w,
+    r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w,
+                                  .stride = s->stride_w,
+                                  .dilation = s->dilation_w,
                                   .row_stride = (ptrdiff_t)s->w_in * s->dilation_h * plan->block };
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
     int64_t rows = (int64_t)conv_ceil_div(s->c_in, plan->block) * s->h_out;

@@ -9,7 +9,8 @@
 
 enum { DEPTHWISE_PIXELS = 8 };
 
-CONV_INLINE void depthwise_finish(const conv_epilogue *epilogue, vf *acc, const float *residual, float *dst, const int P)
+CONV_INLINE void depthwise_finish(const conv_epilogue *epilogue, vf *acc, const float *residual, float *dst,
+                                  const int P)
 {
     if (residual && epilogue->residual_before)
         conv_tile_add(acc, residual, 0, 1, P);
@@ -56,7 +57,8 @@ CONV_INLINE int depthwise_chunks(const conv_depthwise_row *row, const float *src
 {
     for (; p + P <= count; p += P) {
         int first = p * STRIDE, last = (p + P - 1) * STRIDE + KW;
-        const float *at = src + (ptrdiff_t)first * VF_LANES, *add = residual ? residual + (ptrdiff_t)p * VF_LANES : NULL;
+        const float *at = src + (ptrdiff_t)first * VF_LANES,
+                    *add = residual ? residual + (ptrdiff_t)p * VF_LANES : NULL;
         float *to = dst + (ptrdiff_t)p * VF_LANES;
         if (first >= low && last <= high)
             depthwise_chunk(row, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, false);

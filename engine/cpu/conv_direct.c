@@ -243,7 +243,8 @@ static int strip_units(const geometry *g)
     if (g->line)
         strip = LINE_STRIP_BYTES / (pixel_bytes * g->unit_pixels);
     else
-        strip = (STRIP_BYTES / (pixel_bytes * g->strip_width) - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
+        strip =
+            (STRIP_BYTES / (pixel_bytes * g->strip_width) - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
     return strip < 1 ? 1 : strip > g->units ? g->units : (int)strip;
 }
 
@@ -271,7 +272,8 @@ static int piece_of_line(int pixels, int tile_pixels)
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->groups > 1 && (s->src_plain || s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes)))
+    if (s->groups > 1 &&
+        (s->src_plain || s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes)))
         return false;
     const conv_tile_set *set = tiles_for(units, s);
     bool line = is_line(s);

@@ -54,7 +54,8 @@ static inline int conv_parts_for(double multiply_adds)
     return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
 }
 
-/* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards (NULL: none). */
+/* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards (NULL: none).
+ */
 static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels, const conv_arguments *arguments,
                                                      conv_epilogue *epilogue)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What an instruction set gives to the convolution family: register tiles and transforms. The loops around them (strips,
- * borders, filter groups, packing: conv_direct.c, conv_winograd.c, conv_depthwise.c) are written once for all.
+ * What an instruction set gives to the convolution family: register tiles and transforms. The loops around them
+ * (strips, borders, filter groups, packing: conv_direct.c, conv_winograd.c, conv_depthwise.c) are written once for all.
  * V stands for the vector length in floats, which is the channel block. */
 #ifndef ONYX_CPU_CONV_TILE_H
 #define ONYX_CPU_CONV_TILE_H
@@ -17,7 +17,7 @@ enum { CONV_MAX_FILTERS = 5, CONV_MAX_PIXELS = 20, CONV_MAX_LANES = 16 };
  * table afterwards, and the tile then runs with CONV_EPILOGUE_NONE. */
 typedef enum conv_epilogue_act {
     CONV_EPILOGUE_NONE,
-    CONV_EPILOGUE_CLIP,  /* also ReLU */
+    CONV_EPILOGUE_CLIP, /* also ReLU */
     CONV_EPILOGUE_LEAKY,
     CONV_EPILOGUE_SILU
 } conv_epilogue_act;
@@ -35,14 +35,14 @@ typedef struct conv_epilogue {
 typedef struct conv_tile {
     int blocks, taps_h, taps_w, inner, inner_last;
     ptrdiff_t block_stride, row_stride, tap_stride;
-    ptrdiff_t step;                /* between the inputs of neighbouring outputs */
-    ptrdiff_t dst_block_stride;    /* between filter blocks */
+    ptrdiff_t step;             /* between the inputs of neighbouring outputs */
+    ptrdiff_t dst_block_stride; /* between filter blocks */
     ptrdiff_t residual_block_stride;
     conv_epilogue epilogue;
 } conv_tile;
 
-/* count times P outputs of F filter blocks: dst[f * dst_block_stride + p * V + lane]. weights: [sum][F][V]; bias: [F][V]
- * or NULL for none; residual: like dst, or NULL. */
+/* count times P outputs of F filter blocks: dst[f * dst_block_stride + p * V + lane]. weights: [sum][F][V]; bias:
+ * [F][V] or NULL for none; residual: like dst, or NULL. */
 typedef void conv_tile_f32(const conv_tile *tile, const float *src, const float *weights, const float *bias,
                            const float *residual, float *dst, int count);
 
@@ -64,8 +64,8 @@ typedef void conv_winograd_input_f32(const float *const rows[6], int low, int hi
 /* One tile back: m[point * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst, rows
  * residual_row_stride floats apart, or NULL. */
 typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
-                                      const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
-                                      ptrdiff_t row_stride, int rows, int cols);
+                                      const float *bias, const float *residual, ptrdiff_t residual_row_stride,
+                                      float *dst, ptrdiff_t row_stride, int rows, int cols);
 
 /* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src: where tap (0, 0) of
  * output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not

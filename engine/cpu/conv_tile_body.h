@@ -43,8 +43,10 @@ CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, con
 }
 
 /* One input of every pixel against one row of weights. With a small step neighbouring pixels share inputs, and the
- * compiler would keep them all, in memory, to save loads that are free: so it must not see how addresses are related. */
-CONV_INLINE void conv_tile_step(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F, const int P)
+ * compiler would keep them all, in memory, to save loads that are free: so it must not see how addresses are related.
+ */
+CONV_INLINE void conv_tile_step(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F,
+                                const int P)
 {
     __asm__("" : "+r"(src));
     vf w[CONV_MAX_FILTERS];
@@ -159,7 +161,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
 /* Defines one tile function: P first, for the lists below. */
 #define CONV_TILE(pixels, filters, kind, step)                                                                         \
     static void tile_##filters##x##pixels##_##kind(const conv_tile *t, const float *src, const float *weights,         \
-                                                   const float *bias, const float *residual, float *dst, int count)   \
+                                                   const float *bias, const float *residual, float *dst, int count)    \
     {                                                                                                                  \
         conv_tile_body(t, src, weights, bias, residual, dst, count, filters, pixels, step);                            \
     }

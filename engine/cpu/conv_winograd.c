@@ -18,7 +18,7 @@ typedef struct geometry {
     const conv_units *units;
     int lanes, blocks_in, blocks_out, filter_groups;
     int tiles_x, tiles, strip, strips;
-    int part_blocks; /* most filter blocks of a part */
+    int part_blocks;            /* most filter blocks of a part */
     ptrdiff_t v_point, m_point; /* floats between points */
 } geometry;
 
@@ -63,7 +63,7 @@ typedef struct winograd_run {
     const conv_arguments *arguments;
     conv_epilogue epilogue;
     eltwise_act_f32 *act;
-    conv_range groups;     /* filter groups of this part */
+    conv_range groups; /* filter groups of this part */
     int first_block;
     float *v, *m, *post, *zeros;
 } winograd_run;
@@ -91,9 +91,14 @@ static void multiply(const winograd_run *r, int tiles)
 {
     const geometry *g = r->g;
     int channels = conv_summed_channels(g->shape->c_in);
-    conv_tile t = { .blocks = g->blocks_in, .taps_h = 1, .taps_w = 1, .inner = g->lanes,
-                    .inner_last = conv_last_block(channels, g->lanes), .block_stride = (ptrdiff_t)g->strip * g->lanes,
-                    .step = g->lanes, .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
+    conv_tile t = { .blocks = g->blocks_in,
+                    .taps_h = 1,
+                    .taps_w = 1,
+                    .inner = g->lanes,
+                    .inner_last = conv_last_block(channels, g->lanes),
+                    .block_stride = (ptrdiff_t)g->strip * g->lanes,
+                    .step = g->lanes,
+                    .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
     const float *u = r->arguments->packed;
     for (int point = 0; point < WINOGRAD_POINTS; point++)
         for (int q = r->groups.begin; q < r->groups.end; q++) {
@@ -225,8 +230,8 @@ static bool pays(const conv_units *units, const conv_shape *s, int filters, int 
     double product = WINOGRAD_POINTS * s->c_in * conv_tile_cost(&units->unit, filters, blocks_out, strip);
     double winograd = tiles * (product + 80 * blocks_in + 110 * blocks_out);
     int direct_filters = conv_best_filters(&units->unit, blocks_out, s->w_out);
-    double direct = 9.0 * s->c_in * s->h_out * s->w_out *
-                    conv_tile_cost(&units->unit, direct_filters, blocks_out, s->w_out);
+    double direct =
+        9.0 * s->c_in * s->h_out * s->w_out * conv_tile_cost(&units->unit, direct_filters, blocks_out, s->w_out);
     return winograd < 0.9 * direct;
 }
 
@@ -246,7 +251,8 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
-    size_t u_bytes = WINOGRAD_POINTS * (size_t)conv_summed_channels(s->c_in) * (size_t)blocks_out * (size_t)lanes * sizeof(float);
+    size_t u_bytes =
+        WINOGRAD_POINTS * (size_t)conv_summed_channels(s->c_in) * (size_t)blocks_out * (size_t)lanes * sizeof(float);
 
     int strip = strip_tiles(lanes, blocks_in + blocks_out, tiles);
     int filters = conv_best_filters(&units->unit, blocks_out, strip);
@@ -256,15 +262,15 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     plan->tile[TILE_FILTERS] = filters;
     plan->tile[TILE_STRIP] = strip;
     plan->tile[TILE_STRIP_CUTS] = conv_min(strips, parts);
-    /* Every cut of the filters transforms the input again, so only where there would be too few parts for any threads. */
+    /* Every cut of the filters transforms the input again, so only where there would be too few parts for any threads.
+     */
     plan->tile[TILE_FILTER_CUTS] = conv_min(filter_groups, conv_max(1, conv_min(parts, 4) / 2 / strips));
 
     geometry g = geometry_of(plan);
     plan->name = units->winograd_name;
     plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
     plan->packed_bytes = u_bytes;
-    plan->scratch_bytes =
-        (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)lanes) * sizeof(float);
+    plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)lanes) * sizeof(float);
     plan->run = winograd_run_part;
     plan->pack = winograd_pack;
     return true;

@@ -206,7 +206,8 @@ static void run_panels(const gemm_plan *plan, const gemm_arguments *arguments, i
 }
 
 /* Sums of x with count rows, scaled; x and rows contiguous. */
-static void run_dots(const gemm_job *job, const float *x, const float *rows, size_t row_stride, size_t count, float *out)
+static void run_dots(const gemm_job *job, const float *x, const float *rows, size_t row_stride, size_t count,
+                     float *out)
 {
     float alpha = job->arguments->alpha;
     for (size_t i = 0; i < count; i += 4)

@@ -24,7 +24,7 @@ typedef struct gemm_arguments {
     float *c;
     size_t c_stride;
     float alpha;
-    const float *bias;      /* NULL; or n values (per column), or m values (per row) when bias_per_row */
+    const float *bias; /* NULL; or n values (per column), or m values (per row) when bias_per_row */
     bool bias_per_row;
     cpu_activation activation;
 } gemm_arguments;
@@ -58,7 +58,7 @@ enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 
 typedef struct gemm_kernels {
     const char *name, *dot_name;
-    int rows, cols;                      /* of the largest tile; every R from 1 to rows exists */
+    int rows, cols; /* of the largest tile; every R from 1 to rows exists */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
     gemm_dot_f32 *dot;
 } gemm_kernels;

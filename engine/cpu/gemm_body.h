@@ -114,7 +114,7 @@ static void gemm_dot(const float *x, const float *rows, size_t row_stride, int c
 
 /* Defines one tile function. */
 #define GEMM_TILE(name, rows, vectors, split)                                                                          \
-    static void name(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                 \
+    static void name(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                  \
                      ptrdiff_t c_stride, size_t k, bool accumulate)                                                    \
     {                                                                                                                  \
         gemm_tile_body(a, b, b_stride, bias, c, c_stride, k, accumulate, rows, vectors, split);                        \

@@ -148,8 +148,9 @@ static void bench_shape(const cpu_kernels *kernels, const conv_shape *s, const c
     for (int i = 0; i < copies; i++) {
         float *packed = buffer(b.plan.packed_bytes);
         conv_pack(&b.plan, weights, packed);
-        b.arguments[i] = (conv_arguments){ .src = buffer(in), .dst = buffer(out), .packed = packed,
-                                           .bias = buffer(((size_t)s->c_out + block) * 4) };
+        b.arguments[i] = (conv_arguments){
+            .src = buffer(in), .dst = buffer(out), .packed = packed, .bias = buffer(((size_t)s->c_out + block) * 4)
+        };
     }
     free(weights);
     double flop = 2.0 * (double)inputs * s->c_out * s->h_out * s->w_out;
@@ -191,9 +192,22 @@ void bench_conv(const cpu_kernels *kernels, const char *filter)
 {
     for (size_t i = 0; i < sizeof(conv_shapes) / sizeof(conv_shapes[0]); i++) {
         int k = conv_shapes[i].kernel, stride = conv_shapes[i].stride, size = conv_shapes[i].size;
-        conv_shape s = { conv_shapes[i].c_in, conv_shapes[i].c_out,
-                         conv_shapes[i].depthwise ? conv_shapes[i].c_in : 1, size * stride, size * stride, size, size,
-                         k, k, stride, stride, 1, 1, (k - stride + 1) / 2, (k - stride + 1) / 2, conv_shapes[i].plain,
+        conv_shape s = { conv_shapes[i].c_in,
+                         conv_shapes[i].c_out,
+                         conv_shapes[i].depthwise ? conv_shapes[i].c_in : 1,
+                         size * stride,
+                         size * stride,
+                         size,
+                         size,
+                         k,
+                         k,
+                         stride,
+                         stride,
+                         1,
+                         1,
+                         (k - stride + 1) / 2,
+                         (k - stride + 1) / 2,
+                         conv_shapes[i].plain,
                          conv_shapes[i].exact };
         bench_shape(kernels, &s, filter);
     }
@@ -216,23 +230,27 @@ static void run_gemm(void *context, int copy)
 void bench_gemm(const cpu_kernels *kernels, const char *filter)
 {
     static const gemm_shape shapes[] = {
-        { 400, 400, 32, true, false }, { 64, 400, 400, false, true }, { 512, 512, 512, false, false },
+        { 400, 400, 32, true, false },      { 64, 400, 400, false, true },   { 512, 512, 512, false, false },
         { 1000, 1000, 1000, false, false }, { 1, 1000, 1024, false, false }, { 4, 4096, 512, false, true },
-        { 197, 768, 768, false, false }, { 197, 197, 64, false, true },
+        { 197, 768, 768, false, false },    { 197, 197, 64, false, true },
     };
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
         gemm_bench b;
         const gemm_shape *s = &shapes[i / 2];
         gemm_choose(kernels, s, i % 2, &b.plan);
         char line[120];
-        snprintf(line, sizeof(line), "%-20s %zux%zux%zu%s%s%s", b.plan.name, s->m, s->n, s->k, s->a_transposed ? " aT" : "",
-                 s->b_transposed ? " bT" : "", i % 2 ? " constant" : "");
+        snprintf(line, sizeof(line), "%-20s %zux%zux%zu%s%s%s", b.plan.name, s->m, s->n, s->k,
+                 s->a_transposed ? " aT" : "", s->b_transposed ? " bT" : "", i % 2 ? " constant" : "");
         if (filter && !strstr(line, filter))
             continue;
         b.scratch = buffer(b.plan.scratch_bytes);
-        b.arguments = (gemm_arguments){ .a = buffer(s->m * s->k * 4), .a_stride = s->a_transposed ? s->m : s->k,
-                                        .b = buffer(s->n * s->k * 4), .b_stride = s->b_transposed ? s->k : s->n,
-                                        .c = buffer(s->m * s->n * 4), .c_stride = s->n, .alpha = 1 };
+        b.arguments = (gemm_arguments){ .a = buffer(s->m * s->k * 4),
+                                        .a_stride = s->a_transposed ? s->m : s->k,
+                                        .b = buffer(s->n * s->k * 4),
+                                        .b_stride = s->b_transposed ? s->k : s->n,
+                                        .c = buffer(s->m * s->n * 4),
+                                        .c_stride = s->n,
+                                        .alpha = 1 };
         float *packed = buffer(b.plan.packed_bytes);
         if (i % 2) {
             gemm_pack_b(&b.plan, b.arguments.b, b.arguments.b_stride, packed);

@@ -57,10 +57,18 @@ static double act_of(const cpu_activation *activation, double x)
 static cpu_activation random_activation(void)
 {
     static const cpu_activation all[] = {
-        { CPU_ACT_NONE, 0, 0 },       { CPU_ACT_SILU, 0, 0 },    { CPU_ACT_RELU, 0, 0 },
-        { CPU_ACT_LEAKY_RELU, 0.1f, 0 }, { CPU_ACT_CLIP, -1, 2 },   { CPU_ACT_SIGMOID, 0, 0 },
-        { CPU_ACT_HARD_SIGMOID, 0.2f, 0.5f }, { CPU_ACT_HARD_SWISH, 0, 0 }, { CPU_ACT_TANH, 0, 0 },
-        { CPU_ACT_GELU, 0, 0 },       { CPU_ACT_MISH, 0, 0 },    { CPU_ACT_ELU, 0.5f, 0 },
+        { CPU_ACT_NONE, 0, 0 },
+        { CPU_ACT_SILU, 0, 0 },
+        { CPU_ACT_RELU, 0, 0 },
+        { CPU_ACT_LEAKY_RELU, 0.1f, 0 },
+        { CPU_ACT_CLIP, -1, 2 },
+        { CPU_ACT_SIGMOID, 0, 0 },
+        { CPU_ACT_HARD_SIGMOID, 0.2f, 0.5f },
+        { CPU_ACT_HARD_SWISH, 0, 0 },
+        { CPU_ACT_TANH, 0, 0 },
+        { CPU_ACT_GELU, 0, 0 },
+        { CPU_ACT_MISH, 0, 0 },
+        { CPU_ACT_ELU, 0.5f, 0 },
     };
     int count = sizeof(all) / sizeof(all[0]);
     return all[oracle_int(0, 2) ? oracle_int(0, 2) : oracle_int(0, count - 1)];
@@ -80,9 +88,10 @@ static size_t blocked_floats(int c, int block, int h, int w)
     return (size_t)((c + block - 1) / block) * (size_t)block * (size_t)h * (size_t)w;
 }
 
-static float *blocked_at(float *p, int block, int h, int w, int c, int y, int x)
+static size_t blocked_at(int block, int h, int w, int c, int y, int x)
 {
-    return p + (((size_t)(c / block) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x) * (size_t)block + c % block;
+    return (((size_t)(c / block) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x) * (size_t)block +
+           (size_t)(c % block);
 }
 
 /* Sum (without bias) and sum of magnitudes of one output. */
@@ -135,7 +144,7 @@ static void prepare(const conv_plan *plan, buffers *b)
         oracle_fill_plain(b->src, b->src_floats, -1000, 1000); /* what pad lanes hold is nobody's business */
         for (int c = 0; c < s->c_in; c++)
             for (size_t i = 0; i < plane; i++)
-                *blocked_at(b->src, block, 1, (int)plane, c, 0, (int)i) = plain[(size_t)c * plane + i];
+                b->src[blocked_at(block, 1, (int)plane, c, 0, (int)i)] = plain[(size_t)c * plane + i];
     }
     oracle_fill_plain(b->residual, b->dst_floats, -1, 1);
     size_t biases = (size_t)((s->c_out + block - 1) / block * block);
@@ -160,15 +169,14 @@ static bool compare(const conv_plan *plan, const conv_arguments *a, const float 
     n = 0;
     for (int o = 0; o < s->c_out; o++)
         for (int i = 0; i < s->h_out * s->w_out; i++, n++) {
-            size_t at = (size_t)(blocked_at(NULL, plan->block, s->h_out, s->w_out, o, i / s->w_out, i % s->w_out) -
-                                 (float *)NULL);
+            size_t at = blocked_at(plan->block, s->h_out, s->w_out, o, i / s->w_out, i % s->w_out);
             double add = residual ? (double)residual[at] : 0, x = sums[n] + (double)a->bias[o];
             double y = a->residual_before ? act_of(&a->activation, x + add) : act_of(&a->activation, x) + add;
             double bound = winograd ? 5e-5 * range : 2 * k * FLT_EPSILON * (magnitudes[n] + fabs((double)a->bias[o]));
             bound = 1.2 * bound + 4e-6 * fabs(y) + 2e-6;
             if (!(fabs((double)a->dst[at] - y) <= bound))
-                return CHECK(false, "%s %s %s act %d: filter %d y %d x %d: expected %.9g, got %.9g (bound %.2g)", plan->name,
-                             shape_text(s), mode, a->activation.act, o, i / s->w_out, i % s->w_out, y,
+                return CHECK(false, "%s %s %s act %d: filter %d y %d x %d: expected %.9g, got %.9g (bound %.2g)",
+                             plan->name, shape_text(s), mode, a->activation.act, o, i / s->w_out, i % s->w_out, y,
                              (double)a->dst[at], bound);
         }
     return CHECK(true, "%s", plan->name);
@@ -197,8 +205,12 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     prepare(&plan, &b);
     int mode = oracle_int(0, 3); /* none, after, before, after and in place */
     static const char *const modes[] = { "", "residual after", "residual before", "residual in place" };
-    conv_arguments a = { .src = b.src, .dst = b.dst, .packed = b.packed, .bias = b.bias,
-                         .residual = mode ? b.residual : NULL, .activation = random_activation(),
+    conv_arguments a = { .src = b.src,
+                         .dst = b.dst,
+                         .packed = b.packed,
+                         .bias = b.bias,
+                         .residual = mode ? b.residual : NULL,
+                         .activation = random_activation(),
                          .residual_before = mode == 2 };
     if (mode == 3) {
         memcpy(b.dst, b.residual, b.dst_floats * sizeof(float));
@@ -325,8 +337,8 @@ static void test_refusals(const cpu_kernels *kernels)
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
     size_t bytes = MAX_FLOATS * sizeof(float);
-    guarded_region *regions[] = { &region_src, &region_dst, &region_other, &region_packed, &region_scratch, &region_bias,
-                                  &region_residual };
+    guarded_region *regions[] = { &region_src,     &region_dst,  &region_other,   &region_packed,
+                                  &region_scratch, &region_bias, &region_residual };
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(bytes);
     test_refusals(kernels);

@@ -86,8 +86,17 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     gemm_choose(kernels, s, p->constant, &plan);
     void *packed = guarded(&region_packed, (plan.packed_bytes + 63) & ~(size_t)63);
     void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
-    gemm_arguments g = { a,       p->a_stride, b,           p->b_stride, p->constant ? packed : NULL, c, p->c_stride,
-                         p->alpha, p->bias ? bias : NULL, p->bias == 2, p->activation };
+    gemm_arguments g = { a,
+                         p->a_stride,
+                         b,
+                         p->b_stride,
+                         p->constant ? packed : NULL,
+                         c,
+                         p->c_stride,
+                         p->alpha,
+                         p->bias ? bias : NULL,
+                         p->bias == 2,
+                         p->activation };
     if (p->constant)
         gemm_pack_b(&plan, b, p->b_stride, packed);
     memset(scratch, 0xff, plan.scratch_bytes);

@@ -14,10 +14,7 @@
 static const uint32_t masks[] = {
     0,
 #if defined(__x86_64__)
-    CPU_AVX2,
-    CPU_AVX2 | CPU_AVX_VNNI,
-    CPU_AVX2 | CPU_AVX512,
-    CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI,
+    CPU_AVX2, CPU_AVX2 | CPU_AVX_VNNI, CPU_AVX2 | CPU_AVX512, CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI,
 #elif defined(__aarch64__)
     CPU_NEON,
     CPU_NEON | CPU_DOTPROD,
@@ -36,9 +33,9 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         const char *name;
         void (*run)(const cpu_kernels *kernels, bool bench, test_counts *counts);
     } families[] = {
-        { "eltwise", test_eltwise }, { "pool", test_pool },     { "resize", test_resize },
-        { "softmax", test_softmax }, { "layout", test_layout },
-        { "qconv", test_qconv },     { "qeltwise", test_qeltwise },
+        { "eltwise", test_eltwise },   { "pool", test_pool },     { "resize", test_resize },
+        { "softmax", test_softmax },   { "layout", test_layout }, { "qconv", test_qconv },
+        { "qeltwise", test_qeltwise },
     };
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         if (wanted(family, families[i].name))
