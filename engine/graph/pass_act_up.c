@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * An activation behind Reshape, Transpose or Concat of convolutions (the class scores of YOLO heads: Sigmoid of a Concat
- * of reshaped convolutions) moves up to them, where conv_act makes it part of them. It computes the same numbers, so
- * the order does not matter; it moves only where each of its parts ends at a convolution that has no activation yet and
- * that nobody else reads. */
+ * An activation behind Reshape, Transpose or Concat of convolutions (the class scores of YOLO heads: Sigmoid of a
+ * Concat of reshaped convolutions) moves up to them, where conv_act makes it part of them. It computes the same
+ * numbers, so the order does not matter; it moves only where each of its parts ends at a convolution that has no
+ * activation yet and that nobody else reads. */
 #include "graph/passes.h"
 
 static graph_node *mover(const graph_value *value)

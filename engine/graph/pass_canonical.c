@@ -9,7 +9,8 @@
 typedef onyx_status rewrite_function(graph *g, graph_node *node, bool *changed, onyx_error *error);
 
 /* op(x), with at most one more constant operand; in place of `last`. */
-static onyx_status to_unary(graph *g, graph_node *last, const char *op, graph_value *x, bool *changed, onyx_error *error)
+static onyx_status to_unary(graph *g, graph_node *last, const char *op, graph_value *x, bool *changed,
+                            onyx_error *error)
 {
     *changed = true;
     return graph_substitute(g, last, "", op, last->name, &x, 1, NULL, 0, NULL, error);
@@ -32,8 +33,11 @@ static onyx_status to_clip(graph *g, graph_node *last, graph_value *x, double lo
         STATUS_TRY(graph_add_f32(g, last->name, 0, NULL, storage, &inputs[1 + i], error));
     }
     *changed = true;
-    return graph_substitute(g, last, "", "Clip", last->name, inputs, inputs[2] ? 3 : inputs[1] ? 2 : 1, NULL, 0, NULL,
-                            error);
+    return graph_substitute(g, last, "", "Clip", last->name, inputs,
+                            inputs[2]   ? 3
+                            : inputs[1] ? 2
+                                        : 1,
+                            NULL, 0, NULL, error);
 }
 
 /* Limits of Clip, Relu, Min(x, c) and Max(x, c); the tensor is *x. */
@@ -76,7 +80,8 @@ static onyx_status merge_limits(graph *g, graph_node *node, bool *changed, onyx_
     if (!limits_of(g, node, &x, &low, &high))
         return ONYX_OK;
     graph_node *inner = x->producer;
-    if (inner && limits_of(g, inner, &inner_x, &inner_low, &inner_high) && fmax(low, inner_low) <= fmin(high, inner_high))
+    if (inner && limits_of(g, inner, &inner_x, &inner_low, &inner_high) &&
+        fmax(low, inner_low) <= fmin(high, inner_high))
         return to_clip(g, node, inner_x, fmax(low, inner_low), fmin(high, inner_high), changed, error);
     const bool rare = graph_is(node, "Min") || graph_is(node, "Max") ||
                       (graph_is(node, "Clip") && low == 0 && high == (double)INFINITY);
@@ -177,7 +182,8 @@ static onyx_status mul_reciprocal(graph *g, graph_node *node, bool *changed, ony
             continue;
         *changed = true;
         return graph_substitute(g, node, "", "Div", node->name,
-                                (graph_value *[]){ node->inputs[1 - i], reciprocal->inputs[0] }, 2, NULL, 0, NULL, error);
+                                (graph_value *[]){ node->inputs[1 - i], reciprocal->inputs[0] }, 2, NULL, 0, NULL,
+                                error);
     }
     return ONYX_OK;
 }
@@ -207,11 +213,13 @@ static const struct {
     const char *op;
     rewrite_function *rewrite;
 } rewrites[] = {
-    { "Clip", merge_limits },         { "Relu", merge_limits },         { "Min", merge_limits },
-    { "Max", max_to_leaky },          { "PRelu", prelu_to_leaky },      { "Pow", simple_pow },
-    { "Sum", sum_to_add },            { "ReduceMean", reduce_to_pool }, { "ReduceMax", reduce_to_pool },
-    { "AveragePool", pool_to_global }, { "MaxPool", pool_to_global },   { "Mul", mul_reciprocal },
-    { "Softmax", modern_softmax },    { "LogSoftmax", modern_softmax },
+    { "Clip", merge_limits },        { "Relu", merge_limits },
+    { "Min", merge_limits },         { "Max", max_to_leaky },
+    { "PRelu", prelu_to_leaky },     { "Pow", simple_pow },
+    { "Sum", sum_to_add },           { "ReduceMean", reduce_to_pool },
+    { "ReduceMax", reduce_to_pool }, { "AveragePool", pool_to_global },
+    { "MaxPool", pool_to_global },   { "Mul", mul_reciprocal },
+    { "Softmax", modern_softmax },   { "LogSoftmax", modern_softmax },
 };
 
 onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)

@@ -89,10 +89,10 @@ static onyx_status merge_constants(graph *g, bool *changed, onyx_error *error)
 
 static bool same_tensor(const onyx_tensor *x, const onyx_tensor *y)
 {
-    return x == y || (x && y && x->type == y->type && x->type != ONYX_TYPE_STRING && x->rank == y->rank &&
-                      x->size_bytes == y->size_bytes &&
-                      memcmp(x->dims, y->dims, sizeof(*x->dims) * (size_t)x->rank) == 0 &&
-                      (x->size_bytes == 0 || memcmp(x->data, y->data, x->size_bytes) == 0));
+    return x == y ||
+           (x && y && x->type == y->type && x->type != ONYX_TYPE_STRING && x->rank == y->rank &&
+            x->size_bytes == y->size_bytes && memcmp(x->dims, y->dims, sizeof(*x->dims) * (size_t)x->rank) == 0 &&
+            (x->size_bytes == 0 || memcmp(x->data, y->data, x->size_bytes) == 0));
 }
 
 static bool same_attribute(const op_attribute *x, const op_attribute *y)

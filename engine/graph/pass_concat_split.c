@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Concat, Split and Slice along one axis are ranges of each other. A run of a Concat's inputs that is all of one tensor,
- * in order, becomes that tensor (the C2f blocks of YOLO: Concat(split_0, split_1, more) -> Concat(x, more)); a Concat in
- * a Concat is flattened; a range of a Concat that lies in one of its inputs is a range of that input. */
+ * Concat, Split and Slice along one axis are ranges of each other. A run of a Concat's inputs that is all of one
+ * tensor, in order, becomes that tensor (the C2f blocks of YOLO: Concat(split_0, split_1, more) -> Concat(x, more)); a
+ * Concat in a Concat is flattened; a range of a Concat that lies in one of its inputs is a range of that input. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -73,7 +73,8 @@ static bool range_of(graph *g, const graph_value *value, range *r)
     const graph_node *node = value->producer;
     if (!node || !graph_shape_known(value) || value->info.kind != OP_KIND_TENSOR)
         return false;
-    const bool known = graph_is(node, "Split") ? split_range(value, r) : graph_is(node, "Slice") && slice_range(g, value, r);
+    const bool known =
+        graph_is(node, "Split") ? split_range(value, r) : graph_is(node, "Slice") && slice_range(g, value, r);
     if (!known || !graph_shape_known(r->source) || r->source->info.rank != value->info.rank)
         return false;
     r->length = value->info.dims[r->axis];
@@ -104,7 +105,8 @@ static bool inner_concat(const graph_value *value, int rank, int axis)
 {
     const graph_node *node = graph_maker(value, "Concat");
     int inner;
-    return node && graph_sole(value) && axis_of(((const axis_params *)node->params)->axis, rank, &inner) && inner == axis;
+    return node && graph_sole(value) && axis_of(((const axis_params *)node->params)->axis, rank, &inner) &&
+           inner == axis;
 }
 
 static onyx_status simplify_concat(graph *g, graph_node *node, bool *changed, onyx_error *error)
@@ -163,7 +165,8 @@ static bool step_into_concat(range *r)
     const graph_node *concat = graph_maker(r->source, "Concat");
     int axis;
     int64_t begin = 0;
-    if (!concat || !axis_of(((const axis_params *)concat->params)->axis, r->source->info.rank, &axis) || axis != r->axis)
+    if (!concat || !axis_of(((const axis_params *)concat->params)->axis, r->source->info.rank, &axis) ||
+        axis != r->axis)
         return false;
     for (int i = 0; i < concat->input_count; i++) {
         graph_value *part = concat->inputs[i];

@@ -49,15 +49,16 @@ static onyx_status widen(graph *g, graph_node *conv, const op_window *window, on
     if (!attribute_ints(g, ours[0], (int64_t[]){ 1, window->kernel[0] }, 2, &attributes[count++]) ||
         !attribute_ints(g, ours[1], (int64_t[]){ 1, window->stride[0] }, 2, &attributes[count++]) ||
         !attribute_ints(g, ours[2], (int64_t[]){ 1, window->dilation[0] }, 2, &attributes[count++]) ||
-        !attribute_ints(g, ours[3], (int64_t[]){ 0, window->pad_begin[0], 0, window->pad_end[0] }, 4, &attributes[count++]))
+        !attribute_ints(g, ours[3], (int64_t[]){ 0, window->pad_begin[0], 0, window->pad_end[0] }, 4,
+                        &attributes[count++]))
         return status_no_memory(error, sizeof(int64_t) * 4, "attributes");
     graph_value *inputs[4] = { NULL, NULL, graph_input(conv, 2), NULL }, *wide = NULL, *y = conv->outputs[0];
     STATUS_TRY(widen_value(g, conv, conv->inputs[0], &inputs[0], error));
     STATUS_TRY(widen_weights(g, conv->inputs[1], &inputs[1], error));
     if (graph_input(conv, 3))
         STATUS_TRY(widen_value(g, conv, conv->inputs[3], &inputs[3], error));
-    STATUS_TRY(graph_insert(g, conv, conv->row->domain, conv->row->name, conv->name, inputs, conv->input_count, attributes,
-                            count, &wide, error));
+    STATUS_TRY(graph_insert(g, conv, conv->row->domain, conv->row->name, conv->name, inputs, conv->input_count,
+                            attributes, count, &wide, error));
     return graph_substitute_reshape(g, conv, wide, 3, y->info.dims, error);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolution, then an activation that alone reads it: FusedConv. Where a residual was added in between, it is now added
- * before the activation. */
+ * Convolution, then an activation that alone reads it: FusedConv. Where a residual was added in between, it is now
+ * added before the activation. */
 #include "graph/passes.h"
 
 onyx_status pass_conv_act(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)

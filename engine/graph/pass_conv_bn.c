@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * BatchNormalization of inference is x * a[c] + b[c] with a = scale / sqrt(var + epsilon), b = bias - mean * a. Behind a
- * convolution that nobody else reads it goes into the weights; elsewhere it becomes a Mul and an Add, which other passes
- * may place. The arithmetic is done in double and rounded once. */
+ * BatchNormalization of inference is x * a[c] + b[c] with a = scale / sqrt(var + epsilon), b = bias - mean * a. Behind
+ * a convolution that nobody else reads it goes into the weights; elsewhere it becomes a Mul and an Add, which other
+ * passes may place. The arithmetic is done in double and rounded once. */
 #include "graph/passes.h"
 
 #include <math.h>

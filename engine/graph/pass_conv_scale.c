@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Constants around a convolution go into it. Behind: Mul, Div, Add, Sub by one number or one for each channel. In front:
- * a factor always (padding is zero before and after), a summand where there is no padding. Pad with zeros in front of a
- * convolution or average pool becomes its padding. */
+ * Constants around a convolution go into it. Behind: Mul, Div, Add, Sub by one number or one for each channel. In
+ * front: a factor always (padding is zero before and after), a summand where there is no padding. Pad with zeros in
+ * front of a convolution or average pool becomes its padding. */
 #include "graph/passes.h"
 
 #include <stdlib.h>
@@ -22,7 +22,9 @@ static bool affine_step_of(graph *g, const graph_node *node, affine_step *s)
         const char *op;
         int kind, swapped; /* -1: not with the constant first */
     } rows[] = {
-        { "Add", STEP_ADD, STEP_ADD }, { "Sub", STEP_SUB, STEP_FROM }, { "Mul", STEP_MUL, STEP_MUL },
+        { "Add", STEP_ADD, STEP_ADD },
+        { "Sub", STEP_SUB, STEP_FROM },
+        { "Mul", STEP_MUL, STEP_MUL },
         { "Div", STEP_DIV, -1 },
     };
     for (size_t r = 0; r < ARRAY_LENGTH(rows); r++) {
@@ -85,9 +87,10 @@ static bool padded(const graph_node *conv)
     return false;
 }
 
-/* Weights times the factor of their input channel; bias plus what the summands give. w is [c_out][c_in / group][taps]. */
-static onyx_status fold_front_numbers(graph *g, graph_node *conv, const affine_step *s, const double *a, const double *b,
-                                      onyx_error *error)
+/* Weights times the factor of their input channel; bias plus what the summands give. w is [c_out][c_in / group][taps].
+ */
+static onyx_status fold_front_numbers(graph *g, graph_node *conv, const affine_step *s, const double *a,
+                                      const double *b, onyx_error *error)
 {
     graph_value *weights = conv->inputs[1], *bias = graph_input(conv, 2);
     const float *w = graph_constant_f32(g, weights), *old = bias ? graph_constant_f32(g, bias) : NULL;
@@ -130,7 +133,8 @@ static onyx_status fold_front(graph *g, graph_node *conv, bool *changed, onyx_er
     affine_step s;
     int64_t channels;
     graph_value *x = conv->inputs[0];
-    if (!x->producer || !graph_sole(x) || !affine_step_of(g, x->producer, &s) || !graph_conv_constant(g, conv, &channels))
+    if (!x->producer || !graph_sole(x) || !affine_step_of(g, x->producer, &s) ||
+        !graph_conv_constant(g, conv, &channels))
         return ONYX_OK;
     const int64_t c_in = conv->inputs[1]->info.dims[1] * ((const conv_params *)conv->params)->group;
     const bool factor = s.kind == STEP_MUL || s.kind == STEP_DIV;
@@ -199,8 +203,8 @@ static onyx_status fold_pad(graph *g, graph_node *node, bool *changed, onyx_erro
     op_attribute attributes[16];
     int count;
     const bool pool = graph_is(node, "AveragePool");
-    const window_params *params = pool ? &((const pool_params *)node->params)->window
-                                       : &((const conv_params *)node->params)->window;
+    const window_params *params =
+        pool ? &((const pool_params *)node->params)->window : &((const conv_params *)node->params)->window;
     graph_node *pad = graph_maker(node->inputs[0], "Pad");
     if (!pad || !graph_one_output(node) || node->attribute_count > 12 || !zero_pad_of(g, pad, pads) ||
         (params->auto_pad != OP_AUTO_PAD_NOTSET && params->auto_pad != OP_AUTO_PAD_VALID))

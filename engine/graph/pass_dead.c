@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Dead code. Nodes stand in topological order, so one sweep from the last to the first finds all of it. Optional outputs
- * that nobody reads are dropped too: kernels then need not write them. */
+ * Dead code. Nodes stand in topological order, so one sweep from the last to the first finds all of it. Optional
+ * outputs that nobody reads are dropped too: kernels then need not write them. */
 #include "graph/passes.h"
 
 static bool unwanted(const graph_value *value)

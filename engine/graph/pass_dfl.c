@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The heads of YOLOv8 and its kin end in the expectation of a distribution: x [n, sides, bins, anchors] is transposed to
- * [n, bins, sides, anchors], goes through Softmax over the bins and a 1x1 convolution with one output, the bins'
+ * The heads of YOLOv8 and its kin end in the expectation of a distribution: x [n, sides, bins, anchors] is transposed
+ * to [n, bins, sides, anchors], goes through Softmax over the bins and a 1x1 convolution with one output, the bins'
  * values. Softmax can run on the middle axis of x as it stands, and the weighted sum is a product of a row with each
  * matrix [bins, anchors]: no transposed copy. */
 #include "graph/passes.h"
@@ -43,7 +43,8 @@ static onyx_status match(graph *g, graph_node *conv, bool *changed, onyx_error *
     STATUS_TRY(graph_add_f32(g, w->name, 2, dims, storage, &row, error));
     const op_attribute axis = attribute_int("axis", 2);
     STATUS_TRY(graph_insert(g, conv, "", "Softmax", softmax->name, &x, 1, &axis, 1, &rows, error));
-    STATUS_TRY(graph_insert(g, conv, "", "MatMul", conv->name, (graph_value *[]){ row, rows }, 2, NULL, 0, &sums, error));
+    STATUS_TRY(
+        graph_insert(g, conv, "", "MatMul", conv->name, (graph_value *[]){ row, rows }, 2, NULL, 0, &sums, error));
     *changed = true;
     return graph_substitute_reshape(g, conv, sums, 4, y->info.dims, error);
 }

@@ -180,7 +180,8 @@ onyx_status pass_float16(graph *g, const graph_pass_options *options, bool *chan
     onyx_status status = ONYX_OK;
     GRAPH_EACH_NODE(g, node)
     {
-        const bool cast = graph_is(node, "Cast") && graph_output(node, 0) && node->inputs[0]->info.kind == OP_KIND_TENSOR;
+        const bool cast =
+            graph_is(node, "Cast") && graph_output(node, 0) && node->inputs[0]->info.kind == OP_KIND_TENSOR;
         if (cast && is_half(node->outputs[0]))
             status = cast_to_half(&t, node);
         else if (cast && is_half(node->inputs[0]))

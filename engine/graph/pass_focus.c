@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Space to depth in front of a convolution (the Focus layer of YOLOv5 and YOLOX: four strided Slices and a Concat; or
- * SpaceToDepth; or Reshape, Transpose, Reshape) is part of that convolution: with blocks of b, a kernel of k x k at stride
- * s on the blocks is one of bk x bk at stride bs on the picture, whose weights are the same numbers in another order. */
+ * SpaceToDepth; or Reshape, Transpose, Reshape) is part of that convolution: with blocks of b, a kernel of k x k at
+ * stride s on the blocks is one of bk x bk at stride bs on the picture, whose weights are the same numbers in another
+ * order. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -91,16 +92,17 @@ static bool blocks_of_reshapes(const graph_node *last, blocks *b)
     const graph_node *transpose = graph_maker(last->inputs[0], "Transpose");
     const graph_node *first = transpose ? graph_maker(transpose->inputs[0], "Reshape") : NULL;
     int rank, perm[ONYX_MAX_RANK];
-    if (!first || !graph_permutation(transpose, &rank, perm) || rank != 6 || memcmp(perm, wanted, sizeof(wanted)) != 0 ||
-        !graph_shape_known(transpose->inputs[0]))
+    if (!first || !graph_permutation(transpose, &rank, perm) || rank != 6 ||
+        memcmp(perm, wanted, sizeof(wanted)) != 0 || !graph_shape_known(transpose->inputs[0]))
         return false;
     const int64_t *d = transpose->inputs[0]->info.dims;
     graph_value *picture = first->inputs[0];
     if (d[3] != d[5] || !regular_blocks(picture, d[3], b))
         return false;
     const int64_t *p = picture->info.dims, *out = last->outputs[0]->info.dims;
-    return d[0] == p[0] && d[1] == p[1] && d[2] * d[3] == p[2] && d[4] * d[5] == p[3] && last->outputs[0]->info.rank == 4 &&
-           out[0] == d[0] && out[1] == d[1] * d[3] * d[5] && out[2] == d[2] && out[3] == d[4];
+    return d[0] == p[0] && d[1] == p[1] && d[2] * d[3] == p[2] && d[4] * d[5] == p[3] &&
+           last->outputs[0]->info.rank == 4 && out[0] == d[0] && out[1] == d[1] * d[3] * d[5] && out[2] == d[2] &&
+           out[3] == d[4];
 }
 
 static bool blocks_of(graph *g, const graph_value *value, blocks *b)
@@ -141,7 +143,7 @@ static onyx_status spread_weights(graph *g, graph_value *weights, const blocks *
 
 static onyx_status fold(graph *g, graph_node *conv, bool *changed, onyx_error *error)
 {
-    blocks b;
+    blocks b = { 0 };
     op_window window;
     int64_t channels;
     op_attribute attributes[16];

@@ -56,7 +56,9 @@ static int neutral_operand(graph *g, const graph_node *node)
         const char *op;
         int neutral;
         bool commutes;
-    } rows[] = { { "Add", 0, true }, { "Sub", 0, false }, { "Mul", 1, true }, { "Div", 1, false }, { "Pow", 1, false } };
+    } rows[] = {
+        { "Add", 0, true }, { "Sub", 0, false }, { "Mul", 1, true }, { "Div", 1, false }, { "Pow", 1, false }
+    };
     double number;
     for (size_t r = 0; r < ARRAY_LENGTH(rows); r++)
         for (int i = 0; i < 2 && graph_is(node, rows[r].op); i++) {
@@ -139,7 +141,8 @@ static int float_rank(onyx_type type)
 
 static int int_bits(onyx_type type, bool *is_signed)
 {
-    *is_signed = type == ONYX_TYPE_INT8 || type == ONYX_TYPE_INT16 || type == ONYX_TYPE_INT32 || type == ONYX_TYPE_INT64;
+    *is_signed =
+        type == ONYX_TYPE_INT8 || type == ONYX_TYPE_INT16 || type == ONYX_TYPE_INT32 || type == ONYX_TYPE_INT64;
     const bool integer = *is_signed || type == ONYX_TYPE_UINT8 || type == ONYX_TYPE_UINT16 ||
                          type == ONYX_TYPE_UINT32 || type == ONYX_TYPE_UINT64;
     return integer ? (int)onyx_type_bits(type) : 0;

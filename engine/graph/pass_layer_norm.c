@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * LayerNormalization in parts: d = x - mean(x); y = d / sqrt(mean(d * d) + epsilon), over the last dims. The division is
- * found first and gets a scale of ones; a Mul and an Add by constants of the normalised shape then go into it. */
+ * LayerNormalization in parts: d = x - mean(x); y = d / sqrt(mean(d * d) + epsilon), over the last dims. The division
+ * is found first and gets a scale of ones; a Mul and an Add by constants of the normalised shape then go into it. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -41,7 +41,7 @@ static graph_value *centred(graph *g, const graph_value *d, int *count)
 static onyx_status match_division(graph *g, graph_node *div, bool *changed, onyx_error *error)
 {
     double epsilon;
-    int count, var_count, again;
+    int count = 0, var_count = 0, again = 0;
     graph_node *root = graph_maker(div->inputs[1], "Sqrt");
     graph_node *add = root ? graph_maker(root->inputs[0], "Add") : NULL;
     const int index = add ? graph_with_scalar(g, add, &epsilon) : -1;
@@ -75,15 +75,16 @@ static onyx_status absorb(graph *g, graph_node *node, bool *changed, onyx_error 
     for (int i = 0; i < 2; i++) {
         graph_value *y = node->inputs[i], *c = node->inputs[1 - i];
         graph_node *norm = graph_maker(y, "LayerNormalization");
-        if (!norm || !graph_sole(y) || !graph_one_output(norm) || !graph_one_output(node) || !graph_is_f32(norm->inputs[0]))
+        if (!norm || !graph_sole(y) || !graph_one_output(norm) || !graph_one_output(node) ||
+            !graph_is_f32(norm->inputs[0]))
             continue;
         graph_value *scale = norm->inputs[1], *bias = graph_input(norm, 2);
         const float *number = graph_constant_f32(g, c), *s = graph_constant_f32(g, scale);
         const float *b = bias ? graph_constant_f32(g, bias) : NULL;
         const int64_t n = graph_element_count(scale), c_count = graph_element_count(c);
         const bool adds = graph_is(node, "Add");
-        if (!number || !s || (bias && (!b || graph_element_count(bias) != n)) || c->info.rank > y->info.rank ||
-            n < 1 || (c_count != 1 && c_count != n))
+        if (!number || !s || (bias && (!b || graph_element_count(bias) != n)) || c->info.rank > y->info.rank || n < 1 ||
+            (c_count != 1 && c_count != n))
             continue;
         bool fits = true; /* dims of c at the end are those of the scale */
         for (int d = 0; d < scale->info.rank && c_count != 1; d++) {

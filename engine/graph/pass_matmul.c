@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias), with op a transpose of the last two
- * dims. In front: such Transposes, and factors. Behind: factors, a constant row, factors of columns of constant weights,
- * an activation. Gemm becomes the same operator. */
+ * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias), with op a transpose of the last
+ * two dims. In front: such Transposes, and factors. Behind: factors, a constant row, factors of columns of constant
+ * weights, an activation. Gemm becomes the same operator. */
 #include "graph/passes.h"
 
 typedef struct product {
@@ -67,8 +67,8 @@ static bool take_transpose(graph_value **x, bool *trans)
     return true;
 }
 
-/* A Transpose that moves the last dim to the one before it, as exporters write k of an attention: the same with the last
- * dim in its place, which copies whole rows, and a transposed product. */
+/* A Transpose that moves the last dim to the one before it, as exporters write k of an attention: the same with the
+ * last dim in its place, which copies whole rows, and a transposed product. */
 static onyx_status untwist(graph *g, graph_node *node, graph_value **x, bool *trans, bool *here, onyx_error *error)
 {
     int rank, perm[ONYX_MAX_RANK];
@@ -135,11 +135,15 @@ static onyx_status convert_gemm(graph *g, graph_node *node, bool *changed, onyx_
 {
     const gemm_params *params = node->params;
     graph_value *c = graph_input(node, 2), *y = node->outputs[0];
-    product p = { .a = node->inputs[0], .b = node->inputs[1], .alpha = (double)params->alpha,
-                  .trans_a = params->trans_a, .trans_b = params->trans_b };
+    product p = { .a = node->inputs[0],
+                  .b = node->inputs[1],
+                  .alpha = (double)params->alpha,
+                  .trans_a = params->trans_a,
+                  .trans_b = params->trans_b };
     const float *numbers;
     int step;
-    if (!graph_is_f32(p.a) || !graph_is_f32(p.b) || !graph_one_output(node) || p.a->info.rank != 2 || p.b->info.rank != 2)
+    if (!graph_is_f32(p.a) || !graph_is_f32(p.b) || !graph_one_output(node) || p.a->info.rank != 2 ||
+        p.b->info.rank != 2)
         return ONYX_OK;
     if (c && params->beta != 0) {
         if (y->info.rank != 2 || !graph_along_axis(g, c, y, 1, &numbers, &step))

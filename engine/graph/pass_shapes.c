@@ -9,7 +9,10 @@
 
 static onyx_status set_ints(graph *g, graph_node *node, int rank, const int64_t *ints, int count, onyx_error *error)
 {
-    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64, .rank = rank, .dims = { count }, .data = (void *)ints,
+    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64,
+                                 .rank = rank,
+                                 .dims = { count },
+                                 .data = (void *)ints,
                                  .size_bytes = sizeof(*ints) * (size_t)count };
     STATUS_TRY(graph_make_constant(g, node->outputs[0], &tensor, NULL, error));
     graph_prune(g, node);

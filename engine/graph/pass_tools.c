@@ -96,7 +96,8 @@ int graph_constant_ints(graph *g, graph_value *value, int64_t *ints, int max)
     if (!tensor)
         return -1;
     for (int i = 0; i < count; i++)
-        ints[i] = tensor->type == ONYX_TYPE_INT64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
+        ints[i] =
+            tensor->type == ONYX_TYPE_INT64 ? ((const int64_t *)tensor->data)[i] : ((const int32_t *)tensor->data)[i];
     return (int)count;
 }
 
@@ -198,11 +199,16 @@ bool graph_activation_of(graph *g, const graph_node *node, op_activation *activa
         const char *domain, *op;
         op_act act;
     } names[] = {
-        { "", "Relu", OP_ACT_RELU },          { "", "LeakyRelu", OP_ACT_LEAKY_RELU },
-        { "", "Clip", OP_ACT_CLIP },          { "", "Sigmoid", OP_ACT_SIGMOID },
-        { "", "Tanh", OP_ACT_TANH },          { "", "HardSigmoid", OP_ACT_HARD_SIGMOID },
-        { "", "Gelu", OP_ACT_GELU },          { "", "HardSwish", OP_ACT_HARD_SWISH },
-        { "", "Mish", OP_ACT_MISH },          { "", "Elu", OP_ACT_ELU },
+        { "", "Relu", OP_ACT_RELU },
+        { "", "LeakyRelu", OP_ACT_LEAKY_RELU },
+        { "", "Clip", OP_ACT_CLIP },
+        { "", "Sigmoid", OP_ACT_SIGMOID },
+        { "", "Tanh", OP_ACT_TANH },
+        { "", "HardSigmoid", OP_ACT_HARD_SIGMOID },
+        { "", "Gelu", OP_ACT_GELU },
+        { "", "HardSwish", OP_ACT_HARD_SWISH },
+        { "", "Mish", OP_ACT_MISH },
+        { "", "Elu", OP_ACT_ELU },
         { OP_DOMAIN_ONYX, "Silu", OP_ACT_SILU },
     };
     *activation = (op_activation){ .act = OP_ACT_NONE };
@@ -285,8 +291,9 @@ onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_
 onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *dims, buffer *storage,
                           graph_value **value, onyx_error *error)
 {
-    onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = rank, .data = buffer_data(storage),
-                           .size_bytes = buffer_size(storage) };
+    onyx_tensor tensor = {
+        .type = ONYX_TYPE_FLOAT32, .rank = rank, .data = buffer_data(storage), .size_bytes = buffer_size(storage)
+    };
     size_t count;
     for (int i = 0; i < rank; i++)
         tensor.dims[i] = dims[i];
@@ -299,7 +306,10 @@ onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *d
 onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
                            onyx_error *error)
 {
-    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64, .rank = 1, .dims = { count }, .data = (void *)ints,
+    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64,
+                                 .rank = 1,
+                                 .dims = { count },
+                                 .data = (void *)ints,
                                  .size_bytes = sizeof(*ints) * (size_t)count };
     *value = graph_add_constant(g, name, &tensor, NULL);
     return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
@@ -346,8 +356,8 @@ onyx_status graph_insert(graph *g, graph_node *before, const char *domain, const
         *output = graph_add_value(g, name);
     if (!*output)
         return status_no_memory(error, sizeof(graph_value), "a value");
-    return graph_add_node(g, before, domain, op, name, inputs, input_count, output, 1, attributes, attribute_count, NULL,
-                          error);
+    return graph_add_node(g, before, domain, op, name, inputs, input_count, output, 1, attributes, attribute_count,
+                          NULL, error);
 }
 
 onyx_status graph_substitute(graph *g, graph_node *last, const char *domain, const char *op, const char *name,

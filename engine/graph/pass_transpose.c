@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Transposes cost a pass over memory and stand between nodes that could be fused. Those that only move dims of size one
- * are Reshapes; two in a row are one or none; a Transpose moves down through elementwise nodes, Softmax and Concat where
- * it meets another one there, so that they merge. */
+ * are Reshapes; two in a row are one or none; a Transpose moves down through elementwise nodes, Softmax and Concat
+ * where it meets another one there, so that they merge. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -107,10 +107,10 @@ static onyx_status simplify(graph *g, graph_node *node, const permutation *p, bo
 /* Nodes for which f(transpose(x)) = transpose(f(x)), by their first input; other inputs must be single numbers. */
 static bool passes_through(const graph_node *node)
 {
-    static const char *const names[] = { "Relu", "LeakyRelu", "Clip",     "Sigmoid", "Tanh", "HardSigmoid",
-                                         "Gelu", "HardSwish", "Mish",     "Elu",     "Exp",  "Log",
-                                         "Sqrt", "Neg",       "Abs",      "Erf",     "Cast", "Softplus",
-                                         "Add",  "Sub",       "Mul",      "Div",     "Pow",  "Reciprocal" };
+    static const char *const names[] = { "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid",
+                                         "Gelu", "HardSwish", "Mish", "Elu",     "Exp",  "Log",
+                                         "Sqrt", "Neg",       "Abs",  "Erf",     "Cast", "Softplus",
+                                         "Add",  "Sub",       "Mul",  "Div",     "Pow",  "Reciprocal" };
     if (!graph_one_output(node) || node->input_count < 1)
         return false;
     bool known = graph_is_in(node, OP_DOMAIN_ONYX, "Silu");
@@ -125,8 +125,8 @@ static int moving_input(const graph_node *node)
     int index = -1;
     for (int i = 0; i < node->input_count; i++) {
         const graph_value *input = node->inputs[i];
-        if (!input || (input->is_constant && graph_element_count(input) == 1 &&
-                       input->info.rank <= node->outputs[0]->info.rank))
+        if (!input ||
+            (input->is_constant && graph_element_count(input) == 1 && input->info.rank <= node->outputs[0]->info.rank))
             continue;
         if (index >= 0)
             return -1;
@@ -230,7 +230,8 @@ static onyx_status gather_up(graph *g, graph_node *node, bool *changed, onyx_err
     if (concat) {
         const int64_t axis = ((const axis_params *)node->params)->axis;
         attribute = attribute_int("axis", p.perm[axis < 0 ? axis + p.rank : axis]);
-        STATUS_TRY(graph_insert(g, node, "", "Concat", node->name, inputs, node->input_count, &attribute, 1, &y, error));
+        STATUS_TRY(
+            graph_insert(g, node, "", "Concat", node->name, inputs, node->input_count, &attribute, 1, &y, error));
     } else {
         STATUS_TRY(graph_insert_like(g, node, inputs, &y, error));
     }
@@ -248,9 +249,8 @@ onyx_status pass_transpose(graph *g, const graph_pass_options *options, bool *ch
         if (permutation_of(node, &p) && graph_one_output(node)) {
             STATUS_TRY(meet(g, node, changed, error));
             STATUS_TRY(simplify(g, node, &p, changed, error));
-        } else if (graph_output(node, 0) &&
-                   (graph_is(node, "Concat") || graph_is(node, "Add") || graph_is(node, "Mul") ||
-                    graph_is(node, "Sub") || graph_is(node, "Div"))) {
+        } else if (graph_output(node, 0) && (graph_is(node, "Concat") || graph_is(node, "Add") ||
+                                             graph_is(node, "Mul") || graph_is(node, "Sub") || graph_is(node, "Div"))) {
             STATUS_TRY(gather_up(g, node, changed, error));
         }
     }

@@ -9,7 +9,8 @@
 static const graph_pass table[] = {
     { "dead", "removes nodes whose results nobody reads", pass_dead },
     { "shapes", "makes the shapes of values constants, and folds what follows from them", pass_shapes },
-    { "identity", "removes nodes that change nothing; merges chains of Reshape, Squeeze, Flatten, Cast", pass_identity },
+    { "identity", "removes nodes that change nothing; merges chains of Reshape, Squeeze, Flatten, Cast",
+      pass_identity },
     { "common", "computes equal expressions once", pass_common },
     { "float16", "computes float16 and bfloat16 graphs in float32; inputs and outputs keep their types", pass_float16 },
     { "canonical", "writes rare forms of an operation as the usual one", pass_canonical },

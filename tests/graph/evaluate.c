@@ -63,8 +63,13 @@ static onyx_status infer(machine *m, const graph_node *node, const onyx_tensor *
     }
     for (int i = 0; i < outs; i++)
         values[ins + i].rank = -1;
-    op_shape_context context = { .row = node->row, .params = node->params, .version = node->version,
-                                 .input_count = ins, .output_count = outs, .inputs = in, .outputs = values + ins,
+    op_shape_context context = { .row = node->row,
+                                 .params = node->params,
+                                 .version = node->version,
+                                 .input_count = ins,
+                                 .output_count = outs,
+                                 .inputs = in,
+                                 .outputs = values + ins,
                                  .error = error };
     STATUS_TRY(node->row->shape(&context));
     for (int i = 0; i < outs; i++) {
@@ -86,8 +91,8 @@ static onyx_status run_node(machine *m, const graph_node *node, onyx_error *erro
     m->outputs = arena_alloc(m->g->arena, sizeof(*m->outputs) * (size_t)(outs + 1));
     for (int i = 0; i < ins; i++)
         if (node->inputs[i]) {
-            inputs[i] = node->inputs[i]->is_constant ? graph_constant(m->g, node->inputs[i])
-                                                     : &m->tensors[node->inputs[i]->id];
+            inputs[i] =
+                node->inputs[i]->is_constant ? graph_constant(m->g, node->inputs[i]) : &m->tensors[node->inputs[i]->id];
             if (!inputs[i] || !inputs[i]->data)
                 return status_fail(error, ONYX_ERROR_INTERNAL, "%s reads '%s', which is not there", node->name,
                                    node->inputs[i]->name);
@@ -99,9 +104,17 @@ static onyx_status run_node(machine *m, const graph_node *node, onyx_error *erro
         }
     if (!(node->row->flags & OP_DYNAMIC))
         STATUS_TRY(infer(m, node, inputs, error));
-    op_run_context context = { .row = node->row, .params = node->params, .version = node->version, .input_count = ins,
-                               .output_count = outs, .inputs = inputs, .outputs = m->outputs, .set_output = set_output,
-                               .scratch = scratch, .error = error, .owner = m };
+    op_run_context context = { .row = node->row,
+                               .params = node->params,
+                               .version = node->version,
+                               .input_count = ins,
+                               .output_count = outs,
+                               .inputs = inputs,
+                               .outputs = m->outputs,
+                               .set_output = set_output,
+                               .scratch = scratch,
+                               .error = error,
+                               .owner = m };
     onyx_status status = node->row->run(&context);
     while (m->scratch_count)
         memory_free(m->scratch[--m->scratch_count]);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Random small graphs of the operators that passes look at, with many shared values and outputs: what all passes make of
- * them must be valid and compute the same. ONYX_TEST_SEEDS=first:count replaces the usual seeds. */
+ * Random small graphs of the operators that passes look at, with many shared values and outputs: what all passes make
+ * of them must be valid and compute the same. ONYX_TEST_SEEDS=first:count replaces the usual seeds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,16 +86,16 @@ static bool conv(writer *w, int x)
     s.dims[1] = out;
     put(w, "v%d = Conv(v%d, w%d", w->count, x, id);
     put(w, bias ? ", b%d)" : ")", id);
-    put(w, flat ? " group=%d pads=[%d,%d] strides=[%d]\n" : " group=%d pads=[%d,%d,%d,%d] strides=[%d,%d]\n", group, pad, pad,
-        flat ? stride : pad, pad, stride, stride);
+    put(w, flat ? " group=%d pads=[%d,%d] strides=[%d]\n" : " group=%d pads=[%d,%d,%d,%d] strides=[%d,%d]\n", group,
+        pad, pad, flat ? stride : pad, pad, stride, stride);
     add(w, s);
     return true;
 }
 
 static bool unary(writer *w, int x)
 {
-    static const char *const ops[] = { "Relu", "Sigmoid", "Tanh", "HardSwish", "Softplus", "Neg", "Identity", "LeakyRelu",
-                                       "HardSigmoid", "Erf" };
+    static const char *const ops[] = { "Relu", "Sigmoid",  "Tanh",      "HardSwish",   "Softplus",
+                                       "Neg",  "Identity", "LeakyRelu", "HardSigmoid", "Erf" };
     put(w, "v%d = %s(v%d)\n", w->count, ops[pick(w, (int)ARRAY_LENGTH(ops))], x);
     add(w, w->shapes[x]);
     return true;
@@ -112,8 +112,8 @@ static bool hard_swish(writer *w, int x)
 {
     const int id = w->constants++, n = w->count;
     put(w, "init a%d f32 - = 3\ninit z%d f32 - = 0\ninit h%d f32 - = 6\n", id, id, id);
-    put(w, "hp%d = Add(v%d, a%d)\nhq%d = Clip(hp%d, z%d, h%d)\nhr%d = Mul(v%d, hq%d)\nv%d = Div(hr%d, h%d)\n", n, x, id, n, n, id,
-        id, n, x, n, n, n, id);
+    put(w, "hp%d = Add(v%d, a%d)\nhq%d = Clip(hp%d, z%d, h%d)\nhr%d = Mul(v%d, hq%d)\nv%d = Div(hr%d, h%d)\n", n, x, id,
+        n, n, id, id, n, x, n, n, n, id);
     add(w, w->shapes[x]);
     return true;
 }
@@ -151,7 +151,8 @@ static bool batch_norm(writer *w, int x)
     const int id = w->constants++, c = w->shapes[x].dims[1];
     if (w->shapes[x].rank < 2)
         return false;
-    put(w, "init s%d_ f32 %d\ninit o%d_ f32 %d\ninit m%d_ f32 %d\ninit n%d_ f32 %d = 0.5,2,1\n", id, c, id, c, id, c, id, c);
+    put(w, "init s%d_ f32 %d\ninit o%d_ f32 %d\ninit m%d_ f32 %d\ninit n%d_ f32 %d = 0.5,2,1\n", id, c, id, c, id, c,
+        id, c);
     put(w, "v%d = BatchNormalization(v%d, s%d_, o%d_, m%d_, n%d_)\n", w->count, x, id, id, id, id);
     add(w, w->shapes[x]);
     return true;
@@ -235,8 +236,8 @@ static bool slice(writer *w, int x)
     shape s = w->shapes[x];
     const int id = w->constants++, axis = pick(w, s.rank), from = pick(w, s.dims[axis]);
     const int to = from + 1 + pick(w, s.dims[axis] - from), step = 1 + (pick(w, 4) == 0);
-    put(w, "init f%d i64 1 = %d\ninit t%d i64 1 = %d\ninit x%d i64 1 = %d\ninit e%d i64 1 = %d\n", id, from, id, to, id, axis,
-        id, step);
+    put(w, "init f%d i64 1 = %d\ninit t%d i64 1 = %d\ninit x%d i64 1 = %d\ninit e%d i64 1 = %d\n", id, from, id, to, id,
+        axis, id, step);
     put(w, "v%d = Slice(v%d, f%d, t%d, x%d, e%d)\n", w->count, x, id, id, id, id);
     s.dims[axis] = (to - from + step - 1) / step;
     add(w, s);
@@ -300,9 +301,10 @@ static bool mean(writer *w, int x)
 
 static void write_model(writer *w, uint32_t seed)
 {
-    static bool (*const nodes[])(writer *, int) = { conv, conv, conv, unary, unary, silu, hard_swish, binary, binary,
-                                                    with_constant, with_constant, batch_norm, transpose, transpose, reshape,
-                                                    concat, split, slice, softmax, pool, pad, linear, mean };
+    static bool (*const nodes[])(
+        writer *, int) = { conv,   conv,          conv,          unary,      unary,     silu,      hard_swish, binary,
+                           binary, with_constant, with_constant, batch_norm, transpose, transpose, reshape,    concat,
+                           split,  slice,         softmax,       pool,       pad,       linear,    mean };
     memset(w, 0, sizeof(*w));
     w->state = seed * 2654435761u + 1;
     put(w, "input v0 f32 1,4,6,6\ninput v1 f32 1,4,6,6\n");
@@ -342,8 +344,9 @@ static void check_seed(uint32_t seed)
     const model_file *file = text_model(w.text, 0, memory);
     bool good = CHECK(file != NULL, "seed %u: no model", seed);
     for (int i = 0; i < 2 && good; i++)
-        good = CHECK(graph_build(file, NULL, NULL, &g[i], &error) == ONYX_OK && graph_infer(g[i], true, &error) == ONYX_OK,
-                     "seed %u: %s", seed, error.message);
+        good =
+            CHECK(graph_build(file, NULL, NULL, &g[i], &error) == ONYX_OK && graph_infer(g[i], true, &error) == ONYX_OK,
+                  "seed %u: %s", seed, error.message);
     const graph_pass_options options = { 0 };
     good = good && CHECK(graph_optimise(g[1], &options, &error) == ONYX_OK && graph_check(g[1], &error) == ONYX_OK,
                          "seed %u: %s", seed, error.message);
