@@ -3,20 +3,20 @@
 """Real models against stored vectors: makes ONNX backend tests with the shared folder's tools/vectors.py (ONNX Runtime,
 all its optimisations off) and runs `onyx conformance` on them.
 
-Bounds, rtol 1e-3 and an absolute part of the output's range:
-float32    1e-4, the promise for every float32 model.
-float16    2e-2: ONNX Runtime rounds every intermediate value of that model to float16 (2^-11 relative); Onyx computes
-           in float32 between. After some 200 layers the two differ by about that; the coordinates' range is 640, so
-           the bound is 13 px in the worst element, and the detections are compared in pixels by accept.py.
-quantised  3e-2: one step of an 8-bit value is 4e-3 of its range, and a value near a rounding boundary may fall on either
-           side (ONNX Runtime computes the float between Q and DQ, Onyx the exact integer sum), which later layers carry on.
+Bounds: rtol 1e-3, an absolute part of the output's range, and the part of the elements that may lie outside.
+float32    1e-4 and none: the promise for every float32 model.
+float16    2e-2 and none: ONNX Runtime rounds every intermediate value to float16 (2^-11 relative), Onyx not all of them.
+quantised  3e-2 and 1e-3: a value near a rounding boundary falls on one side or the other by the last bit of a float
+           sum, one step of 8 bits is 4e-3 of a range, and later layers carry it on. ONNX Runtime's own optimised run of
+           yolo11n_qdq differs from its plain run by up to 0.10 of the range, in 92 of 705600 elements by more than 3e-2
+           (2026-11-21, onnxruntime 1.31.1).
 """
 import os
 
 import common
 from common import ONYX, Checks, run
 
-BOUNDS = (("float32", "1e-4"), ("float16", "2e-2"), ("quantised", "3e-2"))
+BOUNDS = (("float32", "1e-4", "0"), ("float16", "2e-2", "0"), ("quantised", "3e-2", "1e-3"))
 
 
 def kind_of(name):
@@ -53,14 +53,14 @@ def main():
     if not checks.check(not problem, f"vectors.py: {problem}"):
         checks.done()
     for threads in ("1", "2") if os.environ.get("ONYX_ALL") == "1" else ("1",):
-        for kind, bound in BOUNDS:
+        for kind, bound, outliers in BOUNDS:
             tests = sorted(p.parent for p in folder.glob("*/model.onnx") if kind_of(p.parent.name) == kind)
             if not tests:
                 continue
             done = run(ONYX, "conformance", "--strict", "-v", "--jobs", "1", "--threads", threads, "--rtol", "1e-3",
-                       "--atol-range", bound, *tests, timeout=900)
+                       "--atol-range", bound, "--outliers", outliers, *tests, timeout=900)
             lines = done.stdout.splitlines()
-            print(f"{kind}, {threads} threads, {bound} of the range")
+            print(f"{kind}, {threads} threads, {bound} of the range, {outliers} outside")
             print("\n".join("  " + line for line in lines[:-1]))
             if lines and " passed, " in lines[-1]:
                 checks.add(lines[-1])

@@ -331,6 +331,8 @@ int verb_conformance(int argc, char **argv)
         { "rtol", 0, OPTION_DOUBLE, &w.bounds.rtol, "X", "relative bound (default 1e-3)" },
         { "atol", 0, OPTION_DOUBLE, &w.bounds.atol, "X", "absolute bound (default 1e-7)" },
         { "atol-range", 0, OPTION_DOUBLE, &w.bounds.atol_range, "X", "absolute bound as a part of the output's range" },
+        { "outliers", 0, OPTION_DOUBLE, &w.bounds.outliers, "X",
+          "part of an output's elements that may lie outside (8-bit models; default 0)" },
         { "filter", 'f', OPTION_LIST, &w.filters, "TEXT",
           "only tests with TEXT in their path, or a pattern; again: or" },
         { "exclude", 'x', OPTION_TEXT, &w.exclude, "FILE", "lines \"NAME reason\": skip these tests" },
@@ -348,7 +350,8 @@ int verb_conformance(int argc, char **argv)
         "Runs ONNX backend tests: every folder at or below DIR that has a model.onnx and test_data_set_N/\n"
         "{input,output}_N.pb. An output passes when type and shape are equal and |actual - expected| <=\n"
         "atol + rtol * |expected|; NaN equals NaN. float16 has at least rtol 2^-9 and atol 2^-14, bfloat16 at least\n"
-        "rtol 2^-6 (a unit of their last place is 2^-10 and 2^-7). Operators and types that this build does not\n"
+        "rtol 2^-6 (a unit of their last place is 2^-10 and 2^-7). Rows that a model sorted by a score may\n"
+        "change places where scores are equal within the bounds. Operators and types that this build does not\n"
         "have count as skipped and are named. The last line is \"N passed, N failed, N skipped\".",
         options,
         1,

@@ -122,6 +122,11 @@ static void judge(const onyx_model *model, const char *folder, const onyx_output
         bool same = compare_tensors(&expected.tensor, &actual, bounds, &d);
         if (each)
             each(file, info.name, &actual, &d, same, user);
+        if (same && d.moved && result->outcome == TEST_PASSED)
+            snprintf(result->reason, sizeof result->reason, "%zu rows of tied scores in another order", d.moved);
+        else if (same && d.different && result->outcome == TEST_PASSED)
+            snprintf(result->reason, sizeof result->reason, "%zu of %zu outside of the bound, as --outliers allows",
+                     d.different, d.count);
         if (same || result->outcome == TEST_FAILED)
             continue;
         const char *set = strrchr(folder, '/');

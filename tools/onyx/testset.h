@@ -12,7 +12,7 @@ typedef enum test_outcome { TEST_PASSED = 1, TEST_FAILED, TEST_SKIPPED } test_ou
 typedef struct test_result {
     test_outcome outcome;
     int64_t taken_ns;
-    char reason[1280]; /* why it failed or was skipped; "" when it passed */
+    char reason[1280]; /* why it failed or was skipped; when it passed, a remark or "" */
 } test_result;
 
 /* Called for every output that was compared; may be NULL. */
