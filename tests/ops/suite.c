@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * test_ops_suite [-x LIST] [-f TEXT] [-v] DIR...: every ONNX backend test below the folders whose operators are all in
+ * test_ops_suite [-x LIST] [-f TEXT] [-r PART] [-v] DIR...: every ONNX backend test below the folders whose operators are all in
  * the table and that LIST does not exclude. LIST has lines "[folder,folder/]test_name reason" ("*" at the end of a name:
  * any rest; with folders, only tests that lie below one of them).
- * Tests that need operators without a row are counted as skipped. Without DIR: $ONYX_SUITE. */
+ * Tests that need operators without a row are counted as skipped. -r adds a part of an output's range to the absolute
+ * tolerance, for whole models. Without DIR: $ONYX_SUITE. */
 #include <dirent.h>
 #include <math.h>
 #include <string.h>
@@ -22,6 +23,7 @@ static struct {
     char *names[MOST_EXCLUDED];
     int count;
     const char *filter;
+    double range_part;
     bool verbose;
     workers *pool;
 } suite;
@@ -98,6 +100,21 @@ static tolerance read_tolerance(const char *folder)
     return t;
 }
 
+/* Largest less smallest finite value. */
+static double range_of(const onyx_tensor *tensor)
+{
+    double low = INFINITY, high = -INFINITY, x;
+    size_t count = tensor_count(tensor);
+    for (size_t i = 0; i < count; i++) {
+        lanes_load(LANE_F64, tensor->type, tensor->data, i, 1, &x);
+        if (isfinite(x)) {
+            low = MIN(low, x);
+            high = MAX(high, x);
+        }
+    }
+    return high > low ? high - low : 0;
+}
+
 static bool close_enough(double actual, double expected, tolerance t)
 {
     if (expected != expected || actual != actual)
@@ -121,6 +138,8 @@ static bool same_tensor(const onyx_tensor *actual, const onyx_tensor *expected, 
     size_t count = tensor_count(expected);
     if (expected->type == ONYX_TYPE_BFLOAT16)
         t.relative = MAX(t.relative, 1.0 / 64);
+    if (suite.range_part > 0 && type_in(expected->type, TYPES_NUMBER))
+        t.absolute = MAX(t.absolute, suite.range_part * range_of(expected));
     for (size_t i = 0; i < count; i++) {
         if (expected->type == ONYX_TYPE_STRING) {
             const char *x = ((char **)actual->data)[i], *y = ((char **)expected->data)[i];
@@ -299,6 +318,8 @@ int main(int argc, char **argv)
             CHECK(read_exclusions(argv[i]), "cannot read %s", argv[i]);
         } else if (strcmp(argv[i], "-f") == 0 && i + 1 < argc) {
             suite.filter = argv[++i];
+        } else if (strcmp(argv[i], "-r") == 0 && i + 1 < argc) {
+            suite.range_part = strtod(argv[++i], NULL);
         } else if (strcmp(argv[i], "-v") == 0) {
             suite.verbose = true;
         } else {
