@@ -11,6 +11,8 @@
 
 /* A folded constant may be this large, or as large as what it was made from. */
 #define FOLD_BYTES (1u << 20)
+/* Scratch buffers that one kernel may ask for. */
+#define FOLD_SCRATCH 16
 
 static onyx_status check_type(const graph_node *node, onyx_error *error)
 {
@@ -70,7 +72,8 @@ typedef struct fold_run {
     graph *g;
     buffer **buffers; /* of the outputs */
     onyx_tensor *tensors;
-    buffer *scratch;
+    buffer *scratch[FOLD_SCRATCH];
+    int scratch_count;
     size_t limit;
 } fold_run;
 
@@ -93,11 +96,13 @@ static onyx_status fold_set_output(op_run_context *context, int index, onyx_type
 static void *fold_scratch(op_run_context *context, size_t bytes)
 {
     fold_run *run = context->owner;
-    if (run->scratch && buffer_size(run->scratch) >= bytes)
-        return buffer_data(run->scratch);
-    buffer_unref(run->scratch);
-    run->scratch = buffer_new(bytes);
-    return run->scratch ? buffer_data(run->scratch) : NULL;
+    if (run->scratch_count == FOLD_SCRATCH)
+        return NULL;
+    buffer *b = buffer_new(bytes);
+    if (!b)
+        return NULL;
+    run->scratch[run->scratch_count++] = b;
+    return buffer_data(b);
 }
 
 static bool may_fold(const graph *g, const graph_node *node, size_t *input_bytes)
@@ -171,7 +176,8 @@ static onyx_status fold_node(graph *g, graph_node *node, bool *folded, onyx_erro
         else if (value)
             STATUS_TRY(graph_make_constant(g, value, &tensors[i], buffers[i], error));
     }
-    buffer_unref(run.scratch);
+    for (int i = 0; i < run.scratch_count; i++)
+        buffer_unref(run.scratch[i]);
     *folded = all_set;
     return ONYX_OK;
 }
