@@ -293,8 +293,15 @@ typedef enum onyx_pixel_format {
 
 typedef enum onyx_colour_matrix { ONYX_MATRIX_BT601 = 0, ONYX_MATRIX_BT709, ONYX_MATRIX_BT2020 } onyx_colour_matrix;
 
+/* Where a subsampled chroma sample lies among the luma samples that it belongs to. */
+typedef enum onyx_chroma_site {
+    ONYX_CHROMA_LEFT = 0, /* MPEG-2, H.264: at the left, midway between two rows */
+    ONYX_CHROMA_CENTRE,   /* JPEG, MPEG-1, and what GStreamer's converters write when caps name no site */
+    ONYX_CHROMA_TOP_LEFT  /* BT.2020 */
+} onyx_chroma_site;
+
 /* A picture in the caller's memory, only read. planes and strides (in bytes) as the format has them, in the order of
- * the format's name: I420 y, u, v; YV12 y, v, u; NV12 y, uv. Chroma is sited as MPEG-2 does. */
+ * the format's name: I420 y, u, v; YV12 y, v, u; NV12 y, uv. */
 typedef struct onyx_image {
     onyx_pixel_format format;
     int width, height;
@@ -302,6 +309,7 @@ typedef struct onyx_image {
     ptrdiff_t strides[3];
     onyx_colour_matrix matrix;
     bool full_range; /* YUV: 0..255 instead of 16..235 */
+    onyx_chroma_site chroma_site;
 } onyx_image;
 
 typedef enum onyx_scaling {

@@ -459,12 +459,13 @@ static void set_axes(job *j, const vision_region *region)
                    .last = region->y + region->height - 1 };
     j->chroma_x = j->x;
     j->chroma_x.halved = true;
+    j->chroma_x.site = j->image.chroma_site == ONYX_CHROMA_CENTRE ? 0.5 : 0;
     j->chroma_x.first /= 2;
     j->chroma_x.last /= 2;
     j->chroma_y = j->y;
     if (half_height) {
         j->chroma_y.halved = true;
-        j->chroma_y.site = 0.5;
+        j->chroma_y.site = j->image.chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : 0.5;
         j->chroma_y.first /= 2;
         j->chroma_y.last /= 2;
     }

@@ -42,7 +42,8 @@ static void picture_make(picture *p, onyx_pixel_format format, int width, int he
         p->memory[k] = malloc(bytes);
         for (size_t i = 0; i < bytes; i++) {
             size_t y = i / (size_t)stride, x = i % (size_t)stride;
-            p->memory[k][i] = (uint8_t)(128 + 100 * sin((double)x * 0.05 + k) * cos((double)y * 0.07) + next_random() % 24);
+            size_t wave = (x * 5 + (size_t)k * 40) % 200 + (y * 3) % 160; /* with edges, and noise */
+            p->memory[k][i] = (uint8_t)((wave < 180 ? wave : 360 - wave) + next_random() % 32);
         }
         p->image.planes[k] = p->memory[k];
         p->image.strides[k] = stride;
@@ -89,28 +90,29 @@ static void reference_rgb(const onyx_image *m, const vision_region *region, doub
     int whole[4] = { region->x, region->x + region->width - 1, region->y, region->y + region->height - 1 };
     int half[4] = { whole[0] / 2, whole[1] / 2, whole[2] / 2, whole[3] / 2 };
     int half_wide[4] = { whole[0] / 2, whole[1] / 2, whole[2], whole[3] };
-    double luma = 0, u = 0, v = 0;
+    double luma = 0, u = 0, v = 0, sx = m->chroma_site == ONYX_CHROMA_CENTRE ? 0.5 : 0;
+    double sy = m->chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : 0.5;
     static const int rgb_places[][4] = { { 0, 1, 2, 3 }, { 2, 1, 0, 3 }, { 0, 1, 2, 4 },
                                          { 2, 1, 0, 4 }, { 1, 2, 3, 4 }, { 3, 2, 1, 4 } };
     switch (m->format) {
     case ONYX_PIXEL_NV12:
     case ONYX_PIXEL_NV21:
         luma = bilinear(m, 0, 1, 0, x, y, whole);
-        u = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV21, x / 2, (y - 0.5) / 2, half);
-        v = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV12, x / 2, (y - 0.5) / 2, half);
+        u = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV21, (x - sx) / 2, (y - sy) / 2, half);
+        v = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV12, (x - sx) / 2, (y - sy) / 2, half);
         break;
     case ONYX_PIXEL_I420:
     case ONYX_PIXEL_YV12:
         luma = bilinear(m, 0, 1, 0, x, y, whole);
-        u = bilinear(m, m->format == ONYX_PIXEL_I420 ? 1 : 2, 1, 0, x / 2, (y - 0.5) / 2, half);
-        v = bilinear(m, m->format == ONYX_PIXEL_I420 ? 2 : 1, 1, 0, x / 2, (y - 0.5) / 2, half);
+        u = bilinear(m, m->format == ONYX_PIXEL_I420 ? 1 : 2, 1, 0, (x - sx) / 2, (y - sy) / 2, half);
+        v = bilinear(m, m->format == ONYX_PIXEL_I420 ? 2 : 1, 1, 0, (x - sx) / 2, (y - sy) / 2, half);
         break;
     case ONYX_PIXEL_YUY2:
     case ONYX_PIXEL_UYVY: {
         int shift = m->format == ONYX_PIXEL_UYVY ? -1 : 0;
         luma = bilinear(m, 0, 2, m->format == ONYX_PIXEL_UYVY, x, y, whole);
-        u = bilinear(m, 0, 4, 1 + shift, x / 2, y, half_wide);
-        v = bilinear(m, 0, 4, 3 + shift, x / 2, y, half_wide);
+        u = bilinear(m, 0, 4, 1 + shift, (x - sx) / 2, y, half_wide);
+        v = bilinear(m, 0, 4, 3 + shift, (x - sx) / 2, y, half_wide);
         break;
     }
     case ONYX_PIXEL_GRAY8:
@@ -154,6 +156,7 @@ typedef struct trial {
     int channels;
     bool bgr, flipped, full_range;
     onyx_colour_matrix matrix;
+    onyx_chroma_site site;
     vision_region region; /* width 0: whole */
 } trial;
 
@@ -233,6 +236,7 @@ static void run_trial(const trial *t, workers *pool)
     picture_make(&p, t->format, t->width, t->height, t->extra_stride, t->flipped);
     p.image.matrix = t->matrix;
     p.image.full_range = t->full_range;
+    p.image.chroma_site = t->site;
     onyx_preprocess pre = { .scaling = t->scaling, .bgr = t->bgr, .channels = t->channels, .pad = 114 };
     for (int c = 0; c < 3; c++) {
         pre.scale[c] = 1.0 / (200 + 20 * c);
@@ -267,7 +271,7 @@ static void test_formats(void)
             for (int scaling = ONYX_SCALING_LETTERBOX; scaling <= ONYX_SCALING_STRETCH; scaling++) {
                 trial t = { .format = format, .width = sizes[s][0], .height = sizes[s][1], .input_width = sizes[s][2],
                             .input_height = sizes[s][3], .scaling = scaling, .type = ONYX_TYPE_FLOAT32, .channels = 3,
-                            .extra_stride = (int)(s * 7 % 20), .bgr = s & 1, .matrix = (onyx_colour_matrix)(s % 3),
+                            .extra_stride = (int)(s * 7 % 20), .bgr = s & 1, .matrix = (onyx_colour_matrix)(s % 3), .site = (onyx_chroma_site)((s + 1) % 3),
                             .full_range = s % 4 == 3, .flipped = s % 5 == 4 };
                 run_trial(&t, NULL);
                 t.type = s % 2 ? ONYX_TYPE_UINT8 : ONYX_TYPE_FLOAT16;
