@@ -10,7 +10,7 @@
 
 enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH };
 enum { PATH_PANELS, PATH_STRIDED_B, PATH_DOT_ROWS, PATH_DOT_COLUMN };
-enum { KC = 256, MC = 96, NC_BYTES = 384 * 1024, FINISH = 64 };
+enum { KC = 512, MC = 96, NC_BYTES = 768 * 1024, FINISH = 64 };
 
 typedef struct span {
     size_t begin, end;
@@ -271,22 +271,34 @@ static size_t parts_for(const gemm_shape *s)
     return parts < 1 ? 1 : parts > 32 ? 32 : (size_t)parts;
 }
 
-/* Among the cuts into about `parts`, the one that packs least twice. */
+/* Cycles that packing adds when rows and columns are cut so often; an element costs less than one cycle to move and
+ * about one to transpose. A packed b is only read again. */
+static double packing_cost(const gemm_shape *s, bool b_constant, size_t row_cuts, size_t col_cuts)
+{
+    double a = s->a_transposed ? 0.4 : 0.8, b = b_constant ? 0.1 : s->b_transposed ? 0.9 : 0.3;
+    return (a * (double)col_cuts * (double)s->m + b * (double)row_cuts * (double)s->n) * (double)s->k;
+}
+
+/* Among the cuts into about `parts`, the one that packs least twice; fewer parts where packing would still cost more
+ * than a sixth of the arithmetic. */
 static void choose_cuts(const gemm_kernels *tiles, const gemm_shape *s, bool b_constant, size_t parts, gemm_plan *plan)
 {
     size_t row_tiles = ceil_div(s->m, (size_t)tiles->rows), panels = ceil_div(s->n, (size_t)tiles->cols);
-    double best = 0;
-    size_t wanted = smaller(parts, row_tiles * panels);
-    for (size_t row_cuts = 1; row_cuts <= smaller(parts, row_tiles); row_cuts++) {
-        size_t col_cuts = smaller(panels, ceil_div(wanted, row_cuts));
-        double cost = (double)col_cuts * (double)s->m + (b_constant ? 0 : (double)row_cuts * (double)s->n);
-        if (row_cuts * col_cuts * 4 < wanted * 3)
-            continue;
-        if (best > 0 && cost >= best)
-            continue;
-        best = cost;
-        plan->tile[TILE_ROW_CUTS] = (int)row_cuts;
-        plan->tile[TILE_COL_CUTS] = (int)col_cuts;
+    double arithmetic = (double)s->m * (double)s->n * (double)s->k / tiles->cols;
+    for (;; parts = (parts + 1) / 2) {
+        double best = 0;
+        size_t wanted = smaller(parts, row_tiles * panels);
+        for (size_t row_cuts = 1; row_cuts <= smaller(parts, row_tiles); row_cuts++) {
+            size_t col_cuts = smaller(panels, ceil_div(wanted, row_cuts));
+            double cost = packing_cost(s, b_constant, row_cuts, col_cuts);
+            if (row_cuts * col_cuts * 4 < wanted * 3 || (best > 0 && cost >= best))
+                continue;
+            best = cost;
+            plan->tile[TILE_ROW_CUTS] = (int)row_cuts;
+            plan->tile[TILE_COL_CUTS] = (int)col_cuts;
+        }
+        if (parts <= 4 || best < arithmetic / 6)
+            break;
     }
     plan->parts = plan->tile[TILE_ROW_CUTS] * plan->tile[TILE_COL_CUTS];
 }
