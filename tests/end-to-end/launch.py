@@ -109,7 +109,7 @@ def check_leaks(checks, model, clip):
     done = run("gst-launch-1.0", "-q", "filesrc", f"location={clip}", "!", "decodebin", "!", "videoconvert", "!", "onnxinfer",
                f"model={model}", "!", "onnxdecode-yolo", "!", "onnxoverlay", "!", "onnxpublish", "location=/dev/null", "!",
                "fakesink", env=env)
-    leaked = [line for line in done.stderr.splitlines() if "object-alive" in line]
+    leaked = [line for line in done.stderr.splitlines() if "object-alive, type-name" in line and "%s" not in line]
     checks.same(done.returncode, 0, f"with the leaks tracer: {done.stderr[-800:]}")
     checks.check(not leaked, "leaks tracer: " + "\n".join(leaked[:10]))
 
@@ -128,7 +128,7 @@ def check_clips(checks, folder):
         checks.same(done.returncode, 0, f"{clip.name}: {done.stderr}")
         lines = lines_of(out)
         people = sum(any(o["detection"].get("label_id") == 0 for o in line.get("objects", [])) for line in lines)
-        checks.check(len(lines) >= 20 and people >= len(lines) // 2, f"{clip.name}: people in {people} of {len(lines)} frames")
+        checks.check(len(lines) >= 20 and people >= len(lines) // 5, f"{clip.name}: people in {people} of {len(lines)} frames")
 
 
 def main():

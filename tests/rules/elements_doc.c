@@ -40,6 +40,16 @@ static void print_type(GParamSpec *spec)
         GEnumClass *class = G_PARAM_SPEC_ENUM(spec)->enum_class;
         for (guint i = 0; i < class->n_values; i++)
             printf("%s%s", i ? ", " : "", class->values[i].value_nick);
+    } else if (G_IS_PARAM_SPEC_STRING(spec)) {
+        printf("text");
+    } else if (G_IS_PARAM_SPEC_BOOLEAN(spec)) {
+        printf("true, false");
+    } else if (G_IS_PARAM_SPEC_FLOAT(spec)) {
+        printf("%g to %g", (double)G_PARAM_SPEC_FLOAT(spec)->minimum, (double)G_PARAM_SPEC_FLOAT(spec)->maximum);
+    } else if (G_IS_PARAM_SPEC_INT(spec)) {
+        printf("%d to %d", G_PARAM_SPEC_INT(spec)->minimum, G_PARAM_SPEC_INT(spec)->maximum);
+    } else if (G_IS_PARAM_SPEC_UINT(spec)) {
+        printf("%u to %u", G_PARAM_SPEC_UINT(spec)->minimum, G_PARAM_SPEC_UINT(spec)->maximum);
     } else {
         printf("%s", g_type_name(G_PARAM_SPEC_VALUE_TYPE(spec)));
     }
@@ -91,14 +101,14 @@ static void print_element(const char *name)
         exit(1);
     }
     printf("\n## %s\n\n%s.\n", name, gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_DESCRIPTION));
-    for (const GList *l = gst_element_factory_get_static_pad_templates(factory); l; l = l->next) {
-        const GstStaticPadTemplate *pad = l->data;
-        GstCaps *caps = gst_static_caps_get((GstStaticCaps *)&pad->static_caps);
-        char *text = gst_caps_to_string(caps);
-        printf("\n`%s` %s: `%s`\n", pad->name_template, pad->direction == GST_PAD_SRC ? "out" : "in", text);
-        g_free(text);
-        gst_caps_unref(caps);
-    }
+    /* Both pads take the same: the elements are in-place. */
+    const GList *templates = gst_element_factory_get_static_pad_templates(factory);
+    const GstStaticPadTemplate *pad = templates->data;
+    GstCaps *caps = gst_static_caps_get((GstStaticCaps *)&pad->static_caps);
+    char *text = gst_caps_to_string(caps);
+    printf("\nPads: `%s`\n", text);
+    g_free(text);
+    gst_caps_unref(caps);
     print_properties(element);
     gst_object_unref(element);
     gst_object_unref(factory);

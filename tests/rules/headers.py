@@ -27,8 +27,8 @@ def main():
     jobs = []
     for header in sorted(root.glob("engine/**/*.h")):
         relative = header.relative_to(root)
-        if "arm" in relative.parts or relative.name.endswith("_body.h"):
-            continue  # another processor's intrinsics; bodies that are included once per instruction set
+        if "arm" in relative.parts or relative.name.endswith(("_body.h", "_loops.h")):
+            continue  # another processor's intrinsics; bodies that are included once per instruction set or type
         jobs.append((str(relative), [*base, *flags_for(relative)], header, "c"))
     public = root / "engine/onyx.h"
     jobs.append(("onyx.h -Wpedantic", [*cc, "-std=c11", "-Wpedantic", *WARNINGS], public, "c"))
