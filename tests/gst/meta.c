@@ -2,6 +2,10 @@
  *
  * The metadata library: blocks and their pool, transforms, the two metas through real scalers and croppers, and the
  * mirrors for other people's elements. */
+#if ONYX_HAVE_ANALYTICS
+#define GST_USE_UNSTABLE_API
+#include <gst/analytics/analytics.h>
+#endif
 #include "meta/onyxgst.h"
 #include "support.h"
 
@@ -200,6 +204,10 @@ GST_END_TEST
 /* Boxes may be right or gone behind a cropper or a flipper, but never wrong. */
 GST_START_TEST(croppers)
 {
+    if (!gst_registry_check_feature_version(gst_registry_get(), "videocrop", 1, 0, 0)) {
+        g_print("SKIPPED: videocrop is not installed\n");
+        return;
+    }
     GstBuffer *buffer = through("videocrop left=30 top=30 right=10 bottom=10", 60, 60);
     OnyxDetectionMeta *meta = onyx_detection_meta_get(buffer);
     fail_unless(!meta || (NEAR(meta->detections->items[0].x0, 0) && NEAR(meta->detections->items[0].x1, 20)));
@@ -238,6 +246,43 @@ GST_START_TEST(regions_of_interest)
 }
 GST_END_TEST
 
+/* Entries join a relation meta that is there already, and survive a copy of the buffer. */
+GST_START_TEST(analytics)
+{
+#if ONYX_HAVE_ANALYTICS
+    GstBuffer *buffer = gst_buffer_new();
+    OnyxDetections *block = sample(NULL);
+    GstAnalyticsODMtd object;
+    GstAnalyticsTrackingMtd tracking;
+    gpointer state = NULL;
+    gint x, y, w, h;
+    gfloat confidence;
+
+    fail_unless(onyx_analytics_is_supported());
+    onyx_detections_add_analytics_meta(block, buffer);
+    onyx_detections_add_analytics_meta(block, buffer);
+    GstBuffer *copy = gst_buffer_copy(buffer);
+    fail_unless_equals_int(gst_buffer_get_n_meta(copy, GST_ANALYTICS_RELATION_META_API_TYPE), 1);
+    GstAnalyticsRelationMeta *meta = gst_buffer_get_analytics_relation_meta(copy);
+    fail_unless_equals_int(gst_analytics_relation_get_length(meta), 6); /* two objects and a track, twice */
+    fail_unless(gst_analytics_relation_meta_iterate(meta, &state, gst_analytics_od_mtd_get_mtd_type(), &object));
+    fail_unless(gst_analytics_od_mtd_get_location(&object, &x, &y, &w, &h, &confidence));
+    fail_unless(x == 10 && y == 20 && w == 40 && h == 40 && NEAR(confidence, 0.9f));
+    fail_unless_equals_string(g_quark_to_string(gst_analytics_od_mtd_get_obj_type(&object)), "cat");
+    state = NULL;
+    fail_unless(gst_analytics_relation_meta_get_direct_related(meta, object.id, GST_ANALYTICS_REL_TYPE_RELATE_TO,
+                                                               gst_analytics_tracking_mtd_get_mtd_type(), &state,
+                                                               &tracking));
+    gst_buffer_unref(copy);
+    gst_buffer_unref(buffer);
+    onyx_detections_unref(block);
+#else
+    g_print("SKIPPED: GstAnalyticsRelationMeta needs GStreamer 1.24\n");
+    fail_unless(!onyx_analytics_is_supported());
+#endif
+}
+GST_END_TEST
+
 GST_START_TEST(network)
 {
     const gchar *outputs[] = { "a", "b" }, *labels[] = { "one", NULL, "\xff\xfe" };
@@ -267,6 +312,7 @@ static Suite *onyx_meta_suite(void)
     tcase_add_test(tests, videoscale);
     tcase_add_test(tests, croppers);
     tcase_add_test(tests, regions_of_interest);
+    tcase_add_test(tests, analytics);
     tcase_add_test(tests, network);
     return suite;
 }
