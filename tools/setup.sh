@@ -10,7 +10,7 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config protobuf-c-compiler l
   libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev libcairo2-dev libpango1.0-dev libv4l-dev)
 play_packages=(gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x fonts-dejavu-core)
-test_packages=(clang g++ python3-venv ca-certificates libgstrtspserver-1.0-dev git)
+test_packages=(clang g++ python3-venv ca-certificates unzip libgstrtspserver-1.0-dev git)
 
 # as_root COMMAND...: directly, or with sudo.
 as_root() {

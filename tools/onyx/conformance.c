@@ -102,7 +102,32 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-/* Lines "NAME reason" (# starts a comment): such tests are skipped, with the reason. NAME may be a pattern. */
+/* Whether one of the comma-separated words before the '/' is a folder of the path. */
+static bool below_one_of(const char *path, const char *words, const char *end)
+{
+    while (words < end) {
+        size_t length = strcspn(words, ",/");
+        for (const char *at = path; at; at = strchr(at + 1, '/')) {
+            const char *name = at == path && *at != '/' ? at : at + 1;
+            if (strncmp(name, words, length) == 0 && name[length] == '/')
+                return true;
+        }
+        words += length + 1;
+    }
+    return false;
+}
+
+/* `name` of an excluded line: "NAME", or "FOLDER,FOLDER/NAME" for tests below one of these folders; NAME may be a
+ * pattern. */
+static bool is_excluded(const char *folder, const char *name)
+{
+    const char *last = strrchr(folder, '/'), *slash = strrchr(name, '/');
+    if (fnmatch(slash ? slash + 1 : name, last ? last + 1 : folder, 0) != 0)
+        return false;
+    return !slash || below_one_of(folder, name, slash);
+}
+
+/* Lines "NAME reason" (# starts a comment): such tests are skipped, with the reason. */
 static bool read_excluded(suite *s, const char *path)
 {
     char line[1024];
@@ -117,11 +142,9 @@ static bool read_excluded(suite *s, const char *path)
         *end = '\0';
         if (!*name || *name == '#')
             continue;
-        for (int i = 0; i < s->count; i++) {
-            const char *last = strrchr(s->folders[i], '/');
-            if (!s->skips[i] && fnmatch(name, last ? last + 1 : s->folders[i], 0) == 0)
+        for (int i = 0; i < s->count; i++)
+            if (!s->skips[i] && is_excluded(s->folders[i], name))
                 s->skips[i] = strdup(reason);
-        }
     }
     fclose(file);
     return true;
@@ -335,7 +358,7 @@ int verb_conformance(int argc, char **argv)
           "part of an output's elements that may lie outside (8-bit models; default 0)" },
         { "filter", 'f', OPTION_LIST, &w.filters, "TEXT",
           "only tests with TEXT in their path, or a pattern; again: or" },
-        { "exclude", 'x', OPTION_TEXT, &w.exclude, "FILE", "lines \"NAME reason\": skip these tests" },
+        { "exclude", 'x', OPTION_TEXT, &w.exclude, "FILE", "lines \"[FOLDERS/]NAME reason\": skip these" },
         { "jobs", 'j', OPTION_INT, &w.jobs, "N", "processes (default: one a core)", .minimum = 1 },
         { "timeout", 0, OPTION_INT, &w.seconds, "S", "seconds one test may take (default 120)", .minimum = 1 },
         { "strict", 0, OPTION_FLAG, &w.strict, NULL, "what would be skipped counts as failed" },
