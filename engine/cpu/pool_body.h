@@ -169,11 +169,18 @@ static void pool_average(const pool_shape *s, const float *src, float *dst, int 
     size_t block = (size_t)channel_block * VF_LANES;
     dst += block * (size_t)s->h_out * (size_t)s->w_out;
     pool_plane(s, src + block * (size_t)s->h_in * (size_t)s->w_in, dst, scratch, vf_zero(), vf_add);
+    int inner_from, inner_to;
+    pool_inner(s, &inner_from, &inner_to);
     for (int y = 0; y < s->h_out; y++) {
         int rows = pool_divisor_y(s, y);
+        vf inner = vf_set1(rows ? 1.0f / (float)(rows * s->kernel_w) : 0.0f);
         for (int x = 0; x < s->w_out; x++, dst += VF_LANES) {
-            int taps = rows * pool_divisor_x(s, x);
-            vf_store(dst, vf_mul(vf_load(dst), vf_set1(taps ? 1.0f / (float)taps : 0.0f)));
+            vf factor = inner;
+            if (x < inner_from || x >= inner_to) {
+                int taps = rows * pool_divisor_x(s, x);
+                factor = vf_set1(taps ? 1.0f / (float)taps : 0.0f);
+            }
+            vf_store(dst, vf_mul(vf_load(dst), factor));
         }
     }
 }

@@ -20,6 +20,7 @@ void test_softmax(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_layout(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_qconv(const cpu_kernels *kernels, bool bench, test_counts *counts);
 void test_qeltwise(const cpu_kernels *kernels, bool bench, test_counts *counts);
+void test_qplane(const cpu_kernels *kernels, bool bench, test_counts *counts);
 
 /* rounds: random problems. */
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts);

@@ -36,6 +36,7 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         { "eltwise", test_eltwise },   { "pool", test_pool },     { "resize", test_resize },
         { "softmax", test_softmax },   { "layout", test_layout }, { "qconv", test_qconv },
         { "qeltwise", test_qeltwise },
+        { "qplane", test_qplane },
     };
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
         if (wanted(family, families[i].name))

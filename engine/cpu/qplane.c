@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Blocked bytes: pooling is separable, and a maximum over neighbouring columns is one maximum of two rows that lie
+ * `block` bytes apart, so that the table's maximum over long rows does all of it. */
+#include "cpu/qplane.h"
+
+#include <assert.h>
+#include <string.h>
+
+typedef struct qplane_pool {
+    const qeltwise_kernels *kernels;
+    const pool_shape *shape;
+    bool is_signed;
+    size_t block, padded; /* bytes of a pixel; columns of a row with its pads */
+    uint8_t *row, *merged; /* one padded source row; its maxima at every column */
+    uint8_t *ring;         /* rows reduced along x */
+} qplane_pool;
+
+static size_t padded_columns(const pool_shape *s)
+{
+    size_t needed = (size_t)(s->w_out - 1) * (size_t)s->stride_w + (size_t)(s->kernel_w - 1) * (size_t)s->dilation_w + 1;
+    size_t real = (size_t)s->pad_left + (size_t)s->w_in;
+    return needed > real ? needed : real;
+}
+
+static size_t ring_rows(const pool_shape *s)
+{
+    size_t rows = (size_t)(s->kernel_h - 1) * (size_t)s->dilation_h + 1;
+    return rows < (size_t)s->h_in ? rows : (size_t)s->h_in;
+}
+
+size_t qplane_pool_scratch_bytes(const pool_shape *s)
+{
+    return (2 * padded_columns(s) + ring_rows(s) * (size_t)s->w_out) * (size_t)s->block;
+}
+
+static void merge(const qplane_pool *p, uint8_t *dst, const uint8_t *other, size_t n)
+{
+    if (p->is_signed)
+        p->kernels->max_s8((const int8_t *)dst, (const int8_t *)other, (int8_t *)dst, n);
+    else
+        p->kernels->max_u8(dst, other, dst, n);
+}
+
+/* out: w_out pixels, each the maximum of its window's columns in the source row. */
+static void reduce_row(const qplane_pool *p, const uint8_t *src, uint8_t *out)
+{
+    const pool_shape *s = p->shape;
+    size_t columns = (size_t)(s->w_out - 1) * (size_t)s->stride_w + 1, step = (size_t)s->dilation_w * p->block;
+    memcpy(p->row + (size_t)s->pad_left * p->block, src, (size_t)s->w_in * p->block);
+    uint8_t *merged = s->stride_w == 1 ? out : p->merged;
+    memcpy(merged, p->row, columns * p->block);
+    for (int k = 1; k < s->kernel_w; k++)
+        merge(p, merged, p->row + (size_t)k * step, columns * p->block);
+    for (size_t x = 0; s->stride_w != 1 && x < (size_t)s->w_out; x++)
+        memcpy(out + x * p->block, merged + x * (size_t)s->stride_w * p->block, p->block);
+}
+
+void qplane_max_pool(const qeltwise_kernels *kernels, const pool_shape *s, bool is_signed, const void *src, void *dst,
+                     int channel_block, void *scratch)
+{
+    qplane_pool p = { kernels, s, is_signed, (size_t)s->block, padded_columns(s), scratch, NULL, NULL };
+    size_t out_bytes = (size_t)s->w_out * p.block, in_bytes = (size_t)s->w_in * p.block, ring = ring_rows(s);
+    const uint8_t *in = (const uint8_t *)src + (size_t)channel_block * (size_t)s->h_in * in_bytes;
+    uint8_t *out = (uint8_t *)dst + (size_t)channel_block * (size_t)s->h_out * out_bytes;
+    int smallest = is_signed ? -128 : 0, done = 0;
+    p.merged = p.row + p.padded * p.block;
+    p.ring = p.merged + p.padded * p.block;
+    memset(p.row, smallest, p.padded * p.block);
+    for (int y = 0; y < s->h_out; y++, out += out_bytes) {
+        int start = y * s->stride_h - s->pad_top, first, last;
+        pool_taps(start, s->kernel_h, s->dilation_h, s->h_in, &first, &last);
+        int end = last > first ? start + (last - 1) * s->dilation_h + 1 : 0;
+        for (done = done > start ? done : start; done < end; done++)
+            reduce_row(&p, in + (size_t)done * in_bytes, p.ring + (size_t)done % ring * out_bytes);
+        if (first == last)
+            memset(out, smallest, out_bytes);
+        for (int k = first; k < last; k++) {
+            const uint8_t *row = p.ring + (size_t)(start + k * s->dilation_h) % ring * out_bytes;
+            if (k == first)
+                memcpy(out, row, out_bytes);
+            else
+                merge(&p, out, row, out_bytes);
+        }
+    }
+}
+
+/* memcpy of a constant size is one or two moves. */
+static inline void copy_pixel(uint8_t *dst, const uint8_t *src, int block)
+{
+    if (block == 16)
+        memcpy(dst, src, 16);
+    else if (block == 8)
+        memcpy(dst, src, 8);
+    else if (block == 4)
+        memcpy(dst, src, 4);
+    else
+        memcpy(dst, src, (size_t)block);
+}
+
+void qplane_resize_nearest(const resize_shape *s, const void *src, void *dst, const int *y_index, const int *x_index,
+                           int channel_block, int y_begin, int y_end)
+{
+    size_t block = (size_t)s->block, in_row = (size_t)s->w_in * block, out_row = (size_t)s->w_out * block;
+    const uint8_t *in = (const uint8_t *)src + (size_t)channel_block * (size_t)s->h_in * in_row;
+    uint8_t *out = (uint8_t *)dst + (size_t)channel_block * (size_t)s->h_out * out_row;
+    for (int y = y_begin; y < y_end; y++) {
+        if (y > y_begin && y_index[y] == y_index[y - 1]) {
+            memcpy(out + (size_t)y * out_row, out + (size_t)(y - 1) * out_row, out_row);
+            continue;
+        }
+        const uint8_t *row = in + (size_t)y_index[y] * in_row;
+        for (size_t x = 0; x < (size_t)s->w_out; x++)
+            copy_pixel(out + (size_t)y * out_row + x * block, row + (size_t)x_index[x] * block, s->block);
+    }
+}
+
+void qplane_block(const void *src, size_t plane_stride, int lanes, int block, size_t hw, void *dst, uint8_t fill)
+{
+    const uint8_t *in = src;
+    uint8_t *out = dst;
+    assert(lanes >= 1 && lanes <= block);
+    for (int lane = 0; lane < block; lane++)
+        for (size_t i = 0; i < hw; i++)
+            out[i * (size_t)block + (size_t)lane] = lane < lanes ? in[(size_t)lane * plane_stride + i] : fill;
+}
+
+void qplane_unblock(const void *src, int lanes, int block, size_t hw, void *dst, size_t plane_stride)
+{
+    const uint8_t *in = src;
+    uint8_t *out = dst;
+    assert(lanes >= 1 && lanes <= block);
+    for (int lane = 0; lane < lanes; lane++)
+        for (size_t i = 0; i < hw; i++)
+            out[(size_t)lane * plane_stride + i] = in[i * (size_t)block + (size_t)lane];
+}
