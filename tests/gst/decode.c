@@ -92,7 +92,7 @@ GST_START_TEST(boxes)
     fail_unless(onyx_tensor_meta_get(out) == NULL);
     fail_unless_equals_int(gst_buffer_get_n_meta(out, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE), 2);
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -133,7 +133,7 @@ GST_START_TEST(properties)
     fail_unless(onyx_tensor_meta_get(out) != NULL && found_in(out)->count == 4);
     fail_unless_equals_int(gst_buffer_get_n_meta(out, GST_VIDEO_REGION_OF_INTEREST_META_API_TYPE), 0);
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -153,7 +153,7 @@ GST_START_TEST(not_finite)
         fail_unless(d->x0 >= 0 && d->y0 >= 0 && d->x1 <= 64 && d->y1 <= 64 && d->score <= 1);
     }
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -169,7 +169,7 @@ GST_START_TEST(not_finite_model)
     GstBuffer *out = gst_harness_pull(harness);
     fail_unless_equals_int(found_in(out)->count, 2); /* rows 0 and 1 are spoiled */
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(line);
     g_free(model);
 }
@@ -215,7 +215,7 @@ GST_START_TEST(wrong_shapes)
             fail_unless(strstr(text, "cannot be decoded") != NULL, "case %u: '%s'", i, text);
             fail_unless(strstr(text, "understood are") != NULL, "case %u: '%s'", i, text);
             g_free(text);
-            gst_harness_teardown(harness);
+            support_teardown(harness);
         }
 }
 GST_END_TEST
@@ -227,7 +227,7 @@ GST_START_TEST(no_tensors)
     gchar *text = support_text(harness, GST_MESSAGE_ERROR);
     fail_unless(strstr(text, "Put onnxinfer in front") != NULL, "%s", text);
     g_free(text);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -242,7 +242,7 @@ GST_START_TEST(a_model_that_detects_nothing)
     gchar *text = support_text(harness, GST_MESSAGE_ERROR);
     fail_unless(strstr(text, "cls.onnx") && strstr(text, "[1,10]"), "%s", text);
     g_free(text);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(line);
     g_free(model);
 }
@@ -262,7 +262,7 @@ GST_START_TEST(blocks_are_reused)
     }
     fail_unless(g_hash_table_size(seen) <= 2, "%u different arrays", g_hash_table_size(seen));
     g_hash_table_destroy(seen);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 

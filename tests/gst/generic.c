@@ -111,7 +111,7 @@ GST_START_TEST(formats)
             set_caps(harness, *format, 64, 64);
             push_and_pull(harness, *format, 64, 64, pts);
         }
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -131,7 +131,7 @@ GST_START_TEST(sizes)
                 set_caps(harness, some[f], sizes[i][0], sizes[i][1]);
                 push_and_pull(harness, some[f], sizes[i][0], sizes[i][1], pts);
             }
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -141,11 +141,11 @@ GST_START_TEST(huge)
     GstHarness *harness = make("onnxpublish");
     set_caps(harness, "NV12", 8192, 4320);
     push_and_pull(harness, "NV12", 8192, 4320, 0);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     harness = make("onnxoverlay");
     set_caps(harness, "RGB", 8192, 4320);
     push_and_pull(harness, "RGB", 8192, 4320, 0);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -160,7 +160,7 @@ GST_START_TEST(caps_in_mid_stream)
             push_and_pull(harness, format, width, height, (GstClockTime)i * GST_SECOND / 30);
             push_and_pull(harness, format, width, height, (GstClockTime)i * GST_SECOND / 30 + 1);
         }
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -182,7 +182,7 @@ GST_START_TEST(flush_and_eos)
             push_and_pull(harness, "I420", 64, 64, i * GST_SECOND);
         }
         fail_unless(gst_harness_push_event(harness, gst_event_new_eos()));
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -201,7 +201,7 @@ GST_START_TEST(gaps)
             gst_buffer_unref(out);
         }
         fail_unless(gst_harness_push_event(harness, gst_event_new_gap(3 * GST_SECOND, GST_SECOND)));
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -227,7 +227,7 @@ GST_START_TEST(shared_buffers)
         ASSERT_MINI_OBJECT_REFCOUNT(in, "frame", 1);
         gst_buffer_unref(in);
         gst_buffer_unref(before);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -245,7 +245,7 @@ GST_START_TEST(short_buffers)
             gst_buffer_unref(gst_harness_pull(harness));
         }
         push_and_pull(harness, "RGB", 64, 64, 4 * GST_SECOND);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST

@@ -62,7 +62,7 @@ GST_START_TEST(tensors)
         gst_buffer_unref(out);
     }
     fail_unless_equals_uint64(support_stat(harness->element, "inferred"), 16);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -80,7 +80,7 @@ GST_START_TEST(colours)
         fail_unless(ABS(score_of(out, 1) - (grey ? 0.3f : 1)) < 0.07f, "%s: %f", *format, score_of(out, 1));
         gst_buffer_unref(out);
     }
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -109,7 +109,7 @@ GST_START_TEST(strides)
     for (guint row = 0; row < 4; row++)
         fail_unless(ABS(score_of(out, row) - (9 >> row & 1)) < 0.02f);
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -132,7 +132,7 @@ GST_START_TEST(no_copies)
         }
         gst_buffer_unref(out);
     }
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -279,7 +279,7 @@ GST_START_TEST(another_model_while_playing)
     gst_buffer_unref(out);
     text = support_text(harness, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
     fail_unless_equals_string(text, "");
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(text);
     g_free(first);
     g_free(second);
@@ -294,7 +294,7 @@ GST_START_TEST(outputs_outlive_the_element)
     set_caps(harness, "RGB", 64, 64);
     for (guint i = 0; i < 5; i++)
         held[i] = push(harness, 1u << (i % 4), i);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     for (guint i = 0; i < 5; i++) {
         fail_unless(score_of(held[i], i % 4) > 0.98f);
         fail_unless(score_of(held[i], (i + 1) % 4) < 0.02f);
@@ -330,7 +330,7 @@ GST_START_TEST(preprocessing_properties)
     gchar *text = support_text(harness, GST_MESSAGE_WARNING);
     fail_unless(strstr(text, "3 names") && strstr(text, "2 classes"), "%s", text);
     g_free(text);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -353,7 +353,7 @@ GST_START_TEST(interval_and_gaps)
     gap = gst_harness_pull(harness);
     fail_unless(onyx_tensor_meta_get(gap) == NULL);
     gst_buffer_unref(gap);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -399,7 +399,7 @@ GST_START_TEST(late_frames)
     out = push(harness, 1, 2 * GST_SECOND + 1);
     fail_unless(onyx_tensor_meta_get(out) != NULL);
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -409,7 +409,7 @@ GST_START_TEST(latency)
     set_caps(harness, "RGB", 64, 64);
     gst_harness_set_upstream_latency(harness, 20 * GST_MSECOND);
     fail_unless(gst_harness_query_latency(harness) >= 20 * GST_MSECOND);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 

@@ -179,7 +179,7 @@ static GstBuffer *through(const gchar *line, gint width, gint height)
     onyx_detections_unref(block);
     fail_unless_equals_int(gst_harness_push(harness, buffer), GST_FLOW_OK);
     buffer = gst_harness_pull(harness);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(in);
     g_free(out);
     return buffer;

@@ -72,7 +72,7 @@ GST_START_TEST(pixels_of_each_format)
                         points[i].x, points[i].y, rgb[0], rgb[1], rgb[2]);
         }
         gst_buffer_unref(out);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -131,7 +131,7 @@ GST_START_TEST(padding_is_not_touched)
                 }
             gst_buffer_unmap(out, &map);
             gst_buffer_unref(out);
-            gst_harness_teardown(harness);
+            support_teardown(harness);
             gst_caps_unref(caps);
             g_free(text);
         }
@@ -162,7 +162,7 @@ GST_START_TEST(strange_boxes)
             block->keypoints[0] = (OnyxKeypoint){ values[i], values[k], values[i] };
             gst_buffer_unref(draw(harness, support_frame("I420", 64, 64, 0, 0), block));
         }
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -183,7 +183,7 @@ GST_START_TEST(nothing_to_draw)
     fail_unless(out == in);
     gst_buffer_unref(out);
     gst_buffer_unref(in);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -212,7 +212,7 @@ GST_START_TEST(hold_time)
     g_object_set(harness->element, "hold-time", (guint64)0, NULL);
     fail_unless(drawn(draw(harness, support_frame("RGB", 64, 64, 0, 800 * GST_MSECOND), block)));
     fail_unless(!drawn(draw(harness, support_frame("RGB", 64, 64, 0, 810 * GST_MSECOND), NULL)));
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -245,7 +245,7 @@ GST_START_TEST(masks_and_skeletons)
     support_pixel(out, "RGB", 64, 64, 50, 10, rgb);
     fail_unless(rgb[0] > 200 && rgb[1] > 200 && rgb[2] > 200); /* the point's white heart */
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -277,7 +277,7 @@ GST_START_TEST(labels)
         }
         fail_unless(bright > 3, "'%s' was not drawn", names[i]);
         gst_buffer_unref(out);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
     }
 }
 GST_END_TEST
@@ -323,7 +323,7 @@ static void measure(gint width, gint height, gint *line, gint *label)
         *label += y < height / 2 && rgb[0] > 40;
     }
     gst_buffer_unref(out);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 
 GST_START_TEST(sizes_follow_the_frame)

@@ -122,7 +122,7 @@ GST_START_TEST(schema)
     fail_unless_equals_int(json_array_get_length(json_object_get_array_member(object_at(nodes, 1), "objects")), 0);
     fail_unless(!json_object_has_member(json_array_get_object_element(objects, 0), "id"));
     g_ptr_array_unref(nodes);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(path);
 }
 GST_END_TEST
@@ -143,7 +143,7 @@ GST_START_TEST(which_frames)
         GPtrArray *nodes = read_lines(path);
         fail_unless_equals_int(nodes->len, cases[i].lines);
         g_ptr_array_unref(nodes);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
         g_free(path);
     }
 }
@@ -159,7 +159,7 @@ GST_START_TEST(overwrite_and_append)
         gst_object_unref(element);
         gst_harness_set_src_caps_str(harness, "video/x-raw,format=RGB,width=64,height=32");
         push(harness, 1, 0);
-        gst_harness_teardown(harness);
+        support_teardown(harness);
         GPtrArray *nodes = read_lines(path);
         fail_unless_equals_int(nodes->len, i < 2 ? 1 : i);
         g_ptr_array_unref(nodes);
@@ -198,7 +198,7 @@ GST_START_TEST(messages)
     g_object_set(harness->element, "post-messages", FALSE, NULL);
     push(harness, 2, GST_SECOND);
     fail_unless(support_message(harness, GST_MESSAGE_ELEMENT) == NULL);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -229,7 +229,7 @@ GST_START_TEST(fifo)
         push(harness, 1, 4);
     }
     fail_unless_equals_uint64(support_stat(harness->element, "written"), 4);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(path);
 }
 GST_END_TEST
@@ -272,7 +272,7 @@ GST_START_TEST(reader_that_sleeps)
     fail_unless_equals_int(nodes->len, written);
     g_ptr_array_unref(nodes);
     g_string_free(all, TRUE);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     close(fd);
     g_free(path);
     g_free(copy);
@@ -289,7 +289,7 @@ GST_START_TEST(full_disk)
     fail_unless(strstr(text, "/dev/full") && strstr(text, g_strerror(ENOSPC)), "%s", text);
     g_free(text);
     fail_unless(support_message(harness, GST_MESSAGE_WARNING) == NULL); /* said once */
-    gst_harness_teardown(harness);
+    support_teardown(harness);
 }
 GST_END_TEST
 
@@ -305,7 +305,7 @@ GST_START_TEST(stdout_without_reader)
     push(harness, 1, 0);
     push(harness, 1, 1);
     guint64 dropped = support_stat(harness->element, "dropped");
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     dup2(saved, STDOUT_FILENO);
     close(saved);
     close(ends[1]);
@@ -346,7 +346,7 @@ GST_START_TEST(bad_location_and_tags)
     fail_unless(!json_object_has_member(object_at(nodes, 0), "tags"));
     fail_unless(json_object_has_member(object_at(nodes, 1), "tags"));
     g_ptr_array_unref(nodes);
-    gst_harness_teardown(harness);
+    support_teardown(harness);
     g_free(path);
 }
 GST_END_TEST

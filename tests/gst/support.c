@@ -123,6 +123,17 @@ void support_watch(GstHarness *harness)
     gst_object_unref(bus);
 }
 
+void support_teardown(GstHarness *harness)
+{
+    GstBus *bus = gst_element_get_bus(harness->element);
+
+    if (bus) {
+        gst_bus_set_flushing(bus, TRUE);
+        gst_object_unref(bus);
+    }
+    gst_harness_teardown(harness);
+}
+
 GstMessage *support_message(GstHarness *harness, GstMessageType types)
 {
     GstBus *bus = gst_element_get_bus(harness->element);

@@ -30,6 +30,8 @@ void support_pixel(GstBuffer *buffer, const gchar *format, gint width, gint heig
 
 /* Gives the harness's element a bus, for support_message. */
 void support_watch(GstHarness *harness);
+/* Takes the harness down. Messages hold their element, which holds the bus: without this, both stay for ever. */
+void support_teardown(GstHarness *harness);
 /* The next message of these types, or NULL at once. */
 GstMessage *support_message(GstHarness *harness, GstMessageType types);
 /* The text of the next error or warning; "" if there is none. To be freed. */
