@@ -27,7 +27,7 @@ def main():
         done = run(ONYX, "conformance", "--exclude", excluded, *options, folder, env=environment(**env), timeout=900)
         lines = done.stdout.splitlines()
         print(what + ": " + (lines[-1] if lines else done.stderr))
-        print("\n".join("  " + line for line in lines if line.startswith("FAILED")))
+        print("".join(f"  {line}\n" for line in lines if line.startswith("FAILED")), end="")
         if lines and " passed, " in lines[-1]:
             checks.add(lines[-1])
         else:
