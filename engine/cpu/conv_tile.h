@@ -54,15 +54,16 @@ typedef struct conv_tile_set {
     conv_tile_f32 *run[CONV_MAX_FILTERS][CONV_MAX_PIXELS];
 } conv_tile_set;
 
-/* Winograd F(4x4, 3x3), points 0, +-1, +-2, inf: 36 products for 16 outputs. */
-enum { WINOGRAD_POINTS = 36 };
+/* Winograd: tiles of 4x4 outputs. Stride 1, F(4x4, 3x3): 6x6 products from 6x6 inputs. Stride 2: the even columns meet
+ * two taps, F(4, 2) with 5 products, the odd ones a single tap, 4 products: 9x9 products from 9x9 inputs. */
+enum { WINOGRAD_SIDE_UNIT = 6, WINOGRAD_SIDE_TWO = 9, WINOGRAD_SIDE_MOST = 9 };
 
-/* count tiles, 4 columns apart, from six rows to v[point * point_stride]; the next tile's v is V floats on. Columns
- * [low, high) of the 4 * count + 2 exist, rows point at column `low`; other columns read 0. */
-typedef void conv_winograd_input_f32(const float *const rows[6], int low, int high, float *v, ptrdiff_t point_stride,
+/* count tiles, 4 * stride columns apart, from `side` rows to v[(i * side + j) * point_stride]; the next tile's v is V
+ * floats on. Columns [low, high) of those that the tiles span exist, rows point at column `low`; others read 0. */
+typedef void conv_winograd_input_f32(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
                                      int count);
-/* One tile back: m[point * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst, rows
- * residual_row_stride floats apart, or NULL. */
+/* One tile back: m[(i * side + j) * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst,
+ * rows residual_row_stride floats apart, or NULL. */
 typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
                                       const float *bias, const float *residual, ptrdiff_t residual_row_stride,
                                       float *dst, ptrdiff_t row_stride, int rows, int cols);
@@ -80,11 +81,12 @@ typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *src,
 
 struct conv_units {
     int lanes;
-    const char *direct_name, *plain_name, *winograd_name, *depthwise_name;
+    const char *direct_name, *plain_name, *depthwise_name;
+    const char *winograd_name[2]; /* stride 1, 2 */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;
-    conv_winograd_input_f32 *winograd_input;
-    conv_winograd_output_f32 *winograd_output;
+    conv_winograd_input_f32 *winograd_input[2];
+    conv_winograd_output_f32 *winograd_output[2];
     /* kernel width 3 and 5, stride 1 and 2, no dilation; and any */
     conv_depthwise_f32 *depthwise[2][2], *depthwise_any;
 };

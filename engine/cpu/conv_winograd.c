@@ -1,33 +1,46 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Winograd F(4x4, 3x3) for stride 1, tile-fused: a strip of T tiles is transformed (V), multiplied by the transformed
- * weights (U) with the same register tiles as direct convolution, 36 products of [T, c_in] x [c_in, c_out], into M, and
- * transformed back with bias, activation and residual. V, M and what is used of U stay in the second-level cache.
- * U and V are 36 / 16 of the data, the products 36 / 144 of the multiply-adds of direct convolution. */
+ * Winograd convolution for 3x3, stride 1 and 2, tile-fused: a strip of T tiles of 4x4 outputs is transformed (V),
+ * multiplied by the transformed weights (U) with the same register tiles as direct convolution into M, and transformed
+ * back with bias, activation and residual. V, and M and U of one filter group stay in the second-level cache.
+ * Stride 1: 36 products [T, c_in] x [c_in, c_out] instead of 144. Stride 2: 81 instead of 144, as the weights of the
+ * odd positions are the same for all four: 36 matrices U in both cases. */
 #include <string.h>
 
 #include "cpu/conv_private.h"
 
 enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
 
-/* V and M of a strip; between 20 and 40 tiles all sizes are within 5 %, fewer read U too often. */
+enum { WEIGHT_SIDE = 6, WEIGHT_POINTS = 36 };
+
+/* V and M of a strip. Stride 1: between 20 and 40 tiles all sizes are within 5 %; fewer read U too often. */
 enum { STRIP_BYTES = 450 * 1024, STRIP_LEAST = 25, STRIP_MOST = 40 };
+enum { STRIP_TWO_BYTES = 700 * 1024, STRIP_TWO_LEAST = 10 };
 
 typedef struct geometry {
     const conv_shape *shape;
-    const conv_units *units;
-    int lanes, blocks_in, blocks_out, filter_groups;
+    conv_winograd_input_f32 *input;
+    conv_winograd_output_f32 *output;
+    const conv_tile_set *set;
+    int lanes, channels, blocks_in, blocks_out, filter_groups;
+    int side;                   /* points and inputs of a tile in one direction */
+    int span;                   /* inputs from one tile to the next */
     int tiles_x, tiles, strip, strips;
-    int part_blocks;            /* most filter blocks of a part */
     ptrdiff_t v_point, m_point; /* floats between points */
 } geometry;
 
 static geometry geometry_of(const conv_plan *plan)
 {
     const conv_shape *s = &plan->shape;
+    const conv_units *units = plan->kernels->conv.units;
     const int *tile = plan->tile;
-    geometry g = { .shape = s, .units = plan->kernels->conv.units };
-    g.lanes = g.units->lanes;
+    int form = s->stride_h - 1;
+    geometry g = { .shape = s, .lanes = units->lanes, .set = &units->unit };
+    g.input = units->winograd_input[form];
+    g.output = units->winograd_output[form];
+    g.side = form ? WINOGRAD_SIDE_TWO : WINOGRAD_SIDE_UNIT;
+    g.span = 4 * s->stride_h;
+    g.channels = conv_summed_channels(s->c_in);
     g.blocks_in = conv_ceil_div(s->c_in, g.lanes);
     g.blocks_out = conv_ceil_div(s->c_out, g.lanes);
     g.filter_groups = conv_ceil_div(g.blocks_out, tile[TILE_FILTERS]);
@@ -35,25 +48,24 @@ static geometry geometry_of(const conv_plan *plan)
     g.tiles = g.tiles_x * conv_ceil_div(s->h_out, 4);
     g.strip = tile[TILE_STRIP];
     g.strips = conv_ceil_div(g.tiles, g.strip);
-    g.part_blocks = conv_min(g.blocks_out, conv_ceil_div(g.filter_groups, tile[TILE_FILTER_CUTS]) * tile[TILE_FILTERS]);
-    /* One vector more, so that the 36 planes do not all meet in the same cache set. */
+    /* One vector more, so that the planes of all points do not meet in the same cache set. */
     g.v_point = ((ptrdiff_t)g.blocks_in * g.strip + 1) * g.lanes;
-    g.m_point = ((ptrdiff_t)g.part_blocks * g.strip + 1) * g.lanes;
+    g.m_point = ((ptrdiff_t)tile[TILE_FILTERS] * g.strip + 1) * g.lanes;
     return g;
 }
 
-/* Scratch: V, M, one tile in front of an activation, a row of zeros. */
+/* Scratch: V, M, a row of zeros, one tile in front of an activation. */
 static size_t v_floats(const geometry *g)
 {
-    return WINOGRAD_POINTS * (size_t)g->v_point;
+    return (size_t)(g->side * g->side) * (size_t)g->v_point;
 }
 static size_t m_floats(const geometry *g)
 {
-    return WINOGRAD_POINTS * (size_t)g->m_point;
+    return (size_t)(g->side * g->side) * (size_t)g->m_point;
 }
 static size_t zero_floats(const geometry *g)
 {
-    return (size_t)(4 * g->tiles_x + 2) * (size_t)g->lanes;
+    return (size_t)(g->span * g->tiles_x + g->side) * (size_t)g->lanes;
 }
 
 /* What stays the same over one part. */
@@ -63,9 +75,7 @@ typedef struct winograd_run {
     const conv_arguments *arguments;
     conv_epilogue epilogue;
     eltwise_act_f32 *act;
-    conv_range groups; /* filter groups of this part */
-    int first_block;
-    float *v, *m, *post, *zeros;
+    float *v, *m, *zeros, *post;
 } winograd_run;
 
 /* Tiles [begin, begin + count) of one tile row, all input blocks, to V from its tile `at` on. */
@@ -73,42 +83,47 @@ static void input_row(const winograd_run *r, int begin, int count, int at)
 {
     const geometry *g = r->g;
     const conv_shape *s = g->shape;
-    int y = begin / g->tiles_x * 4 - s->pad_top, x = begin % g->tiles_x * 4 - s->pad_left;
-    int low = conv_min(conv_max(-x, 0), 4 * count + 2), high = conv_max(low, conv_min(s->w_in - x, 4 * count + 2));
+    int y = begin / g->tiles_x * g->span - s->pad_top, x = begin % g->tiles_x * g->span - s->pad_left;
+    int columns = g->span * (count - 1) + g->side;
+    int low = conv_min(conv_max(-x, 0), columns), high = conv_max(low, conv_min(s->w_in - x, columns));
     for (int block = 0; block < g->blocks_in; block++) {
         const float *plane = r->arguments->src + (size_t)block * (size_t)s->h_in * (size_t)s->w_in * (size_t)g->lanes;
-        const float *rows[6];
-        for (int i = 0; i < 6; i++) {
+        const float *rows[WINOGRAD_SIDE_MOST];
+        for (int i = 0; i < g->side; i++) {
             bool inside = y + i >= 0 && y + i < s->h_in && low < high;
             rows[i] = inside ? plane + ((ptrdiff_t)(y + i) * s->w_in + x + low) * g->lanes : r->zeros;
         }
-        g->units->winograd_input(rows, low, high, r->v + ((ptrdiff_t)block * g->strip + at) * g->lanes, g->v_point,
-                                 count);
+        g->input(rows, low, high, r->v + ((ptrdiff_t)block * g->strip + at) * g->lanes, g->v_point, count);
     }
 }
 
-static void multiply(const winograd_run *r, int tiles)
+/* Positions of a tile that have weights i in one direction: the odd ones of stride 2 share theirs. */
+static conv_range positions(const geometry *g, int i)
+{
+    return i < 5 ? (conv_range){ i, i + 1 } : (conv_range){ i, g->side };
+}
+
+/* M of one filter group for `tiles` tiles. u: its [point][channel][filter block][lane]. */
+static void multiply(const winograd_run *r, int filters, const float *u, int tiles)
 {
     const geometry *g = r->g;
-    int channels = conv_summed_channels(g->shape->c_in);
     conv_tile t = { .blocks = g->blocks_in,
                     .taps_h = 1,
                     .taps_w = 1,
                     .inner = g->lanes,
-                    .inner_last = conv_last_block(channels, g->lanes),
+                    .inner_last = conv_last_block(g->channels, g->lanes),
                     .block_stride = (ptrdiff_t)g->strip * g->lanes,
                     .step = g->lanes,
                     .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
-    const float *u = r->arguments->packed;
-    for (int point = 0; point < WINOGRAD_POINTS; point++)
-        for (int q = r->groups.begin; q < r->groups.end; q++) {
-            conv_range filters = conv_group(g->blocks_out, g->filter_groups, q);
-            size_t at = ((size_t)point * (size_t)g->blocks_out + (size_t)filters.begin) * (size_t)channels;
-            conv_run_line(&g->units->unit, filters.end - filters.begin, &t, r->v + point * g->v_point,
-                          u + at * (size_t)g->lanes, NULL, NULL,
-                          r->m + point * g->m_point + (ptrdiff_t)(filters.begin - r->first_block) * t.dst_block_stride,
-                          tiles, g->lanes);
-        }
+    for (int point = 0; point < WEIGHT_POINTS; point++, u += (ptrdiff_t)g->channels * filters * g->lanes) {
+        conv_range rows = positions(g, point / WEIGHT_SIDE), columns = positions(g, point % WEIGHT_SIDE);
+        for (int i = rows.begin; i < rows.end; i++)
+            for (int j = columns.begin; j < columns.end; j++) {
+                ptrdiff_t at = i * g->side + j;
+                conv_run_line(g->set, filters, &t, r->v + at * g->v_point, u, NULL, NULL, r->m + at * g->m_point, tiles,
+                              g->lanes);
+            }
+    }
 }
 
 /* A tile whose activation is not done in registers: by way of post, pixel rows of 4. */
@@ -121,8 +136,8 @@ static void output_post(const winograd_run *r, const float *m, const float *bias
     size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes;
     float *from = r->post;
     memset(from, 0, 16 * lanes * sizeof(float));
-    r->g->units->winograd_output(m, r->g->m_point, &r->epilogue, bias, after ? NULL : residual, row, from,
-                                 4 * (ptrdiff_t)lanes, rows, cols);
+    r->g->output(m, r->g->m_point, &r->epilogue, bias, after ? NULL : residual, row, from, 4 * (ptrdiff_t)lanes, rows,
+                 cols);
     r->act(from, from, 16 * lanes, activation->a, activation->b);
     for (int i = 0; i < rows; i++, from += 4 * lanes, dst += row) {
         if (after)
@@ -132,18 +147,18 @@ static void output_post(const winograd_run *r, const float *m, const float *bias
     }
 }
 
-static void output(const winograd_run *r, int begin, int tiles)
+/* M of filter blocks [begin, end) for tiles [first, first + tiles) to dst. */
+static void output(const winograd_run *r, conv_range blocks, int first, int tiles)
 {
     const geometry *g = r->g;
     const conv_arguments *a = r->arguments;
     const conv_shape *s = g->shape;
-    int blocks = conv_group(g->blocks_out, g->filter_groups, r->groups.end - 1).end - r->first_block;
     ptrdiff_t row = (ptrdiff_t)s->w_out * g->lanes;
-    for (int block = 0; block < blocks; block++) {
-        size_t plane = (size_t)(r->first_block + block) * (size_t)s->h_out * (size_t)s->w_out * (size_t)g->lanes;
-        const float *bias = a->bias + (r->first_block + block) * g->lanes;
-        const float *m = r->m + (ptrdiff_t)block * g->strip * g->lanes;
-        for (int t = begin; t < begin + tiles; t++, m += g->lanes) {
+    for (int block = blocks.begin; block < blocks.end; block++) {
+        size_t plane = (size_t)block * (size_t)s->h_out * (size_t)s->w_out * (size_t)g->lanes;
+        const float *bias = a->bias + block * g->lanes;
+        const float *m = r->m + (ptrdiff_t)(block - blocks.begin) * g->strip * g->lanes;
+        for (int t = first; t < first + tiles; t++, m += g->lanes) {
             int y = t / g->tiles_x * 4, x = t % g->tiles_x * 4;
             int rows = conv_min(4, s->h_out - y), cols = conv_min(4, s->w_out - x);
             size_t at = plane + ((size_t)y * (size_t)s->w_out + (size_t)x) * (size_t)g->lanes;
@@ -151,8 +166,7 @@ static void output(const winograd_run *r, int begin, int tiles)
             if (r->act)
                 output_post(r, m, bias, residual, a->dst + at, row, rows, cols);
             else
-                g->units->winograd_output(m, g->m_point, &r->epilogue, bias, residual, row, a->dst + at, row, rows,
-                                          cols);
+                g->output(m, g->m_point, &r->epilogue, bias, residual, row, a->dst + at, row, rows, cols);
         }
     }
 }
@@ -163,113 +177,126 @@ static void winograd_run_part(const conv_plan *plan, const conv_arguments *argum
     const int *tile = plan->tile;
     winograd_run r = { .g = &g, .kernels = plan->kernels, .arguments = arguments };
     r.act = conv_split_activation(plan->kernels, arguments, &r.epilogue);
-    r.groups = conv_cut(g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_STRIP_CUTS]);
-    r.first_block = conv_group(g.blocks_out, g.filter_groups, r.groups.begin).begin;
     r.v = scratch;
     r.m = r.v + v_floats(&g);
     r.zeros = r.m + m_floats(&g);
     r.post = r.zeros + zero_floats(&g);
     memset(r.zeros, 0, zero_floats(&g) * sizeof(float));
+    conv_range groups = conv_cut(g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_STRIP_CUTS]);
     conv_range strips = conv_cut(g.strips, tile[TILE_STRIP_CUTS], part % tile[TILE_STRIP_CUTS]);
     for (int strip = strips.begin; strip < strips.end; strip++) {
         conv_range tiles = conv_cut(g.tiles, g.strips, strip);
+        int count = tiles.end - tiles.begin;
         for (int t = tiles.begin; t < tiles.end;) {
-            int count = conv_min(tiles.end - t, g.tiles_x - t % g.tiles_x);
-            input_row(&r, t, count, t - tiles.begin);
-            t += count;
+            int n = conv_min(tiles.end - t, g.tiles_x - t % g.tiles_x);
+            input_row(&r, t, n, t - tiles.begin);
+            t += n;
         }
-        multiply(&r, tiles.end - tiles.begin);
-        output(&r, tiles.begin, tiles.end - tiles.begin);
+        for (int q = groups.begin; q < groups.end; q++) {
+            conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
+            size_t u = (size_t)blocks.begin * (size_t)g.lanes * WEIGHT_POINTS * (size_t)g.channels;
+            multiply(&r, blocks.end - blocks.begin, (const float *)arguments->packed + u, count);
+            output(&r, blocks, tiles.begin, count);
+        }
     }
 }
 
-/* G g G^T in double. */
-static void transform_weights(const float *w, double *u)
+/* u = G w G^T for one filter and channel, in double. */
+static void transform_weights(const double (*G)[3], const float *w, double *u)
 {
-    static const double G[6][3] = { { 1.0 / 4, 0, 0 },
-                                    { -1.0 / 6, -1.0 / 6, -1.0 / 6 },
-                                    { -1.0 / 6, 1.0 / 6, -1.0 / 6 },
-                                    { 1.0 / 24, 1.0 / 12, 1.0 / 6 },
-                                    { 1.0 / 24, -1.0 / 12, 1.0 / 6 },
-                                    { 0, 0, 1 } };
-    double half[6][3];
-    for (int i = 0; i < 6; i++)
+    double half[WEIGHT_SIDE][3];
+    for (int i = 0; i < WEIGHT_SIDE; i++)
         for (int j = 0; j < 3; j++)
             half[i][j] = G[i][0] * (double)w[j] + G[i][1] * (double)w[3 + j] + G[i][2] * (double)w[6 + j];
-    for (int i = 0; i < 6; i++)
-        for (int j = 0; j < 6; j++)
-            u[i * 6 + j] = half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2];
+    for (int i = 0; i < WEIGHT_SIDE; i++)
+        for (int j = 0; j < WEIGHT_SIDE; j++)
+            u[i * WEIGHT_SIDE + j] = half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2];
 }
 
-/* U [point][filter group][c_in][filter block of the group][lane] */
+/* U [filter group][point][channel][filter block of the group][lane] */
 static void winograd_pack(const conv_plan *plan, const float *weights, void *packed)
 {
+    static const double forms[2][WEIGHT_SIDE][3] = {
+        { { 1.0 / 4, 0, 0 },
+          { -1.0 / 6, -1.0 / 6, -1.0 / 6 },
+          { -1.0 / 6, 1.0 / 6, -1.0 / 6 },
+          { 1.0 / 24, 1.0 / 12, 1.0 / 6 },
+          { 1.0 / 24, -1.0 / 12, 1.0 / 6 },
+          { 0, 0, 1 } },
+        { { 1.0 / 2, 0, 0 },
+          { -1.0 / 2, 0, -1.0 / 2 },
+          { -1.0 / 6, 0, 1.0 / 6 },
+          { 1.0 / 6, 0, 1.0 / 3 },
+          { 0, 0, 1 },
+          { 0, 1, 0 } },
+    };
     const geometry g = geometry_of(plan);
     const conv_shape *s = &plan->shape;
     float *to = packed;
-    int channels = conv_summed_channels(s->c_in);
-    size_t point_floats = (size_t)g.blocks_out * (size_t)g.lanes * (size_t)channels;
     for (int q = 0; q < g.filter_groups; q++) {
-        conv_range filters = conv_group(g.blocks_out, g.filter_groups, q);
-        for (int c = 0; c < channels; c++)
-            for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
-                double u[WINOGRAD_POINTS] = { 0 };
+        conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
+        size_t width = (size_t)(blocks.end - blocks.begin) * (size_t)g.lanes, point_floats = width * (size_t)g.channels;
+        for (int c = 0; c < g.channels; c++)
+            for (size_t lane = 0; lane < width; lane++) {
+                int o = blocks.begin * g.lanes + (int)lane;
+                double u[WEIGHT_POINTS] = { 0 };
                 if (o < s->c_out && c < s->c_in)
-                    transform_weights(weights + ((size_t)o * (size_t)s->c_in + (size_t)c) * 9, u);
-                for (int point = 0; point < WINOGRAD_POINTS; point++)
-                    to[(size_t)point * point_floats] = (float)u[point];
+                    transform_weights(forms[s->stride_h - 1], weights + ((size_t)o * (size_t)s->c_in + (size_t)c) * 9,
+                                      u);
+                for (size_t point = 0; point < WEIGHT_POINTS; point++)
+                    to[point * point_floats + (size_t)c * width + lane] = (float)u[point];
             }
+        to += WEIGHT_POINTS * point_floats;
     }
 }
 
-/* Cycles of the whole layer both ways; transforms measured at about 80 and 110 cycles per tile and block. */
+/* Cycles of the whole layer both ways; transforms measured at about 80 and 110 cycles per tile and block for stride 1. */
 static bool pays(const conv_units *units, const conv_shape *s, int filters, int strip)
 {
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     double tiles = (double)conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
-    double product = WINOGRAD_POINTS * s->c_in * conv_tile_cost(&units->unit, filters, blocks_out, strip);
-    double winograd = tiles * (product + 80 * blocks_in + 110 * blocks_out);
-    int direct_filters = conv_best_filters(&units->unit, blocks_out, s->w_out);
-    double direct =
-        9.0 * s->c_in * s->h_out * s->w_out * conv_tile_cost(&units->unit, direct_filters, blocks_out, s->w_out);
-    return winograd < 0.9 * direct;
+    double points = s->stride_h == 1 ? 36 : 81, input = s->stride_h == 1 ? 80 : 180, output = input + 30;
+    double product = points * s->c_in * conv_tile_cost(&units->unit, filters, blocks_out, strip);
+    double winograd = tiles * (product + input * blocks_in + output * blocks_out);
+    const conv_tile_set *set = s->stride_w == 1 ? &units->unit : &units->two;
+    double cost = conv_tile_cost(set, conv_best_filters(set, blocks_out, s->w_out), blocks_out, s->w_out);
+    return winograd < 0.9 * 9 * cost * s->c_in * s->h_out * s->w_out;
 }
 
-static int strip_tiles(int lanes, int blocks, int tiles)
+static int strip_tiles(const conv_shape *s, int lanes, int blocks_in, int filters, int tiles)
 {
-    int fit = STRIP_BYTES / (WINOGRAD_POINTS * lanes * (int)sizeof(float)) / blocks;
-    int strip = conv_min(conv_max(fit, STRIP_LEAST), STRIP_MOST);
+    int vector = lanes * (int)sizeof(float);
+    int fit = s->stride_h == 1 ? STRIP_BYTES / (36 * vector) / (blocks_in + filters)
+                               : STRIP_TWO_BYTES / (81 * vector) / (blocks_in + filters);
+    int strip = conv_min(conv_max(fit, s->stride_h == 1 ? STRIP_LEAST : STRIP_TWO_LEAST), STRIP_MOST);
     return conv_ceil_div(tiles, conv_ceil_div(tiles, strip));
 }
 
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 || s->stride_h != 1 ||
-        s->stride_w != 1 || s->dilation_h != 1 || s->dilation_w != 1 || !units->winograd_input)
+    if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 ||
+        s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
         return false;
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
-    size_t u_bytes =
-        WINOGRAD_POINTS * (size_t)conv_summed_channels(s->c_in) * (size_t)blocks_out * (size_t)lanes * sizeof(float);
-
-    int strip = strip_tiles(lanes, blocks_in + blocks_out, tiles);
-    int filters = conv_best_filters(&units->unit, blocks_out, strip);
+    int filters = conv_best_filters(&units->unit, blocks_out, conv_min(tiles, STRIP_LEAST));
+    int strip = strip_tiles(s, lanes, blocks_in, filters, tiles);
     if (!pays(units, s, filters, strip))
         return false;
     int strips = conv_ceil_div(tiles, strip), filter_groups = conv_ceil_div(blocks_out, filters);
     plan->tile[TILE_FILTERS] = filters;
     plan->tile[TILE_STRIP] = strip;
     plan->tile[TILE_STRIP_CUTS] = conv_min(strips, parts);
-    /* Every cut of the filters transforms the input again, so only where there would be too few parts for any threads.
-     */
+    /* Every cut of the filters transforms the input again: only where there would be too few parts for any threads. */
     plan->tile[TILE_FILTER_CUTS] = conv_min(filter_groups, conv_max(1, conv_min(parts, 4) / 2 / strips));
 
     geometry g = geometry_of(plan);
-    plan->name = units->winograd_name;
+    plan->name = units->winograd_name[s->stride_h - 1];
     plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes = u_bytes;
+    plan->packed_bytes =
+        WEIGHT_POINTS * (size_t)g.channels * (size_t)blocks_out * (size_t)lanes * sizeof(float);
     plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)lanes) * sizeof(float);
     plan->run = winograd_run_part;
     plan->pack = winograd_pack;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The transforms of Winograd F(4x4, 3x3) with points 0, 1, -1, 2, -2, inf (Lavin and Gray, "Fast algorithms for
- * convolutional neural networks", 2015), in the words of simd_*.h. Included after conv_tile_body.h. */
+ * The transforms of Winograd convolution (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015), in
+ * the words of simd_*.h. Stride 1: F(4, 3) with points 0, 1, -1, 2, -2, inf. Stride 2: with y[n] = w0 x[2n] +
+ * w1 x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products. */
 #ifndef ONYX_CPU_CONV_WINOGRAD_BODY_H
 #define ONYX_CPU_CONV_WINOGRAD_BODY_H
 
@@ -22,74 +23,119 @@ CONV_INLINE void winograd_input_6(const vf *d, const int step, vf *out)
     out[5] = vf_fma(four, d1, vf_fnma(five, d3, d5));
 }
 
-/* A^T m for six values `step` apart: four results out_step apart. */
-CONV_INLINE void winograd_output_6(const vf *m, const int step, vf *out, const int out_step)
+/* The same for stride 2: nine values, first the five of the even ones, then the odd ones as they are. */
+CONV_INLINE void winograd_input_9(const vf *d, const int step, vf *out)
 {
-    vf s1 = vf_add(m[step], m[2 * step]), d1 = vf_sub(m[step], m[2 * step]);
-    vf s2 = vf_add(m[3 * step], m[4 * step]), d2 = vf_sub(m[3 * step], m[4 * step]);
-    out[0] = vf_add(vf_add(m[0], s1), s2);
-    out[out_step] = vf_fma(vf_set1(2), d2, d1);
-    out[2 * out_step] = vf_fma(vf_set1(4), s2, s1);
-    out[3 * out_step] = vf_fma(vf_set1(8), d2, vf_add(d1, m[5 * step]));
+    const vf two = vf_set1(2), three = vf_set1(3);
+    vf d0 = d[0], d1 = d[2 * step], d2 = d[4 * step], d3 = d[6 * step], d4 = d[8 * step];
+    vf near = vf_sub(d3, d1);
+    out[0] = vf_fma(two, vf_sub(d0, d2), near);
+    out[1] = vf_fnma(two, d1, vf_sub(d3, d2));
+    out[2] = vf_fma(two, d1, vf_fnma(three, d2, d3));
+    out[3] = near;
+    out[4] = vf_fnma(two, near, vf_sub(d4, d2));
+    CONV_UNROLL
+    for (int i = 0; i < 4; i++)
+        out[5 + i] = d[(2 * i + 1) * step];
 }
 
-enum { WINOGRAD_RUN = 4 }; /* tiles whose columns are transformed at once: neighbours share two of six */
-
-CONV_INLINE void winograd_input_run(const float *const rows[6], ptrdiff_t at, int low, int high, float *v,
-                                    ptrdiff_t point_stride, int count)
+CONV_INLINE void winograd_input_side(const vf *d, const int step, vf *out, const int SIDE)
 {
-    vf columns[4 * WINOGRAD_RUN + 2][6];
-    for (int c = 0; c < 4 * count + 2; c++) {
-        vf d[6];
+    if (SIDE == WINOGRAD_SIDE_UNIT)
+        winograd_input_6(d, step, out);
+    else
+        winograd_input_9(d, step, out);
+}
+
+/* A^T m: four results out_step apart. */
+CONV_INLINE void winograd_output_side(const vf *m, const int step, vf *out, const int out_step, const int SIDE)
+{
+    vf sum = vf_add(m[step], m[2 * step]), difference = vf_sub(m[step], m[2 * step]), m3 = m[3 * step];
+    if (SIDE == WINOGRAD_SIDE_UNIT) {
+        vf far = vf_add(m3, m[4 * step]), near = vf_sub(m3, m[4 * step]);
+        out[0] = vf_add(vf_add(m[0], sum), far);
+        out[out_step] = vf_fma(vf_set1(2), near, difference);
+        out[2 * out_step] = vf_fma(vf_set1(4), far, sum);
+        out[3 * out_step] = vf_fma(vf_set1(8), near, vf_add(difference, m[5 * step]));
+    } else {
+        out[0] = vf_add(vf_add(m[0], sum), vf_add(m3, m[5 * step]));
+        out[out_step] = vf_fma(vf_set1(2), m3, vf_add(difference, m[6 * step]));
+        out[2 * out_step] = vf_fma(vf_set1(4), m3, vf_add(sum, m[7 * step]));
+        out[3 * out_step] = vf_fma(vf_set1(8), m3, vf_add(vf_add(difference, m[4 * step]), m[8 * step]));
+    }
+}
+
+/* Tiles whose columns are transformed at once: neighbours share two of six columns, or one of nine. */
+enum { WINOGRAD_RUN_UNIT = 4, WINOGRAD_RUN_TWO = 1, WINOGRAD_COLUMNS = 4 * WINOGRAD_RUN_UNIT + 2 };
+
+CONV_INLINE void winograd_input_run(const float *const *rows, ptrdiff_t at, int low, int high, float *v,
+                                    ptrdiff_t point_stride, int count, const int SIDE)
+{
+    const int apart = SIDE == WINOGRAD_SIDE_UNIT ? 4 : 8;
+    vf columns[WINOGRAD_COLUMNS * WINOGRAD_SIDE_UNIT];
+    for (int c = 0; c < apart * (count - 1) + SIDE; c++) {
+        vf d[WINOGRAD_SIDE_MOST];
         if (c < low || c >= high) {
             CONV_UNROLL
-            for (int i = 0; i < 6; i++)
-                columns[c][i] = vf_zero();
+            for (int i = 0; i < SIDE; i++)
+                columns[c * SIDE + i] = vf_zero();
             continue;
         }
         CONV_UNROLL
-        for (int i = 0; i < 6; i++)
+        for (int i = 0; i < SIDE; i++)
             d[i] = vf_load(rows[i] + (at + c) * VF_LANES);
-        winograd_input_6(d, 1, columns[c]);
+        winograd_input_side(d, 1, columns + c * SIDE, SIDE);
     }
     for (int t = 0; t < count; t++, v += VF_LANES) {
         CONV_UNROLL
-        for (int i = 0; i < 6; i++) {
-            vf out[6];
-            winograd_input_6(&columns[4 * t][i], 6, out);
+        for (int i = 0; i < SIDE; i++) {
+            vf out[WINOGRAD_SIDE_MOST];
+            winograd_input_side(columns + apart * t * SIDE + i, SIDE, out, SIDE);
             CONV_UNROLL
-            for (int j = 0; j < 6; j++)
-                vf_store(v + (i * 6 + j) * point_stride, out[j]);
+            for (int j = 0; j < SIDE; j++)
+                vf_store(v + (i * SIDE + j) * point_stride, out[j]);
         }
     }
 }
 
-static void winograd_input(const float *const rows[6], int low, int high, float *v, ptrdiff_t point_stride, int count)
+static void winograd_input_unit(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
+                                int count)
 {
-    for (int t = 0; t < count; t += WINOGRAD_RUN) {
-        int n = count - t < WINOGRAD_RUN ? count - t : WINOGRAD_RUN;
-        winograd_input_run(rows, 4 * t - low, low - 4 * t, high - 4 * t, v + (ptrdiff_t)t * VF_LANES, point_stride, n);
+    for (int t = 0; t < count; t += WINOGRAD_RUN_UNIT) {
+        int n = count - t < WINOGRAD_RUN_UNIT ? count - t : WINOGRAD_RUN_UNIT, first = 4 * t;
+        winograd_input_run(rows, first - low, low - first, high - first, v + (ptrdiff_t)t * VF_LANES, point_stride, n,
+                           WINOGRAD_SIDE_UNIT);
+    }
+}
+
+static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
+                               int count)
+{
+    for (int t = 0; t < count; t += WINOGRAD_RUN_TWO) {
+        int first = 8 * t;
+        winograd_input_run(rows, first - low, low - first, high - first, v + (ptrdiff_t)t * VF_LANES, point_stride,
+                           WINOGRAD_RUN_TWO, WINOGRAD_SIDE_TWO);
     }
 }
 
 /* The 16 results of a tile: transform and bias, residual of the rows x cols that exist, activation. */
 CONV_INLINE void winograd_finish(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, vf *out,
-                                 const int rows, const int cols)
+                                 const int rows, const int cols, const int SIDE)
 {
-    vf columns[24];
+    vf columns[4 * WINOGRAD_SIDE_MOST];
     CONV_UNROLL
-    for (int j = 0; j < 6; j++) {
-        vf d[6];
+    for (int j = 0; j < SIDE; j++) {
+        vf d[WINOGRAD_SIDE_MOST];
         CONV_UNROLL
-        for (int i = 0; i < 6; i++)
-            d[i] = vf_load(m + (i * 6 + j) * point_stride);
-        winograd_output_6(d, 1, columns + j, 6);
+        for (int i = 0; i < SIDE; i++)
+            d[i] = vf_load(m + (i * SIDE + j) * point_stride);
+        winograd_output_side(d, 1, columns + j, SIDE, SIDE);
     }
     vf add = vf_load(bias);
     CONV_UNROLL
     for (int i = 0; i < 4; i++) {
-        winograd_output_6(columns + 6 * i, 1, out + 4 * i, 1);
+        winograd_output_side(columns + SIDE * i, 1, out + 4 * i, 1, SIDE);
         CONV_UNROLL
         for (int j = 0; j < 4; j++) {
             out[4 * i + j] = vf_add(out[4 * i + j], add);
@@ -104,22 +150,38 @@ CONV_INLINE void winograd_finish(const float *m, ptrdiff_t point_stride, const c
             out[i] = vf_add(out[i], vf_load(residual + i / 4 * residual_row_stride + i % 4 * VF_LANES));
 }
 
-static void winograd_output(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue, const float *bias,
-                            const float *residual, ptrdiff_t residual_row_stride, float *dst, ptrdiff_t row_stride,
-                            int rows, int cols)
+CONV_INLINE void winograd_output(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                 const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                 ptrdiff_t row_stride, int rows, int cols, const int SIDE)
 {
     vf out[16];
     if (rows == 4 && cols == 4) {
-        winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, 4, 4);
+        winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, 4, 4, SIDE);
         CONV_UNROLL
         for (int i = 0; i < 16; i++)
             vf_store(dst + i / 4 * row_stride + i % 4 * VF_LANES, out[i]);
         return;
     }
-    winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, rows, cols);
+    winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, rows, cols, SIDE);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++)
             vf_store(dst + i * row_stride + j * VF_LANES, out[4 * i + j]);
+}
+
+static void winograd_output_unit(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                 const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                 ptrdiff_t row_stride, int rows, int cols)
+{
+    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
+                    WINOGRAD_SIDE_UNIT);
+}
+
+static void winograd_output_two(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                ptrdiff_t row_stride, int rows, int cols)
+{
+    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
+                    WINOGRAD_SIDE_TWO);
 }
 
 #endif
