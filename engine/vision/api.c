@@ -139,7 +139,8 @@ onyx_status onyx_recipe_decode(onyx_recipe *recipe, const onyx_outputs *outputs,
                                int capacity, int *count, onyx_error *error)
 {
     if (!recipe || !outputs || !geometry || !count || capacity < 0 || (capacity && !detections))
-        return status_fail(error, ONYX_ERROR_ARGUMENT, "recipe, outputs, geometry and room for the boxes must be given");
+        return status_fail(error, ONYX_ERROR_ARGUMENT,
+                           "recipe, outputs, geometry and room for the boxes must be given");
     onyx_tensor tensors[MOST_OUTPUTS];
     const char *names[MOST_OUTPUTS];
     int found = MIN(onyx_outputs_count(outputs), MOST_OUTPUTS);

@@ -131,25 +131,24 @@ void head_tensor_of(const char *name, onyx_type type, int rank, const int64_t *d
     t->rank = rank - skip;
 }
 
-/* Elements of the first batch item; 0 if memory and shape do not fit together. */
-static size_t item_elements(const onyx_tensor *tensor, const head_tensor *t)
+/* Elements of the first batch item; false if memory and shape do not fit together. */
+static bool item_elements(const onyx_tensor *tensor, const head_tensor *t, size_t *count)
 {
-    size_t count, bytes;
-    if (!size_count(t->dims, t->rank, &count) || !type_bytes(tensor->type, count, &bytes) || !tensor->data ||
-        bytes > tensor->size_bytes)
-        return 0;
-    return count;
+    size_t bytes;
+    return size_count(t->dims, t->rank, count) && type_bytes(tensor->type, *count, &bytes) && *count <= INT32_MAX &&
+           bytes <= tensor->size_bytes && (tensor->data || !bytes);
 }
 
 /* Gives the data of a tensor as floats: as they are, or converted into kept memory. */
 static onyx_status read_floats(const onyx_tensor *tensor, head_tensor *t, growing *memory, onyx_error *error)
 {
-    size_t count = item_elements(tensor, t);
-    if (!count || count > INT32_MAX)
+    static const float nothing[1];
+    size_t count;
+    if (!item_elements(tensor, t, &count))
         return status_fail(error, ONYX_ERROR_ARGUMENT, "output %s: %zu bytes do not hold its shape", t->name,
                            tensor->data ? tensor->size_bytes : 0);
-    if (tensor->type == ONYX_TYPE_FLOAT32) {
-        t->data = tensor->data;
+    if (!count || tensor->type == ONYX_TYPE_FLOAT32) {
+        t->data = count ? tensor->data : nothing; /* no rows: nothing was found */
         return ONYX_OK;
     }
     float *out = grow(memory, count, sizeof *out);
@@ -245,9 +244,12 @@ static void set_corners(vision_detection *d, const candidate *c, const onyx_geom
 /* False if nothing of it lies in the picture. */
 static bool set_box(vision_detection *d, const candidate *c, bool rotated, const onyx_geometry *g)
 {
-    *d = (vision_detection){ .x0 = vision_to_picture_x(g, c->x0), .y0 = vision_to_picture_y(g, c->y0),
-                             .x1 = vision_to_picture_x(g, c->x1), .y1 = vision_to_picture_y(g, c->y1),
-                             .score = c->score, .label_id = c->label };
+    *d = (vision_detection){ .x0 = vision_to_picture_x(g, c->x0),
+                             .y0 = vision_to_picture_y(g, c->y0),
+                             .x1 = vision_to_picture_x(g, c->x1),
+                             .y1 = vision_to_picture_y(g, c->y1),
+                             .score = c->score,
+                             .label_id = c->label };
     if (rotated)
         set_corners(d, c, g);
     d->x0 = clip(d->x0, (float)g->picture_width);
@@ -401,7 +403,10 @@ static onyx_status finish(const head_input *input, const head_match *match, cons
         STATUS_TRY(add_keypoints(input, match, geometry, d, kept, error));
     if (match->proto >= 0 && match->extras > 0 && !params->no_masks) {
         const head_tensor *protos = &input->tensors[match->proto];
-        mask_job j = { match, &input->tensors[match->used[0]], protos, geometry,
+        mask_job j = { match,
+                       &input->tensors[match->used[0]],
+                       protos,
+                       geometry,
                        (float)protos->dims[2] / (float)geometry->input_width,
                        (float)protos->dims[1] / (float)geometry->input_height };
         for (int i = 0; i < count; i++)

@@ -33,8 +33,8 @@ int vision_plane_count(onyx_pixel_format format)
 
 const char *vision_format_name(onyx_pixel_format format)
 {
-    static const char *const names[] = { "?",    "NV12", "NV21", "I420", "YV12", "YUY2", "UYVY",
-                                         "RGB",  "BGR",  "RGBX", "BGRX", "XRGB", "XBGR", "GRAY8" };
+    static const char *const names[] = { "?",   "NV12", "NV21", "I420", "YV12", "YUY2", "UYVY",
+                                         "RGB", "BGR",  "RGBX", "BGRX", "XRGB", "XBGR", "GRAY8" };
     return vision_plane_count(format) ? names[format] : names[0];
 }
 

@@ -10,30 +10,38 @@
 #include "base/size.h"
 
 #define UNIT (1 / 255.0)
-#define PREPROCESS_RGB01(how)                                                                                         \
-    {                                                                                                                 \
-        .scaling = how, .channels = 3, .scale = { UNIT, UNIT, UNIT }, .pad = 114                                      \
+#define PREPROCESS_RGB01(how)                                                                                          \
+    {                                                                                                                  \
+        .scaling = how, .channels = 3, .scale = { UNIT, UNIT, UNIT }, .pad = 114                                       \
     }
 /* ImageNet's statistics of 0..255 pixels, r g b; here as pixel * scale - mean. */
-#define STATISTICS_RGB                                                                                                \
-    .mean = { 123.675 / 58.395, 116.28 / 57.12, 103.53 / 57.375 },                                              \
-    .scale = { 1 / 58.395, 1 / 57.12, 1 / 57.375 }
-#define STATISTICS_BGR                                                                                                \
-    .mean = { 103.53 / 57.375, 116.28 / 57.12, 123.675 / 58.395 },                                              \
-    .scale = { 1 / 57.375, 1 / 57.12, 1 / 58.395 }
+#define STATISTICS_RGB                                                                                                 \
+    .mean = { 123.675 / 58.395, 116.28 / 57.12, 103.53 / 57.375 }, .scale = { 1 / 58.395, 1 / 57.12, 1 / 57.375 }
+#define STATISTICS_BGR                                                                                                 \
+    .mean = { 103.53 / 57.375, 116.28 / 57.12, 123.675 / 58.395 }, .scale = { 1 / 57.375, 1 / 57.12, 1 / 58.395 }
 
 const struct vision_head vision_heads[] = {
     { "efficient-nms", "num_dets, boxes [1,N,4], scores [1,N], classes [1,N] (EfficientNMS)", true,
       PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX), head_efficient_nms_recognise, head_efficient_nms_decode, NULL },
     { "yolov7-nms", "[N,7]: batch, corners, class, score (YOLOv7 --end2end)", true,
       PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX), head_rows7_recognise, head_rows7_decode, NULL },
-    { "ultraface", "[1,N,2] and [1,N,4] in 0..1 (UltraFace)", false,
-      { .scaling = ONYX_SCALING_STRETCH, .channels = 3, .mean = { 127 / 128.0, 127 / 128.0, 127 / 128.0 },
+    { "ultraface",
+      "[1,N,2] and [1,N,4] in 0..1 (UltraFace)",
+      false,
+      { .scaling = ONYX_SCALING_STRETCH,
+        .channels = 3,
+        .mean = { 127 / 128.0, 127 / 128.0, 127 / 128.0 },
         .scale = { 1 / 128.0, 1 / 128.0, 1 / 128.0 } },
-      head_faces_recognise, head_boxes_decode, NULL },
-    { "boxes+scores", "[1,N,4] corners and [1,N,C] or [1,C,N] scores (YOLO-NAS, PP-YOLOE)", false,
+      head_faces_recognise,
+      head_boxes_decode,
+      NULL },
+    { "boxes+scores",
+      "[1,N,4] corners and [1,N,C] or [1,C,N] scores (YOLO-NAS, PP-YOLOE)",
+      false,
       { .scaling = ONYX_SCALING_LETTERBOX, .channels = 3, .scale = { UNIT, UNIT, UNIT }, .pad = 114 },
-      head_boxes_recognise, head_boxes_decode, NULL },
+      head_boxes_recognise,
+      head_boxes_decode,
+      NULL },
     { "yolov5", "[1,N,5+C] with 3 anchors a cell (YOLOv3/v5/v7; with masks [1,N,5+C+32] and [1,32,h,w])", false,
       PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX), head_yolov5_recognise, head_yolov5_decode, NULL },
     { "yolov8",
@@ -41,28 +49,52 @@ const struct vision_head vision_heads[] = {
       false, PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX), head_yolov8_recognise, head_yolov8_decode, NULL },
     { "yolov6", "[1,N,5+C] named outputs, decoded (YOLOv6)", false, PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX),
       head_yolov6_recognise, head_yolov5_decode, NULL },
-    { "nanodet-plus", "[1,N,C+4B], strides 8 to 64 (NanoDet-Plus)", false,
-      { .scaling = ONYX_SCALING_STRETCH, .bgr = true, .channels = 3, STATISTICS_BGR }, head_nanodet_plus_recognise,
-      head_nanodet_plus_decode, NULL },
-    { "yolox", "[1,N,5+C], one raw row a cell of strides 8, 16, 32 (YOLOX)", false,
+    { "nanodet-plus",
+      "[1,N,C+4B], strides 8 to 64 (NanoDet-Plus)",
+      false,
+      { .scaling = ONYX_SCALING_STRETCH, .bgr = true, .channels = 3, STATISTICS_BGR },
+      head_nanodet_plus_recognise,
+      head_nanodet_plus_decode,
+      NULL },
+    { "yolox",
+      "[1,N,5+C], one raw row a cell of strides 8, 16, 32 (YOLOX)",
+      false,
       { .scaling = ONYX_SCALING_LETTERBOX_TOP_LEFT, .bgr = true, .channels = 3, .scale = { 1, 1, 1 }, .pad = 114 },
-      head_yolox_recognise, head_yolox_decode, NULL },
+      head_yolox_recognise,
+      head_yolox_decode,
+      NULL },
     { "end-to-end", "[1,N,6] corners, score, class (YOLOv10/26, nms=True; also 6+32 with masks, 6+3K, 7 rotated)", true,
       PREPROCESS_RGB01(ONYX_SCALING_LETTERBOX), head_end_to_end_recognise, head_end_to_end_decode, NULL },
     { "rt-detr", "[1,Q,4+C], Q queries with boxes in 0..1 (RT-DETR)", true, PREPROCESS_RGB01(ONYX_SCALING_STRETCH),
       head_rtdetr_recognise, head_rtdetr_decode, NULL },
-    { "nanodet", "3 strides of [n,C] and [n,4B] (NanoDet)", false,
-      { .scaling = ONYX_SCALING_LETTERBOX, .bgr = true, .channels = 3, STATISTICS_BGR }, head_nanodet_recognise,
-      head_distribution_decode, NULL },
-    { "picodet", "4 strides of [1,n,C] and [1,n,4B] (PicoDet)", false,
-      { .scaling = ONYX_SCALING_STRETCH, .channels = 3, STATISTICS_RGB }, head_picodet_recognise,
-      head_distribution_decode, NULL },
-    { "yunet", "3 strides of [1,n,1] twice, [1,n,4], [1,n,10] (YuNet faces)", false,
+    { "nanodet",
+      "3 strides of [n,C] and [n,4B] (NanoDet)",
+      false,
+      { .scaling = ONYX_SCALING_LETTERBOX, .bgr = true, .channels = 3, STATISTICS_BGR },
+      head_nanodet_recognise,
+      head_distribution_decode,
+      NULL },
+    { "picodet",
+      "4 strides of [1,n,C] and [1,n,4B] (PicoDet)",
+      false,
+      { .scaling = ONYX_SCALING_STRETCH, .channels = 3, STATISTICS_RGB },
+      head_picodet_recognise,
+      head_distribution_decode,
+      NULL },
+    { "yunet",
+      "3 strides of [1,n,1] twice, [1,n,4], [1,n,10] (YuNet faces)",
+      false,
       { .scaling = ONYX_SCALING_LETTERBOX_TOP_LEFT, .bgr = true, .channels = 3, .scale = { 1, 1, 1 } },
-      head_yunet_recognise, head_yunet_decode, head_yunet_keypoints },
-    { "fastestdet", "[1,5+C,h,w] of stride 16 (FastestDet)", false,
+      head_yunet_recognise,
+      head_yunet_decode,
+      head_yunet_keypoints },
+    { "fastestdet",
+      "[1,5+C,h,w] of stride 16 (FastestDet)",
+      false,
       { .scaling = ONYX_SCALING_STRETCH, .bgr = true, .channels = 3, .scale = { UNIT, UNIT, UNIT } },
-      head_fastestdet_recognise, head_fastestdet_decode, NULL },
+      head_fastestdet_recognise,
+      head_fastestdet_decode,
+      NULL },
 };
 const int vision_head_count = (int)ARRAY_LENGTH(vision_heads);
 

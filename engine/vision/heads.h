@@ -8,9 +8,10 @@
 #include "vision/nms.h"
 #include "vision/vision.h"
 
-/* An output without its batch dimension: ranks 1 to 3 (0: a rank that no head has). dims are -1 where free (only before a run). */
+/* An output without its batch dimension: ranks 1 to 3 (0: a rank that no head has). dims are -1 where free (only before
+ * a run). */
 typedef struct head_tensor {
-    const char *name; /* never NULL */
+    const char *name;  /* never NULL */
     int declared_rank; /* with the batch */
     int rank;
     int64_t dims[3];
@@ -22,7 +23,7 @@ enum { HEAD_TENSORS = 16, HEAD_LEVELS = 6 };
 typedef struct head_input {
     const head_tensor *tensors;
     int count;
-    int width, height;         /* of the network's input; 0: not known yet */
+    int width, height;          /* of the network's input; 0: not known yet */
     const vision_recipe *hints; /* never NULL */
 } head_input;
 
@@ -32,9 +33,10 @@ typedef struct head_match {
     int used[HEAD_TENSORS], used_count; /* indices of tensors; what each is, the head knows */
     int proto;                          /* index of the mask prototypes, or -1 */
     vision_task task;
-    bool by_column; /* the table's rows lie side by side: value(row, column) = data[column * rows + row] */
+    bool by_column;    /* the table's rows lie side by side: value(row, column) = data[column * rows + row] */
     int rows, columns; /* -1: free */
-    int classes, extra_column, extras; /* extras: mask coefficients, keypoint values or the angle, from that column on */
+    int classes, extra_column,
+        extras; /* extras: mask coefficients, keypoint values or the angle, from that column on */
     int keypoints, keypoint_dims;
     int levels, strides[HEAD_LEVELS]; /* of the grids, finest first */
     int bins;                         /* of a distance distribution */
@@ -104,7 +106,8 @@ bool head_nanodet_plus_recognise(const head_input *input, head_match *match);
 void head_nanodet_plus_decode(const head_input *input, const head_match *match, float threshold, candidate_list *list);
 bool head_yunet_recognise(const head_input *input, head_match *match);
 void head_yunet_decode(const head_input *input, const head_match *match, float threshold, candidate_list *list);
-void head_yunet_keypoints(const head_input *input, const head_match *match, const candidate *c, vision_keypoint *points);
+void head_yunet_keypoints(const head_input *input, const head_match *match, const candidate *c,
+                          vision_keypoint *points);
 bool head_faces_recognise(const head_input *input, head_match *match);
 bool head_boxes_recognise(const head_input *input, head_match *match);
 void head_boxes_decode(const head_input *input, const head_match *match, float threshold, candidate_list *list);

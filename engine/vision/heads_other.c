@@ -136,7 +136,8 @@ static void push_distances(candidate_list *list, const float *bins, int count, f
 }
 
 /* Best class of a row of scores; false if it does not reach the threshold. */
-static bool row_passes(const float *scores, int classes, float threshold, candidate_list *list, float *score, int *label)
+static bool row_passes(const float *scores, int classes, float threshold, candidate_list *list, float *score,
+                       int *label)
 {
     float check = 0;
     *label = 0;

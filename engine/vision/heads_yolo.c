@@ -86,8 +86,8 @@ bool head_yolov8_recognise(const head_input *input, head_match *m)
             continue;
         int64_t a = t->dims[0], b = t->dims[1];
         bool columns_first = plausible_columns(a) && (b == -1 || head_find_grid(input, b, 1, m));
-        bool rows_first = !columns_first && plausible_columns(b) && head_find_grid(input, a, 1, m) &&
-                          is_transposed_yolov8(input, t);
+        bool rows_first =
+            !columns_first && plausible_columns(b) && head_find_grid(input, a, 1, m) && is_transposed_yolov8(input, t);
         /* Other strides than we know, but the file says what it is; not what an end-to-end head looks like. */
         if (!columns_first && !rows_first && told && !input->hints->end_to_end && a > 0 && b > 0) {
             columns_first = plausible_columns(a) && b > a && !(a == 300 && b < 300);

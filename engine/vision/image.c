@@ -31,12 +31,12 @@ typedef struct format_row {
 } format_row;
 
 static const format_row formats[] = {
-    [ONYX_PIXEL_NV12] = { KIND_PAIRS, { 0, 0, 1 } },     [ONYX_PIXEL_NV21] = { KIND_PAIRS, { 0, 1, 0 } },
-    [ONYX_PIXEL_I420] = { KIND_PLANES, { 0, 1, 2 } },    [ONYX_PIXEL_YV12] = { KIND_PLANES, { 0, 2, 1 } },
+    [ONYX_PIXEL_NV12] = { KIND_PAIRS, { 0, 0, 1 } },      [ONYX_PIXEL_NV21] = { KIND_PAIRS, { 0, 1, 0 } },
+    [ONYX_PIXEL_I420] = { KIND_PLANES, { 0, 1, 2 } },     [ONYX_PIXEL_YV12] = { KIND_PLANES, { 0, 2, 1 } },
     [ONYX_PIXEL_YUY2] = { KIND_PACKED_YUV, { 0, 1, 3 } }, [ONYX_PIXEL_UYVY] = { KIND_PACKED_YUV, { 1, 0, 2 } },
-    [ONYX_PIXEL_RGB] = { KIND_RGB3, { 0, 1, 2 } },       [ONYX_PIXEL_BGR] = { KIND_RGB3, { 2, 1, 0 } },
-    [ONYX_PIXEL_RGBX] = { KIND_RGB4, { 0, 1, 2 } },      [ONYX_PIXEL_BGRX] = { KIND_RGB4, { 2, 1, 0 } },
-    [ONYX_PIXEL_XRGB] = { KIND_RGB4, { 1, 2, 3 } },      [ONYX_PIXEL_XBGR] = { KIND_RGB4, { 3, 2, 1 } },
+    [ONYX_PIXEL_RGB] = { KIND_RGB3, { 0, 1, 2 } },        [ONYX_PIXEL_BGR] = { KIND_RGB3, { 2, 1, 0 } },
+    [ONYX_PIXEL_RGBX] = { KIND_RGB4, { 0, 1, 2 } },       [ONYX_PIXEL_BGRX] = { KIND_RGB4, { 2, 1, 0 } },
+    [ONYX_PIXEL_XRGB] = { KIND_RGB4, { 1, 2, 3 } },       [ONYX_PIXEL_XBGR] = { KIND_RGB4, { 3, 2, 1 } },
     [ONYX_PIXEL_GRAY8] = { KIND_GRAY, { 0, 0, 0 } },
 };
 
@@ -277,7 +277,8 @@ static void read_rgb(const job *j, int i, scratch *s)
 static void luma_of_rgb(scratch *s, int n)
 {
     for (int i = 0; i < n; i++)
-        s->bytes[0][i] = (uint8_t)((s->bytes[0][i] * 9798 + s->bytes[1][i] * 19235 + s->bytes[2][i] * 3735 + 16384) >> 15);
+        s->bytes[0][i] =
+            (uint8_t)((s->bytes[0][i] * 9798 + s->bytes[1][i] * 19235 + s->bytes[2][i] * 3735 + 16384) >> 15);
 }
 
 /* Bytes of row `i` of the content, in the network's channel order: channels[c]. */
@@ -410,10 +411,10 @@ static onyx_status check_image(const onyx_image *image, onyx_error *error)
         size_t step = image->strides[p] < 0 ? (size_t)0 - (size_t)image->strides[p] : (size_t)image->strides[p];
         size_t row = vision_plane_bytes(image->format, p, image->width, 1, 0);
         if (image->height > 1 && step < row)
-            return status_fail(error, ONYX_ERROR_ARGUMENT,
-                               "plane %d of the %s picture of %d x %d has a stride of %td bytes: fewer than a row (%zu)",
-                               p, vision_format_name(image->format), image->width, image->height, image->strides[p],
-                               row);
+            return status_fail(
+                error, ONYX_ERROR_ARGUMENT,
+                "plane %d of the %s picture of %d x %d has a stride of %td bytes: fewer than a row (%zu)", p,
+                vision_format_name(image->format), image->width, image->height, image->strides[p], row);
         if (vision_plane_bytes(image->format, p, image->width, image->height, image->strides[p]) > PTRDIFF_MAX)
             return status_fail(error, ONYX_ERROR_ARGUMENT, "the picture is too large for this machine");
     }
@@ -433,12 +434,14 @@ static onyx_status check_tensor(const onyx_tensor *t, vision_layout layout, int 
     int64_t w = layout == VISION_NHWC ? d[1] : d[2];
     const int64_t largest = 1 << 24;
     if ((t->rank == 4 && t->dims[0] < 1) || c != channels || w < 1 || h < 1 || w > largest || h > largest)
-        return status_fail(error, ONYX_ERROR_SHAPE,
-                           "a picture of %d channels cannot be written into an input of %lld x %lld pixels and %lld channels",
-                           channels, (long long)w, (long long)h, (long long)c);
+        return status_fail(
+            error, ONYX_ERROR_SHAPE,
+            "a picture of %d channels cannot be written into an input of %lld x %lld pixels and %lld channels",
+            channels, (long long)w, (long long)h, (long long)c);
     size_t bytes;
     if (!size_mul((size_t)w * (size_t)h, (size_t)c * type_size(t->type), &bytes) || bytes > t->size_bytes || !t->data)
-        return status_fail(error, ONYX_ERROR_ARGUMENT, "the input tensor's memory (%zu bytes) is smaller than its shape",
+        return status_fail(error, ONYX_ERROR_ARGUMENT,
+                           "the input tensor's memory (%zu bytes) is smaller than its shape",
                            t->data ? t->size_bytes : 0);
     j->type = t->type;
     j->data = t->data;
@@ -453,9 +456,15 @@ static void set_axes(job *j, const vision_region *region)
 {
     const onyx_geometry *g = &j->geometry;
     bool half_height = j->format.kind == KIND_PLANES || j->format.kind == KIND_PAIRS;
-    j->x = (axis){ .source = region->width, .size = g->content_width, .offset = region->x, .first = region->x,
+    j->x = (axis){ .source = region->width,
+                   .size = g->content_width,
+                   .offset = region->x,
+                   .first = region->x,
                    .last = region->x + region->width - 1 };
-    j->y = (axis){ .source = region->height, .size = g->content_height, .offset = region->y, .first = region->y,
+    j->y = (axis){ .source = region->height,
+                   .size = g->content_height,
+                   .offset = region->y,
+                   .first = region->y,
                    .last = region->y + region->height - 1 };
     j->chroma_x = j->x;
     j->chroma_x.halved = true;
@@ -482,8 +491,8 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
         return status_fail(error, ONYX_ERROR_ARGUMENT, "a picture gives 3 or 1 channels, not %d", preprocess->channels);
     STATUS_TRY(check_image(image, error));
     STATUS_TRY(check_tensor(tensor, layout, preprocess->channels, &j, error));
-    STATUS_TRY(vision_geometry(image->width, image->height, region, preprocess->scaling, j.width, j.height,
-                               &j.geometry, error));
+    STATUS_TRY(vision_geometry(image->width, image->height, region, preprocess->scaling, j.width, j.height, &j.geometry,
+                               error));
     vision_region whole = { 0, 0, image->width, image->height };
     j.rows = vision_rows_here();
     j.image = *image;

@@ -163,7 +163,8 @@ static void read_metadata(recipe *r, const vision_model_info *info)
                      (description && (strstr(description, "rtdetr") || strstr(description, "RT-DETR")));
     if ((text = find(info, "imgsz"))) {
         int count = literal_ints(text, numbers, 2);
-        if (count && numbers[0] > 0 && numbers[count - 1] > 0 && numbers[0] <= 1 << 16 && numbers[count - 1] <= 1 << 16) {
+        if (count && numbers[0] > 0 && numbers[count - 1] > 0 && numbers[0] <= 1 << 16 &&
+            numbers[count - 1] <= 1 << 16) {
             p->input_height = numbers[0];
             p->input_width = numbers[count - 1];
         }
@@ -244,8 +245,9 @@ static void recognise(recipe *r, const vision_model_info *info)
 static void choose_preprocess(recipe *r)
 {
     vision_recipe *p = &r->public_;
-    const onyx_preprocess plain = { .scaling = ONYX_SCALING_LETTERBOX, .channels = 3,
-                                    .scale = { 1 / 255.0, 1 / 255.0, 1 / 255.0 }, .pad = 114 };
+    const onyx_preprocess plain = {
+        .scaling = ONYX_SCALING_LETTERBOX, .channels = 3, .scale = { 1 / 255.0, 1 / 255.0, 1 / 255.0 }, .pad = 114
+    };
     p->preprocess = p->head ? p->head->preprocess : plain;
     /* Ultralytics feeds all its models alike, whatever the outputs look like; its classifiers see a crop that has no
      * padding, which stretching comes closest to. */
@@ -293,7 +295,9 @@ static bool describe(recipe *r, const char *labels)
     if (p->keypoints)
         snprintf(points, sizeof points, ", %d keypoints", p->keypoints);
     const char *free_size = p->width_free || p->height_free ? " (free)" : "";
-    const char *source = p->from_metadata ? r->origin : p->head ? "from the shapes" : "nothing recognised, plain defaults";
+    const char *source = p->from_metadata ? r->origin
+                         : p->head        ? "from the shapes"
+                                          : "nothing recognised, plain defaults";
     p->description = arena_printf(r->memory, "%s%s%s%s%s%s; input %s %s %s %dx%d%s %s %s; %s%s",
                                   p->head ? p->head->name : "no known head", p->task ? " " : "",
                                   p->task ? vision_task_name(p->task) : "", classes, labels, points, channels,
@@ -359,7 +363,8 @@ onyx_status vision_recipe_with_labels(const vision_recipe *old, const char *text
     r->public_.description = arena_printf(r->memory, "%s", old ? old->description : "labels only");
     if (!r->public_.description || !add_lines(r, text, length)) {
         vision_recipe_unref(&r->public_);
-        return status_fail(error, ONYX_ERROR_LIMIT, "the labels do not fit: at most %d lines are understood", MOST_LABELS);
+        return status_fail(error, ONYX_ERROR_LIMIT, "the labels do not fit: at most %d lines are understood",
+                           MOST_LABELS);
     }
     *result = &r->public_;
     return ONYX_OK;
@@ -370,7 +375,8 @@ onyx_status vision_recipe_input_shape(const vision_recipe *p, onyx_tensor *shape
     if (!p->channels)
         return status_fail(error, ONYX_ERROR_UNSUPPORTED, "the model's first input is no picture (%s)", p->description);
     bool last = p->layout == VISION_NHWC;
-    *shape = (onyx_tensor){ .type = p->input_type, .rank = 4, .dims = { 1, p->channels, p->input_height, p->input_width } };
+    *shape =
+        (onyx_tensor){ .type = p->input_type, .rank = 4, .dims = { 1, p->channels, p->input_height, p->input_width } };
     if (last) {
         shape->dims[1] = p->input_height;
         shape->dims[2] = p->input_width;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The row kernels of the room: first those of picture -> tensor. A row of the result goes through four steps, each over short buffers that
- * stay in the first-level cache:
+ * The row kernels of the room: first those of picture -> tensor. A row of the result goes through four steps, each over
+ * short buffers that stay in the first-level cache:
  *
  *   expand    two rows of the picture, mixed by the vertical weight -> planes of int16 in 1/128 of a step
  *   blend     two neighbours of a plane, mixed by the horizontal weights -> int16 in 1/64 of a step
@@ -10,8 +10,8 @@
  *
  * Everything up to the bytes is integer arithmetic that every variant does alike, so all variants give the same bits;
  * plain C (rows.c) defines them. Behind expand (at most 1/128 step off: its weight's 2^-16 of 255 and its rounding) and
- * blend (2^-15 of 255 and its rounding), a value is at most 0.0235 steps = 1.5 / 64 off. Buffers need no alignment, except that planes are readable for VISION_ROW_SLACK
- * elements beyond their end; nothing is written beyond n. */
+ * blend (2^-15 of 255 and its rounding), a value is at most 0.0235 steps = 1.5 / 64 off. Buffers need no alignment,
+ * except that planes are readable for VISION_ROW_SLACK elements beyond their end; nothing is written beyond n. */
 #ifndef ONYX_VISION_ROWS_H
 #define ONYX_VISION_ROWS_H
 
@@ -45,14 +45,14 @@ typedef struct vision_rows {
     /* out[i] = round((in[index[i]] * (16384 - w) + in[index[i] + 1] * w) / 32768), w = weights[i] in 0..16384;
      * index does not fall and is >= 0. */
     void (*blend)(const int16_t *in, const int32_t *index, const int16_t *weights, int n, int16_t *out);
-    void (*colour)(const int16_t *y, const int16_t *u, const int16_t *v, int n, const vision_colour *colour,
-                   uint8_t *r, uint8_t *g, uint8_t *b);
+    void (*colour)(const int16_t *y, const int16_t *u, const int16_t *v, int n, const vision_colour *colour, uint8_t *r,
+                   uint8_t *g, uint8_t *b);
     void (*round8)(const int16_t *in, int n, uint8_t *out); /* (in + 32) / 64, within 0..255 */
     /* Indices where in lies 31 to 33 parts of 64 above a whole step: so near to a half that the errors of expand and
      * blend may have turned round8. Returns how many. */
     int (*near_half)(const int16_t *in, int n, int16_t *indices);
-    /* out[i] = map of in[i]; a variant may compute it from the factors instead, and then be off by the last bit where the
-     * mean is not 0. */
+    /* out[i] = map of in[i]; a variant may compute it from the factors instead, and then be off by the last bit where
+     * the mean is not 0. */
     void (*store_f32)(const uint8_t *in, int n, const vision_affine *map, float *out);
     void (*store_f16)(const uint8_t *in, int n, const vision_affine *map, uint16_t *out);
     void (*fill_f32)(float value, int n, float *out);

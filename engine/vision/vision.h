@@ -93,17 +93,17 @@ typedef struct vision_recipe {
     int channels;                  /* of the input: 3 or 1 (0: no image input) */
     int input_width, input_height; /* fixed by the model, or (free below) what to choose: imgsz, else 640 */
     bool width_free, height_free, batch_free;
-    int stride;                    /* free sizes must be multiples of it; 32 when unknown */
-    int classes;                   /* 0: unknown until the tensors are seen */
-    int keypoints, keypoint_dims;  /* per detection, 0 when none; dims 2 or 3 (x, y[, score]) */
+    int stride;                   /* free sizes must be multiples of it; 32 when unknown */
+    int classes;                  /* 0: unknown until the tensors are seen */
+    int keypoints, keypoint_dims; /* per detection, 0 when none; dims 2 or 3 (x, y[, score]) */
     vision_task task;
-    bool from_metadata;            /* task, labels and the like stood in the file */
-    bool end_to_end;               /* the metadata says that NMS is in the graph (or not needed) */
-    bool transformer;              /* the metadata names RT-DETR, whose outputs may look like an end-to-end head */
+    bool from_metadata;             /* task, labels and the like stood in the file */
+    bool end_to_end;                /* the metadata says that NMS is in the graph (or not needed) */
+    bool transformer;               /* the metadata names RT-DETR, whose outputs may look like an end-to-end head */
     const struct vision_head *head; /* NULL: not recognised by the outputs' declared shapes (decode looks again) */
     int label_count;
-    const char *const *labels;     /* NULL entries where an id has no name */
-    const char *description;       /* one line: what was recognised, and from where */
+    const char *const *labels; /* NULL entries where an id has no name */
+    const char *description;   /* one line: what was recognised, and from where */
 } vision_recipe;
 
 /* Never fails on a model without a known head: that gets plain defaults and a description which says so.
@@ -146,8 +146,8 @@ typedef struct vision_detection {
     float x0, y0, x1, y1; /* pixels of the picture, clipped to it */
     float score;
     int label_id;
-    bool rotated;         /* corners are set, and the box encloses them */
-    float corners[4][2];  /* clockwise in picture pixels, not clipped */
+    bool rotated;        /* corners are set, and the box encloses them */
+    float corners[4][2]; /* clockwise in picture pixels, not clipped */
     int keypoint_count;
     const vision_keypoint *keypoints;
     vision_mask mask;
@@ -167,16 +167,16 @@ onyx_status vision_detections_new(vision_detections **detections, onyx_error *er
 void vision_detections_free(vision_detections *detections); /* NULL is allowed */
 
 typedef struct vision_decode_params {
-    float confidence;    /* score >= this; 0.25 is usual */
-    float iou;           /* boxes that overlap more are suppressed; 0.45 is usual. Not for heads with NMS in the graph */
-    int max_detections;  /* 300 is usual */
+    float confidence;   /* score >= this; 0.25 is usual */
+    float iou;          /* boxes that overlap more are suppressed; 0.45 is usual. Not for heads with NMS in the graph */
+    int max_detections; /* 300 is usual */
     bool class_agnostic; /* suppress across classes */
     bool no_masks;       /* leave masks out */
     const int *classes;  /* only these label ids; NULL: all */
     int class_count;
 } vision_decode_params;
 
-#define VISION_DECODE_PARAMS ((vision_decode_params){.confidence = 0.25f, .iou = 0.45f, .max_detections = 300})
+#define VISION_DECODE_PARAMS ((vision_decode_params){ .confidence = 0.25f, .iou = 0.45f, .max_detections = 300 })
 
 /* Decodes the outputs of one run (batch item 0). `recipe` may be NULL: then the head is found from the tensors and
  * the input's size in *geometry alone. `names` may be NULL; they help to tell heads of equal shapes apart, and stand in

@@ -21,9 +21,13 @@ static void make(candidate *c, int count, int classes, int levels)
 {
     for (int i = 0; i < count; i++) {
         float x = (float)(next_random() % 300), y = (float)(next_random() % 300);
-        c[i] = (candidate){ .x0 = x, .y0 = y, .x1 = x + (float)(next_random() % 90), .y1 = y + (float)(next_random() % 90),
+        c[i] = (candidate){ .x0 = x,
+                            .y0 = y,
+                            .x1 = x + (float)(next_random() % 90),
+                            .y1 = y + (float)(next_random() % 90),
                             .score = (float)(next_random() % (uint32_t)levels) / (float)levels - 0.1f,
-                            .label = (int)(next_random() % (uint32_t)classes), .row = i };
+                            .label = (int)(next_random() % (uint32_t)classes),
+                            .row = i };
     }
 }
 
@@ -75,8 +79,8 @@ static void test_against_naive(void)
             }
             int found = nms_greedy(c, count, order, iou, agnostic, false, limit, kept);
             int want = naive(c, count, (double)iou, agnostic, limit, expected);
-            CHECK(found == want && !memcmp(kept, expected, (size_t)want * sizeof *kept), "%d boxes: %d kept, expected %d",
-                  count, found, want);
+            CHECK(found == want && !memcmp(kept, expected, (size_t)want * sizeof *kept),
+                  "%d boxes: %d kept, expected %d", count, found, want);
         }
 }
 

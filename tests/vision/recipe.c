@@ -45,23 +45,40 @@ static void test_literals(void)
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         names n = { 0 };
         bool ok = literal_names(good[i].text, take, &n);
-        CHECK(ok && n.count == good[i].count && n.last_id == good[i].last_id && !strcmp(n.text[n.count - 1], good[i].last),
+        CHECK(ok && n.count == good[i].count && n.last_id == good[i].last_id &&
+                  !strcmp(n.text[n.count - 1], good[i].last),
               "%s: %d names, the last '%s'", good[i].text, n.count, n.count ? n.text[n.count - 1] : "");
     }
-    static const char *const bad[] = { "", "{", "[", "{0: 'a'", "['a", "{0 'a'}", "{-1: 'a'}", "{x: 'a'}", "[1, 2]", "{}",
-                                       "{0: 'a' 1: 'b'}", "{999999999: 'a'}", "['\\q']", "['\\u12']", "None", "['a'" };
+    static const char *const bad[] = { "",
+                                       "{",
+                                       "[",
+                                       "{0: 'a'",
+                                       "['a",
+                                       "{0 'a'}",
+                                       "{-1: 'a'}",
+                                       "{x: 'a'}",
+                                       "[1, 2]",
+                                       "{}",
+                                       "{0: 'a' 1: 'b'}",
+                                       "{999999999: 'a'}",
+                                       "['\\q']",
+                                       "['\\u12']",
+                                       "None",
+                                       "['a'" };
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         names n = { 0 };
         CHECK(!literal_names(bad[i], take, &n), "'%s' must be refused", bad[i]);
     }
     int v[3];
     CHECK(literal_ints("[640, 480]", v, 3) == 2 && v[0] == 640 && v[1] == 480, "list of ints");
-    CHECK(literal_ints("(17, 3)", v, 3) == 2 && v[1] == 3 && literal_ints("32", v, 3) == 1 && v[0] == 32, "tuple, number");
+    CHECK(literal_ints("(17, 3)", v, 3) == 2 && v[1] == 3 && literal_ints("32", v, 3) == 1 && v[0] == 32,
+          "tuple, number");
     CHECK(literal_ints("32.0", v, 3) == 1 && v[0] == 32, "a whole float");
     CHECK(!literal_ints("[640", v, 3) && !literal_ints("x", v, 3) && !literal_ints("99999999999", v, 3), "bad ints");
     CHECK(literal_true("True") && literal_true("true") && !literal_true("False") && !literal_true("Truer"), "flags");
     const char *args = "{'batch': 1, 'data': 'nms', 'nms': True, 'half': False}";
-    CHECK(literal_flag(args, "nms") && !literal_flag(args, "half") && !literal_flag(args, "batch_") && !literal_flag("{", "x"),
+    CHECK(literal_flag(args, "nms") && !literal_flag(args, "half") && !literal_flag(args, "batch_") &&
+              !literal_flag("{", "x"),
           "flags of a dict");
 }
 
@@ -75,9 +92,9 @@ typedef struct dims {
 typedef struct expectation {
     const char *what;
     dims input, outputs[12];
-    const char *names[3];       /* of outputs */
-    const char *metadata[12];   /* key, value, ... */
-    const char *family;         /* NULL: none */
+    const char *names[3];     /* of outputs */
+    const char *metadata[12]; /* key, value, ... */
+    const char *family;       /* NULL: none */
     onyx_scaling scaling;
     bool bgr;
     double scale, mean; /* of channel 0 */
@@ -88,60 +105,58 @@ typedef struct expectation {
 #define NAMES2 "names", "{0: 'cat', 1: 'dog'}"
 #define ULTRALYTICS(task_) "description", "Ultralytics model", "task", task_, "stride", "32", NAMES2
 #define UNIT (1 / 255.0)
+#define ULTRALYTICS_INPUT ONYX_SCALING_LETTERBOX, false, UNIT, 0
 
+/* clang-format off */
 static const expectation expectations[] = {
     { "v8 metadata", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 6, 8400 } } }, { 0 }, { ULTRALYTICS("detect") }, "yolov8",
-      ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
+      ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
     { "v8 all free", { 4, { -1, 3, -1, -1 } }, { { 3, { -1, 6, -1 } } }, { 0 }, { ULTRALYTICS("detect"), "imgsz", "[320, 480]" },
-      "yolov8", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
-    { "v8 NHWC input", { 4, { 1, 640, 640, 3 } }, { { 3, { 1, 6, 8400 } } }, { 0 }, { 0 }, "yolov8", ONYX_SCALING_LETTERBOX,
-      false, UNIT, 0, VISION_TASK_DETECT, 2 },
-    { "v8 odd size", { 4, { 1, 3, 384, 640 } }, { { 3, { 1, 84, 5040 } } }, { 0 }, { 0 }, "yolov8", ONYX_SCALING_LETTERBOX, false,
-      UNIT, 0, VISION_TASK_DETECT, 80 },
-    { "v8-p6", { 4, { 1, 3, 1280, 1280 } }, { { 3, { 1, 84, 34000 } } }, { 0 }, { 0 }, "yolov8", ONYX_SCALING_LETTERBOX, false,
-      UNIT, 0, VISION_TASK_DETECT, 80 },
+      "yolov8", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
+    { "v8 NHWC input", { 4, { 1, 640, 640, 3 } }, { { 3, { 1, 6, 8400 } } }, { 0 }, { 0 }, "yolov8", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
+    { "v8 odd size", { 4, { 1, 3, 384, 640 } }, { { 3, { 1, 84, 5040 } } }, { 0 }, { 0 }, "yolov8", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 80 },
+    { "v8-p6", { 4, { 1, 3, 1280, 1280 } }, { { 3, { 1, 84, 34000 } } }, { 0 }, { 0 }, "yolov8", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 80 },
     { "v8-seg", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 38, 8400 } }, { 4, { 1, 32, 160, 160 } } }, { 0 },
-      { ULTRALYTICS("segment") }, "yolov8", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_SEGMENT, 2 },
+      { ULTRALYTICS("segment") }, "yolov8", ULTRALYTICS_INPUT, VISION_TASK_SEGMENT, 2 },
     { "v8-seg, no metadata", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 116, 8400 } }, { 4, { 1, 32, 160, 160 } } }, { 0 }, { 0 },
-      "yolov8", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_SEGMENT, 80 },
+      "yolov8", ULTRALYTICS_INPUT, VISION_TASK_SEGMENT, 80 },
     { "v8-pose", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 56, 8400 } } }, { 0 },
-      { "task", "pose", "kpt_shape", "[17, 3]", "names", "{0: 'person'}" }, "yolov8", ONYX_SCALING_LETTERBOX, false, UNIT, 0,
+      { "task", "pose", "kpt_shape", "[17, 3]", "names", "{0: 'person'}" }, "yolov8", ULTRALYTICS_INPUT,
       VISION_TASK_POSE, 1 },
     { "v8-obb", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 7, 8400 } } }, { 0 }, { ULTRALYTICS("obb") }, "yolov8",
-      ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_OBB, 2 },
+      ULTRALYTICS_INPUT, VISION_TASK_OBB, 2 },
     { "classifier", { 4, { 1, 3, 224, 224 } }, { { 2, { 1, 2 } } }, { 0 }, { ULTRALYTICS("classify") }, NULL,
       ONYX_SCALING_STRETCH, false, UNIT, 0, VISION_TASK_CLASSIFY, 2 },
     { "v10", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 6 } } }, { 0 }, { ULTRALYTICS("detect"), "end2end", "True" },
-      "end-to-end", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
+      "end-to-end", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
     { "v10, no metadata", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 6 } } }, { 0 }, { 0 }, "end-to-end",
-      ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 0 },
+      ULTRALYTICS_INPUT, VISION_TASK_DETECT, 0 },
     { "nms=True seg", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 38 } }, { 4, { 1, 32, 160, 160 } } }, { 0 },
-      { ULTRALYTICS("segment"), "args", "{'nms': True}" }, "end-to-end", ONYX_SCALING_LETTERBOX, false, UNIT, 0,
+      { ULTRALYTICS("segment"), "args", "{'nms': True}" }, "end-to-end", ULTRALYTICS_INPUT,
       VISION_TASK_SEGMENT, 2 },
     { "nms=True pose", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 57 } } }, { 0 },
       { "task", "pose", "kpt_shape", "[17, 3]", "names", "{0: 'person'}", "args", "{'nms': True}" }, "end-to-end",
-      ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_POSE, 1 },
+      ULTRALYTICS_INPUT, VISION_TASK_POSE, 1 },
     { "nms=True obb", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 7 } } }, { 0 }, { ULTRALYTICS("obb"), "args", "{'nms': True}" },
-      "end-to-end", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_OBB, 2 },
+      "end-to-end", ULTRALYTICS_INPUT, VISION_TASK_OBB, 2 },
     { "26 without end2end", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 6, 8400 } } }, { 0 },
-      { ULTRALYTICS("detect"), "end2end", "False" }, "yolov8", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
+      { ULTRALYTICS("detect"), "end2end", "False" }, "yolov8", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
     { "v5", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 25200, 7 } } }, { 0 }, { "stride", "32", "names", "['cat', 'dog']" },
-      "yolov5", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
+      "yolov5", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
     { "v5 free", { 4, { -1, 3, -1, -1 } }, { { 3, { -1, -1, 7 } } }, { 0 }, { "stride", "32", "names", "['cat', 'dog']" },
-      "yolov5", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 2 },
+      "yolov5", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 2 },
     { "v5 with raw maps", { 4, { 1, 3, 640, 640 } },
       { { 3, { 1, 25200, 85 } }, { 5, { 1, 3, 80, 80, 85 } }, { 5, { 1, 3, 40, 40, 85 } }, { 5, { 1, 3, 20, 20, 85 } } }, { 0 },
-      { 0 }, "yolov5", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 80 },
+      { 0 }, "yolov5", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 80 },
     { "v5-seg", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 25200, 39 } }, { 4, { 1, 32, 160, 160 } } }, { 0 },
-      { "stride", "32", "names", "['cat', 'dog']" }, "yolov5", ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_SEGMENT, 2 },
+      { "stride", "32", "names", "['cat', 'dog']" }, "yolov5", ULTRALYTICS_INPUT, VISION_TASK_SEGMENT, 2 },
     { "yolox", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 8400, 85 } } }, { "output" }, { 0 }, "yolox",
       ONYX_SCALING_LETTERBOX_TOP_LEFT, true, 1, 0, VISION_TASK_DETECT, 80 },
     { "yolox own classes", { 4, { 1, 3, 416, 416 } }, { { 3, { 1, 3549, 12 } } }, { "output" }, { 0 }, "yolox",
       ONYX_SCALING_LETTERBOX_TOP_LEFT, true, 1, 0, VISION_TASK_DETECT, 7 },
     { "yolox free batch", { 4, { -1, 3, 416, 416 } }, { { 3, { -1, 3549, 85 } } }, { "output" }, { 0 }, "yolox",
       ONYX_SCALING_LETTERBOX_TOP_LEFT, true, 1, 0, VISION_TASK_DETECT, 80 },
-    { "yolov6", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 8400, 85 } } }, { "outputs" }, { 0 }, "yolov6", ONYX_SCALING_LETTERBOX,
-      false, UNIT, 0, VISION_TASK_DETECT, 80 },
+    { "yolov6", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 8400, 85 } } }, { "outputs" }, { 0 }, "yolov6", ULTRALYTICS_INPUT, VISION_TASK_DETECT, 80 },
     { "nanodet", { 4, { 1, 3, 320, 320 } },
       { { 2, { 1600, 80 } }, { 2, { 400, 80 } }, { 2, { 100, 80 } }, { 2, { 1600, 32 } }, { 2, { 400, 32 } }, { 2, { 100, 32 } } },
       { 0 }, { 0 }, "nanodet", ONYX_SCALING_LETTERBOX, true, 1 / 57.375, 103.53 / 57.375, VISION_TASK_DETECT, 80 },
@@ -162,15 +177,15 @@ static const expectation expectations[] = {
       { 0 }, { 0 }, "yunet", ONYX_SCALING_LETTERBOX_TOP_LEFT, true, 1, 0, VISION_TASK_POSE, 1 },
     { "rt-detr", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 300, 6 } } }, { 0 }, { ULTRALYTICS("detect"), "head", "RTDETRDecoder" },
       "rt-detr", ONYX_SCALING_STRETCH, false, UNIT, 0, VISION_TASK_DETECT, 2 },
-    { "ordinary classifier", { 4, { 1, 3, 224, 224 } }, { { 2, { 1, 1000 } } }, { 0 }, { 0 }, NULL, ONYX_SCALING_LETTERBOX, false,
-      UNIT, 0, VISION_TASK_UNKNOWN, 0 },
-    { "six classes", { 4, { 1, 3, 224, 224 } }, { { 2, { 1, 6 } } }, { 0 }, { 0 }, NULL, ONYX_SCALING_LETTERBOX, false, UNIT, 0,
+    { "ordinary classifier", { 4, { 1, 3, 224, 224 } }, { { 2, { 1, 1000 } } }, { 0 }, { 0 }, NULL, ULTRALYTICS_INPUT, VISION_TASK_UNKNOWN, 0 },
+    { "six classes", { 4, { 1, 3, 224, 224 } }, { { 2, { 1, 6 } } }, { 0 }, { 0 }, NULL, ULTRALYTICS_INPUT,
       VISION_TASK_UNKNOWN, 0 },
-    { "text model", { 2, { 1, 128 } }, { { 3, { 1, 128, 768 } } }, { 0 }, { 0 }, NULL, ONYX_SCALING_LETTERBOX, false, UNIT, 0,
+    { "text model", { 2, { 1, 128 } }, { { 3, { 1, 128, 768 } } }, { 0 }, { 0 }, NULL, ULTRALYTICS_INPUT,
       VISION_TASK_UNKNOWN, 0 },
     { "torn names", { 4, { 1, 3, 640, 640 } }, { { 3, { 1, 84, 8400 } } }, { 0 }, { "names", "{0: 'a', 1:" }, "yolov8",
-      ONYX_SCALING_LETTERBOX, false, UNIT, 0, VISION_TASK_DETECT, 80 },
+      ULTRALYTICS_INPUT, VISION_TASK_DETECT, 80 },
 };
+/* clang-format on */
 
 static vision_recipe *make(const expectation *e)
 {
@@ -204,10 +219,11 @@ static void test_recognition(void)
         if (!r)
             continue;
         const char *family = vision_recipe_family(r);
-        CHECK(family == e->family || (family && e->family && !strcmp(family, e->family)), "%s: family %s, expected %s", e->what,
-              family ? family : "none", e->family ? e->family : "none");
+        CHECK(family == e->family || (family && e->family && !strcmp(family, e->family)), "%s: family %s, expected %s",
+              e->what, family ? family : "none", e->family ? e->family : "none");
         const onyx_preprocess *p = &r->preprocess;
-        CHECK(p->scaling == e->scaling && p->bgr == e->bgr && fabs(p->scale[0] - e->scale) < 1e-9 && fabs(p->mean[0] - e->mean) < 1e-9,
+        CHECK(p->scaling == e->scaling && p->bgr == e->bgr && fabs(p->scale[0] - e->scale) < 1e-9 &&
+                  fabs(p->mean[0] - e->mean) < 1e-9,
               "%s: scaling %d, bgr %d, scale %g, mean %g", e->what, (int)p->scaling, p->bgr, p->scale[0], p->mean[0]);
         CHECK(r->task == e->task && r->classes == e->classes, "%s: task %s, %d classes, expected %s, %d", e->what,
               vision_task_name(r->task), r->classes, vision_task_name(e->task), e->classes);
@@ -229,12 +245,13 @@ static void test_details(void)
     onyx_error error;
     onyx_tensor shape;
     vision_recipe *r = make(named("v8 all free"));
-    CHECK(r->width_free && r->height_free && r->batch_free && r->input_width == 480 && r->input_height == 320, "free: %dx%d",
-          r->input_width, r->input_height);
-    CHECK(!vision_recipe_input_shape(r, &shape, &error) && shape.dims[0] == 1 && shape.dims[1] == 3 && shape.dims[2] == 320 &&
-              shape.dims[3] == 480,
+    CHECK(r->width_free && r->height_free && r->batch_free && r->input_width == 480 && r->input_height == 320,
+          "free: %dx%d", r->input_width, r->input_height);
+    CHECK(!vision_recipe_input_shape(r, &shape, &error) && shape.dims[0] == 1 && shape.dims[1] == 3 &&
+              shape.dims[2] == 320 && shape.dims[3] == 480,
           "its shape");
-    CHECK(!strcmp(vision_recipe_label(r, 1), "dog") && !vision_recipe_label(r, 2) && !vision_recipe_label(r, -1), "labels");
+    CHECK(!strcmp(vision_recipe_label(r, 1), "dog") && !vision_recipe_label(r, 2) && !vision_recipe_label(r, -1),
+          "labels");
     vision_recipe *own = NULL;
     static const char lines[] = "Katze\r\n\nHund";
     CHECK(!vision_recipe_with_labels(r, lines, sizeof lines - 1, &own, &error), "own labels");
@@ -245,7 +262,8 @@ static void test_details(void)
     CHECK(vision_recipe_ref(own) == own, "references");
     vision_recipe_unref(own);
     vision_recipe_unref(own);
-    CHECK(!vision_recipe_with_labels(NULL, "a\nb\n", 4, &own, &error) && own->label_count == 2, "labels without a recipe");
+    CHECK(!vision_recipe_with_labels(NULL, "a\nb\n", 4, &own, &error) && own->label_count == 2,
+          "labels without a recipe");
     vision_recipe_unref(own);
     r = make(named("v8 NHWC input"));
     CHECK(r->layout == VISION_NHWC && r->channels == 3, "NHWC");

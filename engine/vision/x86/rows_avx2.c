@@ -131,7 +131,8 @@ static void blend(const int16_t *in, const int32_t *index, const int16_t *weight
 {
     int i = 0;
     for (; i + 16 <= n; i += 16) {
-        __m256i packed = _mm256_packs_epi32(blend8(in, index + i, weights + i), blend8(in, index + i + 8, weights + i + 8));
+        __m256i packed =
+            _mm256_packs_epi32(blend8(in, index + i, weights + i), blend8(in, index + i + 8, weights + i + 8));
         store(out + i, _mm256_permute4x64_epi64(packed, 0xd8));
     }
     vision_rows_c.blend(in, index + i, weights + i, n - i, out + i);
@@ -208,7 +209,8 @@ static void store_f16(const uint8_t *in, int n, const vision_affine *map, uint16
 {
     int i = 0;
     for (; i + 8 <= n; i += 8)
-        _mm_storeu_si128((__m128i *)(void *)(out + i), _mm256_cvtps_ph(affine8(in + i, map), _MM_FROUND_TO_NEAREST_INT));
+        _mm_storeu_si128((__m128i *)(void *)(out + i),
+                         _mm256_cvtps_ph(affine8(in + i, map), _MM_FROUND_TO_NEAREST_INT));
     vision_rows_c.store_f16(in + i, n - i, map, out + i);
 }
 
@@ -244,9 +246,11 @@ static void add_scaled(const float *in, float factor, int n, float *out)
 {
     int i = 0;
     for (; i + 8 <= n; i += 8)
-        _mm256_storeu_ps(out + i, _mm256_fmadd_ps(_mm256_loadu_ps(in + i), _mm256_set1_ps(factor), _mm256_loadu_ps(out + i)));
+        _mm256_storeu_ps(out + i,
+                         _mm256_fmadd_ps(_mm256_loadu_ps(in + i), _mm256_set1_ps(factor), _mm256_loadu_ps(out + i)));
     vision_rows_c.add_scaled(in + i, factor, n - i, out + i);
 }
 
-const vision_rows vision_rows_avx2 = { "avx2",    expand1,   expand2,   expand3,  expand4, blend,       colour,    round8,
-                                       near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_avx2 = { "avx2",    expand1,  expand2, expand3,     expand4,
+                                       blend,     colour,   round8,  near_half,   store_f32,
+                                       store_f16, fill_f32, max_f32, half_to_f32, add_scaled };

@@ -48,7 +48,8 @@ static void expand2(const uint8_t *a, const uint8_t *b, int weight, int n, int16
     const __m512i w = _mm512_set1_epi16((int16_t)weight), low = _mm512_set1_epi16(0xff);
     for (int i = 0; i < n; i += 32) {
         __mmask32 mask = first32(n - i);
-        __m512i x = _mm512_maskz_loadu_epi16(mask, a + 2 * (size_t)i), y = _mm512_maskz_loadu_epi16(mask, b + 2 * (size_t)i);
+        __m512i x = _mm512_maskz_loadu_epi16(mask, a + 2 * (size_t)i),
+                y = _mm512_maskz_loadu_epi16(mask, b + 2 * (size_t)i);
         if (out[0])
             _mm512_mask_storeu_epi16(out[0] + i, mask, mix(_mm512_and_si512(x, low), _mm512_and_si512(y, low), w));
         if (out[1])
@@ -121,7 +122,8 @@ static void expand4(const uint8_t *a, const uint8_t *b, int weight, int n, int16
         for (int k = 0; k < 4; k++) {
             __m128i shift = _mm_cvtsi32_si128(8 * k);
             if (out[k])
-                _mm512_mask_storeu_epi16(out[k] + i, mask, mix(every_fourth(x0, x1, shift), every_fourth(y0, y1, shift), w));
+                _mm512_mask_storeu_epi16(out[k] + i, mask,
+                                         mix(every_fourth(x0, x1, shift), every_fourth(y0, y1, shift), w));
         }
     }
 }
@@ -220,7 +222,8 @@ static void store_f16(const uint8_t *in, int n, const vision_affine *map, uint16
 {
     for (int i = 0; i < n; i += 16) {
         __mmask16 mask = first16(n - i);
-        _mm256_mask_storeu_epi16(out + i, mask, _mm512_cvtps_ph(affine16(in + i, mask, map), _MM_FROUND_TO_NEAREST_INT));
+        _mm256_mask_storeu_epi16(out + i, mask,
+                                 _mm512_cvtps_ph(affine16(in + i, mask, map), _MM_FROUND_TO_NEAREST_INT));
     }
 }
 
@@ -253,9 +256,11 @@ static void add_scaled(const float *in, float factor, int n, float *out)
     for (int i = 0; i < n; i += 16) {
         __mmask16 mask = first16(n - i);
         __m512 sum = _mm512_maskz_loadu_ps(mask, out + i);
-        _mm512_mask_storeu_ps(out + i, mask, _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, in + i), _mm512_set1_ps(factor), sum));
+        _mm512_mask_storeu_ps(out + i, mask,
+                              _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, in + i), _mm512_set1_ps(factor), sum));
     }
 }
 
-const vision_rows vision_rows_avx512 = { "avx512",  expand1,   expand2,  expand3, expand4,     blend,     colour, round8,
-                                         near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_avx512 = { "avx512",  expand1,  expand2, expand3,     expand4,
+                                         blend,     colour,   round8,  near_half,   store_f32,
+                                         store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
