@@ -195,6 +195,14 @@ static onyx_colour_matrix colour_matrix(const GstVideoInfo *info)
     }
 }
 
+/* GstVideoInfo has filled in what caps leave out, by the height of the picture. */
+static onyx_chroma_site chroma_site(const GstVideoInfo *info)
+{
+    if (!(info->chroma_site & GST_VIDEO_CHROMA_SITE_H_COSITED))
+        return ONYX_CHROMA_CENTRE;
+    return info->chroma_site & GST_VIDEO_CHROMA_SITE_V_COSITED ? ONYX_CHROMA_TOP_LEFT : ONYX_CHROMA_LEFT;
+}
+
 gboolean gst_onyx_image_of_frame(const GstVideoFrame *frame, onyx_image *image)
 {
     const GstVideoInfo *info = &frame->info;
@@ -203,6 +211,7 @@ gboolean gst_onyx_image_of_frame(const GstVideoFrame *frame, onyx_image *image)
                            .width = GST_VIDEO_INFO_WIDTH(info),
                            .height = GST_VIDEO_INFO_HEIGHT(info),
                            .matrix = colour_matrix(info),
+                           .chroma_site = chroma_site(info),
                            .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 };
     for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(info) && i < 3; i++) {
         image->planes[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, i);
