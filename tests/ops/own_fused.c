@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The operators that only passes make: each equals the chain of public operators that it replaces. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/size.h"
+#include "check.h"
+#include "ops/params.h"
+#include "own.h"
+
+static double act_value(op_act act, double x, double a, double b)
+{
+    switch (act) {
+    case OP_ACT_RELU:
+        return MAX(x, 0);
+    case OP_ACT_LEAKY_RELU:
+        return x < 0 ? a * x : x;
+    case OP_ACT_CLIP:
+        return MIN(MAX(x, a), b);
+    case OP_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case OP_ACT_SILU:
+        return x / (1 + exp(-x));
+    case OP_ACT_HARD_SIGMOID:
+        return MIN(MAX(a * x + b, 0), 1);
+    case OP_ACT_HARD_SWISH:
+        return x * MIN(MAX(x / 6 + 0.5, 0), 1);
+    case OP_ACT_TANH:
+        return tanh(x);
+    case OP_ACT_GELU:
+        return x * (1 + erf(x / sqrt(2))) / 2;
+    case OP_ACT_MISH:
+        return x * tanh(log(1 + exp(x)));
+    case OP_ACT_ELU:
+        return x < 0 ? a * (exp(x) - 1) : x;
+    default:
+        return x;
+    }
+}
+
+static onyx_tensor filled(runner *r, int rank, const int64_t *dims)
+{
+    onyx_tensor t = own_tensor(r, ONYX_TYPE_FLOAT32, rank, dims);
+    own_fill(&t, -1.5, 1.5);
+    return t;
+}
+
+static void fused_conv_case(op_act act, bool residual, bool before)
+{
+    runner *r = runner_new(NULL);
+    onyx_tensor x = filled(r, 4, (int64_t[]){ 2, 3, 6, 5 }), w = filled(r, 4, (int64_t[]){ 5, 3, 3, 3 });
+    onyx_tensor b = filled(r, 1, (int64_t[]){ 5 }), z = filled(r, 4, (int64_t[]){ 2, 5, 4, 3 }), plain = { 0 }, y = { 0 };
+    const onyx_tensor *inputs[4] = { &x, &w, &b, residual ? &z : NULL };
+    op_attribute attributes[] = { own_string("activation", op_act_name(act)), own_float("activation_a", 0.25f),
+                                  own_float("activation_b", 0.75f), own_int("residual_before", before) };
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, "", "Conv", 22, NULL, 0, inputs, 3, &plain, 1, &error);
+    if (status == ONYX_OK)
+        status = runner_node(r, OP_DOMAIN_ONYX, "FusedConv", 1, attributes, ARRAY_LENGTH(attributes), inputs, 4, &y, 1,
+                             &error);
+    if (CHECK(status == ONYX_OK, "FusedConv: %s", error.message)) {
+        double expected[120];
+        for (size_t i = 0; i < 120; i++) {
+            double sum = own_get(&plain, i), more = residual ? own_get(&z, i) : 0;
+            expected[i] = act_value(act, sum + (before ? more : 0), 0.25, 0.75) + (before ? 0 : more);
+        }
+        own_compare("FusedConv", &y, 4, (int64_t[]){ 2, 5, 4, 3 }, expected, 1e-5, 1e-6);
+    }
+    runner_free(r);
+}
+
+static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, op_act act)
+{
+    runner *r = runner_new(NULL);
+    int64_t a_dims[3] = { 2, trans_a ? 4 : 3, trans_a ? 3 : 4 }, b_dims[2] = { trans_b ? 5 : 4, trans_b ? 4 : 5 };
+    onyx_tensor a = filled(r, 3, a_dims), b = filled(r, 2, b_dims), c = filled(r, 1, (int64_t[]){ 5 }), y = { 0 };
+    const onyx_tensor *inputs[3] = { &a, &b, bias ? &c : NULL };
+    op_attribute attributes[] = { own_float("alpha", 0.5f), own_int("trans_a", trans_a), own_int("trans_b", trans_b),
+                                  own_string("activation", op_act_name(act)) };
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "FusedMatMul", 1, attributes, ARRAY_LENGTH(attributes), inputs, 3,
+                                     &y, 1, &error);
+    double expected[30];
+    for (int64_t i = 0; i < 30; i++) {
+        int64_t n = i % 5, m = i / 5 % 3, batch = i / 15;
+        double sum = 0;
+        for (int64_t k = 0; k < 4; k++)
+            sum += own_get(&a, (size_t)(batch * 12 + (trans_a ? k * 3 + m : m * 4 + k))) *
+                   own_get(&b, (size_t)(trans_b ? n * 4 + k : k * 5 + n));
+        expected[i] = act_value(act, 0.5 * sum + (bias ? own_get(&c, (size_t)n) : 0), 0, 0);
+    }
+    if (CHECK(status == ONYX_OK, "FusedMatMul: %s", error.message))
+        own_compare("FusedMatMul", &y, 3, (int64_t[]){ 2, 3, 5 }, expected, 1e-5, 1e-6);
+    runner_free(r);
+}
+
+static void silu_and_shuffle(void)
+{
+    runner *r = runner_new(NULL);
+    onyx_tensor x = filled(r, 4, (int64_t[]){ 2, 6, 2, 2 }), y = { 0 }, z = { 0 };
+    const onyx_tensor *input = &x;
+    op_attribute groups = own_int("groups", 3);
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "Silu", 1, NULL, 0, &input, 1, &y, 1, &error);
+    if (status == ONYX_OK)
+        status = runner_node(r, OP_DOMAIN_ONYX, "ChannelShuffle", 1, &groups, 1, &input, 1, &z, 1, &error);
+    if (CHECK(status == ONYX_OK, "Silu or ChannelShuffle: %s", error.message)) {
+        double silu[48], shuffled[48];
+        for (size_t i = 0; i < 48; i++) {
+            size_t c = i / 4 % 6; /* output channel i * groups + g was g * 2 + i */
+            silu[i] = act_value(OP_ACT_SILU, own_get(&x, i), 0, 0);
+            shuffled[i] = own_get(&x, i / 24 * 24 + (c % 3 * 2 + c / 3) * 4 + i % 4);
+        }
+        own_compare("Silu", &y, 4, x.dims, silu, 1e-5, 1e-7);
+        own_compare("ChannelShuffle", &z, 4, x.dims, shuffled, 0, 0);
+    }
+    runner_free(r);
+}
+
+void own_fused(void)
+{
+    own_seed(4);
+    for (int act = 0; act < OP_ACT_COUNT; act++) {
+        fused_conv_case((op_act)act, false, false);
+        fused_conv_case((op_act)act, true, false);
+        fused_conv_case((op_act)act, true, true);
+        fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
+    }
+    silu_and_shuffle();
+}
