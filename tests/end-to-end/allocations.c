@@ -3,7 +3,7 @@
  * A run of a session in steady state allocates nothing. This program's own malloc family stands in front of the C
  * library's for everything in the process, the engine, its threads and OpenBLAS included, and counts.
  *
- * usage: allocations MODEL... (an absolute path, or a name under shared/models; skipped where there is none) */
+ * usage: allocations MODEL... (a path ending in .onnx, or a name under shared/models; skipped where there is none) */
 #include "check.h"
 #include "onyx.h"
 
@@ -119,7 +119,7 @@ int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         char path[4096];
-        if (argv[i][0] == '/')
+        if (strstr(argv[i], ".onnx"))
             snprintf(path, sizeof path, "%s", argv[i]);
         else
             snprintf(path, sizeof path, "%s/models/%s/model.onnx", check_shared(), argv[i]);

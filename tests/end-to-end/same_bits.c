@@ -3,7 +3,7 @@
  * The outputs of a model have the same bits with 1, 2 and 3 threads, in a second session of the same model, and in a
  * second run.
  *
- * usage: same_bits MODEL... (an absolute path, or a name under shared/models; skipped where there is none) */
+ * usage: same_bits MODEL... (a path ending in .onnx, or a name under shared/models; skipped where there is none) */
 #include "check.h"
 #include "onyx.h"
 
@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 {
     for (int i = 1; i < argc; i++) {
         char path[4096];
-        if (argv[i][0] == '/')
+        if (strstr(argv[i], ".onnx"))
             snprintf(path, sizeof path, "%s", argv[i]);
         else
             snprintf(path, sizeof path, "%s/models/%s/model.onnx", check_shared(), argv[i]);
