@@ -69,5 +69,5 @@ int conv_best_filters(const conv_tile_set *set, int blocks, int n)
             best_cost = cost;
         }
     }
-    return best;
+    return conv_ceil_div(blocks, conv_ceil_div(blocks, best)); /* as many as the largest group has */
 }

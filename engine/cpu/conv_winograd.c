@@ -13,9 +13,9 @@ enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
 
 enum { WEIGHT_SIDE = 6, WEIGHT_POINTS = 36 };
 
-/* V and M of a strip. Stride 1: between 20 and 40 tiles all sizes are within 5 %; fewer read U too often. */
-enum { STRIP_BYTES = 450 * 1024, STRIP_LEAST = 25, STRIP_MOST = 40 };
-enum { STRIP_TWO_BYTES = 700 * 1024, STRIP_TWO_LEAST = 10 };
+/* V and M of a strip should be no larger, but fewer tiles than STRIP_LEAST read U too often, and more than STRIP_MOST
+ * gain nothing. Stride 2 reads U for four and sixteen positions at once, so it needs fewer. */
+enum { STRIP_BYTES = 450 * 1024, STRIP_LEAST = 25, STRIP_LEAST_TWO = 13, STRIP_MOST = 40 };
 
 typedef struct geometry {
     const conv_shape *shape;
@@ -185,7 +185,7 @@ static void winograd_run_part(const conv_plan *plan, const conv_arguments *argum
     conv_range groups = conv_cut(g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_STRIP_CUTS]);
     conv_range strips = conv_cut(g.strips, tile[TILE_STRIP_CUTS], part % tile[TILE_STRIP_CUTS]);
     for (int strip = strips.begin; strip < strips.end; strip++) {
-        conv_range tiles = conv_cut(g.tiles, g.strips, strip);
+        conv_range tiles = { strip * g.strip, conv_min((strip + 1) * g.strip, g.tiles) };
         int count = tiles.end - tiles.begin;
         for (int t = tiles.begin; t < tiles.end;) {
             int n = conv_min(tiles.end - t, g.tiles_x - t % g.tiles_x);
@@ -250,26 +250,40 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
     }
 }
 
-/* Cycles of the whole layer both ways; transforms measured at about 80 and 110 cycles per tile and block for stride 1. */
+/* Cycles of the whole layer both ways; transforms of a tile and block measured: 80 in, 110 out, for stride 2 more. */
 static bool pays(const conv_units *units, const conv_shape *s, int filters, int strip)
 {
     int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
     double tiles = (double)conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
-    double points = s->stride_h == 1 ? 36 : 81, input = s->stride_h == 1 ? 80 : 180, output = input + 30;
+    double points = s->stride_h == 1 ? 36 : 81, input = s->stride_h == 1 ? 80 : 250, output = input + 30;
     double product = points * s->c_in * conv_tile_cost(&units->unit, filters, blocks_out, strip);
     double winograd = tiles * (product + input * blocks_in + output * blocks_out);
     const conv_tile_set *set = s->stride_w == 1 ? &units->unit : &units->two;
     double cost = conv_tile_cost(set, conv_best_filters(set, blocks_out, s->w_out), blocks_out, s->w_out);
-    return winograd < 0.9 * 9 * cost * s->c_in * s->h_out * s->w_out;
+    return winograd < 0.85 * 9 * cost * s->c_in * s->h_out * s->w_out;
 }
 
-static int strip_tiles(const conv_shape *s, int lanes, int blocks_in, int filters, int tiles)
+/* Cycles of the products, with tiles cut in strips of `strip`; U is read once for each, from the last cache when large. */
+static double strip_cost(const conv_units *units, const conv_shape *s, int filters, int tiles, int strip)
 {
-    int vector = lanes * (int)sizeof(float);
-    int fit = s->stride_h == 1 ? STRIP_BYTES / (36 * vector) / (blocks_in + filters)
-                               : STRIP_TWO_BYTES / (81 * vector) / (blocks_in + filters);
-    int strip = conv_min(conv_max(fit, s->stride_h == 1 ? STRIP_LEAST : STRIP_TWO_LEAST), STRIP_MOST);
-    return conv_ceil_div(tiles, conv_ceil_div(tiles, strip));
+    int blocks = conv_ceil_div(s->c_out, units->lanes), rest = tiles % strip, strips = conv_ceil_div(tiles, strip);
+    double points = s->stride_h == 1 ? 36 : 81, u_bytes = 4.0 * WEIGHT_POINTS * s->c_in * blocks * units->lanes;
+    double cycles = (tiles - rest) * conv_tile_cost(&units->unit, filters, blocks, strip);
+    if (rest)
+        cycles += rest * conv_tile_cost(&units->unit, filters, blocks, rest);
+    return cycles * points * s->c_in + strips * u_bytes / (u_bytes > 1e6 ? 10 : 60);
+}
+
+static int strip_tiles(const conv_units *units, const conv_shape *s, int filters, int tiles)
+{
+    int side = s->stride_h == 1 ? WINOGRAD_SIDE_UNIT : WINOGRAD_SIDE_TWO, vector = units->lanes * (int)sizeof(float);
+    int fit = STRIP_BYTES / (side * side * vector) / (conv_ceil_div(s->c_in, units->lanes) + filters);
+    int least = s->stride_h == 1 ? STRIP_LEAST : STRIP_LEAST_TWO;
+    int most = conv_min(tiles, conv_min(STRIP_MOST, conv_max(least, fit))), best = most;
+    for (int strip = most; strip > most * 2 / 3; strip--)
+        if (strip_cost(units, s, filters, tiles, strip) < 0.995 * strip_cost(units, s, filters, tiles, best))
+            best = strip;
+    return best;
 }
 
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
@@ -278,11 +292,11 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 ||
         s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
         return false;
-    int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
+    int lanes = units->lanes, blocks_out = conv_ceil_div(s->c_out, lanes);
     int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
     int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
-    int filters = conv_best_filters(&units->unit, blocks_out, conv_min(tiles, STRIP_LEAST));
-    int strip = strip_tiles(s, lanes, blocks_in, filters, tiles);
+    int filters = conv_best_filters(&units->unit, blocks_out, conv_min(tiles, 20));
+    int strip = strip_tiles(units, s, filters, tiles);
     if (!pays(units, s, filters, strip))
         return false;
     int strips = conv_ceil_div(tiles, strip), filter_groups = conv_ceil_div(blocks_out, filters);
