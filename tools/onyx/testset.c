@@ -235,11 +235,45 @@ static bool only_tensors(const char *path, const onyx_options *options, test_res
 typedef struct missing_operators {
     char names[512];
     size_t used;
+    int nodes, quantised; /* nodes in all, and those that work on 8-bit integers */
 } missing_operators;
+
+/* From this many nodes on a test is a model of its own, not an operator's. */
+#define MODEL_NODES 32
+
+static bool works_on_bytes(const char *name)
+{
+    static const char *const names[] = { "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "ConvInteger",
+                                         "MatMulInteger" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return strncmp(name, "QLinear", 7) == 0;
+}
+
+/* Rounding decides in whole models of small types: near a boundary the last bit of a float sum moves a value by one
+ * step (2^-8 of a range, 2^-11 of a float16), and later layers carry it on. Their bounds are therefore parts of the
+ * output's range; the reasons and ONNX Runtime's own spread stand in tests/end-to-end/vectors.py. */
+static void widen_for_model(const onyx_model *model, const missing_operators *operators, compare_bounds *b)
+{
+    if (operators->nodes < MODEL_NODES)
+        return;
+    if (operators->quantised) {
+        b->atol_range = fmax(b->atol_range, 3e-2);
+        b->outliers = fmax(b->outliers, 1e-3);
+    }
+    for (int i = 0; i < onyx_model_output_count(model); i++) {
+        onyx_value_info info;
+        if (onyx_model_output_info(model, i, &info) == ONYX_OK && info.type == ONYX_TYPE_FLOAT16)
+            b->atol_range = fmax(b->atol_range, 2e-2);
+    }
+}
 
 static void note_missing(const char *domain, const char *name, int version, int count, bool supported, void *user)
 {
     missing_operators *missing = user;
+    missing->nodes += count;
+    missing->quantised += works_on_bytes(name) ? count : 0;
     if (supported)
         return;
     int written = snprintf(missing->names + missing->used, sizeof missing->names - missing->used, "%s%s%s%s %d",
@@ -272,6 +306,7 @@ void testset_run_test(const char *folder, const onyx_options *options, const com
         return;
     }
     read_bounds(folder, &b);
+    widen_for_model(model, &missing, &b);
     for (int set = 0; result->outcome == TEST_PASSED; set++) {
         snprintf(path, sizeof path, "%s/test_data_set_%d", folder, set);
         if (access(path, F_OK) != 0) {
