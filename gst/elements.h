@@ -10,5 +10,6 @@ GType gst_onyx_infer_get_type(void);
 GType gst_onyx_decode_yolo_get_type(void);
 GType gst_onyx_overlay_get_type(void);
 GType gst_onyx_publish_get_type(void);
+GType gst_onyx_test_scene_get_type(void);
 
 #endif

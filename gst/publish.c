@@ -19,6 +19,7 @@
 #include "common.h"
 #include "elements.h"
 #include "meta/detectionmeta.h"
+#include "meta/truthmeta.h"
 #include "report.h"
 #include "writer.h"
 
@@ -288,6 +289,7 @@ static gboolean wanted(GstOnyxPublish *self, GstBuffer *buffer, GstOnyxPublishFr
         examined = TRUE;
         found |= meta->detections->count > 0;
     }
+    examined |= onyx_truth_meta_get(buffer) != NULL; /* somebody knows what is there */
     self->examined_any |= examined;
     return frames == PUBLISH_ALL || (frames == PUBLISH_EXAMINED && examined) || found;
 }

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "meta/detectionmeta.h"
+#include "meta/truthmeta.h"
 
 static void set_number(JsonObject *object, const gchar *name, gdouble value)
 {
@@ -105,6 +106,43 @@ static JsonArray *objects_of(GstBuffer *buffer, const GstOnyxReportHead *head)
     return objects;
 }
 
+static JsonObject *rectangle(gfloat x0, gfloat y0, gfloat x1, gfloat y1)
+{
+    JsonObject *object = json_object_new();
+
+    set_number(object, "x", MIN(x0, x1));
+    set_number(object, "y", MIN(y0, y1));
+    set_number(object, "w", fabsf(x1 - x0));
+    set_number(object, "h", fabsf(y1 - y0));
+    return object;
+}
+
+/* What is really there, in pixels as numbers: no part of DL Streamer's schema. */
+static JsonArray *truth_of(const OnyxDetections *block)
+{
+    JsonArray *truth = json_array_new();
+
+    for (guint i = 0; i < block->count; i++) {
+        const OnyxDetection *item = &block->items[i];
+        JsonObject *object = rectangle(item->x0, item->y0, item->x1, item->y1);
+        json_object_set_int_member(object, "id", (gint64)item->track_id);
+        json_object_set_string_member(object, "label", g_quark_to_string(item->label));
+        set_number(object, "visibility", item->score);
+        if (item->n_keypoints == ONYX_TRUTH_KEYPOINTS) {
+            const OnyxKeypoint *points = &block->keypoints[item->first_keypoint];
+            JsonArray *ground = json_array_new();
+            json_object_set_object_member(object, "seen",
+                                          rectangle(points[ONYX_TRUTH_SEEN_MIN].x, points[ONYX_TRUTH_SEEN_MIN].y,
+                                                    points[ONYX_TRUTH_SEEN_MAX].x, points[ONYX_TRUTH_SEEN_MAX].y));
+            json_array_add_double_element(ground, points[ONYX_TRUTH_GROUND].x);
+            json_array_add_double_element(ground, points[ONYX_TRUTH_GROUND].y);
+            json_object_set_array_member(object, "ground", ground);
+        }
+        json_array_add_object_element(truth, object);
+    }
+    return truth;
+}
+
 JsonNode *gst_onyx_report_new(const GstOnyxReportHead *head, GstBuffer *buffer)
 {
     JsonObject *root = json_object_new(), *resolution = json_object_new();
@@ -122,6 +160,9 @@ JsonNode *gst_onyx_report_new(const GstOnyxReportHead *head, GstBuffer *buffer)
     if (head->tags)
         json_object_set_member(root, "tags", json_node_copy(head->tags));
     json_object_set_array_member(root, "objects", objects_of(buffer, head));
+    OnyxTruthMeta *truth = onyx_truth_meta_get(buffer);
+    if (truth)
+        json_object_set_array_member(root, "truth", truth_of(truth->truth));
     json_node_init_object(node, root);
     json_object_unref(root);
     return node;

@@ -20,5 +20,6 @@
 #include "detections.h"
 #include "network.h"
 #include "tensormeta.h"
+#include "truthmeta.h"
 
 #endif

@@ -15,8 +15,8 @@ typedef struct room {
 
 typedef struct hit {
     float t;
-    int box;  /* -1: the room itself */
-    int axis; /* 0 x, 1 y, 2 z */
+    int box;       /* -1: the room itself */
+    int axis;      /* 0 x, 1 y, 2 z */
     bool positive; /* the normal points along +axis */
 } hit;
 
@@ -27,7 +27,8 @@ static float get(vec3 v, int axis)
 
 static bool hit_box(const plan_box *b, vec3 o, vec3 d, hit *best)
 {
-    const float low[3] = { (float)b->x0, (float)b->y0, (float)b->z0 }, high[3] = { (float)b->x1, (float)b->y1, (float)b->z1 };
+    const float low[3] = { (float)b->x0, (float)b->y0, (float)b->z0 },
+                high[3] = { (float)b->x1, (float)b->y1, (float)b->z1 };
     float enter = 1e-4f, leave = best->t;
     int axis = -1;
     bool positive = false;
@@ -77,8 +78,8 @@ static hit hit_room(vec3 o, vec3 d)
     if (h.axis == 1 && h.positive && d.z < -1e-6f) {
         float x = o.x + d.x * h.t, z = o.z + d.z * h.t;
         float ground = -o.z / d.z;
-        if (x > (float)PLAN_DOOR_LEFT + 0.07f && x < (float)PLAN_DOOR_RIGHT - 0.07f && z < (float)PLAN_DOOR_HEIGHT - 0.07f &&
-            o.y + d.y * ground > -6) {
+        if (x > (float)PLAN_DOOR_LEFT + 0.07f && x < (float)PLAN_DOOR_RIGHT - 0.07f &&
+            z < (float)PLAN_DOOR_HEIGHT - 0.07f && o.y + d.y * ground > -6) {
             h.t = ground;
             h.axis = 2;
         }
@@ -103,7 +104,8 @@ static float openness(const room *r, float x, float y)
         const plan_box *b = &r->plan->boxes[i];
         if (b->z0 > 0.3)
             continue;
-        float dx = fmaxf(fmaxf((float)b->x0 - x, x - (float)b->x1), 0), dy = fmaxf(fmaxf((float)b->y0 - y, y - (float)b->y1), 0);
+        float dx = fmaxf(fmaxf((float)b->x0 - x, x - (float)b->x1), 0),
+              dy = fmaxf(fmaxf((float)b->y0 - y, y - (float)b->y1), 0);
         float d = sqrtf(dx * dx + dy * dy);
         open *= 1 - 0.5f / (1 + 5.0f * d * d + 3 * d);
     }
@@ -123,7 +125,8 @@ static goods box_surface(const room *r, const hit *h, vec3 p)
     float x = p.x - (float)b->x0, y = p.y - (float)b->y0, z = p.z - (float)b->z0;
     if (h->axis == 2)
         return goods_on_top(b->kind, x, y, salt);
-    return goods_on_side(b->kind, h->axis == 0 ? y : x, z, (float)(h->axis == 0 ? b->y1 - b->y0 : b->x1 - b->x0), (float)(b->z1 - b->z0), salt);
+    return goods_on_side(b->kind, h->axis == 0 ? y : x, z, (float)(h->axis == 0 ? b->y1 - b->y0 : b->x1 - b->x0),
+                         (float)(b->z1 - b->z0), salt);
 }
 
 static goods room_surface(const room *r, const hit *h, vec3 p)
@@ -177,10 +180,15 @@ static vec3 trace(const room *r, vec3 o, vec3 d, float *depth)
 
 bool backdrop_make(backdrop *b, const camera *c, const plan *p, const light *l, uint64_t seed, int width, int height)
 {
-    static const float offsets[4][2] = { { 0.125f, 0.375f }, { 0.625f, 0.125f }, { 0.375f, 0.875f }, { 0.875f, 0.625f } };
+    static const float offsets[4][2] = {
+        { 0.125f, 0.375f }, { 0.625f, 0.125f }, { 0.375f, 0.875f }, { 0.875f, 0.625f }
+    };
     size_t count = (size_t)width * (size_t)height;
     room r = { .plan = p, .light = l, .salt = (uint32_t)scene_hash64(seed + 77) };
-    *b = (backdrop){ .width = width, .height = height, .pixels = malloc(count * sizeof *b->pixels), .depth = malloc(count * sizeof *b->depth) };
+    *b = (backdrop){ .width = width,
+                     .height = height,
+                     .pixels = malloc(count * sizeof *b->pixels),
+                     .depth = malloc(count * sizeof *b->depth) };
     if (!b->pixels || !b->depth) {
         backdrop_free(b);
         return false;

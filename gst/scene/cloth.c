@@ -33,11 +33,11 @@ static vec3 patterned(const look *l, float across, float up)
     }
 }
 
-/* The front of the trunk: prints, open jackets, zips, belts. x: to the left of the wearer, y < 0: front (own space). */
-static vec3 trunk_colour(const figure *f, const part *p, vec3 world, bool front)
+/* The front of the trunk: prints, open jackets, zips, belts. */
+static vec3 trunk_colour(const figure *f, vec3 place, bool front)
 {
     const look *l = f->look;
-    float up = world.z, across = vec_dot(vec_sub(world, p->origin), vec_unit(p->axis[0]));
+    float up = place.z, across = vec_dot(vec_sub(place, f->ground), f->left);
     float h = l->height;
     vec3 c = patterned(l, across, up);
     if (!front)
@@ -121,7 +121,7 @@ static surface legs_surface(const look *l, const part *p, vec3 point)
     return s;
 }
 
-static surface surface_of(const figure *f, const part *p, vec3 point, vec3 world, bool front)
+static surface surface_of(const figure *f, const part *p, vec3 point, vec3 place, bool front)
 {
     const look *l = f->look;
     switch (p->material) {
@@ -134,13 +134,13 @@ static surface surface_of(const figure *f, const part *p, vec3 point, vec3 world
     case MATERIAL_CAP:
         return (surface){ l->top_second, 0.12f, 0.02f, 1 };
     case MATERIAL_TORSO:
-        return (surface){ trunk_colour(f, p, world, front), l->top == TOP_SHIRT ? 0.26f : 0.34f, 0.02f, 1 };
+        return (surface){ trunk_colour(f, place, front), l->top == TOP_SHIRT ? 0.26f : 0.34f, 0.02f, 1 };
     case MATERIAL_SKIRT:
-        return (surface){ l->top == TOP_DRESS ? patterned(l, point.x, world.z) : l->legs_colour, 0.42f, 0.02f, 1 };
+        return (surface){ l->top == TOP_DRESS ? patterned(l, point.x, place.z) : l->legs_colour, 0.42f, 0.02f, 1 };
     case MATERIAL_HIPS: {
         if (l->top == TOP_DRESS)
-            return (surface){ patterned(l, point.x, world.z), 0.3f, 0.02f, 1 };
-        bool belt = world.z > 0.555f * l->height && world.z < 0.572f * l->height;
+            return (surface){ patterned(l, point.x, place.z), 0.3f, 0.02f, 1 };
+        bool belt = place.z > 0.555f * l->height && place.z < 0.572f * l->height;
         surface s = legs_surface(l, p, point);
         if (belt)
             s.colour = vec(0.02f, 0.016f, 0.014f);
@@ -151,11 +151,11 @@ static surface surface_of(const figure *f, const part *p, vec3 point, vec3 world
             return (surface){ l->shirt_colour, 0.36f, 0.02f, 1 };
         if ((l->top == TOP_SHIRT || l->top == TOP_DRESS) && point.z > 0.62f * p->length)
             return (surface){ l->skin, 0, 0.06f, 1 };
-        return (surface){ patterned(l, point.x, world.z), 0.36f, 0.02f, 0.95f };
+        return (surface){ patterned(l, point.x, place.z), 0.36f, 0.02f, 0.95f };
     case MATERIAL_FOREARM:
         if (l->top == TOP_SHIRT || l->top == TOP_DRESS)
             return (surface){ l->skin, 0, 0.06f, 1 };
-        return (surface){ l->top == TOP_VEST ? l->shirt_colour : patterned(l, point.x, world.z), 0.4f, 0.02f, 1 };
+        return (surface){ l->top == TOP_VEST ? l->shirt_colour : patterned(l, point.x, place.z), 0.4f, 0.02f, 1 };
     case MATERIAL_LEG:
         if (l->legs == LEGS_SHORTS && point.z > 0.85f * p->length)
             return (surface){ l->skin, 0, 0.05f, 1 };
@@ -167,7 +167,8 @@ static surface surface_of(const figure *f, const part *p, vec3 point, vec3 world
         return (surface){ sole ? vec(0.5f, 0.48f, 0.45f) : l->shoe_colour, 0, 0.10f, 0.9f };
     }
     case MATERIAL_BAG:
-        return (surface){ vec_scale(l->bag_colour, 0.8f + 0.4f * scene_noise(point.x * 12, point.z * 12, l->salt)), 0.2f, 0.05f, 1 };
+        return (surface){ vec_scale(l->bag_colour, 0.8f + 0.4f * scene_noise(point.x * 12, point.z * 12, l->salt)),
+                          0.2f, 0.05f, 1 };
     case MATERIAL_BASKET: {
         float u = point.z * 22, v = point.y * 22;
         bool grid = u - floorf(u) < 0.4f || v - floorf(v) < 0.4f;
@@ -177,47 +178,48 @@ static surface surface_of(const figure *f, const part *p, vec3 point, vec3 world
     return (surface){ { 1, 0, 1 }, 0, 0, 1 };
 }
 
-/* Long noise along the limb: creases that run around it, tighter towards its ends (elbows, knees, waist). */
-static float crease(const part *p, float turn, float up, uint32_t salt)
-{
-    float fine = p->material == MATERIAL_SKIRT ? 8 : 24;
-    float around = p->material == MATERIAL_SKIRT ? 6.0f : 2.2f;
-    return scene_noise(turn * around + up * 5, up * fine, salt) + 0.5f * scene_noise(turn * 2 * around - up * 9, up * fine * 1.9f, salt + 1);
-}
-
+/* Creases run around the limb, aslant: the slope of a long noise bends the normal. */
 static vec3 folded(const figure *f, const part *p, vec3 point, vec3 normal, float amount)
 {
-    float turn = point.y > 0 ? point.x : 3 - point.x;
-    turn = turn / fmaxf(p->r0, 0.02f);
+    bool skirt = p->material == MATERIAL_SKIRT;
+    float along = skirt ? 8 : 24, around = skirt ? 6.0f : 2.2f;
+    float turn = (point.y > 0 ? point.x : 3 - point.x) / fmaxf(p->r0, 0.02f), up = point.z;
     if (p->length == 0) {
         turn = point.x * 2;
-        point.z *= 0.1f;
+        up *= 0.1f;
     }
     uint32_t salt = f->look->salt + (uint32_t)p->material * 977u;
-    float e = 0.012f, here = crease(p, turn, point.z, salt);
-    float du = crease(p, turn + e * 12, point.z, salt) - here, dz = crease(p, turn, point.z + e, salt) - here;
-    normal.x -= amount * du * 2.0f;
-    normal.z -= amount * dz * 1.6f;
+    float au, az, bu, bz;
+    scene_noise_slope(turn * around + up * 5, up * along, salt, &au, &az);
+    scene_noise_slope(turn * 2 * around - up * 9, up * along * 1.9f, salt + 1, &bu, &bz);
+    normal.x -= amount * 0.29f * around * (au + bu);
+    normal.z -= amount * 0.02f * (au * 5 + az * along + 0.5f * (bz * 1.9f * along - bu * 9));
     return vec_unit(normal);
 }
 
-vec3 cloth_shade(const light *light, const figure *f, const part *p, vec3 point, vec3 normal, vec3 view)
+/* A normal from the part's own space. */
+static vec3 to_place(const part *p, vec3 n)
 {
-    vec3 world = vec_along(vec_along(vec_along(p->origin, p->axis[0], point.x), p->axis[1], point.y), p->axis[2], point.z);
+    return vec_unit(vec_along(vec_along(vec_scale(p->inverse[0], n.x), p->inverse[1], n.y), p->inverse[2], n.z));
+}
+
+vec3 cloth_shade(const light *lamps, const figure *f, const part *p, vec3 point, vec3 normal, vec3 view)
+{
+    vec3 place =
+        vec_along(vec_along(vec_along(p->origin, p->axis[0], point.x), p->axis[1], point.y), p->axis[2], point.z);
     vec3 own = vec_unit(normal);
-    /* own y of trunk parts that go up points back: axis[1] = up x left = -forward */
-    surface s = surface_of(f, p, point, world, own.y < 0);
+    vec3 n = to_place(p, own);
+    surface s = surface_of(f, p, point, place, vec_dot(n, f->forward) > 0);
     if (s.folds > 0)
-        own = folded(f, p, point, own, s.folds);
-    vec3 n = vec_unit(vec_add(vec_add(vec_scale(p->inverse[0], own.x), vec_scale(p->inverse[1], own.y)), vec_scale(p->inverse[2], own.z)));
-    vec3 c = vec_times(s.colour, light_on(light, n));
+        n = to_place(p, folded(f, p, point, own, s.folds));
+    vec3 c = vec_times(s.colour, light_on(lamps, n));
     /* Less light gets down between people and shelves, under chins and into armpits. */
-    float share = world.z / f->look->height;
+    float share = place.z / f->look->height;
     float open = s.dark * (0.62f + 0.38f * smooth(0.0f, 0.75f, share));
     if (n.z < 0)
         open *= 1 + 0.35f * n.z;
     c = vec_scale(c, open);
-    vec3 half = vec_unit(vec_sub(light->key_way, view));
+    vec3 half = vec_unit(vec_sub(lamps->key_way, view));
     float shine = clampf(vec_dot(n, half), 0, 1);
     shine *= shine;
     shine *= shine;
@@ -225,6 +227,6 @@ vec3 cloth_shade(const light *light, const figure *f, const part *p, vec3 point,
     float rim = 1 + vec_dot(n, view); /* view points away from the eye */
     rim = clampf(rim, 0, 1);
     rim = rim * rim * rim;
-    c = vec_along(c, light->key, s.gloss * (shine * shine + shine));
-    return vec_along(c, light->sky, 0.06f * rim);
+    c = vec_along(c, lamps->key, s.gloss * (shine * shine + shine));
+    return vec_along(c, lamps->sky, 0.06f * rim);
 }

@@ -8,6 +8,6 @@
 #include "light.h"
 
 /* Linear light from a point of a part; point and normal in the part's own space, view points from the eye. */
-vec3 cloth_shade(const light *light, const figure *f, const part *p, vec3 point, vec3 normal, vec3 view);
+vec3 cloth_shade(const light *lamps, const figure *f, const part *p, vec3 point, vec3 normal, vec3 view);
 
 #endif

@@ -4,7 +4,8 @@
 #include "figure.h"
 
 /* Bounds along one picture axis of the ellipsoid with centre c and half axes a: the planes through the eye that touch
- * it, sum (n . a_k)^2 = (n . c)^2 with n = (1, -t), solved for t = position at depth 1. (u, w): along the axis, depth. */
+ * it, sum (n . a_k)^2 = (n . c)^2 with n = (1, -t), solved for t = position at depth 1. (u, w): along the axis, depth.
+ */
 static bool touching(const float u[3], const float w[3], float cu, float cw, float *low, float *high)
 {
     float uu = cu * cu, uw = cu * cw, ww = cw * cw;
@@ -75,48 +76,4 @@ void figure_project(figure *f, const camera *c)
         f->y0 = fminf(f->y0, p->y0);
         f->y1 = fmaxf(f->y1, p->y1);
     }
-}
-
-/* After Inigo Quilez, "Rounded cone - intersection" (MIT), for a ray that need not be of unit length. */
-bool part_hit(const part *p, float a, float b, float *depth, vec3 *point, vec3 *normal)
-{
-    vec3 d = vec_along(vec_along(p->ray_forward, p->ray_right, a), p->ray_up, b);
-    float dd = vec_dot(d, d), od = vec_dot(p->eye, d), oo = vec_dot(p->eye, p->eye);
-    float best = 1e20f;
-    if (p->length > 0) {
-        float h = p->length, rr = p->r0 - p->r1;
-        float hh = h * h, ho = h * p->eye.z, hd = h * d.z, d2 = hh - rr * rr;
-        float k2 = d2 * dd - hd * hd;
-        float k1 = d2 * od - ho * hd + hd * rr * p->r0;
-        float k0 = d2 * oo - ho * ho + 2 * ho * rr * p->r0 - hh * p->r0 * p->r0;
-        float disc = k1 * k1 - k0 * k2;
-        if (disc < 0)
-            return false;
-        float t = (-sqrtf(disc) - k1) / k2;
-        float y = ho - p->r0 * rr + t * hd;
-        if (y > 0 && y < d2 && t > 0) {
-            *depth = t;
-            *point = vec_along(p->eye, d, t);
-            *normal = vec_sub(vec_scale(*point, d2), vec(0, 0, h * y));
-            return true;
-        }
-        vec3 end = vec(p->eye.x, p->eye.y, p->eye.z - h);
-        float ed = vec_dot(end, d), h2 = ed * ed - dd * (vec_dot(end, end) - p->r1 * p->r1);
-        if (h2 > 0) {
-            best = (-ed - sqrtf(h2)) / dd;
-            *point = vec_along(p->eye, d, best);
-            *normal = vec(point->x, point->y, point->z - h);
-        }
-    }
-    float h1 = od * od - dd * (oo - p->r0 * p->r0);
-    if (h1 > 0) {
-        float t = (-od - sqrtf(h1)) / dd;
-        if (t < best) {
-            best = t;
-            *point = vec_along(p->eye, d, t);
-            *normal = *point;
-        }
-    }
-    *depth = best;
-    return best > 0 && best < 1e19f;
 }

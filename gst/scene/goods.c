@@ -68,7 +68,8 @@ static goods shelf_side(float across, float up, float width, float height, uint3
         float place = tag - floorf(tag);
         bool label = place > 0.3f && place < 0.62f && in_level > 0.008f && in_level < 0.038f;
         bool offer = scene_cell((int)floorf(tag), level, salt + 9) > 0.8f;
-        return (goods){ label ? (offer ? vec(0.75f, 0.55f, 0.06f) : vec(0.8f, 0.8f, 0.78f)) : vec(0.46f, 0.47f, 0.48f), 0 };
+        return (goods){ label ? (offer ? vec(0.75f, 0.55f, 0.06f) : vec(0.8f, 0.8f, 0.78f)) : vec(0.46f, 0.47f, 0.48f),
+                        0 };
     }
     return shelf_level(across, in_level - 0.045f, room - 0.045f, level, salt);
 }
@@ -110,7 +111,9 @@ goods goods_on_side(plan_kind kind, float across, float up, float width, float h
         return (goods){ vec_scale(vec(0.34f, 0.21f, 0.11f), (gap < 0.1f ? 0.4f : 0.8f) + 0.35f * grain), 0 };
     }
     case PLAN_REGISTER:
-        return (goods){ up > 0.1f && across > 0.05f && across < width - 0.05f ? vec(0.12f, 0.2f, 0.3f) : vec(0.05f, 0.05f, 0.055f), 0 };
+        return (goods){ up > 0.1f && across > 0.05f && across < width - 0.05f ? vec(0.12f, 0.2f, 0.3f)
+                                                                              : vec(0.05f, 0.05f, 0.055f),
+                        0 };
     }
     return (goods){ vec(0.5f, 0.5f, 0.5f), 0 };
 }
@@ -143,7 +146,9 @@ goods goods_on_top(plan_kind kind, float x, float y, uint32_t salt)
     if (kind == PLAN_COUNTER) {
         bool belt = x > 0.16f && x < 0.56f && y > 0.2f;
         float line = y / 0.12f;
-        return (goods){ belt ? vec(0.03f, 0.03f, 0.03f) : vec_scale(vec(0.45f, 0.45f, 0.44f), line - floorf(line) < 2 ? 1.0f : 0.9f), 0 };
+        return (goods){ belt ? vec(0.03f, 0.03f, 0.03f)
+                             : vec_scale(vec(0.45f, 0.45f, 0.44f), line - floorf(line) < 2 ? 1.0f : 0.9f),
+                        0 };
     }
     return (goods){ vec(0.42f, 0.42f, 0.41f), 0 };
 }
@@ -176,7 +181,8 @@ static goods poster(float u, float v, int number, uint32_t salt)
     vec3 ground = product_colour(scene_cell(number, 1, salt), 0.8f);
     if (v > 0.66f) { /* big letters, unreadable */
         float cell = u * 11;
-        bool ink = scene_cell((int)cell, number, salt + 2) > 0.3f && cell - floorf(cell) < 0.7f && v > 0.74f && v < 0.88f;
+        bool ink =
+            scene_cell((int)cell, number, salt + 2) > 0.3f && cell - floorf(cell) < 0.7f && v > 0.74f && v < 0.88f;
         return (goods){ ink ? vec(0.85f, 0.84f, 0.80f) : ground, 0 };
     }
     float dx = u - 0.5f, dy = v - 0.34f, r = dx * dx * 2 + dy * dy * 3;
@@ -201,8 +207,10 @@ static goods door(float x, float up, vec3 outside, uint32_t salt)
 
 goods goods_wall(int side, float across, float up, vec3 outside, uint32_t salt)
 {
-    if (side == 0 && across > (float)PLAN_DOOR_LEFT && across < (float)PLAN_DOOR_RIGHT && up < (float)PLAN_DOOR_HEIGHT) {
-        float edge = fminf(fminf(across - (float)PLAN_DOOR_LEFT, (float)PLAN_DOOR_RIGHT - across), (float)PLAN_DOOR_HEIGHT - up);
+    if (side == 0 && across > (float)PLAN_DOOR_LEFT && across < (float)PLAN_DOOR_RIGHT &&
+        up < (float)PLAN_DOOR_HEIGHT) {
+        float edge =
+            fminf(fminf(across - (float)PLAN_DOOR_LEFT, (float)PLAN_DOOR_RIGHT - across), (float)PLAN_DOOR_HEIGHT - up);
         if (edge < 0.07f)
             return (goods){ vec(0.12f, 0.12f, 0.13f), 0 };
         return door(across, up, outside, salt);

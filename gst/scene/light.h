@@ -11,7 +11,7 @@ typedef enum scene_light { LIGHT_DAY, LIGHT_EVENING, LIGHT_DIM, LIGHT_HARSH } sc
 typedef struct light {
     vec3 sky, bounce; /* from above and from below, everywhere */
     vec3 key_way, key, fill_way, fill;
-    vec3 outside;     /* what is seen through the door */
+    vec3 outside;           /* what is seen through the door */
     float exposure, shadow; /* shadow: how dark the shadows on the floor are */
 } light;
 

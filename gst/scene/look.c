@@ -3,23 +3,27 @@
  * Wardrobe. Colours are written as sRGB bytes and squared, which is the gamma of the whole renderer. */
 #include "look.h"
 
-#define RGB(r, g, b) { (r) / 255.0f, (g) / 255.0f, (b) / 255.0f }
+#define RGB(r, g, b)                                                                                                   \
+    {                                                                                                                  \
+        (r) / 255.0f, (g) / 255.0f, (b) / 255.0f                                                                       \
+    }
 
 static const vec3 skins[] = { RGB(241, 205, 182), RGB(232, 190, 160), RGB(222, 176, 142), RGB(205, 153, 115),
                               RGB(180, 126, 88),  RGB(148, 98, 68),   RGB(112, 74, 52),   RGB(82, 54, 40) };
-static const vec3 hairs[] = { RGB(28, 22, 20),   RGB(42, 30, 24),    RGB(70, 46, 30),   RGB(104, 70, 42),
-                              RGB(150, 112, 68), RGB(190, 158, 108), RGB(120, 62, 36),  RGB(160, 156, 152),
+static const vec3 hairs[] = { RGB(28, 22, 20),   RGB(42, 30, 24),    RGB(70, 46, 30),  RGB(104, 70, 42),
+                              RGB(150, 112, 68), RGB(190, 158, 108), RGB(120, 62, 36), RGB(160, 156, 152),
                               RGB(96, 94, 94),   RGB(35, 27, 22) };
 static const vec3 tops[] = { RGB(38, 42, 52),    RGB(60, 62, 66),    RGB(226, 226, 222), RGB(142, 32, 38),
                              RGB(34, 62, 118),   RGB(96, 132, 174),  RGB(52, 92, 62),    RGB(112, 112, 74),
                              RGB(196, 172, 132), RGB(204, 126, 52),  RGB(222, 192, 74),  RGB(118, 76, 122),
                              RGB(206, 132, 150), RGB(44, 120, 128),  RGB(150, 150, 154), RGB(96, 66, 46),
                              RGB(28, 28, 32),    RGB(184, 196, 212), RGB(178, 52, 44),   RGB(70, 84, 104) };
-static const vec3 trousers[] = { RGB(32, 34, 42), RGB(48, 50, 56),   RGB(74, 70, 66),   RGB(150, 130, 100),
-                                 RGB(90, 82, 70), RGB(40, 46, 66),   RGB(120, 120, 122), RGB(58, 50, 44) };
+static const vec3 trousers[] = { RGB(32, 34, 42), RGB(48, 50, 56), RGB(74, 70, 66),    RGB(150, 130, 100),
+                                 RGB(90, 82, 70), RGB(40, 46, 66), RGB(120, 120, 122), RGB(58, 50, 44) };
 static const vec3 jeans[] = { RGB(46, 62, 96), RGB(72, 92, 132), RGB(104, 128, 162), RGB(34, 40, 58) };
-static const vec3 shoes[] = { RGB(30, 28, 28), RGB(70, 48, 34), RGB(228, 228, 224), RGB(120, 120, 122), RGB(150, 40, 40) };
-static const vec3 bags[] = { RGB(40, 40, 44),  RGB(110, 70, 44), RGB(150, 36, 40),
+static const vec3 shoes[] = { RGB(30, 28, 28), RGB(70, 48, 34), RGB(228, 228, 224), RGB(120, 120, 122),
+                              RGB(150, 40, 40) };
+static const vec3 bags[] = { RGB(40, 40, 44),  RGB(110, 70, 44),   RGB(150, 36, 40),
                              RGB(44, 74, 120), RGB(190, 160, 110), RGB(60, 92, 66) };
 
 #define COUNT(array) (int)(sizeof(array) / sizeof(array)[0])
@@ -38,7 +42,9 @@ static vec3 pick(scene_rng *rng, const vec3 *list, int count)
 
 static void choose_clothes(look *l, scene_rng *rng)
 {
-    static const look_top common[] = { TOP_SHIRT, TOP_SHIRT, TOP_SLEEVES, TOP_SLEEVES, TOP_JACKET, TOP_JACKET, TOP_COAT };
+    static const look_top common[] = {
+        TOP_SHIRT, TOP_SHIRT, TOP_SLEEVES, TOP_SLEEVES, TOP_JACKET, TOP_JACKET, TOP_COAT
+    };
     l->top = common[scene_pick(rng, COUNT(common))];
     if (l->female && scene_chance(rng, 0.16))
         l->top = TOP_DRESS;
@@ -61,8 +67,11 @@ static void choose_clothes(look *l, scene_rng *rng)
 
 static void choose_head(look *l, scene_rng *rng)
 {
-    static const look_hair of_women[] = { HAIR_LONG, HAIR_LONG, HAIR_MEDIUM, HAIR_TAIL, HAIR_TAIL, HAIR_SHORT, HAIR_SCARF };
-    static const look_hair of_men[] = { HAIR_SHORT, HAIR_SHORT, HAIR_SHORT, HAIR_SHORT, HAIR_MEDIUM, HAIR_NONE, HAIR_CAP };
+    static const look_hair of_women[] = { HAIR_LONG, HAIR_LONG,  HAIR_MEDIUM, HAIR_TAIL,
+                                          HAIR_TAIL, HAIR_SHORT, HAIR_SCARF };
+    static const look_hair of_men[] = {
+        HAIR_SHORT, HAIR_SHORT, HAIR_SHORT, HAIR_SHORT, HAIR_MEDIUM, HAIR_NONE, HAIR_CAP
+    };
     int n = scene_pick(rng, 7);
     l->hair = l->female ? of_women[n] : of_men[n];
     l->skin = pick(rng, skins, COUNT(skins));
@@ -86,7 +95,11 @@ void look_make(look *l, uint32_t appearance, bool staff)
     l->shoe_colour = pick(&rng, shoes, COUNT(shoes));
     l->bag_colour = pick(&rng, bags, COUNT(bags));
     double bag = scene_uniform(&rng);
-    l->bag = bag < 0.45 ? BAG_NONE : bag < 0.6 ? BAG_BACKPACK : bag < 0.75 ? BAG_SHOULDER : bag < 0.9 ? BAG_BASKET : BAG_CARRIER;
+    l->bag = bag < 0.45   ? BAG_NONE
+             : bag < 0.6  ? BAG_BACKPACK
+             : bag < 0.75 ? BAG_SHOULDER
+             : bag < 0.9  ? BAG_BASKET
+                          : BAG_CARRIER;
     if (staff) {
         l->top = TOP_VEST;
         l->pattern = PATTERN_PLAIN;

@@ -9,7 +9,13 @@
 typedef enum look_hair { HAIR_NONE, HAIR_SHORT, HAIR_MEDIUM, HAIR_LONG, HAIR_TAIL, HAIR_CAP, HAIR_SCARF } look_hair;
 typedef enum look_top { TOP_SHIRT, TOP_SLEEVES, TOP_JACKET, TOP_COAT, TOP_DRESS, TOP_VEST } look_top;
 typedef enum look_legs { LEGS_TROUSERS, LEGS_JEANS, LEGS_SHORTS, LEGS_SKIRT } look_legs;
-typedef enum look_pattern { PATTERN_PLAIN, PATTERN_STRIPES, PATTERN_PINSTRIPES, PATTERN_CHECKS, PATTERN_PRINT } look_pattern;
+typedef enum look_pattern {
+    PATTERN_PLAIN,
+    PATTERN_STRIPES,
+    PATTERN_PINSTRIPES,
+    PATTERN_CHECKS,
+    PATTERN_PRINT
+} look_pattern;
 typedef enum look_bag { BAG_NONE, BAG_BACKPACK, BAG_SHOULDER, BAG_BASKET, BAG_CARRIER } look_bag;
 
 /* Colours are linear light, 0..1. */

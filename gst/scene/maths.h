@@ -95,10 +95,9 @@ static inline double scene_sin(double x)
     else if (r < -SCENE_PI / 2)
         r = -SCENE_PI - r;
     double s = r * r;
-    return r *
-           (1.0 +
-            s * (-1.0 / 6 +
-                 s * (1.0 / 120 + s * (-1.0 / 5040 + s * (1.0 / 362880 + s * (-1.0 / 39916800 + s / 6227020800.0))))));
+    return r * (1.0 +
+                s * (-1.0 / 6 + s * (1.0 / 120 + s * (-1.0 / 5040 +
+                                                      s * (1.0 / 362880 + s * (-1.0 / 39916800 + s / 6227020800.0))))));
 }
 
 static inline double scene_cos(double x)
@@ -168,6 +167,21 @@ static inline float scene_noise(float x, float y, uint32_t salt)
     float a = scene_cell(ix, iy, salt), b = scene_cell(ix + 1, iy, salt);
     float c = scene_cell(ix, iy + 1, salt), d = scene_cell(ix + 1, iy + 1, salt);
     return (a + (b - a) * u) * (1 - v) + (c + (d - c) * u) * v;
+}
+
+/* The slope of the same noise. */
+static inline void scene_noise_slope(float x, float y, uint32_t salt, float *dx, float *dy)
+{
+    float fx = floorf(x), fy = floorf(y);
+    int32_t ix = (int32_t)fx, iy = (int32_t)fy;
+    float u = x - fx, v = y - fy;
+    float du = 6 * u * (1 - u), dv = 6 * v * (1 - v);
+    u = u * u * (3 - 2 * u);
+    v = v * v * (3 - 2 * v);
+    float a = scene_cell(ix, iy, salt), b = scene_cell(ix + 1, iy, salt);
+    float c = scene_cell(ix, iy + 1, salt), d = scene_cell(ix + 1, iy + 1, salt);
+    *dx = du * ((b - a) * (1 - v) + (d - c) * v);
+    *dy = dv * ((c - a) * (1 - u) + (d - b) * u);
 }
 
 #endif

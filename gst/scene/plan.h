@@ -22,7 +22,14 @@
 #define PLAN_ZONES 3
 #define PLAN_MAX_BOXES 24
 
-typedef enum plan_kind { PLAN_GONDOLA, PLAN_WALL_SHELF, PLAN_FRIDGE, PLAN_COUNTER, PLAN_TABLE, PLAN_REGISTER } plan_kind;
+typedef enum plan_kind {
+    PLAN_GONDOLA,
+    PLAN_WALL_SHELF,
+    PLAN_FRIDGE,
+    PLAN_COUNTER,
+    PLAN_TABLE,
+    PLAN_REGISTER
+} plan_kind;
 
 typedef struct plan_box {
     double x0, y0, x1, y1, z0, z1;

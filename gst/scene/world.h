@@ -27,7 +27,7 @@ typedef enum activity { GOING, BROWSING, QUEUEING, PAYING, LEAVING, SERVING } ac
 typedef struct agent {
     uint32_t id; /* from 1, never used again */
     activity activity;
-    double x, y, heading_x, heading_y, phase, speed;                     /* now; phase in radians of a double step */
+    double x, y, heading_x, heading_y, phase, speed; /* now; phase in radians of a double step */
     double old_x, old_y, old_heading_x, old_heading_y, old_phase, old_speed; /* a step ago */
     uint32_t appearance;
     uint64_t since_step; /* when the activity began */
@@ -65,7 +65,8 @@ typedef struct world {
 /* A shop that has been open for a while; counting begins here. `warm_up` more steps first (start offset). */
 void world_make(world *w, const world_config *config, uint64_t warm_up);
 void world_step(world *w);
-/* Steps until the state at time_ns (since world_make) lies between the agents' old and new state; returns how far, 0..1. */
+/* Steps until the state at time_ns (since world_make) lies between the agents' old and new state; returns how far,
+ * 0..1. */
 double world_advance(world *w, uint64_t time_ns);
 
 #endif
