@@ -216,15 +216,24 @@ static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
 
 /* ---- the end of a tile ---- */
 
-QCONV_INLINE void qconv_store_bytes(const qconv_job *j, const int32_t *acc, int channel, int pixels, uint8_t *dst)
+/* Four vectors at a time, where only what would overflow the conversion is clamped beforehand: the packing clamps. */
+QCONV_INLINE void qconv_store_bytes(const qconv_job *j, const int32_t *acc, int channel, int pixels, uint8_t *dst,
+                                    const bool is_signed)
 {
-    int zero = j->arguments->dst_zero, smallest = j->plan->shape.output == QCONV_U8 ? 0 : -128;
+    int zero = j->arguments->dst_zero, smallest = is_signed ? -128 : 0, p = 0;
     vf scale = vf_load(j->scale + channel), low = vf_set1((float)(smallest - zero));
     vf high = vf_set1((float)(smallest + 255 - zero));
     vi offset = vi_set1(zero);
-    for (int p = 0; p < pixels; p++) {
-        vf q = vf_mul(vf_from_vi(vi_load(acc + p * VF_LANES)), scale);
-        vi_store_bytes(dst + p * VF_LANES, vi_add(vi_from_vf(vf_min(high, vf_max(low, q))), offset));
+    for (; p + 4 <= pixels; p += 4, acc += 4 * VF_LANES, dst += 4 * VF_LANES) {
+        vi q[4];
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            q[k] = vi_from_vf(vf_min(high, vf_mul(vf_from_vi(vi_load(acc + k * VF_LANES)), scale)));
+        vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, is_signed);
+    }
+    for (; p < pixels; p++, acc += VF_LANES, dst += VF_LANES) {
+        vf q = vf_mul(vf_from_vi(vi_load(acc)), scale);
+        vi_store_bytes(dst, vi_add(vi_from_vf(vf_min(high, vf_max(low, q))), offset));
     }
 }
 
@@ -254,8 +263,10 @@ static void qconv_finish(const qconv_job *j, int32_t *acc, int first, int filter
             }
         switch (plan->shape.output) {
         case QCONV_U8:
+            qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at, false);
+            break;
         case QCONV_S8:
-            qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at);
+            qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at, true);
             break;
         case QCONV_F32:
             qconv_store_floats(j, acc, channel, pixels, (float *)j->arguments->dst + at);

@@ -236,4 +236,15 @@ static inline void vi_store_bytes(uint8_t *p, vi v)
     __builtin_memcpy(p, &four, 4);
 }
 
+static inline void vi_store_bytes_4(uint8_t *p, vi a, vi b, vi c, vi d, int zero, int is_signed)
+{
+    int16x8_t offset = vdupq_n_s16((int16_t)zero);
+    int16x8_t ab = vqaddq_s16(vcombine_s16(vqmovn_s32(a), vqmovn_s32(b)), offset);
+    int16x8_t cd = vqaddq_s16(vcombine_s16(vqmovn_s32(c), vqmovn_s32(d)), offset);
+    if (is_signed)
+        vst1q_u8(p, vreinterpretq_u8_s8(vcombine_s8(vqmovn_s16(ab), vqmovn_s16(cd))));
+    else
+        vst1q_u8(p, vcombine_u8(vqmovun_s16(ab), vqmovun_s16(cd)));
+}
+
 #endif

@@ -229,4 +229,14 @@ static inline void vi_store_bytes(uint8_t *p, vi v)
     _mm_storel_epi64((__m128i *)p, _mm_unpacklo_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1)));
 }
 
+static inline void vi_store_bytes_4(uint8_t *p, vi a, vi b, vi c, vi d, int zero, int is_signed)
+{
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    __m256i offset = _mm256_set1_epi16((short)zero);
+    __m256i ab = _mm256_adds_epi16(_mm256_packs_epi32(a, b), offset);
+    __m256i cd = _mm256_adds_epi16(_mm256_packs_epi32(c, d), offset);
+    __m256i bytes = is_signed ? _mm256_packs_epi16(ab, cd) : _mm256_packus_epi16(ab, cd);
+    _mm256_storeu_si256((__m256i *)p, _mm256_permutevar8x32_epi32(bytes, order));
+}
+
 #endif
