@@ -71,7 +71,7 @@ enum {
 static GstStaticPadTemplate src_template =
     GST_STATIC_PAD_TEMPLATE("src", GST_PAD_SRC, GST_PAD_ALWAYS,
                             GST_STATIC_CAPS("video/x-raw, format=(string) " FORMATS ", width=(int)[ 16, 8192 ], "
-                                            "height=(int)[ 16, 8192 ], framerate=(fraction)( 0/1, 1000/1 ]"));
+                                            "height=(int)[ 16, 8192 ], framerate=(fraction)[ 1/1000, 1000/1 ]"));
 
 static GType camera_get_type(void)
 {
