@@ -10,31 +10,42 @@
 #include "ops/rows.h"
 
 /* Each expression sees x and its params a, b in type T. */
-#define ACTIVATION_LOOP(NAME, T, EXPRESSION)                                                                          \
-    static void NAME(const void *src, void *dst, size_t n, const void *params)                                        \
-    {                                                                                                                 \
-        const T *s = src;                                                                                             \
-        T *d = dst;                                                                                                   \
-        const unary_params *p = params;                                                                               \
-        const T a = p ? (T)p->alpha : 0, b = p ? (T)p->beta : 0;                                                      \
-        (void)a;                                                                                                      \
-        (void)b;                                                                                                      \
-        for (size_t i = 0; i < n; i++) {                                                                              \
-            T x = s[i];                                                                                               \
-            d[i] = (T)(EXPRESSION);                                                                                   \
-        }                                                                                                             \
+#define ACTIVATION_LOOP(NAME, T, EXPRESSION)                                                                           \
+    static void NAME(const void *src, void *dst, size_t n, const void *params)                                         \
+    {                                                                                                                  \
+        const T *s = src;                                                                                              \
+        T *d = dst;                                                                                                    \
+        const unary_params *p = params;                                                                                \
+        const T a = p ? (T)p->alpha : 0, b = p ? (T)p->beta : 0;                                                       \
+        (void)a;                                                                                                       \
+        (void)b;                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            T x = s[i];                                                                                                \
+            d[i] = (T)(EXPRESSION);                                                                                    \
+        }                                                                                                              \
     }
 
-#define ACTIVATION(NAME, EXPRESSION)                                                                                  \
-    ACTIVATION_LOOP(NAME##_f32, float, EXPRESSION)                                                                    \
-    ACTIVATION_LOOP(NAME##_f64, double, EXPRESSION)                                                                   \
+#define ACTIVATION(NAME, EXPRESSION)                                                                                   \
+    ACTIVATION_LOOP(NAME##_f32, float, EXPRESSION)                                                                     \
+    ACTIVATION_LOOP(NAME##_f64, double, EXPRESSION)                                                                    \
     static const unary_loops NAME = { NAME##_f32, NAME##_f64, NULL, NULL, false };
 
-/* x * sigmoid(a * x); 0 where the sigmoid underflows, so that -inf gives the limit. */
 #define SIGMOID(x) (1 / (1 + exp(-(x))))
-#define SWISH(x, a) (SIGMOID((a) * (x)) == 0 ? 0 : (x) * SIGMOID((a) * (x)))
 #define SOFTPLUS(x) ((x) > 0 ? (x) + log1p(exp(-(x))) : log1p(exp(x)))
 #define CLAMP(x, low, high) ((x) < (low) ? (low) : (x) > (high) ? (high) : (x))
+
+/* x * sigmoid(a * x); 0 where the sigmoid underflows, so that -inf gives the limit. */
+static float swish_f(float x, float a)
+{
+    float s = SIGMOID(a * x);
+    return s == 0 ? 0 : x * s;
+}
+
+static double swish_d(double x, double a)
+{
+    double s = SIGMOID(a * x);
+    return s == 0 ? 0 : x * s;
+}
 
 static float gelu_f(float x)
 {
@@ -48,32 +59,34 @@ static double gelu_d(double x)
     return tail == 0 ? 0 : 0.5 * x * tail;
 }
 
+/* sqrt(2 / pi) and the cubic term of the tanh form, in x's precision. */
+#define GELU_SCALE(x) (sizeof(x) == 4 ? (double)0.79788456f : 0.79788456080286535588)
+#define GELU_CUBE(x) (sizeof(x) == 4 ? (double)0.044715f : 0.044715)
+#define SWISH(x, a) (sizeof(x) == sizeof(float) ? swish_f((float)(x), (float)(a)) : swish_d(x, a))
 #define GELU(x) (sizeof(x) == sizeof(float) ? gelu_f((float)(x)) : gelu_d(x))
 
+/* clang-format off */
 ACTIVATION(none, x)
 ACTIVATION(relu, x < 0 ? 0 : x)
 ACTIVATION(leaky_relu, x < 0 ? a * x : x)
 ACTIVATION(clip, x < a ? a : x > b ? b : x)
 ACTIVATION(sigmoid, SIGMOID(x))
 ACTIVATION(silu, SWISH(x, 1))
-ACTIVATION(hard_sigmoid, CLAMP(a *x + b, 0, 1))
-ACTIVATION(hard_swish, x <= -3 ? 0 : x >= 3 ? x : x *(x / 6 + (x - x + 1) / 2))
+ACTIVATION(hard_sigmoid, CLAMP(a * x + b, 0, 1))
+ACTIVATION(hard_swish, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6)
 ACTIVATION(hyperbolic_tangent, tanh(x))
 ACTIVATION(gelu, GELU(x))
-ACTIVATION(mish, isinf(x) ? (x > 0 ? x : 0) : x *tanh(SOFTPLUS(x)))
-ACTIVATION(elu, x < 0 ? a *expm1(x) : x)
+ACTIVATION(mish, isinf(x) ? (x > 0 ? x : 0) : x * tanh(SOFTPLUS(x)))
+ACTIVATION(elu, x < 0 ? a * expm1(x) : x)
 
-ACTIVATION(selu, x > 0 ? b *x : b * a * expm1(x))
+ACTIVATION(selu, x > 0 ? b * x : b * a * expm1(x))
 ACTIVATION(celu, (x > 0 ? x : 0) + (x < 0 ? a * expm1(x / a) : 0))
 ACTIVATION(softplus, SOFTPLUS(x))
 ACTIVATION(softsign, isinf(x) ? (x > 0 ? 1 : -1) : x / (1 + fabs(x)))
 ACTIVATION(thresholded_relu, x > a ? x : x != x ? x : 0)
 ACTIVATION(swish, SWISH(x, a))
-/* Constants as in the specification. */
-ACTIVATION(gelu_tanh,
-           isinf(x) ? (x > 0 ? x : 0)
-                    : x / 2 * (1 + tanh((sizeof(x) == 4 ? (double)0.79788456f : 0.79788456080286535588) *
-                                        (x + (sizeof(x) == 4 ? (double)0.044715f : 0.044715) * x * x * x))))
+ACTIVATION(gelu_tanh, isinf(x) ? (x > 0 ? x : 0) : x / 2 * (1 + tanh(GELU_SCALE(x) * (x + GELU_CUBE(x) * x * x * x))))
+/* clang-format on */
 
 /* ---- fused activations ---- */
 
@@ -212,7 +225,7 @@ onyx_status op_run_tanh(op_run_context *context)
 onyx_status op_run_gelu(op_run_context *context)
 {
     const unary_params *p = context->params;
-    return unary_run(context, p && p->tanh_form ? &gelu_tanh : &gelu);
+    return unary_run(context, p->tanh_form ? &gelu_tanh : &gelu);
 }
 
 onyx_status op_run_mish(op_run_context *context)
@@ -264,12 +277,23 @@ typedef struct clip_limits {
     uint64_t u64[2];
 } clip_limits;
 
-UNARY_LOOP(limit_f32, float, float, clip_limits, (x < p->f32[0] ? p->f32[0] : x) > p->f32[1] ? p->f32[1]
-           : x < p->f32[0] ? p->f32[0] : x)
-UNARY_LOOP(limit_f64, double, double, clip_limits, (x < p->f64[0] ? p->f64[0] : x) > p->f64[1] ? p->f64[1]
-           : x < p->f64[0] ? p->f64[0] : x)
+/* NaN stays. */
+static inline float lower_of_f(float x, float high)
+{
+    return x > high ? high : x;
+}
+
+static inline double lower_of_d(double x, double high)
+{
+    return x > high ? high : x;
+}
+
+/* clang-format off */
+UNARY_LOOP(limit_f32, float, float, clip_limits, lower_of_f(x < p->f32[0] ? p->f32[0] : x, p->f32[1]))
+UNARY_LOOP(limit_f64, double, double, clip_limits, lower_of_d(x < p->f64[0] ? p->f64[0] : x, p->f64[1]))
 UNARY_LOOP(limit_i64, int64_t, int64_t, clip_limits, MIN(MAX(x, p->i64[0]), p->i64[1]))
 UNARY_LOOP(limit_u64, uint64_t, uint64_t, clip_limits, MIN(MAX(x, p->u64[0]), p->u64[1]))
+/* clang-format on */
 
 /* Limits may be of another type than the input: those of Clip-6 were float32 attributes. */
 onyx_status op_shape_clip(op_shape_context *context)
@@ -284,7 +308,9 @@ onyx_status op_shape_clip(op_shape_context *context)
 onyx_status op_run_clip(op_run_context *context)
 {
     static const unary_loops loops = { limit_f32, limit_f64, limit_i64, limit_u64, false };
-    clip_limits limits = { { -INFINITY, INFINITY }, { -INFINITY, INFINITY }, { INT64_MIN, INT64_MAX }, { 0, UINT64_MAX } };
+    clip_limits limits = {
+        { -INFINITY, INFINITY }, { -INFINITY, INFINITY }, { INT64_MIN, INT64_MAX }, { 0, UINT64_MAX }
+    };
     for (int i = 0; i < 2; i++) {
         const onyx_tensor *limit = run_input(context, i + 1);
         if (!limit || tensor_count(limit) == 0)

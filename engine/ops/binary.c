@@ -46,32 +46,36 @@ static inline double floor_mod(double x, double y)
     return (r < 0) != (y < 0) ? r + y : r;
 }
 
-#define NUMBER_BINARY(RUN, FLOAT, SIGNED, UNSIGNED)                                                                   \
-    BINARY_LOOP(RUN##_f32, float, float, void, FLOAT)                                                                 \
-    BINARY_LOOP(RUN##_f64, double, double, void, FLOAT)                                                               \
-    BINARY_LOOP(RUN##_i64, int64_t, int64_t, void, SIGNED)                                                            \
-    BINARY_LOOP(RUN##_u64, uint64_t, uint64_t, void, UNSIGNED)                                                        \
+#define NUMBER_BINARY(RUN, FLOAT, SIGNED, UNSIGNED)                                                                    \
+    BINARY_LOOP(RUN##_f32, float, float, void, FLOAT)                                                                  \
+    BINARY_LOOP(RUN##_f64, double, double, void, FLOAT)                                                                \
+    BINARY_LOOP(RUN##_i64, int64_t, int64_t, void, SIGNED)                                                             \
+    BINARY_LOOP(RUN##_u64, uint64_t, uint64_t, void, UNSIGNED)                                                         \
     static const binary_loops RUN##_loops = { RUN##_f32, RUN##_f64, RUN##_i64, RUN##_u64, false };
 
-#define NUMBER_BINARY_RUN(RUN)                                                                                        \
-    onyx_status RUN(op_run_context *context)                                                                          \
-    {                                                                                                                 \
-        return binary_run(context, &RUN##_loops, lane_of(context->inputs[0]->type));                                  \
+#define NUMBER_BINARY_RUN(RUN)                                                                                         \
+    onyx_status RUN(op_run_context *context)                                                                           \
+    {                                                                                                                  \
+        return binary_run(context, &RUN##_loops, lane_of(context->inputs[0]->type));                                   \
     }
 
+/* clang-format off */
 NUMBER_BINARY(op_run_add, x + y, (uint64_t)x + (uint64_t)y, x + y)
 NUMBER_BINARY(op_run_sub, x - y, (uint64_t)x - (uint64_t)y, x - y)
 NUMBER_BINARY(op_run_mul, x *y, (uint64_t)x *(uint64_t)y, x *y)
 NUMBER_BINARY(op_run_div, x / y, divide_i64(x, y), y == 0 ? 0 : x / y)
 NUMBER_BINARY(op_run_prelu, x < 0 ? x * y : x, x < 0 ? (int64_t)((uint64_t)x * (uint64_t)y) : x, x)
+/* clang-format on */
 NUMBER_BINARY_RUN(op_run_add)
 NUMBER_BINARY_RUN(op_run_sub)
 NUMBER_BINARY_RUN(op_run_mul)
 NUMBER_BINARY_RUN(op_run_div)
 NUMBER_BINARY_RUN(op_run_prelu)
 
+/* clang-format off */
 NUMBER_BINARY(mod_floor, floor_mod(x, y), remainder_i64(x, y, false), y == 0 ? 0 : x % y)
 NUMBER_BINARY(mod_truncate, fmod(x, y), remainder_i64(x, y, true), y == 0 ? 0 : x % y)
+/* clang-format on */
 
 onyx_status op_parse_mod(const op_parse_context *context, void *params)
 {
@@ -85,7 +89,9 @@ onyx_status op_run_mod(op_run_context *context)
     return binary_run(context, p->fmod ? &mod_truncate_loops : &mod_floor_loops, lane_of(context->inputs[0]->type));
 }
 
+/* clang-format off */
 NUMBER_BINARY(power, pow(x, y), integer_power(x, y), (uint64_t)integer_power((int64_t)x, (int64_t)y))
+/* clang-format on */
 
 /* The exponent may have another type. An integer to a floating power is computed in float64 and cut. */
 onyx_status op_shape_pow(op_shape_context *context)
@@ -131,8 +137,10 @@ onyx_status op_shape_prelu(op_shape_context *context)
 /* ---- variadic: folded from the left ---- */
 
 /* NaN wins, as in numpy. */
+/* clang-format off */
 NUMBER_BINARY(maximum, x > y || x != x ? x : y, MAX(x, y), MAX(x, y))
 NUMBER_BINARY(minimum, x < y || x != x ? x : y, MIN(x, y), MIN(x, y))
+/* clang-format on */
 
 static onyx_status copy_broadcast(op_run_context *context)
 {

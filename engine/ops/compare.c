@@ -8,37 +8,41 @@
 #include "ops/rows.h"
 #include "ops/strided.h"
 
-#define COMPARE(RUN, EXPRESSION)                                                                                      \
-    BINARY_LOOP(RUN##_f32, float, uint8_t, void, EXPRESSION)                                                          \
-    BINARY_LOOP(RUN##_f64, double, uint8_t, void, EXPRESSION)                                                         \
-    BINARY_LOOP(RUN##_i64, int64_t, uint8_t, void, EXPRESSION)                                                        \
-    BINARY_LOOP(RUN##_u64, uint64_t, uint8_t, void, EXPRESSION)                                                       \
+#define COMPARE(RUN, EXPRESSION)                                                                                       \
+    BINARY_LOOP(RUN##_f32, float, uint8_t, void, EXPRESSION)                                                           \
+    BINARY_LOOP(RUN##_f64, double, uint8_t, void, EXPRESSION)                                                          \
+    BINARY_LOOP(RUN##_i64, int64_t, uint8_t, void, EXPRESSION)                                                         \
+    BINARY_LOOP(RUN##_u64, uint64_t, uint8_t, void, EXPRESSION)                                                        \
     static const binary_loops RUN##_loops = { RUN##_f32, RUN##_f64, RUN##_i64, RUN##_u64, true };
 
-#define COMPARE_RUN(RUN, EXPRESSION)                                                                                  \
-    COMPARE(RUN, EXPRESSION)                                                                                          \
-    onyx_status RUN(op_run_context *context)                                                                          \
-    {                                                                                                                 \
-        return binary_run(context, &RUN##_loops, lane_of(context->inputs[0]->type));                                  \
+#define COMPARE_RUN(RUN, EXPRESSION)                                                                                   \
+    COMPARE(RUN, EXPRESSION)                                                                                           \
+    onyx_status RUN(op_run_context *context)                                                                           \
+    {                                                                                                                  \
+        return binary_run(context, &RUN##_loops, lane_of(context->inputs[0]->type));                                   \
     }
 
+/* clang-format off */
 COMPARE_RUN(op_run_greater, x > y)
 COMPARE_RUN(op_run_greater_or_equal, x >= y)
 COMPARE_RUN(op_run_less, x < y)
 COMPARE_RUN(op_run_less_or_equal, x <= y)
 COMPARE(equal, x == y)
+/* clang-format on */
 
-#define LOGIC(RUN, EXPRESSION)                                                                                        \
-    BINARY_LOOP(RUN##_u64, uint64_t, uint8_t, void, EXPRESSION)                                                       \
-    onyx_status RUN(op_run_context *context)                                                                          \
-    {                                                                                                                 \
-        static const binary_loops loops = { NULL, NULL, NULL, RUN##_u64, true };                                      \
-        return binary_run(context, &loops, LANE_U64);                                                                 \
+#define LOGIC(RUN, EXPRESSION)                                                                                         \
+    BINARY_LOOP(RUN##_u64, uint64_t, uint8_t, void, EXPRESSION)                                                        \
+    onyx_status RUN(op_run_context *context)                                                                           \
+    {                                                                                                                  \
+        static const binary_loops loops = { NULL, NULL, NULL, RUN##_u64, true };                                       \
+        return binary_run(context, &loops, LANE_U64);                                                                  \
     }
 
+/* clang-format off */
 LOGIC(op_run_and, x &&y)
 LOGIC(op_run_or, x || y)
 LOGIC(op_run_xor, (x != 0) != (y != 0))
+/* clang-format on */
 
 static void equal_strings(op_run_context *context)
 {
@@ -88,12 +92,12 @@ onyx_status op_shape_where(op_shape_context *context)
     return ONYX_OK;
 }
 
-#define WHERE_ROW(T)                                                                                                  \
-    do {                                                                                                              \
-        const T *xs = x, *ys = y;                                                                                     \
-        T *ds = dst;                                                                                                  \
-        for (size_t i = 0; i < n; i++)                                                                                \
-            ds[i] = condition[i * steps[0]] ? xs[i * steps[1]] : ys[i * steps[2]];                                    \
+#define WHERE_ROW(T)                                                                                                   \
+    do {                                                                                                               \
+        const T *xs = x, *ys = y;                                                                                      \
+        T *ds = dst;                                                                                                   \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            ds[i] = condition[i * steps[0]] ? xs[i * steps[1]] : ys[i * steps[2]];                                     \
     } while (0)
 
 static void where_row(const uint8_t *condition, const void *x, const void *y, const size_t *steps, void *dst, size_t n,

@@ -294,9 +294,12 @@ onyx_status op_parse_fused_conv_ms(const op_parse_context *context, void *params
         const char *name;
         op_activation defaults;
     } names[] = {
-        { "", { OP_ACT_NONE, 0, 0 } },          { "Relu", { OP_ACT_RELU, 0, 0 } },
-        { "Tanh", { OP_ACT_TANH, 0, 0 } },      { "Sigmoid", { OP_ACT_SIGMOID, 0, 0 } },
-        { "LeakyRelu", { OP_ACT_LEAKY_RELU, 0.01f, 0 } }, { "HardSigmoid", { OP_ACT_HARD_SIGMOID, 0.2f, 0.5f } },
+        { "", { OP_ACT_NONE, 0, 0 } },
+        { "Relu", { OP_ACT_RELU, 0, 0 } },
+        { "Tanh", { OP_ACT_TANH, 0, 0 } },
+        { "Sigmoid", { OP_ACT_SIGMOID, 0, 0 } },
+        { "LeakyRelu", { OP_ACT_LEAKY_RELU, 0.01f, 0 } },
+        { "HardSigmoid", { OP_ACT_HARD_SIGMOID, 0.2f, 0.5f } },
         { "Clip", { OP_ACT_CLIP, -3.402823466e38f, 3.402823466e38f } },
     };
     conv_params *p = params;
@@ -372,8 +375,8 @@ onyx_status op_shape_qlinear_conv(op_shape_context *context)
     const op_value *w = context->inputs[3];
     for (int i = 4; i < 6; i++) {
         const op_value *v = context->inputs[i];
-        if (v->rank > 1 || (v->rank == 1 && w->rank > 0 && v->dims[0] > 1 && w->dims[0] >= 0 &&
-                            v->dims[0] != w->dims[0]))
+        if (v->rank > 1 ||
+            (v->rank == 1 && w->rank > 0 && v->dims[0] > 1 && w->dims[0] >= 0 && v->dims[0] != w->dims[0]))
             return shape_fail(context, "input %d has neither one element nor one per filter", i);
     }
     const op_value *y_zero = context->inputs[7];
@@ -393,7 +396,8 @@ onyx_status op_run_qlinear_conv(op_run_context *context)
     size_t planes = (size_t)(task.batch * task.groups * task.c_out), plane = (size_t)task.out_plane;
     for (size_t i = 0; i < planes; i++) {
         size_t filter = i % (size_t)(task.groups * task.c_out);
-        requantize(out, i * plane, sums + i * plane, plane, scale_at(in[1], 0) * scale_at(in[4], filter) / scale_at(in[6], 0), zero_point_at(in[7], 0));
+        requantize(out, i * plane, sums + i * plane, plane,
+                   scale_at(in[1], 0) * scale_at(in[4], filter) / scale_at(in[6], 0), zero_point_at(in[7], 0));
     }
     return ONYX_OK;
 }

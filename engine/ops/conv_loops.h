@@ -89,8 +89,8 @@ static void NAME(conv_part)(void *context, int part, int worker)
             int64_t end = MIN(begin + CONV_CHUNK, columns), x_offset;
             for (int64_t tap = 0; tap < t->taps / win->kernel[last]; tap++) {
                 if (conv_input_row(win, row, tap, &x_offset))
-                    NAME(conv_tap)(t, x + x_offset, w + tap * win->kernel[last], dst + row * columns + begin, filters,
-                                   begin, end);
+                    NAME(conv_tap)
+                    (t, x + x_offset, w + tap * win->kernel[last], dst + row * columns + begin, filters, begin, end);
             }
         }
     }

@@ -8,8 +8,8 @@
 
 #include "base/types.h"
 
-#define CHUNK 512     /* elements converted at a time */
-#define PART 32768    /* elements of one part */
+#define CHUNK 512  /* elements converted at a time */
+#define PART 32768 /* elements of one part */
 #define MAX_PARTS 256
 
 typedef union lane_buffer {

@@ -22,17 +22,17 @@ typedef struct unary_loops {
 onyx_status unary_run(op_run_context *context, const unary_loops *loops);
 
 /* A loop over T; EXPRESSION sees x of type T and `p`, the params. Names are given in full by the caller. */
-#define UNARY_LOOP(NAME, T, RESULT, PARAMS, EXPRESSION)                                                               \
-    static void NAME(const void *src, void *dst, size_t n, const void *params)                                        \
-    {                                                                                                                 \
-        const T *s = src;                                                                                             \
-        RESULT *d = dst;                                                                                              \
-        const PARAMS *p = params;                                                                                     \
-        (void)p;                                                                                                      \
-        for (size_t i = 0; i < n; i++) {                                                                              \
-            T x = s[i];                                                                                               \
-            d[i] = (RESULT)(EXPRESSION);                                                                              \
-        }                                                                                                             \
+#define UNARY_LOOP(NAME, T, RESULT, PARAMS, EXPRESSION)                                                                \
+    static void NAME(const void *src, void *dst, size_t n, const void *params)                                         \
+    {                                                                                                                  \
+        const T *s = src;                                                                                              \
+        RESULT *d = dst;                                                                                               \
+        const PARAMS *p = params;                                                                                      \
+        (void)p;                                                                                                       \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            T x = s[i];                                                                                                \
+            d[i] = (RESULT)(EXPRESSION);                                                                               \
+        }                                                                                                              \
     }
 
 /* ---- binary, with broadcasting ---- */
@@ -54,35 +54,35 @@ onyx_status binary_tensors(op_run_context *context, const binary_loops *loops, l
 binary_loop *binary_loop_of(const binary_loops *loops, lane l);
 
 /* EXPRESSION sees x and y of type T. Three copies, so that each vectorises. */
-#define BINARY_LOOP(NAME, T, RESULT, PARAMS, EXPRESSION)                                                              \
-    static void NAME(const void *a, size_t a_step, const void *b, size_t b_step, void *dst, size_t n,                 \
-                     const void *params)                                                                              \
-    {                                                                                                                 \
-        const T *as = a, *bs = b;                                                                                     \
-        RESULT *d = dst;                                                                                              \
-        const PARAMS *p = params;                                                                                     \
-        (void)p;                                                                                                      \
-        if (a_step && b_step) {                                                                                       \
-            for (size_t i = 0; i < n; i++) {                                                                          \
-                T x = as[i], y = bs[i];                                                                               \
-                (void)y;                                                                                              \
-                d[i] = (RESULT)(EXPRESSION);                                                                          \
-            }                                                                                                         \
-        } else if (a_step) {                                                                                          \
-            T y = bs[0];                                                                                              \
-            (void)y;                                                                                                  \
-            for (size_t i = 0; i < n; i++) {                                                                          \
-                T x = as[i];                                                                                          \
-                d[i] = (RESULT)(EXPRESSION);                                                                          \
-            }                                                                                                         \
-        } else {                                                                                                      \
-            T x = as[0];                                                                                              \
-            for (size_t i = 0; i < n; i++) {                                                                          \
-                T y = bs[i * b_step];                                                                                 \
-                (void)y;                                                                                              \
-                d[i] = (RESULT)(EXPRESSION);                                                                          \
-            }                                                                                                         \
-        }                                                                                                             \
+#define BINARY_LOOP(NAME, T, RESULT, PARAMS, EXPRESSION)                                                               \
+    static void NAME(const void *a, size_t a_step, const void *b, size_t b_step, void *dst, size_t n,                  \
+                     const void *params)                                                                               \
+    {                                                                                                                  \
+        const T *as = a, *bs = b;                                                                                      \
+        RESULT *d = dst;                                                                                               \
+        const PARAMS *p = params;                                                                                      \
+        (void)p;                                                                                                       \
+        if (a_step && b_step) {                                                                                        \
+            for (size_t i = 0; i < n; i++) {                                                                           \
+                T x = as[i], y = bs[i];                                                                                \
+                (void)y;                                                                                               \
+                d[i] = (RESULT)(EXPRESSION);                                                                           \
+            }                                                                                                          \
+        } else if (a_step) {                                                                                           \
+            T y = bs[0];                                                                                               \
+            (void)y;                                                                                                   \
+            for (size_t i = 0; i < n; i++) {                                                                           \
+                T x = as[i];                                                                                           \
+                d[i] = (RESULT)(EXPRESSION);                                                                           \
+            }                                                                                                          \
+        } else {                                                                                                       \
+            T x = as[0];                                                                                               \
+            for (size_t i = 0; i < n; i++) {                                                                           \
+                T y = bs[i * b_step];                                                                                  \
+                (void)y;                                                                                               \
+                d[i] = (RESULT)(EXPRESSION);                                                                           \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 
 /* ---- broadcasting walk, for operators with loops of their own (Where, quantised ones) ---- */

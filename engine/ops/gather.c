@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Reading and writing by index: Gather, GatherElements, GatherND, ScatterElements, ScatterND. Negative indices count from the end; an index outside of its
- * dimension is an error. */
+ * Reading and writing by index: Gather, GatherElements, GatherND, ScatterElements, ScatterND. Negative indices count
+ * from the end; an index outside of its dimension is an error. */
 #include <string.h>
 
 #include "base/types.h"
@@ -196,7 +196,8 @@ onyx_status op_shape_gather_nd(op_shape_context *context)
     return ONYX_OK;
 }
 
-static bool index_tuple_offset(const int64_t *tuple, int depth, const int64_t *dims, const int64_t *strides, int64_t *offset)
+static bool index_tuple_offset(const int64_t *tuple, int depth, const int64_t *dims, const int64_t *strides,
+                               int64_t *offset)
 {
     *offset = 0;
     for (int i = 0; i < depth; i++) {
@@ -291,24 +292,24 @@ onyx_status op_shape_scatter_elements(op_shape_context *context)
     return ONYX_OK;
 }
 
-#define COMBINE(T)                                                                                                    \
-    do {                                                                                                              \
-        T *x = a;                                                                                                     \
-        T y = *(const T *)b;                                                                                          \
-        switch (reduction) {                                                                                          \
-        case '+':                                                                                                     \
-            *x += y;                                                                                                  \
-            break;                                                                                                    \
-        case '*':                                                                                                     \
-            *x *= y;                                                                                                  \
-            break;                                                                                                    \
-        case '>':                                                                                                     \
-            *x = *x > y || *x != *x ? *x : y;                                                                         \
-            break;                                                                                                    \
-        default:                                                                                                      \
-            *x = *x < y || *x != *x ? *x : y;                                                                         \
-            break;                                                                                                    \
-        }                                                                                                             \
+#define COMBINE(T)                                                                                                     \
+    do {                                                                                                               \
+        T *x = a;                                                                                                      \
+        T y = *(const T *)b;                                                                                           \
+        switch (reduction) {                                                                                           \
+        case '+':                                                                                                      \
+            *x += y;                                                                                                   \
+            break;                                                                                                     \
+        case '*':                                                                                                      \
+            *x *= y;                                                                                                   \
+            break;                                                                                                     \
+        case '>':                                                                                                      \
+            *x = *x > y || *x != *x ? *x : y;                                                                          \
+            break;                                                                                                     \
+        default:                                                                                                       \
+            *x = *x < y || *x != *x ? *x : y;                                                                          \
+            break;                                                                                                     \
+        }                                                                                                              \
     } while (0)
 
 static void combine_i64(char reduction, void *a, const void *b)

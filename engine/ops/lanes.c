@@ -83,61 +83,60 @@ static bool is_small_float(onyx_type type)
 
 /* ---- loads: STORED is the C type behind `type`, VALUE what element x is in lane terms ---- */
 
-#define LOAD(STORED, LANE, VALUE)                                                                                     \
-    do {                                                                                                              \
-        const STORED *in = (const STORED *)data + first;                                                              \
-        LANE *out = dst;                                                                                              \
-        for (size_t i = 0; i < n; i++) {                                                                              \
-            STORED x = in[i];                                                                                         \
-            out[i] = (LANE)(VALUE);                                                                                   \
-        }                                                                                                             \
-        return;                                                                                                       \
+#define LOAD(STORED, LANE, VALUE)                                                                                      \
+    do {                                                                                                               \
+        const STORED *in = (const STORED *)data + first;                                                               \
+        LANE *out = dst;                                                                                               \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            STORED x = in[i];                                                                                          \
+            out[i] = (LANE)(VALUE);                                                                                    \
+        }                                                                                                              \
+        return;                                                                                                        \
     } while (0)
 
 /* FROM_DOUBLE turns a double into the lane; FROM_FLOAT a float. */
-#define LOAD_ANY(LANE, FROM_DOUBLE, FROM_FLOAT)                                                                       \
-    do {                                                                                                              \
-        switch (type) {                                                                                               \
-        case ONYX_TYPE_FLOAT32:                                                                                       \
-            LOAD(float, LANE, FROM_FLOAT(x));                                                                         \
-        case ONYX_TYPE_FLOAT64:                                                                                       \
-            LOAD(double, LANE, FROM_DOUBLE(x));                                                                       \
-        case ONYX_TYPE_FLOAT16:                                                                                       \
-            LOAD(uint16_t, LANE, FROM_FLOAT(half_to_float(x)));                                                       \
-        case ONYX_TYPE_BFLOAT16:                                                                                      \
-            LOAD(uint16_t, LANE, FROM_FLOAT(bfloat16_to_float(x)));                                                   \
-        case ONYX_TYPE_INT8:                                                                                          \
-            LOAD(int8_t, LANE, x);                                                                                    \
-        case ONYX_TYPE_INT16:                                                                                         \
-            LOAD(int16_t, LANE, x);                                                                                   \
-        case ONYX_TYPE_INT32:                                                                                         \
-            LOAD(int32_t, LANE, x);                                                                                   \
-        case ONYX_TYPE_INT64:                                                                                         \
-            LOAD(int64_t, LANE, x);                                                                                   \
-        case ONYX_TYPE_BOOL:                                                                                          \
-            LOAD(uint8_t, LANE, x != 0);                                                                              \
-        case ONYX_TYPE_UINT8:                                                                                         \
-            LOAD(uint8_t, LANE, x);                                                                                   \
-        case ONYX_TYPE_UINT16:                                                                                        \
-            LOAD(uint16_t, LANE, x);                                                                                  \
-        case ONYX_TYPE_UINT32:                                                                                        \
-            LOAD(uint32_t, LANE, x);                                                                                  \
-        case ONYX_TYPE_UINT64:                                                                                        \
-            LOAD(uint64_t, LANE, x);                                                                                  \
-        default:                                                                                                      \
-            break;                                                                                                    \
-        }                                                                                                             \
-        LANE *out = dst;                                                                                              \
-        const uint8_t *bytes = data;                                                                                  \
-        for (size_t i = 0; i < n; i++) {                                                                              \
-            if (is_small_float(type))                                                                                 \
-                out[i] = (LANE)FROM_FLOAT(small_float_to_float(type, bytes[first + i]));                              \
-            else if (type == ONYX_TYPE_FLOAT4E2M1)                                                                    \
-                out[i] = (LANE)FROM_FLOAT(                                                                            \
-                    small_float_to_float(type, (uint8_t)packed_get(type, bytes, first + i)));                         \
-            else                                                                                                      \
-                out[i] = (LANE)packed_int(type, bytes, first + i);                                                    \
-        }                                                                                                             \
+#define LOAD_ANY(LANE, FROM_DOUBLE, FROM_FLOAT)                                                                        \
+    do {                                                                                                               \
+        switch (type) {                                                                                                \
+        case ONYX_TYPE_FLOAT32:                                                                                        \
+            LOAD(float, LANE, FROM_FLOAT(x));                                                                          \
+        case ONYX_TYPE_FLOAT64:                                                                                        \
+            LOAD(double, LANE, FROM_DOUBLE(x));                                                                        \
+        case ONYX_TYPE_FLOAT16:                                                                                        \
+            LOAD(uint16_t, LANE, FROM_FLOAT(half_to_float(x)));                                                        \
+        case ONYX_TYPE_BFLOAT16:                                                                                       \
+            LOAD(uint16_t, LANE, FROM_FLOAT(bfloat16_to_float(x)));                                                    \
+        case ONYX_TYPE_INT8:                                                                                           \
+            LOAD(int8_t, LANE, x);                                                                                     \
+        case ONYX_TYPE_INT16:                                                                                          \
+            LOAD(int16_t, LANE, x);                                                                                    \
+        case ONYX_TYPE_INT32:                                                                                          \
+            LOAD(int32_t, LANE, x);                                                                                    \
+        case ONYX_TYPE_INT64:                                                                                          \
+            LOAD(int64_t, LANE, x);                                                                                    \
+        case ONYX_TYPE_BOOL:                                                                                           \
+            LOAD(uint8_t, LANE, x != 0);                                                                               \
+        case ONYX_TYPE_UINT8:                                                                                          \
+            LOAD(uint8_t, LANE, x);                                                                                    \
+        case ONYX_TYPE_UINT16:                                                                                         \
+            LOAD(uint16_t, LANE, x);                                                                                   \
+        case ONYX_TYPE_UINT32:                                                                                         \
+            LOAD(uint32_t, LANE, x);                                                                                   \
+        case ONYX_TYPE_UINT64:                                                                                         \
+            LOAD(uint64_t, LANE, x);                                                                                   \
+        default:                                                                                                       \
+            break;                                                                                                     \
+        }                                                                                                              \
+        LANE *out = dst;                                                                                               \
+        const uint8_t *bytes = data;                                                                                   \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            if (is_small_float(type))                                                                                  \
+                out[i] = (LANE)FROM_FLOAT(small_float_to_float(type, bytes[first + i]));                               \
+            else if (type == ONYX_TYPE_FLOAT4E2M1)                                                                     \
+                out[i] = (LANE)FROM_FLOAT(small_float_to_float(type, (uint8_t)packed_get(type, bytes, first + i)));    \
+            else                                                                                                       \
+                out[i] = (LANE)packed_int(type, bytes, first + i);                                                     \
+        }                                                                                                              \
     } while (0)
 
 static void load_f32(onyx_type type, const void *data, size_t first, size_t n, void *dst)
@@ -201,53 +200,53 @@ static unsigned float4_of(float x)
     return x != x ? 8 : float_to_small_float(ONYX_TYPE_FLOAT4E2M1, x, true);
 }
 
-#define STORE(STORED, VALUE)                                                                                          \
-    do {                                                                                                              \
-        STORED *out = (STORED *)data + first;                                                                         \
-        for (size_t i = 0; i < n; i++)                                                                                \
-            out[i] = (STORED)(VALUE);                                                                                 \
-        return;                                                                                                       \
+#define STORE(STORED, VALUE)                                                                                           \
+    do {                                                                                                               \
+        STORED *out = (STORED *)data + first;                                                                          \
+        for (size_t i = 0; i < n; i++)                                                                                 \
+            out[i] = (STORED)(VALUE);                                                                                  \
+        return;                                                                                                        \
     } while (0)
 
 /* INTEGER turns a lane value into an integer that wraps; FLOAT into a float for the 16-bit and smaller floats. */
-#define STORE_ANY(LANE, INTEGER, FLOAT)                                                                               \
-    do {                                                                                                              \
-        const LANE *in = src;                                                                                         \
-        switch (type) {                                                                                               \
-        case ONYX_TYPE_FLOAT32:                                                                                       \
-            STORE(float, in[i]);                                                                                      \
-        case ONYX_TYPE_FLOAT64:                                                                                       \
-            STORE(double, in[i]);                                                                                     \
-        case ONYX_TYPE_FLOAT16:                                                                                       \
-            STORE(uint16_t, float_to_half(FLOAT(in[i])));                                                             \
-        case ONYX_TYPE_BFLOAT16:                                                                                      \
-            STORE(uint16_t, float_to_bfloat16(FLOAT(in[i])));                                                         \
-        case ONYX_TYPE_INT8:                                                                                          \
-        case ONYX_TYPE_UINT8:                                                                                         \
-            STORE(uint8_t, INTEGER(in[i]));                                                                           \
-        case ONYX_TYPE_INT16:                                                                                         \
-        case ONYX_TYPE_UINT16:                                                                                        \
-            STORE(uint16_t, INTEGER(in[i]));                                                                          \
-        case ONYX_TYPE_INT32:                                                                                         \
-        case ONYX_TYPE_UINT32:                                                                                        \
-            STORE(uint32_t, INTEGER(in[i]));                                                                          \
-        case ONYX_TYPE_INT64:                                                                                         \
-        case ONYX_TYPE_UINT64:                                                                                        \
-            STORE(uint64_t, INTEGER(in[i]));                                                                          \
-        case ONYX_TYPE_BOOL:                                                                                          \
-            STORE(uint8_t, in[i] != 0);                                                                               \
-        default:                                                                                                      \
-            break;                                                                                                    \
-        }                                                                                                             \
-        uint8_t *bytes = data;                                                                                        \
-        for (size_t i = 0; i < n; i++) {                                                                              \
-            if (is_small_float(type))                                                                                 \
-                bytes[first + i] = float_to_small_float(type, FLOAT(in[i]), true);                                    \
-            else if (type == ONYX_TYPE_FLOAT4E2M1)                                                                    \
-                packed_put(type, bytes, first + i, float4_of(FLOAT(in[i])));                                          \
-            else                                                                                                      \
-                packed_put(type, bytes, first + i, (unsigned)INTEGER(in[i]));                                         \
-        }                                                                                                             \
+#define STORE_ANY(LANE, INTEGER, FLOAT)                                                                                \
+    do {                                                                                                               \
+        const LANE *in = src;                                                                                          \
+        switch (type) {                                                                                                \
+        case ONYX_TYPE_FLOAT32:                                                                                        \
+            STORE(float, in[i]);                                                                                       \
+        case ONYX_TYPE_FLOAT64:                                                                                        \
+            STORE(double, in[i]);                                                                                      \
+        case ONYX_TYPE_FLOAT16:                                                                                        \
+            STORE(uint16_t, float_to_half(FLOAT(in[i])));                                                              \
+        case ONYX_TYPE_BFLOAT16:                                                                                       \
+            STORE(uint16_t, float_to_bfloat16(FLOAT(in[i])));                                                          \
+        case ONYX_TYPE_INT8:                                                                                           \
+        case ONYX_TYPE_UINT8:                                                                                          \
+            STORE(uint8_t, INTEGER(in[i]));                                                                            \
+        case ONYX_TYPE_INT16:                                                                                          \
+        case ONYX_TYPE_UINT16:                                                                                         \
+            STORE(uint16_t, INTEGER(in[i]));                                                                           \
+        case ONYX_TYPE_INT32:                                                                                          \
+        case ONYX_TYPE_UINT32:                                                                                         \
+            STORE(uint32_t, INTEGER(in[i]));                                                                           \
+        case ONYX_TYPE_INT64:                                                                                          \
+        case ONYX_TYPE_UINT64:                                                                                         \
+            STORE(uint64_t, INTEGER(in[i]));                                                                           \
+        case ONYX_TYPE_BOOL:                                                                                           \
+            STORE(uint8_t, in[i] != 0);                                                                                \
+        default:                                                                                                       \
+            break;                                                                                                     \
+        }                                                                                                              \
+        uint8_t *bytes = data;                                                                                         \
+        for (size_t i = 0; i < n; i++) {                                                                               \
+            if (is_small_float(type))                                                                                  \
+                bytes[first + i] = float_to_small_float(type, FLOAT(in[i]), true);                                     \
+            else if (type == ONYX_TYPE_FLOAT4E2M1)                                                                     \
+                packed_put(type, bytes, first + i, float4_of(FLOAT(in[i])));                                           \
+            else                                                                                                       \
+                packed_put(type, bytes, first + i, (unsigned)INTEGER(in[i]));                                          \
+        }                                                                                                              \
     } while (0)
 
 /* To unsigned integers beyond int64, else by way of int64 so that negative numbers wrap. */

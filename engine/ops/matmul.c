@@ -381,7 +381,8 @@ static onyx_status multiply_centred(op_run_context *context, const onyx_tensor *
     factor fa = factor_of(a->rank, a->dims, trans_a, false), fb = factor_of(b->rank, b->dims, trans_b, true);
     /* Element i of a belongs to row i / k (transposed: i % m); of b to column i % n (transposed: i / k). */
     size_t a_inner = trans_a ? 1 : (size_t)factor_columns(&fa), b_inner = trans_b ? (size_t)factor_rows(&fb) : 1;
-    const int16_t *x = centred(context, a, a_zero, a_inner, &status), *y = centred(context, b, b_zero, b_inner, &status);
+    const int16_t *x = centred(context, a, a_zero, a_inner, &status),
+                  *y = centred(context, b, b_zero, b_inner, &status);
     STATUS_TRY(status);
     return multiply(context, &fa, x, &fb, y, sizeof(int16_t), matmul_part_s16, sums);
 }
@@ -505,6 +506,7 @@ onyx_status op_run_qgemm(op_run_context *context)
     }
     size_t b_scales = tensor_count(in[4]);
     for (size_t i = 0; i < count; i++)
-        ((float *)out->data)[i] = p->alpha * (float)sums[i] * scale_at(in[1], 0) * scale_at(in[4], i % columns % b_scales);
+        ((float *)out->data)[i] =
+            p->alpha * (float)sums[i] * scale_at(in[1], 0) * scale_at(in[4], i % columns % b_scales);
     return ONYX_OK;
 }

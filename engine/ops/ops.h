@@ -55,7 +55,7 @@ typedef struct op_attribute {
     const int64_t *ints;
     const float *floats;
     const char *const *strings;
-    int count; /* of ints, floats or strings */
+    int count;             /* of ints, floats or strings */
     const char *reference; /* in a function body: the function's attribute that gives the value (ref_attr_name) */
 } op_attribute;
 
@@ -101,8 +101,7 @@ typedef struct op_run_context {
     const onyx_tensor *const *inputs; /* NULL: absent */
     onyx_tensor *const *outputs;      /* NULL: not wanted; else with type, dims and memory, unless OP_DYNAMIC */
     /* Rows with OP_DYNAMIC call this for each wanted output before writing it. */
-    onyx_status (*set_output)(struct op_run_context *context, int index, onyx_type type, int rank,
-                              const int64_t *dims);
+    onyx_status (*set_output)(struct op_run_context *context, int index, onyx_type type, int rank, const int64_t *dims);
     void *(*scratch)(struct op_run_context *context, size_t bytes); /* aligned, until the kernel returns; NULL: none */
     workers *pool;                                                  /* may be NULL */
     onyx_error *error;

@@ -54,7 +54,8 @@ onyx_status packed_run(op_run_context *context, op_run_function *run)
     if (!any)
         return run(context);
     if (context->input_count > MAX_TENSORS || context->output_count > MAX_TENSORS)
-        return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "more than %d tensors of a packed type", MAX_TENSORS);
+        return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "more than %d tensors of a packed type",
+                           MAX_TENSORS);
 
     onyx_tensor inputs[MAX_TENSORS], outputs[MAX_TENSORS];
     const onyx_tensor *input_list[MAX_TENSORS];

@@ -66,7 +66,8 @@ onyx_status op_shape_pad(op_shape_context *context)
         dims[i] = -1;
         if (!known || in->dims[i] < 0)
             continue;
-        if (__builtin_add_overflow(in->dims[i], begin[i], &dims[i]) || __builtin_add_overflow(dims[i], end[i], &dims[i]))
+        if (__builtin_add_overflow(in->dims[i], begin[i], &dims[i]) ||
+            __builtin_add_overflow(dims[i], end[i], &dims[i]))
             return shape_fail(context, "the output is too large");
         if (dims[i] < 0)
             return shape_fail(context, "pads leave %lld in dimension %d", (long long)dims[i], i);
@@ -156,8 +157,8 @@ static onyx_status pad(op_run_context *context)
         if (outside)
             strided_fill(dst, constant, (size_t)n, bytes);
         else
-            pad_row(dst, (const char *)in->data + (size_t)offset * bytes, tables[last], n, middle, middle_end,
-                    constant, bytes);
+            pad_row(dst, (const char *)in->data + (size_t)offset * bytes, tables[last], n, middle, middle_end, constant,
+                    bytes);
     }
     return ONYX_OK;
 }

@@ -88,11 +88,12 @@ typedef struct op_window {
 } op_window;
 
 /* Each checks what the specification demands and fails with SHAPE; error may be NULL. dims are those of the whole
- * tensor: x [n, c, spatial...], w [c_out, c_in / group, kernel...] (ConvTranspose: [c_in, c_out / group, kernel...]). */
+ * tensor: x [n, c, spatial...], w [c_out, c_in / group, kernel...] (ConvTranspose: [c_in, c_out / group, kernel...]).
+ */
 onyx_status op_conv_window(const conv_params *params, int rank, const int64_t *x_dims, const int64_t *w_dims,
                            op_window *window, onyx_error *error);
-onyx_status op_conv_transpose_window(const conv_params *params, int rank, const int64_t *x_dims,
-                                     const int64_t *w_dims, op_window *window, onyx_error *error);
+onyx_status op_conv_transpose_window(const conv_params *params, int rank, const int64_t *x_dims, const int64_t *w_dims,
+                                     op_window *window, onyx_error *error);
 onyx_status op_pool_window(const pool_params *params, int rank, const int64_t *x_dims, op_window *window,
                            onyx_error *error);
 /* For the planner: false when ranks or a dimension are not known, or the node is invalid. */
@@ -146,7 +147,7 @@ typedef struct resize_params {
 /* One dimension of a Resize. */
 typedef struct op_resize_axis {
     int64_t in, out;
-    double scale;            /* out / in, or the scale that was given */
+    double scale;              /* out / in, or the scale that was given */
     double roi_start, roi_end; /* normalised; 0 and 1 where there is none */
 } op_resize_axis;
 
@@ -284,7 +285,7 @@ typedef struct nms_params {
 } nms_params;
 
 typedef struct constant_params { /* Constant, ConstantOfShape */
-    onyx_tensor tensor; /* the value; data may point at `number` below, then it is NULL here */
+    onyx_tensor tensor;          /* the value; data may point at `number` below, then it is NULL here */
     union {
         float f;
         int64_t i;

@@ -38,8 +38,8 @@ static void NAME(pool_part)(void *context, int part, int worker)
                 offset = k * w->dilation[last] - w->pad_begin[last];
                 pool_columns(offset, w->stride[last], w->in[last], columns, &from, &to);
                 if (from < to)
-                    NAME(pool_tap)(t->max, dst + from, src + outer + from * w->stride[last] + offset, w->stride[last],
-                                   to - from);
+                    NAME(pool_tap)
+                    (t->max, dst + from, src + outer + from * w->stride[last] + offset, w->stride[last], to - from);
             }
         }
         if (t->max)

@@ -160,9 +160,9 @@ static onyx_status check_grid(op_shape_context *context)
     grid g;
     if (scale->rank >= 0 && zero && zero->rank >= 0) {
         /* [] and [1] both mean one for all. */
-        bool same = scale->rank == zero->rank || (dims_known(scale) && dims_known(zero) &&
-                                                  dims_product(scale->dims, 0, scale->rank) == 1 &&
-                                                  dims_product(zero->dims, 0, zero->rank) == 1);
+        bool same = scale->rank == zero->rank ||
+                    (dims_known(scale) && dims_known(zero) && dims_product(scale->dims, 0, scale->rank) == 1 &&
+                     dims_product(zero->dims, 0, zero->rank) == 1);
         for (int i = 0; i < scale->rank && same && scale->rank == zero->rank; i++)
             same = scale->dims[i] < 0 || zero->dims[i] < 0 || scale->dims[i] == zero->dims[i];
         if (!same)
@@ -175,10 +175,10 @@ static onyx_status check_grid(op_shape_context *context)
 
 /* ---- QuantizeLinear ---- */
 
-#define TYPES_SCALE                                                                                                   \
-    (TYPE_BIT(ONYX_TYPE_FLOAT32) | TYPE_BIT(ONYX_TYPE_FLOAT16) | TYPE_BIT(ONYX_TYPE_BFLOAT16) |                       \
+#define TYPES_SCALE                                                                                                    \
+    (TYPE_BIT(ONYX_TYPE_FLOAT32) | TYPE_BIT(ONYX_TYPE_FLOAT16) | TYPE_BIT(ONYX_TYPE_BFLOAT16) |                        \
      TYPE_BIT(ONYX_TYPE_FLOAT8E8M0))
-#define TYPES_QUANTIZED                                                                                               \
+#define TYPES_QUANTIZED                                                                                                \
     (TYPES_BYTE | TYPES_PACKED | TYPES_FLOAT8 | TYPE_BIT(ONYX_TYPE_INT16) | TYPE_BIT(ONYX_TYPE_UINT16))
 
 onyx_status op_shape_quantize(op_shape_context *context)

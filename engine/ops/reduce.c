@@ -254,8 +254,8 @@ static onyx_status run_reduce(op_run_context *context, reduction kind)
     bool reduced[ONYX_MAX_RANK];
     size_t results = tensor_count(out), count = tensor_count(in);
     STATUS_TRY(reduced_axes(context->params, in->rank, run_input(context, 1), reduced, context->error));
-    job.floating = job.l == LANE_F32 || job.l == LANE_F64 || kind == MEAN || kind == L2 || kind == LOG_SUM ||
-                   kind == LOG_SUM_EXP;
+    job.floating =
+        job.l == LANE_F32 || job.l == LANE_F64 || kind == MEAN || kind == L2 || kind == LOG_SUM || kind == LOG_SUM_EXP;
     job.data = lanes_of_tensor(context, in, job.l, &status);
     double *sums = run_scratch(context, results, sizeof(*sums), &status);
     STATUS_TRY(status);

@@ -35,8 +35,8 @@ static onyx_status parse_name(const op_parse_context *context, const char *attri
 onyx_status op_parse_resize(const op_parse_context *context, void *params)
 {
     static const char *const modes[] = { "nearest", "linear", "cubic" };
-    static const char *const coordinates[] = { "half_pixel",    "half_pixel_symmetric", "pytorch_half_pixel",
-                                               "align_corners", "asymmetric",           "tf_half_pixel_for_nn",
+    static const char *const coordinates[] = { "half_pixel",        "half_pixel_symmetric", "pytorch_half_pixel",
+                                               "align_corners",     "asymmetric",           "tf_half_pixel_for_nn",
                                                "tf_crop_and_resize" };
     static const char *const nearest[] = { "round_prefer_floor", "round_prefer_ceil", "floor", "ceil" };
     static const char *const aspects[] = { "stretch", "not_larger", "not_smaller" };
@@ -96,8 +96,7 @@ static void keep_aspect(const resize_params *p, const int *list, int count, op_r
 }
 
 onyx_status op_resize_axes(const resize_params *params, int rank, const int64_t *in_dims, const onyx_tensor *roi,
-                           const onyx_tensor *scales, const onyx_tensor *sizes, op_resize_axis *axes,
-                           onyx_error *error)
+                           const onyx_tensor *scales, const onyx_tensor *sizes, op_resize_axis *axes, onyx_error *error)
 {
     int list[ONYX_MAX_RANK], count;
     STATUS_TRY(given_axes(params, rank, list, &count, error));
@@ -253,8 +252,8 @@ static bool lies_outside(const resize_params *p, const op_resize_axis *axis, int
 
 static void gather_row(char *dst, const char *src, const int64_t *table, int64_t n, size_t bytes)
 {
-#define GATHER(T)                                                                                                     \
-    for (int64_t i = 0; i < n; i++)                                                                                   \
+#define GATHER(T)                                                                                                      \
+    for (int64_t i = 0; i < n; i++)                                                                                    \
     ((T *)(void *)dst)[i] = ((const T *)(const void *)src)[table[i]]
     switch (bytes) {
     case 1:
@@ -368,23 +367,23 @@ typedef struct resize_job {
     const tap_table *taps;
 } resize_job;
 
-#define RESIZE_PART(NAME, T)                                                                                          \
-    static void NAME(void *context, int part, int worker)                                                             \
-    {                                                                                                                 \
-        const resize_job *job = context;                                                                              \
-        const T *src = (const T *)job->src + part * job->in * job->inner;                                             \
-        T *dst = (T *)job->dst + part * job->out * job->inner;                                                        \
-        int taps = job->taps->taps;                                                                                   \
-        (void)worker;                                                                                                 \
-        for (int64_t i = 0; i < job->out; i++, dst += job->inner) {                                                   \
-            memset(dst, 0, (size_t)job->inner * sizeof(T));                                                           \
-            for (int k = 0; k < taps; k++) {                                                                          \
-                const T *s = src + job->taps->indices[i * taps + k] * job->inner;                                     \
-                T w = (T)job->taps->weights[i * taps + k];                                                            \
-                for (int64_t j = 0; j < job->inner; j++)                                                              \
-                    dst[j] += w * s[j];                                                                               \
-            }                                                                                                         \
-        }                                                                                                             \
+#define RESIZE_PART(NAME, T)                                                                                           \
+    static void NAME(void *context, int part, int worker)                                                              \
+    {                                                                                                                  \
+        const resize_job *job = context;                                                                               \
+        const T *src = (const T *)job->src + part * job->in * job->inner;                                              \
+        T *dst = (T *)job->dst + part * job->out * job->inner;                                                         \
+        int taps = job->taps->taps;                                                                                    \
+        (void)worker;                                                                                                  \
+        for (int64_t i = 0; i < job->out; i++, dst += job->inner) {                                                    \
+            memset(dst, 0, (size_t)job->inner * sizeof(T));                                                            \
+            for (int k = 0; k < taps; k++) {                                                                           \
+                const T *s = src + job->taps->indices[i * taps + k] * job->inner;                                      \
+                T w = (T)job->taps->weights[i * taps + k];                                                             \
+                for (int64_t j = 0; j < job->inner; j++)                                                               \
+                    dst[j] += w * s[j];                                                                                \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 
 RESIZE_PART(resize_part_f32, float)

@@ -98,8 +98,12 @@ static void partition_smallest(ranked *keys, int64_t n, int64_t k)
     while (low < high) {
         int64_t middle = low + (high - low) / 2;
         ranked a = keys[low], b = keys[middle], c = keys[high];
-        ranked pivot = ranked_less(&a, &b) ? (ranked_less(&b, &c) ? b : ranked_less(&a, &c) ? c : a)
-                                           : (ranked_less(&a, &c) ? a : ranked_less(&b, &c) ? c : b);
+        ranked pivot = ranked_less(&a, &b) ? (ranked_less(&b, &c)   ? b
+                                              : ranked_less(&a, &c) ? c
+                                                                    : a)
+                                           : (ranked_less(&a, &c)   ? a
+                                              : ranked_less(&b, &c) ? c
+                                                                    : b);
         int64_t i = low, j = high;
         while (i <= j) {
             while (ranked_less(&keys[i], &pivot))
@@ -339,7 +343,8 @@ static int64_t suppress(const float *scores, const box *boxes, int64_t n, int64_
 onyx_status op_run_nms(op_run_context *context)
 {
     const onyx_tensor *in = context->inputs[0], *scores = context->inputs[1];
-    const onyx_tensor *limit_input = run_input(context, 2), *iou = run_input(context, 3), *floor = run_input(context, 4);
+    const onyx_tensor *limit_input = run_input(context, 2), *iou = run_input(context, 3),
+                      *floor = run_input(context, 4);
     int64_t batches = in->dims[0], n = in->dims[1], classes = scores->dims[1];
     double wanted = limit_input ? tensor_number(limit_input) : 0;
     int64_t limit = wanted > 0 ? (int64_t)MIN(wanted, (double)n) : 0, total = 0;
@@ -348,7 +353,8 @@ onyx_status op_run_nms(op_run_context *context)
     box *boxes = run_scratch(context, (size_t)n, sizeof(*boxes), &status);
     ranked *order = run_scratch(context, (size_t)n, sizeof(*order), &status);
     int64_t *counts = run_scratch(context, (size_t)(batches * classes), sizeof(*counts), &status);
-    int64_t *kept = run_scratch(context, (size_t)(batches * classes), (size_t)(limit ? limit : 1) * sizeof(*kept), &status);
+    int64_t *kept =
+        run_scratch(context, (size_t)(batches * classes), (size_t)(limit ? limit : 1) * sizeof(*kept), &status);
     if (!boxes || !order || !counts || !kept)
         return status;
     for (int64_t b = 0; b < batches; b++) {
@@ -397,19 +403,19 @@ onyx_status op_shape_cumsum(op_shape_context *context)
     return ONYX_OK;
 }
 
-#define CUMULATE(T)                                                                                                   \
-    do {                                                                                                              \
-        const T *src = in;                                                                                            \
-        T *dst = out;                                                                                                 \
-        T sum = 0;                                                                                                    \
-        for (int64_t i = 0; i < n; i++) {                                                                             \
-            int64_t at = (p->reverse ? n - 1 - i : i) * step;                                                         \
-            if (p->exclusive)                                                                                         \
-                dst[at] = sum;                                                                                        \
-            sum += src[at];                                                                                           \
-            if (!p->exclusive)                                                                                        \
-                dst[at] = sum;                                                                                        \
-        }                                                                                                             \
+#define CUMULATE(T)                                                                                                    \
+    do {                                                                                                               \
+        const T *src = in;                                                                                             \
+        T *dst = out;                                                                                                  \
+        T sum = 0;                                                                                                     \
+        for (int64_t i = 0; i < n; i++) {                                                                              \
+            int64_t at = (p->reverse ? n - 1 - i : i) * step;                                                          \
+            if (p->exclusive)                                                                                          \
+                dst[at] = sum;                                                                                         \
+            sum += src[at];                                                                                            \
+            if (!p->exclusive)                                                                                         \
+                dst[at] = sum;                                                                                         \
+        }                                                                                                              \
     } while (0)
 
 static void cumulate(lane l, const cumsum_params *p, const void *in, void *out, int64_t n, int64_t step)

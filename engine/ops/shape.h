@@ -11,12 +11,12 @@
 
 /* ---- type sets ---- */
 #define TYPES_F32 (TYPE_BIT(ONYX_TYPE_FLOAT32))
-#define TYPES_FLOAT                                                                                                   \
-    (TYPE_BIT(ONYX_TYPE_FLOAT16) | TYPE_BIT(ONYX_TYPE_FLOAT32) | TYPE_BIT(ONYX_TYPE_FLOAT64) |                        \
+#define TYPES_FLOAT                                                                                                    \
+    (TYPE_BIT(ONYX_TYPE_FLOAT16) | TYPE_BIT(ONYX_TYPE_FLOAT32) | TYPE_BIT(ONYX_TYPE_FLOAT64) |                         \
      TYPE_BIT(ONYX_TYPE_BFLOAT16))
-#define TYPES_SIGNED                                                                                                  \
+#define TYPES_SIGNED                                                                                                   \
     (TYPE_BIT(ONYX_TYPE_INT8) | TYPE_BIT(ONYX_TYPE_INT16) | TYPE_BIT(ONYX_TYPE_INT32) | TYPE_BIT(ONYX_TYPE_INT64))
-#define TYPES_UNSIGNED                                                                                                \
+#define TYPES_UNSIGNED                                                                                                 \
     (TYPE_BIT(ONYX_TYPE_UINT8) | TYPE_BIT(ONYX_TYPE_UINT16) | TYPE_BIT(ONYX_TYPE_UINT32) | TYPE_BIT(ONYX_TYPE_UINT64))
 #define TYPES_INT (TYPES_SIGNED | TYPES_UNSIGNED)
 #define TYPES_NUMBER (TYPES_FLOAT | TYPES_INT)
@@ -25,20 +25,20 @@
 #define TYPES_INDEX (TYPE_BIT(ONYX_TYPE_INT32) | TYPE_BIT(ONYX_TYPE_INT64))
 #define TYPES_BYTE (TYPE_BIT(ONYX_TYPE_INT8) | TYPE_BIT(ONYX_TYPE_UINT8))
 #define TYPES_COMPLEX (TYPE_BIT(ONYX_TYPE_COMPLEX64) | TYPE_BIT(ONYX_TYPE_COMPLEX128))
-#define TYPES_FLOAT8                                                                                                  \
-    (TYPE_BIT(ONYX_TYPE_FLOAT8E4M3FN) | TYPE_BIT(ONYX_TYPE_FLOAT8E4M3FNUZ) | TYPE_BIT(ONYX_TYPE_FLOAT8E5M2) |         \
+#define TYPES_FLOAT8                                                                                                   \
+    (TYPE_BIT(ONYX_TYPE_FLOAT8E4M3FN) | TYPE_BIT(ONYX_TYPE_FLOAT8E4M3FNUZ) | TYPE_BIT(ONYX_TYPE_FLOAT8E5M2) |          \
      TYPE_BIT(ONYX_TYPE_FLOAT8E5M2FNUZ))
-#define TYPES_PACKED                                                                                                  \
-    (TYPE_BIT(ONYX_TYPE_INT4) | TYPE_BIT(ONYX_TYPE_UINT4) | TYPE_BIT(ONYX_TYPE_INT2) | TYPE_BIT(ONYX_TYPE_UINT2) |    \
+#define TYPES_PACKED                                                                                                   \
+    (TYPE_BIT(ONYX_TYPE_INT4) | TYPE_BIT(ONYX_TYPE_UINT4) | TYPE_BIT(ONYX_TYPE_INT2) | TYPE_BIT(ONYX_TYPE_UINT2) |     \
      TYPE_BIT(ONYX_TYPE_FLOAT4E2M1))
 /* All that have whole bytes, and all. */
-#define TYPES_WHOLE                                                                                                   \
+#define TYPES_WHOLE                                                                                                    \
     (TYPES_NUMBER | TYPES_BOOL | TYPES_STRING | TYPES_COMPLEX | TYPES_FLOAT8 | TYPE_BIT(ONYX_TYPE_FLOAT8E8M0))
 #define TYPES_ALL (TYPES_WHOLE | TYPES_PACKED)
 
 static inline bool type_in(onyx_type type, uint64_t set)
 {
-    return (set >> type & 1) != 0;
+    return (unsigned)type < 64 && (set >> type & 1) != 0;
 }
 
 /* ---- checks and parts ---- */

@@ -248,7 +248,8 @@ onyx_status op_shape_dropout(op_shape_context *context)
     STATUS_TRY(shape_scalar(context, 1));
     STATUS_TRY(shape_scalar(context, 2));
     const onyx_tensor *ratio = shape_constant(context, 1), *training = shape_constant(context, 2);
-    if (training && tensor_number(training) != 0 && (!ratio || tensor_number(ratio) != 0))
+    bool drops = shape_input(context, 1) ? ratio && tensor_number(ratio) != 0 : true;
+    if (training && tensor_number(training) != 0 && drops)
         return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "training mode is not supported");
     for (int i = 0; i < context->output_count; i++)
         shape_copy(&context->outputs[i], context->inputs[0]);

@@ -18,24 +18,24 @@ typedef struct complex128 {
 } complex128;
 
 /* One row of n elements; TILED does `rows` of them, row r at dst + r * drow, src + r * srow, in tiles. */
-#define ROW_LOOPS(NAME, T)                                                                                            \
-    static void row_##NAME(void *dst, int64_t ds, const void *src, int64_t ss, int64_t n)                             \
-    {                                                                                                                 \
-        T *d = dst;                                                                                                   \
-        const T *s = src;                                                                                             \
-        for (int64_t i = 0; i < n; i++)                                                                               \
-            d[i * ds] = s[i * ss];                                                                                    \
-    }                                                                                                                 \
-    static void tiled_##NAME(void *dst, int64_t drow, int64_t ds, const void *src, int64_t srow, int64_t ss,          \
-                             int64_t rows, int64_t n)                                                                 \
-    {                                                                                                                 \
-        for (int64_t r0 = 0; r0 < rows; r0 += TILE) {                                                                 \
-            for (int64_t i0 = 0; i0 < n; i0 += TILE) {                                                                \
-                for (int64_t r = r0; r < MIN(r0 + TILE, rows); r++)                                                   \
-                    row_##NAME((T *)dst + r * drow + i0 * ds, ds, (const T *)src + r * srow + i0 * ss, ss,            \
-                               MIN(TILE, n - i0));                                                                    \
-            }                                                                                                         \
-        }                                                                                                             \
+#define ROW_LOOPS(NAME, T)                                                                                             \
+    static void row_##NAME(void *dst, int64_t ds, const void *src, int64_t ss, int64_t n)                              \
+    {                                                                                                                  \
+        T *d = dst;                                                                                                    \
+        const T *s = src;                                                                                              \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            d[i * ds] = s[i * ss];                                                                                     \
+    }                                                                                                                  \
+    static void tiled_##NAME(void *dst, int64_t drow, int64_t ds, const void *src, int64_t srow, int64_t ss,           \
+                             int64_t rows, int64_t n)                                                                  \
+    {                                                                                                                  \
+        for (int64_t r0 = 0; r0 < rows; r0 += TILE) {                                                                  \
+            for (int64_t i0 = 0; i0 < n; i0 += TILE) {                                                                 \
+                for (int64_t r = r0; r < MIN(r0 + TILE, rows); r++)                                                    \
+                    row_##NAME((T *)dst + r * drow + i0 * ds, ds, (const T *)src + r * srow + i0 * ss, ss,             \
+                               MIN(TILE, n - i0));                                                                     \
+            }                                                                                                          \
+        }                                                                                                              \
     }
 
 ROW_LOOPS(8, uint8_t)

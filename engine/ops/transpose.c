@@ -305,7 +305,8 @@ onyx_status op_shape_shuffle(op_shape_context *context)
 {
     const op_value *in = context->inputs[0];
     STATUS_TRY(shape_same(context));
-    if (in->rank >= 0 && (in->rank < 2 || in->dims[1] % ((const shuffle_params *)context->params)->groups))
+    if (in->rank >= 0 &&
+        (in->rank < 2 || (in->dims[1] >= 0 && in->dims[1] % ((const shuffle_params *)context->params)->groups)))
         return shape_fail(context, "the channels do not fit the groups");
     return ONYX_OK;
 }

@@ -9,13 +9,13 @@
 #include "ops/rows.h"
 
 /* RUN is the operator's function; its two loops are made from it. */
-#define FLOAT_UNARY(RUN, EXPRESSION)                                                                                  \
-    UNARY_LOOP(RUN##_f32, float, float, void, EXPRESSION)                                                             \
-    UNARY_LOOP(RUN##_f64, double, double, void, EXPRESSION)                                                           \
-    onyx_status RUN(op_run_context *context)                                                                          \
-    {                                                                                                                 \
-        static const unary_loops loops = { RUN##_f32, RUN##_f64, NULL, NULL, false };                                 \
-        return unary_run(context, &loops);                                                                            \
+#define FLOAT_UNARY(RUN, EXPRESSION)                                                                                   \
+    UNARY_LOOP(RUN##_f32, float, float, void, EXPRESSION)                                                              \
+    UNARY_LOOP(RUN##_f64, double, double, void, EXPRESSION)                                                            \
+    onyx_status RUN(op_run_context *context)                                                                           \
+    {                                                                                                                  \
+        static const unary_loops loops = { RUN##_f32, RUN##_f64, NULL, NULL, false };                                  \
+        return unary_run(context, &loops);                                                                             \
     }
 
 FLOAT_UNARY(op_run_exp, exp(x))
@@ -39,20 +39,22 @@ FLOAT_UNARY(op_run_acosh, acosh(x))
 FLOAT_UNARY(op_run_atanh, atanh(x))
 
 /* Integers wrap: the negative of the smallest is itself. */
-#define NUMBER_UNARY(RUN, FLOAT, SIGNED, UNSIGNED)                                                                    \
-    UNARY_LOOP(RUN##_f32, float, float, void, FLOAT)                                                                  \
-    UNARY_LOOP(RUN##_f64, double, double, void, FLOAT)                                                                \
-    UNARY_LOOP(RUN##_i64, int64_t, int64_t, void, SIGNED)                                                             \
-    UNARY_LOOP(RUN##_u64, uint64_t, uint64_t, void, UNSIGNED)                                                         \
-    onyx_status RUN(op_run_context *context)                                                                          \
-    {                                                                                                                 \
-        static const unary_loops loops = { RUN##_f32, RUN##_f64, RUN##_i64, RUN##_u64, false };                       \
-        return unary_run(context, &loops);                                                                            \
+#define NUMBER_UNARY(RUN, FLOAT, SIGNED, UNSIGNED)                                                                     \
+    UNARY_LOOP(RUN##_f32, float, float, void, FLOAT)                                                                   \
+    UNARY_LOOP(RUN##_f64, double, double, void, FLOAT)                                                                 \
+    UNARY_LOOP(RUN##_i64, int64_t, int64_t, void, SIGNED)                                                              \
+    UNARY_LOOP(RUN##_u64, uint64_t, uint64_t, void, UNSIGNED)                                                          \
+    onyx_status RUN(op_run_context *context)                                                                           \
+    {                                                                                                                  \
+        static const unary_loops loops = { RUN##_f32, RUN##_f64, RUN##_i64, RUN##_u64, false };                        \
+        return unary_run(context, &loops);                                                                             \
     }
 
+/* clang-format off */
 NUMBER_UNARY(op_run_abs, fabs(x), x < 0 ? 0 - (uint64_t)x : (uint64_t)x, x)
 NUMBER_UNARY(op_run_neg, -x, 0 - (uint64_t)x, 0 - x)
 NUMBER_UNARY(op_run_sign, x > 0 ? 1 : x < 0 ? -1 : x, (x > 0) - (x < 0), x > 0)
+/* clang-format on */
 
 UNARY_LOOP(not_u64, uint64_t, uint8_t, void, x == 0)
 
@@ -71,8 +73,10 @@ onyx_status op_run_is_nan(op_run_context *context)
     return unary_run(context, &loops);
 }
 
+/* clang-format off */
 UNARY_LOOP(is_inf_f32, float, uint8_t, is_inf_params, isinf(x) && (x > 0 ? p->positive : p->negative))
 UNARY_LOOP(is_inf_f64, double, uint8_t, is_inf_params, isinf(x) && (x > 0 ? p->positive : p->negative))
+/* clang-format on */
 
 onyx_status op_parse_is_inf(const op_parse_context *context, void *params)
 {

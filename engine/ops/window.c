@@ -153,8 +153,8 @@ onyx_status op_conv_window(const conv_params *params, int rank, const int64_t *x
 }
 
 /* Output = stride * (in - 1) + output_padding + reach - pads, or output_shape, which then gives the pads. */
-onyx_status op_conv_transpose_window(const conv_params *params, int rank, const int64_t *x_dims,
-                                     const int64_t *w_dims, op_window *window, onyx_error *error)
+onyx_status op_conv_transpose_window(const conv_params *params, int rank, const int64_t *x_dims, const int64_t *w_dims,
+                                     op_window *window, onyx_error *error)
 {
     const window_params *p = &params->window;
     op_window *w = window;
@@ -166,15 +166,14 @@ onyx_status op_conv_transpose_window(const conv_params *params, int rank, const 
         return status_fail(error, ONYX_ERROR_SHAPE, "%lld channels do not fit %lld groups", (long long)x_dims[1],
                            (long long)params->group);
     if ((params->output_padding_count && params->output_padding_count != w->spatial) ||
-        (params->output_shape_count && params->output_shape_count != w->spatial &&
-         params->output_shape_count != rank))
+        (params->output_shape_count && params->output_shape_count != w->spatial && params->output_shape_count != rank))
         return status_fail(error, ONYX_ERROR_SHAPE, "output_padding or output_shape do not fit rank %d", rank);
     for (int i = 0; i < w->spatial; i++) {
         if (w->in[i] < 0 || w->kernel[i] < 0)
             continue;
         int64_t more = params->output_padding_count ? params->output_padding[i] : 0, full;
-        if (__builtin_mul_overflow(w->kernel[i] - 1, w->dilation[i], &full) || full > LARGEST ||
-            w->in[i] > LARGEST || w->in[i] == 0)
+        if (__builtin_mul_overflow(w->kernel[i] - 1, w->dilation[i], &full) || full > LARGEST || w->in[i] > LARGEST ||
+            w->in[i] == 0)
             return status_fail(error, ONYX_ERROR_SHAPE, "the window is too large or the input empty");
         full += 1 + more;
         if (w->stride[i] > 0 && w->in[i] - 1 > (INT64_MAX / 4) / w->stride[i])
@@ -220,8 +219,7 @@ onyx_status op_pool_window(const pool_params *params, int rank, const int64_t *x
 
 bool op_conv_geometry(const conv_params *params, const op_value *x, const op_value *w, op_window *window)
 {
-    if (x->rank < 3 || w->rank != x->rank ||
-        op_conv_window(params, x->rank, x->dims, w->dims, window, NULL) != ONYX_OK)
+    if (x->rank < 3 || w->rank != x->rank || op_conv_window(params, x->rank, x->dims, w->dims, window, NULL) != ONYX_OK)
         return false;
     for (int i = 0; i < window->spatial; i++) {
         if (window->out[i] < 0)

@@ -1,114 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The sweeps' common parts, and checks of the operator table itself. */
+ * Checks of the operator table itself, then all sweeps. */
 #include "own.h"
 
-#include <math.h>
 #include <string.h>
 
-#include "base/size.h"
-#include "base/types.h"
-#include "check.h"
-#include "ops/lanes.h"
-#include "ops/shape.h"
-
-onyx_tensor own_tensor(runner *r, onyx_type type, int rank, const int64_t *dims)
-{
-    onyx_tensor tensor = { .type = type, .rank = rank };
-    size_t count = 0;
-    memcpy(tensor.dims, dims, (size_t)rank * sizeof(*dims));
-    if (!size_count(dims, rank, &count) || !type_bytes(type, count, &tensor.size_bytes))
-        abort();
-    tensor.data = runner_alloc(r, tensor.size_bytes);
-    if (!tensor.data)
-        abort();
-    memset(tensor.data, 0, tensor.size_bytes);
-    return tensor;
-}
-
-static uint32_t state = 1;
-
-void own_seed(uint32_t seed)
-{
-    state = seed * 2654435761u + 1;
-}
-
-uint32_t own_random(void)
-{
-    state ^= state << 13;
-    state ^= state >> 17;
-    state ^= state << 5;
-    return state;
-}
-
-int64_t own_random_in(int64_t low, int64_t high)
-{
-    return low + (int64_t)(own_random() % (uint32_t)(high - low + 1));
-}
-
-void own_fill(onyx_tensor *tensor, double low, double high)
-{
-    size_t count = own_count(tensor);
-    bool whole = type_in(tensor->type, TYPES_INT);
-    for (size_t i = 0; i < count; i++) {
-        double x = low + (high - low) * (own_random() / 4294967295.0);
-        x = whole ? rint(x) : x;
-        lanes_store(LANE_F64, &x, 1, tensor->type, tensor->data, i);
-    }
-}
-
-double own_get(const onyx_tensor *tensor, size_t i)
-{
-    double x;
-    lanes_load(LANE_F64, tensor->type, tensor->data, i, 1, &x);
-    return x;
-}
-
-size_t own_count(const onyx_tensor *tensor)
-{
-    return tensor_count(tensor);
-}
-
-op_attribute own_int(const char *name, int64_t value)
-{
-    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_INT, .i = value };
-}
-
-op_attribute own_float(const char *name, float value)
-{
-    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_FLOAT, .f = value };
-}
-
-op_attribute own_string(const char *name, const char *value)
-{
-    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_STRING, .s = value, .s_length = strlen(value) };
-}
-
-op_attribute own_ints(const char *name, const int64_t *values, int count)
-{
-    return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_INTS, .ints = values, .count = count };
-}
-
-void own_compare(const char *what, const onyx_tensor *actual, int rank, const int64_t *dims, const double *expected,
-                 double relative, double absolute)
-{
-    char a[SHAPE_TEXT_SIZE], b[SHAPE_TEXT_SIZE];
-    if (actual->rank != rank || memcmp(actual->dims, dims, (size_t)rank * sizeof(*dims)) != 0) {
-        CHECK(false, "%s: expected shape %s, actual %s", what, shape_text(rank, dims, a),
-              shape_text(actual->rank, actual->dims, b));
-        return;
-    }
-    size_t count = own_count(actual);
-    for (size_t i = 0; i < count; i++) {
-        double x = own_get(actual, i), y = expected[i];
-        bool same = x == y || (x != x && y != y) || fabs(x - y) <= absolute + relative * fabs(y);
-        if (!same) {
-            CHECK(false, "%s: %s, index %zu: expected %.9g, actual %.9g", what, shape_text(rank, dims, a), i, y, x);
-            return;
-        }
-    }
-    CHECK(true, "%s", what);
-}
+#include "ops/params.h"
 
 /* ---- the table ---- */
 
@@ -118,24 +15,25 @@ static void check_table(void)
     const op_row *rows = op_rows(&count);
     for (int i = 0; i < count; i++) {
         const op_row *row = &rows[i];
-        CHECK(row->shape && (row->run || row->flags & OP_CONTROL), "%s has no functions", row->name);
-        CHECK((row->params_size > 0) == (row->parse != NULL) || row->params_size == 0, "%s: params without parse",
-              row->name);
-        CHECK(row->types != 0 && row->min_inputs <= row->max_inputs && row->min_outputs <= row->max_outputs,
-              "%s: types or counts", row->name);
-        CHECK(op_find(row->domain, row->name, row->first_version) == row, "%s is not found at its first version",
-              row->name);
-        CHECK(op_find(row->domain, row->name, row->first_version - 1) != row, "%s is found before it began", row->name);
+        own_check(row->shape && (row->run || row->flags & OP_CONTROL), "%s has no functions", row->name);
+        own_check((row->params_size > 0) == (row->parse != NULL) || row->params_size == 0, "%s: params without parse",
+                  row->name);
+        own_check(row->types != 0 && row->min_inputs <= row->max_inputs && row->min_outputs <= row->max_outputs,
+                  "%s: types or counts", row->name);
+        own_check(op_find(row->domain, row->name, row->first_version) == row, "%s is not found at its first version",
+                  row->name);
+        own_check(op_find(row->domain, row->name, row->first_version - 1) != row, "%s is found before it began",
+                  row->name);
         if (i == 0)
             continue;
         const op_row *before = &rows[i - 1];
         int order = strcmp(before->domain, row->domain);
         order = order ? order : strcmp(before->name, row->name);
-        CHECK(order < 0 || (order == 0 && before->last_version < row->first_version && before->last_version > 0),
-              "%s stands out of order behind %s", row->name, before->name);
+        own_check(order < 0 || (order == 0 && before->last_version < row->first_version && before->last_version > 0),
+                  "%s stands out of order behind %s", row->name, before->name);
     }
-    CHECK(op_find("ai.onnx", "Relu", 14) == op_find("", "Relu", 14), "ai.onnx is not the default domain");
-    CHECK(!op_find("", "NoSuchOperator", 14), "an operator that does not exist was found");
+    own_check(op_find("ai.onnx", "Relu", 14) == op_find("", "Relu", 14), "ai.onnx is not the default domain");
+    own_check(!op_find("", "NoSuchOperator", 14), "an operator that does not exist was found");
 }
 
 /* Every act has a name that is found again. */
@@ -143,7 +41,7 @@ static void check_acts(void)
 {
     for (int i = 0; i < OP_ACT_COUNT; i++) {
         op_act act = OP_ACT_COUNT;
-        CHECK(op_act_find(op_act_name((op_act)i), &act) && act == (op_act)i, "act %d", i);
+        own_check(op_act_find(op_act_name((op_act)i), &act) && act == (op_act)i, "act %d", i);
     }
 }
 
@@ -155,5 +53,5 @@ int main(void)
     own_resize();
     own_elements();
     own_fused();
-    return check_done();
+    return own_done();
 }

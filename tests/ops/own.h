@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Sweeps over what the public suite covers thinly. Expected values come from straightforward loops in double here, which
- * share nothing with the kernels. */
+ * Sweeps over what the public suite covers thinly. Expected values come from straightforward loops in double here,
+ * which share nothing with the kernels. */
 #ifndef ONYX_TESTS_OPS_OWN_H
 #define ONYX_TESTS_OPS_OWN_H
 
@@ -22,6 +22,9 @@ op_attribute own_float(const char *name, float value);
 op_attribute own_string(const char *name, const char *value);
 op_attribute own_ints(const char *name, const int64_t *values, int count);
 
+/* Counted checks for programs of several files; own_done is the last thing that main returns. */
+bool own_check(bool ok, const char *format, ...) ONYX_PRINTF(2, 3);
+int own_done(void);
 /* Compares with expected values; |difference| <= absolute + relative * |expected|. Counts one check. */
 void own_compare(const char *what, const onyx_tensor *actual, int rank, const int64_t *dims, const double *expected,
                  double relative, double absolute);

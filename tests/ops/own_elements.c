@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "check.h"
 #include "own.h"
 
 /* Element offset of output index i in a tensor that broadcasts to `dims`. */
@@ -57,8 +56,8 @@ static double apply(const char *op, double a, double b)
 static void broadcast_case(void)
 {
     static const char *const ops[] = { "Add", "Sub", "Mul", "Max", "Greater", "Less" };
-    static const onyx_type types[] = { ONYX_TYPE_FLOAT32, ONYX_TYPE_FLOAT64, ONYX_TYPE_FLOAT16, ONYX_TYPE_INT32,
-                                       ONYX_TYPE_INT64,   ONYX_TYPE_INT8 };
+    static const onyx_type types[] = { ONYX_TYPE_FLOAT32, ONYX_TYPE_FLOAT64, ONYX_TYPE_FLOAT16,
+                                       ONYX_TYPE_INT32,   ONYX_TYPE_INT64,   ONYX_TYPE_INT8 };
     runner *r = runner_new(NULL);
     const char *op = ops[own_random() % ARRAY_LENGTH(ops)];
     onyx_type type = types[own_random() % ARRAY_LENGTH(types)];
@@ -76,7 +75,7 @@ static void broadcast_case(void)
         y_dims[i] = MAX(m, n);
     }
     onyx_status status = runner_node(r, "", op, 14, NULL, 0, inputs, 2, &y, 1, &error);
-    if (CHECK(status == ONYX_OK, "%s: %s", op, error.message)) {
+    if (own_check(status == ONYX_OK, "%s: %s", op, error.message)) {
         size_t count = own_count(&y);
         double *expected = calloc(count, sizeof(*expected));
         for (size_t i = 0; i < count; i++)
@@ -101,7 +100,7 @@ static void values_case(const char *op, onyx_type type, const op_attribute *attr
     if (b)
         memcpy(z.data, b, z.size_bytes);
     onyx_status status = runner_node(r, "", op, 28, attribute, attribute ? 1 : 0, inputs, b ? 2 : 1, &y, 1, &error);
-    if (CHECK(status == ONYX_OK, "%s: %s", op, error.message))
+    if (own_check(status == ONYX_OK, "%s: %s", op, error.message))
         own_compare(op, &y, 1, &n, expected, 1e-6, 0);
     runner_free(r);
 }
@@ -179,7 +178,7 @@ static void slice_case(void)
         c = first[2] + c * lists[3][2];
         expected[i] = own_get(&x, (size_t)((a * dims[1] + b) * dims[2] + c));
     }
-    if (CHECK(status == ONYX_OK, "Slice: %s", error.message))
+    if (own_check(status == ONYX_OK, "Slice: %s", error.message))
         own_compare("Slice", &y, 3, out, expected, 0, 0);
     free(expected);
     runner_free(r);
@@ -219,7 +218,7 @@ static void transpose_case(onyx_type type)
             offset = offset * dims[d] + index[d];
         expected[i] = own_get(&x, (size_t)offset);
     }
-    if (CHECK(status == ONYX_OK, "Transpose: %s", error.message))
+    if (own_check(status == ONYX_OK, "Transpose: %s", error.message))
         own_compare("Transpose", &y, (int)rank, out, expected, 0, 0);
     free(expected);
     runner_free(r);

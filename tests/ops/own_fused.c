@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "check.h"
 #include "ops/params.h"
 #include "own.h"
 
@@ -51,7 +50,8 @@ static void fused_conv_case(op_act act, bool residual, bool before)
 {
     runner *r = runner_new(NULL);
     onyx_tensor x = filled(r, 4, (int64_t[]){ 2, 3, 6, 5 }), w = filled(r, 4, (int64_t[]){ 5, 3, 3, 3 });
-    onyx_tensor b = filled(r, 1, (int64_t[]){ 5 }), z = filled(r, 4, (int64_t[]){ 2, 5, 4, 3 }), plain = { 0 }, y = { 0 };
+    onyx_tensor b = filled(r, 1, (int64_t[]){ 5 }), z = filled(r, 4, (int64_t[]){ 2, 5, 4, 3 }), plain = { 0 },
+                y = { 0 };
     const onyx_tensor *inputs[4] = { &x, &w, &b, residual ? &z : NULL };
     op_attribute attributes[] = { own_string("activation", op_act_name(act)), own_float("activation_a", 0.25f),
                                   own_float("activation_b", 0.75f), own_int("residual_before", before) };
@@ -60,7 +60,7 @@ static void fused_conv_case(op_act act, bool residual, bool before)
     if (status == ONYX_OK)
         status = runner_node(r, OP_DOMAIN_ONYX, "FusedConv", 1, attributes, ARRAY_LENGTH(attributes), inputs, 4, &y, 1,
                              &error);
-    if (CHECK(status == ONYX_OK, "FusedConv: %s", error.message)) {
+    if (own_check(status == ONYX_OK, "FusedConv: %s", error.message)) {
         double expected[120];
         for (size_t i = 0; i < 120; i++) {
             double sum = own_get(&plain, i), more = residual ? own_get(&z, i) : 0;
@@ -80,8 +80,8 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, op_act act)
     op_attribute attributes[] = { own_float("alpha", 0.5f), own_int("trans_a", trans_a), own_int("trans_b", trans_b),
                                   own_string("activation", op_act_name(act)) };
     onyx_error error = { 0 };
-    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "FusedMatMul", 1, attributes, ARRAY_LENGTH(attributes), inputs, 3,
-                                     &y, 1, &error);
+    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "FusedMatMul", 1, attributes, ARRAY_LENGTH(attributes), inputs,
+                                     3, &y, 1, &error);
     double expected[30];
     for (int64_t i = 0; i < 30; i++) {
         int64_t n = i % 5, m = i / 5 % 3, batch = i / 15;
@@ -91,7 +91,7 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, op_act act)
                    own_get(&b, (size_t)(trans_b ? n * 4 + k : k * 5 + n));
         expected[i] = act_value(act, 0.5 * sum + (bias ? own_get(&c, (size_t)n) : 0), 0, 0);
     }
-    if (CHECK(status == ONYX_OK, "FusedMatMul: %s", error.message))
+    if (own_check(status == ONYX_OK, "FusedMatMul: %s", error.message))
         own_compare("FusedMatMul", &y, 3, (int64_t[]){ 2, 3, 5 }, expected, 1e-5, 1e-6);
     runner_free(r);
 }
@@ -106,7 +106,7 @@ static void silu_and_shuffle(void)
     onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "Silu", 1, NULL, 0, &input, 1, &y, 1, &error);
     if (status == ONYX_OK)
         status = runner_node(r, OP_DOMAIN_ONYX, "ChannelShuffle", 1, &groups, 1, &input, 1, &z, 1, &error);
-    if (CHECK(status == ONYX_OK, "Silu or ChannelShuffle: %s", error.message)) {
+    if (own_check(status == ONYX_OK, "Silu or ChannelShuffle: %s", error.message)) {
         double silu[48], shuffled[48];
         for (size_t i = 0; i < 48; i++) {
             size_t c = i / 4 % 6; /* output channel i * groups + g was g * 2 + i */

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Resize over random sizes in every mode. The expected value of each output is the sum over all inputs of the product of
- * the weights that each dimension gives them. */
+ * Resize over random sizes in every mode. The expected value of each output is the sum over all inputs of the product
+ * of the weights that each dimension gives them. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
-#include "check.h"
 #include "own.h"
 
 static const char *const modes[] = { "nearest", "linear", "cubic" };
@@ -129,7 +129,8 @@ static void one_case(void)
                                   own_int("exclude_outside", c.exclude_outside) };
     const onyx_tensor *inputs[4] = { &x, NULL, by_scales ? &scales : NULL, by_scales ? NULL : &sizes };
     onyx_error error = { 0 };
-    onyx_status status = runner_node(r, "", "Resize", 19, attributes, ARRAY_LENGTH(attributes), inputs, 4, &y, 1, &error);
+    onyx_status status =
+        runner_node(r, "", "Resize", 19, attributes, ARRAY_LENGTH(attributes), inputs, 4, &y, 1, &error);
     size_t count = (size_t)(out[0] * out[1] * out[2] * out[3]);
     double *expected = calloc(count, sizeof(*expected)), rows[16], columns[16];
     for (size_t i = 0; i < count; i++) {
@@ -143,7 +144,7 @@ static void one_case(void)
     snprintf(what, sizeof(what), "Resize %s %s %s antialias %d exclude %d from %lldx%lld", modes[c.mode],
              coordinates[c.coordinate], roundings[c.rounding], c.antialias, c.exclude_outside, (long long)in[2],
              (long long)in[3]);
-    if (CHECK(status == ONYX_OK, "%s: %s", what, error.message))
+    if (own_check(status == ONYX_OK, "%s: %s", what, error.message))
         own_compare(what, &y, 4, out, expected, 1e-4, 1e-5);
     free(expected);
     runner_free(r);

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "check.h"
 #include "own.h"
 
 enum { MOST = 3 };
@@ -154,16 +153,17 @@ static void conv_case(onyx_type type, double relative, double absolute)
     full_dims(g.batch, g.c_in, g.in, g.spatial, x_dims);
     full_dims(g.c_out, g.c_in / g.groups, g.kernel, g.spatial, w_dims);
     full_dims(g.batch, g.c_out, g.out, g.spatial, y_dims);
-    onyx_tensor x = own_tensor(r, type, g.spatial + 2, x_dims), w = own_tensor(r, type, g.spatial + 2, w_dims), y = { 0 };
+    onyx_tensor x = own_tensor(r, type, g.spatial + 2, x_dims), w = own_tensor(r, type, g.spatial + 2, w_dims),
+                y = { 0 };
     onyx_tensor b = own_tensor(r, type, 1, &g.c_out);
     own_fill(&x, -1, 1);
     own_fill(&w, -1, 1);
     own_fill(&b, -1, 1);
     const onyx_tensor *inputs[3] = { &x, &w, own_random() % 2 ? &b : NULL };
-    onyx_status status = runner_node(r, "", "Conv", 22, attributes, window_attributes(&g, attributes), inputs, 3, &y, 1,
-                                     &error);
+    onyx_status status =
+        runner_node(r, "", "Conv", 22, attributes, window_attributes(&g, attributes), inputs, 3, &y, 1, &error);
     double *expected = expected_conv(&g, &x, 0, &w, NULL, inputs[2]);
-    if (CHECK(status == ONYX_OK, "Conv: %s", error.message))
+    if (own_check(status == ONYX_OK, "Conv: %s", error.message))
         own_compare("Conv", &y, g.spatial + 2, y_dims, expected, relative, absolute);
     free(expected);
     runner_free(r);
@@ -184,7 +184,8 @@ static void integer_conv_case(bool quantised)
     full_dims(g.batch, g.c_in, g.in, g.spatial, x_dims);
     full_dims(g.c_out, g.c_in / g.groups, g.kernel, g.spatial, w_dims);
     full_dims(g.batch, g.c_out, g.out, g.spatial, y_dims);
-    onyx_tensor x = own_tensor(r, x_type, g.spatial + 2, x_dims), w = own_tensor(r, w_type, g.spatial + 2, w_dims), y = { 0 };
+    onyx_tensor x = own_tensor(r, x_type, g.spatial + 2, x_dims), w = own_tensor(r, w_type, g.spatial + 2, w_dims),
+                y = { 0 };
     onyx_tensor x_zero = own_tensor(r, x_type, 0, NULL), w_zero = own_tensor(r, w_type, 1, &per_filter);
     onyx_tensor b = own_tensor(r, ONYX_TYPE_INT32, 1, &g.c_out), x_scale = own_tensor(r, ONYX_TYPE_FLOAT32, 0, NULL);
     onyx_tensor w_scale = own_tensor(r, ONYX_TYPE_FLOAT32, 1, &per_filter), y_zero = own_tensor(r, x_type, 1, &one);
@@ -198,9 +199,9 @@ static void integer_conv_case(bool quantised)
     own_fill(&y_scale, 5, 20);
     const onyx_tensor *q[9] = { &x, &x_scale, &x_zero, &w, &w_scale, &w_zero, &y_scale, &y_zero, &b };
     const onyx_tensor *plain[4] = { &x, &w, &x_zero, &w_zero };
-    onyx_status status = runner_node(r, "", quantised ? "QLinearConv" : "ConvInteger", 10, attributes,
-                                     window_attributes(&g, attributes), quantised ? q : plain, quantised ? 9 : 4, &y, 1,
-                                     &error);
+    onyx_status status =
+        runner_node(r, "", quantised ? "QLinearConv" : "ConvInteger", 10, attributes, window_attributes(&g, attributes),
+                    quantised ? q : plain, quantised ? 9 : 4, &y, 1, &error);
     double *zeros = calloc((size_t)g.c_out, sizeof(*zeros));
     for (int64_t m = 0; m < g.c_out; m++)
         zeros[m] = own_get(&w_zero, (size_t)(per_filter > 1 ? m : 0));
@@ -213,8 +214,9 @@ static void integer_conv_case(bool quantised)
         expected[i] = MIN(MAX(v, low), low + 255);
     }
     /* One step for a tie that float32 rounds the other way. */
-    if (CHECK(status == ONYX_OK, "ConvInteger or QLinearConv: %s", error.message))
-        own_compare(quantised ? "QLinearConv" : "ConvInteger", &y, g.spatial + 2, y_dims, expected, 0, quantised ? 1 : 0);
+    if (own_check(status == ONYX_OK, "ConvInteger or QLinearConv: %s", error.message))
+        own_compare(quantised ? "QLinearConv" : "ConvInteger", &y, g.spatial + 2, y_dims, expected, 0,
+                    quantised ? 1 : 0);
     free(zeros);
     free(expected);
     runner_free(r);
@@ -260,7 +262,7 @@ static void conv_transpose_case(void)
             }
         }
     }
-    if (CHECK(status == ONYX_OK, "ConvTranspose: %s", error.message))
+    if (own_check(status == ONYX_OK, "ConvTranspose: %s", error.message))
         own_compare("ConvTranspose", &y, g.spatial + 2, y_dims, expected, 1e-5, 1e-5);
     free(expected);
     runner_free(r);
@@ -302,8 +304,8 @@ static void pool_case(bool max, onyx_type type)
     const onyx_tensor *input = &x;
     int n = window_attributes(&g, attributes);
     attributes[n++] = own_int("count_include_pad", include_pad);
-    onyx_status status = runner_node(r, "", max ? "MaxPool" : "AveragePool", 22, attributes, n, &input, 1, y, max ? 2 : 1,
-                                     &error);
+    onyx_status status =
+        runner_node(r, "", max ? "MaxPool" : "AveragePool", 22, attributes, n, &input, 1, y, max ? 2 : 1, &error);
     int64_t count = g.batch * g.c_in * plane;
     double *expected = calloc((size_t)count, sizeof(*expected)), *where = calloc((size_t)count, sizeof(*where));
     bool empty = false; /* a window with no element: left open by the specification */
@@ -324,7 +326,7 @@ static void pool_case(bool max, onyx_type type)
         expected[i] = max ? largest : sum / (double)divisor;
         empty = empty || counted_taps(&g, i % plane, false) == 0;
     }
-    if (CHECK(status == ONYX_OK, "pool: %s", error.message) && !empty) {
+    if (own_check(status == ONYX_OK, "pool: %s", error.message) && !empty) {
         own_compare(max ? "MaxPool" : "AveragePool", &y[0], g.spatial + 2, y_dims, expected, 1e-5, 1e-4);
         if (max)
             own_compare("MaxPool's indices", &y[1], g.spatial + 2, y_dims, where, 0, 0);

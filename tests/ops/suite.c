@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * test_ops_suite [-x LIST] [-f TEXT] [-r PART] [-v] DIR...: every ONNX backend test below the folders whose operators are all in
- * the table and that LIST does not exclude. LIST has lines "[folder,folder/]test_name reason" ("*" at the end of a name:
- * any rest; with folders, only tests that lie below one of them).
- * Tests that need operators without a row are counted as skipped. -r adds a part of an output's range to the absolute
- * tolerance, for whole models. Without DIR: $ONYX_SUITE. */
+ * test_ops_suite [-x LIST] [-f TEXT] [-r PART] [-v] DIR...: every ONNX backend test below the folders whose operators
+ * are all in the table and that LIST does not exclude. LIST has lines "[folder,folder/]test_name reason" ("*" at the
+ * end of a name: any rest; with folders, only tests that lie below one of them). Tests that need operators without a
+ * row are counted as skipped. -r adds a part of an output's range to the absolute tolerance, for whole models. Without
+ * DIR: $ONYX_SUITE. */
 #include <dirent.h>
 #include <math.h>
 #include <string.h>
