@@ -236,7 +236,7 @@ static const op_row rows[] = {
     { DOMAIN_MICROSOFT, "FusedConv", 1, 0, 2, 4, 1, 1, 0, TYPES_FLOAT,
       sizeof(conv_params), op_parse_fused_conv_ms, op_shape_fused_conv, op_run_conv },
     { DOMAIN_MICROSOFT, "Gelu", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,
-      0, NULL, shape_same, op_run_gelu },
+      sizeof(unary_params), op_parse_gelu, shape_same, op_run_gelu },
     { DOMAIN_MICROSOFT, "QGemm", 1, 0, 6, 9, 1, 1, 0, TYPES_BYTE,
       sizeof(gemm_params), op_parse_gemm, op_shape_qgemm, op_run_qgemm },
     { DOMAIN_MICROSOFT, "QLinearAdd", 1, 0, 7, 8, 1, 1, 0, TYPES_BYTE,
