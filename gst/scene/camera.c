@@ -10,7 +10,7 @@ static const struct {
     [VIEW_CORNER] = { { 0.5f, 0.5f, 3.2f }, { 8.0f, 5.2f, 0.5f }, 0.72f },
     [VIEW_ENTRANCE] = { { 10.7f, 5.0f, 2.7f }, { 12.0f, 0.2f, 0.95f }, 0.70f },
     [VIEW_AISLE] = { { 7.5f, 1.9f, 2.55f }, { 7.5f, 8.0f, 0.75f }, 0.66f },
-    [VIEW_OVERHEAD] = { { 10.2f, 1.2f, 4.4f }, { 10.0f, 4.6f, 0.4f }, 0.78f },
+    [VIEW_OVERHEAD] = { { 10.6f, 0.5f, 4.3f }, { 9.6f, 5.6f, 0.6f }, 0.74f },
 };
 
 void camera_make(camera *c, scene_view view, int width, int height)

@@ -146,8 +146,8 @@ static void add_trunk(figure *f, const frame *b)
     if (l->girth > 1.12f)
         blob(f, b, MATERIAL_TORSO, at(b, 0.035f * h, 0, 0.60f * h), 0.085f * h * g, 0.06f * h * g, 0.075f * h);
     if (l->female) {
-        blob(f, b, MATERIAL_TORSO, at(b, 0.045f * h, 0.04f * h, 0.715f * h), 0.038f * h, 0.036f * h, 0.038f * h);
-        blob(f, b, MATERIAL_TORSO, at(b, 0.045f * h, -0.04f * h, 0.715f * h), 0.038f * h, 0.036f * h, 0.038f * h);
+        blob(f, b, MATERIAL_TORSO, at(b, 0.032f * h, 0.038f * h, 0.715f * h), 0.043f * h, 0.036f * h, 0.046f * h);
+        blob(f, b, MATERIAL_TORSO, at(b, 0.032f * h, -0.038f * h, 0.715f * h), 0.043f * h, 0.036f * h, 0.046f * h);
     }
     if (l->top == TOP_COAT)
         limb(f, MATERIAL_TORSO, at(b, 0, 0, 0.57f * h), at(b, 0, 0, 0.36f * h), hips * 1.02f, hips * 1.2f, b->left, 1,
@@ -190,7 +190,7 @@ static void add_hair(figure *f, const frame *b, float h)
     default:
         break;
     }
-    blob(f, b, MATERIAL_HAIR, at(b, -0.011f * h, 0, 0.951f * h), 0.0485f * h, 0.058f * h, 0.057f * h);
+    blob(f, b, MATERIAL_HAIR, at(b, -0.008f * h, 0, 0.956f * h), 0.0485f * h, 0.0575f * h, 0.0555f * h);
 }
 
 static void add_head(figure *f, const frame *b)
