@@ -11,14 +11,14 @@ void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags)
     if (!(cpu_flags & CPU_AVX2))
         return;
     cpu_fill_avx2(kernels);
-    if (cpu_flags & CPU_AVX_VNNI)
+    if (cpu_flags & CPU_AVX_VNNI) /* 2.3 times avx2 in 3x3 80x80 64-64; Xeon (Sapphire Rapids), 2026-11-21 */
         qconv_fill_avx_vnni(&kernels->qconv);
     if (!(cpu_flags & CPU_AVX512))
         return;
     cpu_fill_avx512(kernels);
-    if (cpu_flags & CPU_AVX512_VNNI)
+    if (cpu_flags & CPU_AVX512_VNNI) /* 3.7 times avx512, same layer, machine and date */
         qconv_fill_avx512_vnni(&kernels->qconv);
-    if (cpu_flags & CPU_AVX512_VBMI)
+    if (cpu_flags & CPU_AVX512_VBMI) /* tables 6.5 times as fast as by shuffles, same machine and date */
         qeltwise_fill_avx512_vbmi(&kernels->qeltwise);
 #elif defined(__aarch64__)
     if (!(cpu_flags & CPU_NEON))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Pooling of one channel block (= one vector per pixel), in the words of simd_*.h. Max and sum are separable: each
- * input row is reduced along x once into a ring of rows in scratch, then the ring's rows are reduced along y. The order of
- * operations depends on the shape alone. */
+ * input row is reduced along x once into a ring of rows in scratch, then the ring's rows are reduced along y. The order
+ * of operations depends on the shape alone. */
 #ifndef ONYX_CPU_POOL_BODY_H
 #define ONYX_CPU_POOL_BODY_H
 
@@ -34,7 +34,8 @@ POOL_INLINE void pool_row_edge(const pool_shape *s, const float *row, float *out
         int start = x * s->stride_w - s->pad_left, first, last;
         pool_taps(start, s->kernel_w, s->dilation_w, s->w_in, &first, &last);
         const float *src = row + (ptrdiff_t)(start + first * s->dilation_w) * VF_LANES;
-        vf_store(out + (size_t)x * VF_LANES, pool_reduce(src, (size_t)s->dilation_w * VF_LANES, last - first, empty, op));
+        vf_store(out + (size_t)x * VF_LANES,
+                 pool_reduce(src, (size_t)s->dilation_w * VF_LANES, last - first, empty, op));
     }
 }
 

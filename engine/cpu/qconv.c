@@ -274,8 +274,9 @@ static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int pa
             for (int k = 0; k < channels; k++)
                 for (int ky = 0; ky < s->kernel_h; ky++)
                     for (int kx = 0; kx < s->kernel_w; kx++)
-                        acc += *w++ * source_at(plan, a, first + k, part * s->stride_h - s->pad_top + ky * s->dilation_h,
-                                                x * s->stride_w - s->pad_left + kx * s->dilation_w);
+                        acc +=
+                            *w++ * source_at(plan, a, first + k, part * s->stride_h - s->pad_top + ky * s->dilation_h,
+                                             x * s->stride_w - s->pad_left + kx * s->dilation_w);
             size_t pixel = (size_t)part * (size_t)s->w_out + (size_t)x;
             size_t plane = (size_t)s->h_out * (size_t)s->w_out;
             store_c(plan, a, c, ((size_t)c / block * plane + pixel) * block + (size_t)c % block, acc);

@@ -11,14 +11,15 @@ typedef struct qplane_pool {
     const qeltwise_kernels *kernels;
     const pool_shape *shape;
     bool is_signed;
-    size_t block, padded; /* bytes of a pixel; columns of a row with its pads */
+    size_t block, padded;  /* bytes of a pixel; columns of a row with its pads */
     uint8_t *row, *merged; /* one padded source row; its maxima at every column */
     uint8_t *ring;         /* rows reduced along x */
 } qplane_pool;
 
 static size_t padded_columns(const pool_shape *s)
 {
-    size_t needed = (size_t)(s->w_out - 1) * (size_t)s->stride_w + (size_t)(s->kernel_w - 1) * (size_t)s->dilation_w + 1;
+    size_t needed =
+        (size_t)(s->w_out - 1) * (size_t)s->stride_w + (size_t)(s->kernel_w - 1) * (size_t)s->dilation_w + 1;
     size_t real = (size_t)s->pad_left + (size_t)s->w_in;
     return needed > real ? needed : real;
 }

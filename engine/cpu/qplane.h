@@ -16,13 +16,13 @@
 
 /* One channel block of one image, as pool_f32: taps outside the source do not count; a window without any tap gives
  * the type's smallest value. scratch: qplane_pool_scratch_bytes per worker. */
-void qplane_max_pool(const qeltwise_kernels *kernels, const pool_shape *shape, bool is_signed, const void *src, void *dst,
-                     int channel_block, void *scratch);
+void qplane_max_pool(const qeltwise_kernels *kernels, const pool_shape *shape, bool is_signed, const void *src,
+                     void *dst, int channel_block, void *scratch);
 size_t qplane_pool_scratch_bytes(const pool_shape *shape);
 
 /* As resize_nearest_f32. */
-void qplane_resize_nearest(const resize_shape *shape, const void *src, void *dst, const int *y_index, const int *x_index,
-                           int channel_block, int y_begin, int y_end);
+void qplane_resize_nearest(const resize_shape *shape, const void *src, void *dst, const int *y_index,
+                           const int *x_index, int channel_block, int y_begin, int y_end);
 
 /* As layout_block_f32 and layout_unblock_f32, with the block given; lanes behind the last real one become `fill`. */
 void qplane_block(const void *src, size_t plane_stride, int lanes, int block, size_t hw, void *dst, uint8_t fill);

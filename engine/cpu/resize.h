@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Resize on blocked float32, one image. Source positions are given as tables, so every coordinate mode is one kernel. */
+ * Resize on blocked float32, one image. Source positions are given as tables, so every coordinate mode is one kernel.
+ */
 #ifndef ONYX_CPU_RESIZE_H
 #define ONYX_CPU_RESIZE_H
 

@@ -32,11 +32,16 @@ static const struct {
     const char *name;
     double relative, absolute;
 } unaries[CPU_UNARY_COUNT] = {
-    [CPU_UNARY_EXP] = { "exp", 1e-6, 1e-40 },     [CPU_UNARY_LOG] = { "log", 1e-6, 1e-7 },
-    [CPU_UNARY_SQRT] = { "sqrt", 1.2e-7, 1e-45 }, [CPU_UNARY_RECIPROCAL] = { "reciprocal", 1.2e-7, 1.5e-45 },
-    [CPU_UNARY_NEG] = { "neg", 0, 0 },            [CPU_UNARY_ABS] = { "abs", 0, 0 },
-    [CPU_UNARY_ERF] = { "erf", 4e-6, 1e-6 },      [CPU_UNARY_FLOOR] = { "floor", 0, 0 },
-    [CPU_UNARY_CEIL] = { "ceil", 0, 0 },          [CPU_UNARY_ROUND] = { "round", 0, 0 },
+    [CPU_UNARY_EXP] = { "exp", 1e-6, 1e-40 },
+    [CPU_UNARY_LOG] = { "log", 1e-6, 1e-7 },
+    [CPU_UNARY_SQRT] = { "sqrt", 1.2e-7, 1e-45 },
+    [CPU_UNARY_RECIPROCAL] = { "reciprocal", 1.2e-7, 1.5e-45 },
+    [CPU_UNARY_NEG] = { "neg", 0, 0 },
+    [CPU_UNARY_ABS] = { "abs", 0, 0 },
+    [CPU_UNARY_ERF] = { "erf", 4e-6, 1e-6 },
+    [CPU_UNARY_FLOOR] = { "floor", 0, 0 },
+    [CPU_UNARY_CEIL] = { "ceil", 0, 0 },
+    [CPU_UNARY_ROUND] = { "round", 0, 0 },
 };
 
 static const char *const binaries[CPU_BINARY_COUNT] = { "add", "sub", "mul", "div", "max", "min", "pow" };
@@ -217,13 +222,15 @@ static void test_half(const cpu_kernels *k)
     for (int i = 0; i < 65536; i++)
         if (isnan(expected[i]) ? !isnan(half_oracle(back[i])) : back[i] != i)
             wrong = i;
-    CHECK(wrong < 0, "float_to_half %s: %04x comes back as %04x", k->name, (unsigned)wrong, back[wrong < 0 ? 0 : wrong]);
+    CHECK(wrong < 0, "float_to_half %s: %04x comes back as %04x", k->name, (unsigned)wrong,
+          back[wrong < 0 ? 0 : wrong]);
 
     int at = -1;
     for (int sign = 0; sign < 2; sign++) {
         for (int h = 0; h < 0x7c00; h++) {
             double low = half_oracle((uint16_t)h), high = h == 0x7bff ? 65536 : half_oracle((uint16_t)(h + 1));
-            float middle = (float)((low + high) / 2), sides[3] = { nextafterf(middle, 0), middle, nextafterf(middle, 1e9f) };
+            float middle = (float)((low + high) / 2),
+                  sides[3] = { nextafterf(middle, 0), middle, nextafterf(middle, 1e9f) };
             uint16_t got[3];
             for (int s = 0; s < 3; s++)
                 sides[s] = sign ? -sides[s] : sides[s];
@@ -244,7 +251,8 @@ static void test_half(const cpu_kernels *k)
         oracle_check("half_to_float", k->name, value, expected, n, 0, 0);
         back = guarded(&region_b, n * sizeof(uint16_t));
         k->eltwise.float_to_half(value, back, n);
-        CHECK(!memcmp(half, back, n * sizeof(uint16_t)) && guarded_front_intact(back), "float_to_half %s n=%zu", k->name, n);
+        CHECK(!memcmp(half, back, n * sizeof(uint16_t)) && guarded_front_intact(back), "float_to_half %s n=%zu",
+              k->name, n);
     }
 }
 

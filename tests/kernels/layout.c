@@ -22,7 +22,8 @@ static void test_block(const cpu_kernels *k, int lanes, size_t hw, size_t gap)
     CHECK(wrong == 0, "block %s lanes=%d hw=%zu: %d differ", k->name, lanes, hw, wrong);
     CHECK(guarded_front_intact(dst), "block %s wrote in front of dst", k->name);
 
-    float *blocked = guarded(&region_src, hw * block * sizeof(float)), *back = guarded(&region_dst, plain * sizeof(float));
+    float *blocked = guarded(&region_src, hw * block * sizeof(float)),
+          *back = guarded(&region_dst, plain * sizeof(float));
     oracle_fill(blocked, hw * block);
     k->layout.unblock(blocked, lanes, hw, back, stride);
     wrong = 0;

@@ -91,9 +91,10 @@ __attribute__((unused)) static float oracle_float(float low, float high)
 }
 
 static const float oracle_specials[] = {
-    0.0f,  -0.0f, INFINITY,  -INFINITY,  NAN,       -NAN,  FLT_MAX, -FLT_MAX, FLT_MIN,  -FLT_MIN,   1e-40f, -1e-42f, 0x1p-149f,
-    1.0f,  -1.0f, 0.5f,      1.5f,       2.5f,      -0.5f, -2.5f,   88.5f,    88.9f,    -87.2f,     -87.6f, -95.0f,  -103.9f,
-    -200.0f, 300.0f, 3.0f,   -3.0f,      0.625f,    0.95f, 20.5f,   -20.5f,   8388609.0f, 1e10f,    -1e10f, 0.70710678f,
+    0.0f,   -0.0f,   INFINITY,  -INFINITY, NAN,        -NAN,    FLT_MAX, -FLT_MAX,    FLT_MIN, -FLT_MIN,
+    1e-40f, -1e-42f, 0x1p-149f, 1.0f,      -1.0f,      0.5f,    1.5f,    2.5f,        -0.5f,   -2.5f,
+    88.5f,  88.9f,   -87.2f,    -87.6f,    -95.0f,     -103.9f, -200.0f, 300.0f,      3.0f,    -3.0f,
+    0.625f, 0.95f,   20.5f,     -20.5f,    8388609.0f, 1e10f,   -1e10f,  0.70710678f,
 };
 
 enum { ORACLE_SPECIALS = sizeof(oracle_specials) / sizeof(oracle_specials[0]) };

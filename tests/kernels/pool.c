@@ -65,10 +65,12 @@ static void test_shape(const cpu_kernels *k, pool_shape s)
         k->pool.max(&s, src, dst, block, scratch);
         char what[96];
         snprintf(what, sizeof(what), "max %dx%d s%d,%d d%d,%d pad %d,%d,%d,%d on %dx%d", s.kernel_h, s.kernel_w,
-                 s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.pad_bottom, s.pad_right, s.h_in, s.w_in);
+                 s.stride_h, s.stride_w, s.dilation_h, s.dilation_w, s.pad_top, s.pad_left, s.pad_bottom, s.pad_right,
+                 s.h_in, s.w_in);
         oracle_check(what, k->name, dst + (size_t)block * out, expected, out, 0, 0);
         CHECK(guarded_front_intact(dst) && guarded_front_intact(scratch), "%s %s wrote in front", what, k->name);
-        CHECK(((const uint32_t *)(const void *)dst)[block ? 0 : out] == 0xa5a5a5a5u, "%s %s: other block", what, k->name);
+        CHECK(((const uint32_t *)(const void *)dst)[block ? 0 : out] == 0xa5a5a5a5u, "%s %s: other block", what,
+              k->name);
 
         for (int pad = 0; pad < 2; pad++) {
             s.count_include_pad = pad;
@@ -83,8 +85,18 @@ static void test_shape(const cpu_kernels *k, pool_shape s)
 
 static void test_global(const cpu_kernels *k, int h, int w)
 {
-    pool_shape s = { .channel_blocks = 2, .block = k->block, .h_in = h, .w_in = w, .h_out = 1, .w_out = 1, .kernel_h = h,
-                     .kernel_w = w, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
+    pool_shape s = { .channel_blocks = 2,
+                     .block = k->block,
+                     .h_in = h,
+                     .w_in = w,
+                     .h_out = 1,
+                     .w_out = 1,
+                     .kernel_h = h,
+                     .kernel_w = w,
+                     .stride_h = 1,
+                     .stride_w = 1,
+                     .dilation_h = 1,
+                     .dilation_w = 1 };
     size_t in = (size_t)(h * w * s.block);
     float *src = guarded(&region_src, 2 * in * sizeof(float));
     float *dst = guarded(&region_dst, 2 * (size_t)s.block * sizeof(float));
@@ -100,11 +112,34 @@ static void test_global(const cpu_kernels *k, int h, int w)
 static void bench_pool(const cpu_kernels *k)
 {
     static const pool_shape shapes[] = {
-        { .h_in = 20, .w_in = 20, .kernel_h = 5, .kernel_w = 5, .stride_h = 1, .stride_w = 1, .pad_top = 2, .pad_left = 2,
-          .h_out = 20, .w_out = 20 },
-        { .h_in = 112, .w_in = 112, .kernel_h = 3, .kernel_w = 3, .stride_h = 2, .stride_w = 2, .pad_top = 1,
-          .pad_left = 1, .h_out = 56, .w_out = 56 },
-        { .h_in = 80, .w_in = 80, .kernel_h = 2, .kernel_w = 2, .stride_h = 2, .stride_w = 2, .h_out = 40, .w_out = 40 },
+        { .h_in = 20,
+          .w_in = 20,
+          .kernel_h = 5,
+          .kernel_w = 5,
+          .stride_h = 1,
+          .stride_w = 1,
+          .pad_top = 2,
+          .pad_left = 2,
+          .h_out = 20,
+          .w_out = 20 },
+        { .h_in = 112,
+          .w_in = 112,
+          .kernel_h = 3,
+          .kernel_w = 3,
+          .stride_h = 2,
+          .stride_w = 2,
+          .pad_top = 1,
+          .pad_left = 1,
+          .h_out = 56,
+          .w_out = 56 },
+        { .h_in = 80,
+          .w_in = 80,
+          .kernel_h = 2,
+          .kernel_w = 2,
+          .stride_h = 2,
+          .stride_w = 2,
+          .h_out = 40,
+          .w_out = 40 },
     };
     static const char *const names[] = { "max 5x5 s1 20x20", "max 3x3 s2 112x112", "max 2x2 s2 80x80" };
     for (int i = 0; i < 3; i++) {
@@ -133,9 +168,13 @@ void test_pool(const cpu_kernels *k, bool bench, test_counts *counts)
     } else {
         static const int kernels[] = { 1, 2, 3, 4, 5, 7, 13 };
         for (int i = 0; i < 400; i++) {
-            pool_shape s = { .h_in = oracle_int(1, 23), .w_in = oracle_int(1, 23), .kernel_h = kernels[oracle_int(0, 6)],
-                             .kernel_w = kernels[oracle_int(0, 6)], .stride_h = oracle_int(1, 3),
-                             .stride_w = oracle_int(1, 3), .dilation_h = oracle_int(0, 9) ? 1 : 2,
+            pool_shape s = { .h_in = oracle_int(1, 23),
+                             .w_in = oracle_int(1, 23),
+                             .kernel_h = kernels[oracle_int(0, 6)],
+                             .kernel_w = kernels[oracle_int(0, 6)],
+                             .stride_h = oracle_int(1, 3),
+                             .stride_w = oracle_int(1, 3),
+                             .dilation_h = oracle_int(0, 9) ? 1 : 2,
                              .dilation_w = oracle_int(0, 9) ? 1 : 3 };
             s.pad_top = oracle_int(0, s.kernel_h - 1);
             s.pad_left = oracle_int(0, s.kernel_w - 1);
@@ -143,8 +182,17 @@ void test_pool(const cpu_kernels *k, bool bench, test_counts *counts)
             s.pad_right = oracle_int(0, s.kernel_w - 1);
             test_shape(k, s);
         }
-        test_shape(k, (pool_shape){ .h_in = 20, .w_in = 20, .kernel_h = 5, .kernel_w = 5, .stride_h = 1, .stride_w = 1,
-                                    .dilation_h = 1, .dilation_w = 1, .pad_top = 2, .pad_left = 2, .pad_bottom = 2,
+        test_shape(k, (pool_shape){ .h_in = 20,
+                                    .w_in = 20,
+                                    .kernel_h = 5,
+                                    .kernel_w = 5,
+                                    .stride_h = 1,
+                                    .stride_w = 1,
+                                    .dilation_h = 1,
+                                    .dilation_w = 1,
+                                    .pad_top = 2,
+                                    .pad_left = 2,
+                                    .pad_bottom = 2,
                                     .pad_right = 2 });
         for (int n = 1; n < 12; n++)
             test_global(k, n, 13 - n);

@@ -42,11 +42,16 @@ static void fill_bytes(int8_t *out, size_t n, bool is_signed, bool extreme)
 static problem problem_create(qconv_shape s, bool extreme)
 {
     size_t in = (size_t)(s.c_in * s.h_in * s.w_in), filter = (size_t)(s.c_in / s.groups * s.kernel_h * s.kernel_w);
-    problem p = { .shape = s, .src_zero = s.src_signed ? oracle_int(-128, 127) : oracle_int(0, 255),
+    problem p = { .shape = s,
+                  .src_zero = s.src_signed ? oracle_int(-128, 127) : oracle_int(0, 255),
                   .dst_zero = s.output == QCONV_S8 ? oracle_int(-128, 127) : oracle_int(0, 255),
-                  .src = need(in), .weights = need((size_t)s.c_out * filter), .bias = need((size_t)s.c_out * 4),
-                  .scale = need((size_t)s.c_out * 4), .float_bias = need((size_t)s.c_out * 4),
-                  .zeros = need((size_t)s.c_out * sizeof(int)), .with_table = oracle_int(0, 1) };
+                  .src = need(in),
+                  .weights = need((size_t)s.c_out * filter),
+                  .bias = need((size_t)s.c_out * 4),
+                  .scale = need((size_t)s.c_out * 4),
+                  .float_bias = need((size_t)s.c_out * 4),
+                  .zeros = need((size_t)s.c_out * sizeof(int)),
+                  .with_table = oracle_int(0, 1) };
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
     for (int c = 0; c < s.c_out; c++) {
@@ -150,10 +155,10 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     const qconv_shape *s = &p->shape;
     qconv_plan plan;
     char what[200], why[120] = "";
-    snprintf(what, sizeof(what), "qconv %s c%d-%d g%d k%dx%d s%d,%d d%d,%d p%d,%d %dx%d->%dx%d plain%d %c8*%c8%s out%d", k->name,
-             s->c_in, s->c_out, s->groups, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->dilation_w,
-             s->pad_top, s->pad_left, s->h_in, s->w_in, s->h_out, s->w_out, s->src_plain, s->src_signed ? 's' : 'u',
-             s->weights_signed ? 's' : 'u', s->weights_zero ? "z" : "", s->output);
+    snprintf(what, sizeof(what), "qconv %s c%d-%d g%d k%dx%d s%d,%d d%d,%d p%d,%d %dx%d->%dx%d plain%d %c8*%c8%s out%d",
+             k->name, s->c_in, s->c_out, s->groups, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h,
+             s->dilation_w, s->pad_top, s->pad_left, s->h_in, s->w_in, s->h_out, s->w_out, s->src_plain,
+             s->src_signed ? 's' : 'u', s->weights_signed ? 's' : 'u', s->weights_zero ? "z" : "", s->output);
     if (!CHECK(qconv_choose(k, s, &plan), "%s: refused", what))
         return;
     int bytes = s->output == QCONV_S32 || s->output == QCONV_F32 ? 4 : 1;
@@ -162,9 +167,16 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     unsigned char *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) / 64 * 64);
     unsigned char *dst = guarded(&region_dst, (size_t)(channels * s->h_out * s->w_out * bytes));
     qconv_pack(&plan, p->weights, s->weights_zero ? p->zeros : NULL, packed);
-    qconv_arguments a = { .src = lay_out(p, k), .src_zero = p->src_zero, .dst = dst, .packed = packed, .bias = p->bias,
-                          .scale = p->scale, .dst_zero = p->dst_zero, .float_bias = p->float_bias,
-                          .table = p->with_table && bytes == 1 ? p->table : NULL, .activation = { CPU_ACT_SILU, 0, 0 } };
+    qconv_arguments a = { .src = lay_out(p, k),
+                          .src_zero = p->src_zero,
+                          .dst = dst,
+                          .packed = packed,
+                          .bias = p->bias,
+                          .scale = p->scale,
+                          .dst_zero = p->dst_zero,
+                          .float_bias = p->float_bias,
+                          .table = p->with_table && bytes == 1 ? p->table : NULL,
+                          .activation = { CPU_ACT_SILU, 0, 0 } };
     for (int part = plan.parts - 1; part >= 0; part--)
         plan.run(&plan, &a, part, scratch);
     CHECK(matches(p, k, dst, why, sizeof(why)), "%s: %s", what, why);
@@ -189,11 +201,19 @@ static int out_size(int in, int kernel, int dilation, int stride, int pad)
 static void test_random(const cpu_kernels *k)
 {
     static const int kernels[] = { 1, 1, 3, 3, 2, 5 };
-    qconv_shape s = { .c_in = oracle_int(1, 70), .c_out = oracle_int(1, 140), .groups = 1, .h_in = oracle_int(1, 14),
-                      .w_in = oracle_int(1, 27), .kernel_h = kernels[oracle_int(0, 5)],
-                      .stride_h = oracle_int(1, 2), .stride_w = oracle_int(1, 2), .dilation_h = 1 + !oracle_int(0, 9),
-                      .dilation_w = 1 + !oracle_int(0, 9), .src_signed = oracle_int(0, 1),
-                      .weights_signed = oracle_int(0, 2), .weights_zero = !oracle_int(0, 2),
+    qconv_shape s = { .c_in = oracle_int(1, 70),
+                      .c_out = oracle_int(1, 140),
+                      .groups = 1,
+                      .h_in = oracle_int(1, 14),
+                      .w_in = oracle_int(1, 27),
+                      .kernel_h = kernels[oracle_int(0, 5)],
+                      .stride_h = oracle_int(1, 2),
+                      .stride_w = oracle_int(1, 2),
+                      .dilation_h = 1 + !oracle_int(0, 9),
+                      .dilation_w = 1 + !oracle_int(0, 9),
+                      .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 2),
+                      .weights_zero = !oracle_int(0, 2),
                       .output = (qconv_output)oracle_int(0, 3) };
     s.kernel_w = oracle_int(0, 3) ? s.kernel_h : kernels[oracle_int(0, 5)];
     switch (oracle_int(0, 5)) {
@@ -229,8 +249,7 @@ static const struct {
     { "1x1 80x80 128-64, u8 weights", { 128, 64, 1, 80, 80, 80, 80, 1, 1, 1, 1, 1, 1, 0, 0, .weights_zero = true } },
     { "3x3 s2 640x640 3-16 plain",
       { 3, 16, 1, 640, 640, 320, 320, 3, 3, 2, 2, 1, 1, 1, 1, .src_plain = true, .weights_signed = true } },
-    { "depthwise 3x3 40x40 128",
-      { 128, 128, 128, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
+    { "depthwise 3x3 40x40 128", { 128, 128, 128, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
 };
 
 static void bench_qconv(const cpu_kernels *k)
@@ -247,8 +266,9 @@ static void bench_qconv(const cpu_kernels *k)
         size_t inputs = (size_t)((s.c_in + 15) / 16 * 16 * s.h_in * s.w_in);
         uint8_t *dst = need(outputs), *src = need(inputs + 64);
         qconv_pack(&plan, p.weights, s.weights_zero ? p.zeros : NULL, packed);
-        qconv_arguments a = { .src = src, .src_zero = 3, .dst = dst, .packed = packed, .bias = p.bias, .scale = p.scale,
-                              .table = p.table };
+        qconv_arguments a = {
+            .src = src, .src_zero = 3, .dst = dst, .packed = packed, .bias = p.bias, .scale = p.scale, .table = p.table
+        };
         double best = 1e9, until = oracle_seconds() + 0.04;
         do {
             double t = oracle_seconds();
@@ -284,13 +304,36 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
     /* every tile width */
     for (int w = 1; w <= 26; w++)
         for (int blocks = 1; blocks <= 4; blocks++)
-            test_shape(k, (qconv_shape){ .c_in = 9, .c_out = blocks * k->block, .groups = 1, .h_in = 2, .w_in = w,
-                                         .h_out = 2, .w_out = w, .kernel_h = 1, .kernel_w = 1, .stride_h = 1,
-                                         .stride_w = 1, .dilation_h = 1, .dilation_w = 1, .weights_signed = true },
+            test_shape(k,
+                       (qconv_shape){ .c_in = 9,
+                                      .c_out = blocks * k->block,
+                                      .groups = 1,
+                                      .h_in = 2,
+                                      .w_in = w,
+                                      .h_out = 2,
+                                      .w_out = w,
+                                      .kernel_h = 1,
+                                      .kernel_w = 1,
+                                      .stride_h = 1,
+                                      .stride_w = 1,
+                                      .dilation_h = 1,
+                                      .dilation_w = 1,
+                                      .weights_signed = true },
                        w & 1);
     qconv_plan plan;
-    qconv_shape grouped = { .c_in = 8, .c_out = 8, .groups = 2, .h_in = 1, .w_in = 1, .h_out = 1, .w_out = 1,
-                            .kernel_h = 1, .kernel_w = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
+    qconv_shape grouped = { .c_in = 8,
+                            .c_out = 8,
+                            .groups = 2,
+                            .h_in = 1,
+                            .w_in = 1,
+                            .h_out = 1,
+                            .w_out = 1,
+                            .kernel_h = 1,
+                            .kernel_w = 1,
+                            .stride_h = 1,
+                            .stride_w = 1,
+                            .dilation_h = 1,
+                            .dilation_w = 1 };
     CHECK(!qconv_choose(k, &grouped, &plan), "%s: grouped convolution must be refused", k->name);
     guarded_free(&region_src);
     guarded_free(&region_dst);

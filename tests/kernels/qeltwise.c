@@ -33,8 +33,13 @@ static void test_lookup(const cpu_kernels *k, size_t n, bool in_place)
 static void test_binary(const cpu_kernels *k, size_t n, bool is_signed, bool product, bool in_place)
 {
     int low = is_signed ? -128 : 0;
-    qeltwise_scales s = { oracle_float(0.01f, 0.1f), oracle_float(0.01f, 0.1f), oracle_float(0.02f, 0.2f),
-                          oracle_int(low, low + 255), oracle_int(low, low + 255), oracle_int(low, low + 255), is_signed };
+    qeltwise_scales s = { oracle_float(0.01f, 0.1f),
+                          oracle_float(0.01f, 0.1f),
+                          oracle_float(0.02f, 0.2f),
+                          oracle_int(low, low + 255),
+                          oracle_int(low, low + 255),
+                          oracle_int(low, low + 255),
+                          is_signed };
     uint8_t *a = guarded(&region_a, n), *b = guarded(&region_b, n), want[4200];
     fill_bytes(a, n);
     fill_bytes(b, n);

@@ -111,9 +111,14 @@ void test_qplane(const cpu_kernels *k, bool bench, test_counts *counts)
                      qplane_max_pool(&k->qeltwise, &s, false, src, dst, 0, scratch));
     }
     for (int i = 0; i < 150 && !bench; i++) {
-        pool_shape s = { .h_in = oracle_int(1, 17), .w_in = oracle_int(1, 17), .kernel_h = oracle_int(1, 6),
-                         .kernel_w = oracle_int(1, 6), .stride_h = oracle_int(1, 3), .stride_w = oracle_int(1, 3),
-                         .dilation_h = 1 + !oracle_int(0, 4), .dilation_w = 1 + !oracle_int(0, 4) };
+        pool_shape s = { .h_in = oracle_int(1, 17),
+                         .w_in = oracle_int(1, 17),
+                         .kernel_h = oracle_int(1, 6),
+                         .kernel_w = oracle_int(1, 6),
+                         .stride_h = oracle_int(1, 3),
+                         .stride_w = oracle_int(1, 3),
+                         .dilation_h = 1 + !oracle_int(0, 4),
+                         .dilation_w = 1 + !oracle_int(0, 4) };
         s.pad_top = oracle_int(0, s.kernel_h - 1);
         s.pad_left = oracle_int(0, s.kernel_w - 1);
         test_pool_shape(k, s, i & 1);

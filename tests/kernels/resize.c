@@ -33,7 +33,8 @@ static void test_nearest(const cpu_kernels *k, resize_shape s, bool doubled)
     for (int block = 0; block < 2; block++) {
         for (int y = 0, strip = 1; y < s.h_out; y += strip, strip = strip % 4 + 1)
             k->resize.nearest(&s, src, dst, y_index, x_index, block, y, y + strip < s.h_out ? y + strip : s.h_out);
-        const float *from = plane(src, block, s.h_in, s.w_in, s.block), *to = plane(dst, block, s.h_out, s.w_out, s.block);
+        const float *from = plane(src, block, s.h_in, s.w_in, s.block),
+                    *to = plane(dst, block, s.h_out, s.w_out, s.block);
         for (int y = 0; y < s.h_out; y++)
             for (int x = 0; x < s.w_out; x++)
                 wrong += memcmp(to + (y * s.w_out + x) * s.block, from + (y_index[y] * s.w_in + x_index[x]) * s.block,

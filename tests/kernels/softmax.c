@@ -83,8 +83,8 @@ static void test_reductions(const cpu_kernels *k, size_t n, int kind)
     float max = k->softmax.max(src, n), total = k->softmax.sum(src, n);
     CHECK(oracle_close(max, largest, 0, 0), "max %s n=%zu kind %d: expected %g, got %g", k->name, n, kind, largest,
           (double)max);
-    CHECK(oracle_close(total, sum, 0, 1e-6 * magnitude + 1e-40), "sum %s n=%zu kind %d: expected %g, got %g", k->name, n, kind,
-          sum, (double)total);
+    CHECK(oracle_close(total, sum, 0, 1e-6 * magnitude + 1e-40), "sum %s n=%zu kind %d: expected %g, got %g", k->name,
+          n, kind, sum, (double)total);
 }
 
 static void test_layer_norm(const cpu_kernels *k, size_t rows, size_t n, bool with_bias, bool in_place)
@@ -125,7 +125,8 @@ static void bench_softmax(const cpu_kernels *k)
     ORACLE_BENCH(k->name, "softmax columns 16 x 1024", 8 * N, k->softmax.columns(src, dst, 16, 1024, 0, 1024));
     ORACLE_BENCH(k->name, "reduce max", 4 * N, scale[0] = k->softmax.max(src, N));
     ORACLE_BENCH(k->name, "reduce sum", 4 * N, scale[0] = k->softmax.sum(src, N));
-    ORACLE_BENCH(k->name, "layer norm rows of 256", 8 * N, k->softmax.layer_norm(src, dst, N / 256, 256, scale, scale, 0));
+    ORACLE_BENCH(k->name, "layer norm rows of 256", 8 * N,
+                 k->softmax.layer_norm(src, dst, N / 256, 256, scale, scale, 0));
     enum { INNER = 4 * 8400 };
     float *big = calloc(16 * INNER, sizeof(float)), *out = calloc(16 * INNER, sizeof(float));
     if (big && out)

@@ -46,7 +46,8 @@ static inline uint8x8_t quantized(float32x4_t x, float32x4_t y, float32x4_t scal
 static inline void quantize(const float *src, void *dst, size_t n, float scale, int zero_point, int smallest)
 {
     float32x4_t s = vdupq_n_f32(scale);
-    float32x4_t low = vdupq_n_f32((float)(smallest - zero_point)), high = vdupq_n_f32((float)(smallest + 255 - zero_point));
+    float32x4_t low = vdupq_n_f32((float)(smallest - zero_point)),
+                high = vdupq_n_f32((float)(smallest + 255 - zero_point));
     int32x4_t zero = vdupq_n_s32(zero_point);
     uint8_t *out = dst;
     size_t i = 0;

@@ -45,7 +45,8 @@ static inline __m128i quantized(__m256 x, __m256 scale, __m256 low, __m256 high,
 static inline void quantize(const float *src, void *dst, size_t n, float scale, int zero_point, int smallest)
 {
     __m256 s = _mm256_set1_ps(scale);
-    __m256 low = _mm256_set1_ps((float)(smallest - zero_point)), high = _mm256_set1_ps((float)(smallest + 255 - zero_point));
+    __m256 low = _mm256_set1_ps((float)(smallest - zero_point)),
+           high = _mm256_set1_ps((float)(smallest + 255 - zero_point));
     __m256i zero = _mm256_set1_epi32(zero_point);
     uint8_t *out = dst;
     size_t i = 0;

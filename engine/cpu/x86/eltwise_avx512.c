@@ -39,7 +39,8 @@ static inline __m512i quantized(__m512 x, __m512 scale, __m512 low, __m512 high,
 static inline void quantize(const float *src, void *dst, size_t n, float scale, int zero_point, int smallest)
 {
     __m512 s = _mm512_set1_ps(scale);
-    __m512 low = _mm512_set1_ps((float)(smallest - zero_point)), high = _mm512_set1_ps((float)(smallest + 255 - zero_point));
+    __m512 low = _mm512_set1_ps((float)(smallest - zero_point)),
+           high = _mm512_set1_ps((float)(smallest + 255 - zero_point));
     __m512i zero = _mm512_set1_epi32(zero_point);
     uint8_t *out = dst;
     size_t i = 0;

@@ -25,15 +25,16 @@ static inline vb vb_max_s8(vb a, vb b)
 
 #include "cpu/qeltwise_body.h"
 
-/* Every row of 16 entries is looked up by the low 4 bits, then bits 4 to 7 choose between pairs of rows; the blend tests
- * a byte's uppermost bit. 31 instructions on vectors against 64 for one compare and merge per row. */
+/* Every row of 16 entries is looked up by the low 4 bits, then bits 4 to 7 choose between pairs of rows; the blend
+ * tests a byte's uppermost bit. 31 instructions on vectors against 64 for one compare and merge per row. */
 static inline __m256i lookup_vector(__m256i x, const __m256i rows[16])
 {
     __m256i low = _mm256_and_si256(x, _mm256_set1_epi8(15)), r[8];
     __m256i bit4 = _mm256_slli_epi16(x, 3), bit5 = _mm256_slli_epi16(x, 2), bit6 = _mm256_slli_epi16(x, 1);
 #pragma GCC unroll 8
     for (int h = 0; h < 8; h++)
-        r[h] = _mm256_blendv_epi8(_mm256_shuffle_epi8(rows[2 * h], low), _mm256_shuffle_epi8(rows[2 * h + 1], low), bit4);
+        r[h] =
+            _mm256_blendv_epi8(_mm256_shuffle_epi8(rows[2 * h], low), _mm256_shuffle_epi8(rows[2 * h + 1], low), bit4);
 #pragma GCC unroll 4
     for (int h = 0; h < 4; h++)
         r[h] = _mm256_blendv_epi8(r[2 * h], r[2 * h + 1], bit5);

@@ -25,8 +25,8 @@ static inline vb vb_max_s8(vb a, vb b)
 
 #include "cpu/qeltwise_body.h"
 
-/* A shuffle takes an index below 128 by its low 4 bits and gives 0 from 128 on. With x ^ 16h, exactly the bytes of row h
- * are below 16, and a saturating + 112 keeps these below 128 and lifts all others above. */
+/* A shuffle takes an index below 128 by its low 4 bits and gives 0 from 128 on. With x ^ 16h, exactly the bytes of row
+ * h are below 16, and a saturating + 112 keeps these below 128 and lifts all others above. */
 static inline __m512i lookup_vector(__m512i x, const __m512i rows[16])
 {
     const __m512i lift = _mm512_set1_epi8(112);

@@ -223,7 +223,8 @@ static inline void vi_store_bytes(uint8_t *p, vi v)
     _mm_storeu_si128((__m128i *)p, _mm512_cvtepi32_epi8(v));
 }
 
-/* Four vectors plus zero (of 8 bits), clamped to uint8 or int8: 4 * VF_LANES bytes. Lanes may be as low as INT32_MIN. */
+/* Four vectors plus zero (of 8 bits), clamped to uint8 or int8: 4 * VF_LANES bytes. Lanes may be as low as INT32_MIN.
+ */
 static inline void vi_store_bytes_4(uint8_t *p, vi a, vi b, vi c, vi d, int zero, int is_signed)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
