@@ -57,8 +57,8 @@ static void qconv_fill(const qconv_plan *plan, uint8_t *dst, size_t pixels, int 
 }
 
 /* One group of a plain source: count planes, interleaved. `step` bytes between pixels of the strip. */
-QCONV_INLINE void qconv_interleave(const uint8_t *src, size_t plane, const int count, size_t n, uint8_t flip, uint8_t *dst,
-                                   size_t step)
+QCONV_INLINE void qconv_interleave(const uint8_t *src, size_t plane, const int count, size_t n, uint8_t flip,
+                                   uint8_t *dst, size_t step)
 {
     const uint8_t *second = count > 1 ? src + plane : src, *third = count > 2 ? src + 2 * plane : src;
     const uint8_t *fourth = count > 3 ? src + 3 * plane : src;
@@ -75,7 +75,8 @@ QCONV_INLINE void qconv_interleave(const uint8_t *src, size_t plane, const int c
     }
 }
 
-static void qconv_plain_row(const qconv_plan *plan, const uint8_t *src, size_t plane, size_t n, uint8_t flip, uint8_t *dst)
+static void qconv_plain_row(const qconv_plan *plan, const uint8_t *src, size_t plane, size_t n, uint8_t flip,
+                            uint8_t *dst)
 {
     size_t step = (size_t)plan->pixel_bytes;
     for (int c = 0; c < plan->shape.c_in; c += VQ_GROUP, src += VQ_GROUP * plane, dst += 4) {
@@ -354,9 +355,7 @@ QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t
     static void name(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *acc, int pixels)      \
     {                                                                                                                  \
         switch (pixels) {                                                                                              \
-            cases(filters)                                                                                             \
-        default:                                                                                                       \
-            assert(0);                                                                                                 \
+            cases(filters) default : assert(0);                                                                        \
         }                                                                                                              \
     }
 
