@@ -90,8 +90,8 @@ static onyx_status add_attribute(upgrader *u, model_node *node, const op_attribu
 static onyx_status set_string(upgrader *u, model_node *node, const char *name, const char *value)
 {
     drop(node, name);
-    return add_attribute(u, node,
-                         &(op_attribute){ .name = name, .type = OP_ATTRIBUTE_STRING, .s = value, .s_length = strlen(value) });
+    return add_attribute(
+        u, node, &(op_attribute){ .name = name, .type = OP_ATTRIBUTE_STRING, .s = value, .s_length = strlen(value) });
 }
 
 /* Input `index` becomes `name`; those between are absent. */
@@ -213,13 +213,32 @@ static onyx_status topk(upgrader *u, model_node *node, bool *done)
     return to_input(u, node, "k", OP_ATTRIBUTE_INT, 1);
 }
 
-/* Outside of training there is nothing but the data, and a mask, which was no bool before version 10. */
+/* Outside of training there is nothing but the data, and a mask, which had the data's type before version 10. */
 static onyx_status dropout(upgrader *u, model_node *node, bool *done)
 {
-    (void)u;
-    *done = node->version >= 10 || node->output_count < 2 || !node->outputs[1][0];
-    if (*done)
-        node->input_count = MIN(node->input_count, 1);
+    *done = true;
+    int version = node->version;
+    node->input_count = MIN(node->input_count, 1);
+    if (version >= 10 || node->output_count < 2 || !node->outputs[1][0] || !has_input(node, 0))
+        return ONYX_OK;
+    const char **outputs = arena_alloc(u->file->arena, 2 * sizeof(*outputs));
+    const char **inputs = arena_alloc(u->file->arena, 2 * sizeof(*inputs));
+    const char *mask = arena_printf(u->file->arena, ":upgrade:%d", u->constants++);
+    if (!outputs || !inputs || !mask)
+        return no_room(u);
+    model_node cast = { .name = node->name, .domain = "", .op_type = "CastLike", .overload = "", .version = 19 };
+    outputs[0] = node->outputs[0];
+    outputs[1] = inputs[0] = mask;
+    inputs[1] = node->inputs[0];
+    cast.inputs = inputs;
+    cast.input_count = 2;
+    cast.outputs = &node->outputs[1];
+    cast.output_count = 1;
+    node->outputs = outputs;
+    node->output_count = 2;
+    node->version = 12;
+    STATUS_TRY(append(u, node));
+    *node = cast;
     return ONYX_OK;
 }
 
@@ -238,10 +257,10 @@ static onyx_status cast(upgrader *u, model_node *node, bool *done)
         const char *name;
         onyx_type type;
     } types[] = {
-        { "FLOAT", ONYX_TYPE_FLOAT32 },   { "UINT8", ONYX_TYPE_UINT8 },     { "INT8", ONYX_TYPE_INT8 },
-        { "UINT16", ONYX_TYPE_UINT16 },   { "INT16", ONYX_TYPE_INT16 },     { "INT32", ONYX_TYPE_INT32 },
-        { "INT64", ONYX_TYPE_INT64 },     { "STRING", ONYX_TYPE_STRING },   { "BOOL", ONYX_TYPE_BOOL },
-        { "FLOAT16", ONYX_TYPE_FLOAT16 }, { "DOUBLE", ONYX_TYPE_FLOAT64 },  { "UINT32", ONYX_TYPE_UINT32 },
+        { "FLOAT", ONYX_TYPE_FLOAT32 },   { "UINT8", ONYX_TYPE_UINT8 },    { "INT8", ONYX_TYPE_INT8 },
+        { "UINT16", ONYX_TYPE_UINT16 },   { "INT16", ONYX_TYPE_INT16 },    { "INT32", ONYX_TYPE_INT32 },
+        { "INT64", ONYX_TYPE_INT64 },     { "STRING", ONYX_TYPE_STRING },  { "BOOL", ONYX_TYPE_BOOL },
+        { "FLOAT16", ONYX_TYPE_FLOAT16 }, { "DOUBLE", ONYX_TYPE_FLOAT64 }, { "UINT32", ONYX_TYPE_UINT32 },
         { "UINT64", ONYX_TYPE_UINT64 },
     };
     const op_attribute *to = find(node, "to");
@@ -341,25 +360,42 @@ static onyx_status upsample(upgrader *u, model_node *node, bool *done)
 }
 
 static const upgrade_row rows[] = {
-    { "Add", 7, broadcast },          { "And", 7, broadcast },
+    { "Add", 7, broadcast },
+    { "And", 7, broadcast },
     { "BatchNormalization", 9, batch_norm },
-    { "Cast", 6, cast },              { "Clip", 11, clip },
-    { "Div", 7, broadcast },          { "Dropout", 12, dropout },
-    { "Equal", 7, broadcast },        { "Gemm", 7, raise_only },
-    { "Greater", 7, broadcast },      { "Less", 7, broadcast },
-    { "Mul", 7, broadcast },          { "Or", 7, broadcast },
-    { "PRelu", 7, prelu },            { "Pad", 11, pad },
-    { "Pow", 7, broadcast },          { "ReduceL1", 18, axes_input },
-    { "ReduceL2", 18, axes_input },   { "ReduceLogSum", 18, axes_input },
+    { "Cast", 6, cast },
+    { "Clip", 11, clip },
+    { "Div", 7, broadcast },
+    { "Dropout", 12, dropout },
+    { "Equal", 7, broadcast },
+    { "Gemm", 7, raise_only },
+    { "Greater", 7, broadcast },
+    { "Less", 7, broadcast },
+    { "Mul", 7, broadcast },
+    { "Or", 7, broadcast },
+    { "PRelu", 7, prelu },
+    { "Pad", 11, pad },
+    { "Pow", 7, broadcast },
+    { "ReduceL1", 18, axes_input },
+    { "ReduceL2", 18, axes_input },
+    { "ReduceLogSum", 18, axes_input },
     { "ReduceLogSumExp", 18, axes_input },
-    { "ReduceMax", 18, axes_input },  { "ReduceMean", 18, axes_input },
-    { "ReduceMin", 18, axes_input },  { "ReduceProd", 18, axes_input },
-    { "ReduceSum", 13, axes_input },  { "ReduceSumSquare", 18, axes_input },
-    { "Reshape", 5, reshape },        { "Resize", 11, resize },
-    { "Scatter", 11, scatter },       { "Slice", 10, slice },
-    { "Split", 13, split_input },     { "Squeeze", 13, axes_input },
-    { "Sub", 7, broadcast },          { "TopK", 10, topk },
-    { "Unsqueeze", 13, axes_input },  { "Upsample", 11, upsample },
+    { "ReduceMax", 18, axes_input },
+    { "ReduceMean", 18, axes_input },
+    { "ReduceMin", 18, axes_input },
+    { "ReduceProd", 18, axes_input },
+    { "ReduceSum", 13, axes_input },
+    { "ReduceSumSquare", 18, axes_input },
+    { "Reshape", 5, reshape },
+    { "Resize", 11, resize },
+    { "Scatter", 11, scatter },
+    { "Slice", 10, slice },
+    { "Split", 13, split_input },
+    { "Squeeze", 13, axes_input },
+    { "Sub", 7, broadcast },
+    { "TopK", 10, topk },
+    { "Unsqueeze", 13, axes_input },
+    { "Upsample", 11, upsample },
     { "Xor", 7, broadcast },
 };
 

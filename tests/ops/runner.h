@@ -12,6 +12,8 @@ typedef struct runner runner;
 /* Owns all memory of what it runs. NULL when memory is out. */
 runner *runner_new(workers *pool);
 void runner_free(runner *r);
+/* Blocks larger than this fail as if memory were out. */
+void runner_limit(runner *r, size_t bytes);
 void *runner_alloc(runner *r, size_t bytes);
 
 /* Runs one node; outputs[i] is filled (data is the runner's). inputs[i] NULL: absent. attributes may be NULL. */
