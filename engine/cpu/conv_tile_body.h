@@ -94,7 +94,7 @@ CONV_INLINE void conv_tile_step4(vf *acc, const float *src, ptrdiff_t step, cons
 #endif
 
 CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step, const float *weights,
-                               const int F, const int P, const bool QUADS)
+                               ptrdiff_t ahead, const int F, const int P, const bool QUADS)
 {
     for (int block = 0; block < t->blocks; block++, src += t->block_stride) {
         int inner = block == t->blocks - 1 ? t->inner_last : t->inner;
@@ -103,8 +103,14 @@ CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, pt
             const float *tap = row;
             for (int x = 0; x < t->taps_w; x++, tap += t->tap_stride) {
                 int i = 0;
-                for (; i + 4 <= inner; i += 4, weights += 4 * F * VF_LANES)
+                for (; i + 4 <= inner; i += 4, weights += 4 * F * VF_LANES) {
                     conv_tile_step4(acc, tap + i, step, weights, F, P);
+                    if (QUADS && F > 1 && t->ahead) {
+                        CONV_UNROLL
+                        for (int k = 0; k < 4; k++)
+                            __builtin_prefetch(weights + ahead + k * F * VF_LANES, 0, 2);
+                    }
+                }
                 if (QUADS)
                     continue;
                 for (; i < inner; i++, weights += F * VF_LANES)
@@ -140,7 +146,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             for (int p = 0; p < P; p++)
                 acc[p * F + f] = start;
         }
-        conv_tile_sum(t, acc, src, step, weights, F, P, STEP >= VF_LANES);
+        conv_tile_sum(t, acc, src, step, weights, t->ahead + count % F * VF_LANES, F, P, STEP >= VF_LANES);
         if (residual && t->epilogue.residual_before)
             conv_tile_add(acc, residual, t->residual_block_stride, F, P);
         conv_epilogue_apply(&t->epilogue, acc, F * P);
