@@ -285,7 +285,7 @@ static tally report(const suite *s, const settings *w, const board *b)
             json_text(&j, "reason", *r->reason ? r->reason : NULL);
             json_number(&j, "run_ms", (double)r->taken_ns / 1e6);
             json_end(&j, '}');
-        } else if (r->outcome == TEST_FAILED || w->verbose) {
+        } else if (r->outcome == TEST_FAILED || w->verbose || (r->outcome == TEST_PASSED && *r->reason)) {
             printf("%s %s%s%s\n", words[r->outcome], s->folders[i], *r->reason ? ": " : "", r->reason);
         }
     }
