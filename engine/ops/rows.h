@@ -60,6 +60,11 @@ op_parse_function op_parse_batch_norm, op_parse_lrn, op_parse_norm;
 op_shape_function op_shape_batch_norm, op_shape_group_norm, op_shape_instance_norm, op_shape_layer_norm, op_shape_lrn;
 op_run_function op_run_batch_norm, op_run_group_norm, op_run_instance_norm, op_run_layer_norm, op_run_lrn;
 
+/* onyx_quant.c */
+op_parse_function op_parse_qconv_float;
+op_shape_function op_shape_qconv, op_shape_qconv_float, op_shape_qlookup;
+op_run_function op_run_qconv, op_run_qconv_float, op_run_qlookup;
+
 /* pad.c */
 op_parse_function op_parse_pad;
 op_shape_function op_shape_pad;
@@ -85,9 +90,8 @@ op_run_function op_run_dequantize, op_run_dynamic_quantize, op_run_quantize;
 /* reduce.c */
 op_parse_function op_parse_reduce;
 op_shape_function op_shape_reduce;
-op_run_function op_run_reduce_l1, op_run_reduce_l2, op_run_reduce_log_sum, op_run_reduce_log_sum_exp,
-    op_run_reduce_max, op_run_reduce_mean, op_run_reduce_min, op_run_reduce_prod, op_run_reduce_sum,
-    op_run_reduce_sum_square;
+op_run_function op_run_reduce_l1, op_run_reduce_l2, op_run_reduce_log_sum, op_run_reduce_log_sum_exp, op_run_reduce_max,
+    op_run_reduce_mean, op_run_reduce_min, op_run_reduce_prod, op_run_reduce_sum, op_run_reduce_sum_square;
 
 /* resize.c */
 op_parse_function op_parse_resize;

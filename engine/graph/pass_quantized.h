@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * What the parts of the pass `quantized` share. */
+#ifndef ONYX_GRAPH_PASS_QUANTIZED_H
+#define ONYX_GRAPH_PASS_QUANTIZED_H
+
+#include "graph/passes.h"
+
+/* A QuantizeLinear to bytes or a DequantizeLinear of bytes with one constant scale and zero point. */
+typedef struct byte_scale {
+    graph_value *scale_value, *zero_value; /* zero_value: NULL where absent */
+    float scale;
+    int zero;
+    onyx_type type; /* of the bytes */
+} byte_scale;
+
+static inline bool quantized_is_byte(const graph_value *value)
+{
+    return value && value->info.kind == OP_KIND_TENSOR &&
+           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8);
+}
+
+/* The node is QuantizeLinear (DequantizeLinear) of float32 with one constant scale > 0. */
+bool quantized_is_q(graph *g, const graph_node *node, byte_scale *scale);
+bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale);
+/* The DequantizeLinear, as above, that makes the value, or NULL. */
+graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *scale);
+/* A constant with one byte: its number. */
+bool quantized_zero(graph *g, graph_value *value, int *zero);
+/* The zero point's value; a new constant where it is absent. */
+onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
+/* A constant of one zero of a type. */
+onyx_status quantized_new_zero(graph *g, onyx_type type, graph_value **value, onyx_error *error);
+
+/* ---- the parts; each is a sweep over the graph ---- */
+/* Movement and pooling between DequantizeLinear and QuantizeLinear runs on bytes. */
+onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error);
+/* Functions of one byte become tables, and tables part of the convolution before them. */
+onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
+/* Q(Add(DQ, DQ)) and Q(Mul(DQ, DQ)). */
+onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
+/* Convolutions of bytes. */
+onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error);
+
+#endif

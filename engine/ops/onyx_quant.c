@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The quantised operators of the onyx domain, which only the pass `quantized` makes: convolutions of bytes with what
+ * follows them, and functions of one byte as tables of 256 entries (indexed by the byte's bits). */
+#include <string.h>
+
+#include "ops/quantize.h"
+#include "ops/rows.h"
+#include "ops/shape.h"
+
+/* Input `index`, if there, is uint8[256]. */
+static onyx_status shape_table(op_shape_context *context, int index)
+{
+    const op_value *table = shape_input(context, index);
+    STATUS_TRY(shape_type(context, index, TYPE_BIT(ONYX_TYPE_UINT8)));
+    STATUS_TRY(shape_rank(context, index, 1));
+    if (table && table->rank == 1 && table->dims[0] >= 0 && table->dims[0] != 256)
+        return shape_fail(context, "input %d is no table of 256 entries", index);
+    return ONYX_OK;
+}
+
+static void look_up(const uint8_t *src, uint8_t *dst, size_t n, const onyx_tensor *table)
+{
+    const uint8_t *entries = table->data;
+    for (size_t i = 0; i < n; i++)
+        dst[i] = entries[src[i]];
+}
+
+/* ---- QConv: the inputs of QLinearConv, then a table or nothing; table[QLinearConv(...)] ---- */
+
+onyx_status op_shape_qconv(op_shape_context *context)
+{
+    STATUS_TRY(shape_table(context, 9));
+    return op_shape_qlinear_conv(context);
+}
+
+onyx_status op_run_qconv(op_run_context *context)
+{
+    const onyx_tensor *table = run_input(context, 9);
+    onyx_tensor *out = context->outputs[0];
+    STATUS_TRY(op_run_qlinear_conv(context));
+    if (table)
+        look_up(out->data, out->data, tensor_count(out), table);
+    return ONYX_OK;
+}
+
+/* ---- QConvFloat: x, x_scale, x_zero, w, w_scale, w_zero, bias; act(float(acc) * x_scale * w_scale[c] + bias[c]).
+ * Scale and zero point of x may be known at run time only. ---- */
+
+onyx_status op_parse_qconv_float(const op_parse_context *context, void *params)
+{
+    conv_params *p = params;
+    STATUS_TRY(op_parse_conv(context, params));
+    return op_parse_activation(context, &p->activation);
+}
+
+onyx_status op_shape_qconv_float(op_shape_context *context)
+{
+    /* The shape is that of ConvInteger of inputs 0 and 3. */
+    const op_value *inputs[4] = { context->inputs[0], context->inputs[3], shape_input(context, 2),
+                                  shape_input(context, 5) };
+    op_shape_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    STATUS_TRY(shape_scale(context, 1));
+    STATUS_TRY(shape_type(context, 4, TYPES_F32));
+    STATUS_TRY(shape_type(context, 6, TYPES_F32));
+    STATUS_TRY(op_shape_conv_integer(&integer));
+    const int64_t filters = context->inputs[3]->rank > 0 ? context->inputs[3]->dims[0] : -1;
+    for (int i = 4; i <= 6; i += 2) {
+        const op_value *v = shape_input(context, i);
+        const bool one = v && i == 4 && (v->rank == 0 || (v->rank == 1 && v->dims[0] == 1));
+        if (v && v->rank >= 0 && !one && (v->rank != 1 || (v->dims[0] >= 0 && filters >= 0 && v->dims[0] != filters)))
+            return shape_fail(context, "input %d does not have one element per filter", i);
+    }
+    context->outputs[0].type = ONYX_TYPE_FLOAT32;
+    return ONYX_OK;
+}
+
+onyx_status op_run_qconv_float(op_run_context *context)
+{
+    const conv_params *p = context->params;
+    const onyx_tensor *inputs[4] = { context->inputs[0], context->inputs[3], run_input(context, 2),
+                                     run_input(context, 5) };
+    const onyx_tensor *w_scale = context->inputs[4], *bias = run_input(context, 6);
+    onyx_tensor *out = context->outputs[0], sums = *out, *sums_list[1] = { &sums };
+    onyx_status status = ONYX_OK;
+    const size_t count = tensor_count(out), channels = (size_t)out->dims[1];
+    sums.type = ONYX_TYPE_INT32;
+    sums.data = run_scratch(context, count, sizeof(int32_t), &status);
+    if (!sums.data)
+        return status;
+    op_run_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    integer.outputs = sums_list;
+    STATUS_TRY(op_run_conv_integer(&integer));
+    const float x_scale = scale_at(context->inputs[1], 0), *biases = bias ? bias->data : NULL;
+    const size_t planes = channels * (size_t)out->dims[0], plane = planes ? count / planes : 0;
+    const int32_t *src = sums.data;
+    float *dst = out->data;
+    for (size_t i = 0; i < planes; i++) {
+        const float scale = x_scale * scale_at(w_scale, i % channels), b = biases ? biases[i % channels] : 0;
+        for (size_t k = 0; k < plane; k++)
+            dst[i * plane + k] = (float)src[i * plane + k] * scale + b;
+    }
+    op_activation_apply_f32(&p->activation, dst, count);
+    return ONYX_OK;
+}
+
+/* ---- QLookup: x, table; attribute `to`: the type of the result ---- */
+
+onyx_status op_shape_qlookup(op_shape_context *context)
+{
+    const cast_params *p = context->params;
+    STATUS_TRY(shape_begin(context));
+    STATUS_TRY(shape_table(context, 1));
+    shape_copy(&context->outputs[0], context->inputs[0]);
+    if (!type_in(p->to, TYPES_BYTE))
+        return shape_fail(context, "attribute to is no 8-bit type");
+    context->outputs[0].type = p->to;
+    return ONYX_OK;
+}
+
+onyx_status op_run_qlookup(op_run_context *context)
+{
+    look_up(context->inputs[0]->data, context->outputs[0]->data, tensor_count(context->inputs[0]), context->inputs[1]);
+    return ONYX_OK;
+}
