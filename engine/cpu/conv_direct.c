@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Direct convolution on blocked or plain data, any kernel, stride, dilation and padding. The output is cut in units
- * (rows; or pieces of one line where a 1x1 kernel lets h * w be one), units in strips whose input stays in the cache,
- * and within a strip one filter group after the other runs over all units. Where taps would read outside, the strip is
+ * (rows, or pieces of long rows; a 1x1 kernel makes h * w one row), units in strips whose input stays in the cache, and
+ * within a strip one filter group after the other runs over all units. Where taps would read outside, the strip is
  * first copied into scratch with a zero border, which costs little beside the arithmetic. */
 #include <string.h>
 
@@ -10,11 +10,11 @@
 
 enum { TILE_FILTERS, TILE_UNIT_CUTS, TILE_FILTER_CUTS, TILE_STRIP, TILE_UNIT_PIXELS };
 
-enum { STRIP_BYTES = 384 * 1024, WEIGHT_BYTES = 640 * 1024, LINE_STRIP_BYTES = 256 * 1024 };
+enum { STRIP_BYTES = 384 * 1024, WEIGHT_BYTES = 640 * 1024, LINE_BYTES = 256 * 1024, LINE_LEAST = 48, ROW_MOST = 512 };
 
 /* Everything that follows from shape and cuts. */
 typedef struct geometry {
-    const conv_shape *shape;
+    conv_shape shape; /* h * w in one row where it may be */
     const conv_tile_set *set;
     int lanes;
     int pixel;         /* floats per pixel of src: lanes, or 1 where plain */
@@ -23,8 +23,8 @@ typedef struct geometry {
     int filter_groups; /* of a convolution group */
     int channels;      /* of a convolution group, that are summed over */
     size_t sum;        /* inputs of one output */
-    bool line, padded;
-    int units, unit_pixels, pixels;
+    bool padded;
+    int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
 } geometry;
 
@@ -52,7 +52,7 @@ static const conv_tile_set *tiles_for(const conv_units *units, const conv_shape 
 static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int filters, int unit_pixels, int strip)
 {
     const conv_units *units = kernels->conv.units;
-    geometry g = { .shape = s, .set = tiles_for(units, s), .lanes = units->lanes };
+    geometry g = { .shape = *s, .set = tiles_for(units, s), .lanes = units->lanes, .unit_pixels = unit_pixels };
     int channels = s->c_in / s->groups;
     g.pixel = s->src_plain ? 1 : g.lanes;
     g.blocks_in = s->src_plain ? channels : conv_ceil_div(channels, g.lanes);
@@ -60,13 +60,14 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.filter_groups = conv_ceil_div(g.blocks_out, filters);
     g.channels = s->src_plain ? channels : conv_summed_channels(channels);
     g.sum = (size_t)g.channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
-    g.line = is_line(s);
+    if (is_line(s)) {
+        g.shape.w_in = g.shape.w_out = s->h_out * s->w_out;
+        g.shape.h_in = g.shape.h_out = 1;
+    }
     g.padded = needs_padding(s);
-    g.unit_pixels = unit_pixels;
-    g.pixels = g.line ? s->h_out * s->w_out : s->w_out;
-    g.units = g.line ? conv_ceil_div(g.pixels, unit_pixels) : s->h_out;
+    g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
     g.strip_rows = (strip - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
-    g.strip_width = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+    g.strip_width = (unit_pixels - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
     return g;
 }
 
@@ -79,7 +80,7 @@ static size_t strip_bytes(const geometry *g)
 
 static conv_tile tile_of(const geometry *g)
 {
-    const conv_shape *s = g->shape;
+    const conv_shape *s = &g->shape;
     int width = g->padded ? g->strip_width : s->w_in, height = g->padded ? g->strip_rows : s->h_in;
     conv_tile t = {
         .blocks = g->blocks_in,
@@ -101,29 +102,29 @@ static conv_tile tile_of(const geometry *g)
     return t;
 }
 
-/* Copies what output rows [y, y + rows) need of one convolution group into scratch, zero where it is outside. */
-static void copy_strip(const geometry *g, const float *src, int y, int rows, float *scratch)
+/* Copies what outputs from (y, x) on, `rows` of a unit's width, need of one convolution group into scratch, zero where
+ * it is outside. */
+static void copy_strip(const geometry *g, const float *src, int y, int x, int rows, float *scratch)
 {
-    const conv_shape *s = g->shape;
-    int first = y * s->stride_h - s->pad_top;
+    const conv_shape *s = &g->shape;
+    int first_row = y * s->stride_h - s->pad_top, first = x * s->stride_w - s->pad_left;
     int height = (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
-    int left = conv_min(conv_max(s->pad_left, 0), g->strip_width);
-    int x = conv_max(-s->pad_left, 0);
-    int inside = conv_max(0, conv_min(g->strip_width - left, s->w_in - x));
+    int left = conv_min(conv_max(-first, 0), g->strip_width), from_x = conv_max(first, 0);
+    int inside = conv_max(0, conv_min(g->strip_width - left, s->w_in - from_x));
     int right = g->strip_width - left - inside;
     size_t pixel = (size_t)g->pixel * sizeof(float), row_bytes = (size_t)g->strip_width * pixel;
     for (int block = 0; block < g->blocks_in; block++) {
         const char *plane = (const char *)src + (size_t)block * (size_t)s->h_in * (size_t)s->w_in * pixel;
         char *to = (char *)scratch + (size_t)block * (size_t)g->strip_rows * row_bytes;
         for (int row = 0; row < height; row++, to += row_bytes) {
-            int from = first + row;
+            int from = first_row + row;
             if (from < 0 || from >= s->h_in) {
                 memset(to, 0, row_bytes);
                 continue;
             }
             memset(to, 0, (size_t)left * pixel);
             if (inside > 0)
-                memcpy(to + (size_t)left * pixel, plane + ((size_t)from * (size_t)s->w_in + (size_t)x) * pixel,
+                memcpy(to + (size_t)left * pixel, plane + ((size_t)from * (size_t)s->w_in + (size_t)from_x) * pixel,
                        (size_t)inside * pixel);
             memset(to + (size_t)(left + inside) * pixel, 0, (size_t)right * pixel);
         }
@@ -158,20 +159,22 @@ static void run_line_post(direct_run *r, int filters, const float *src, const fl
     }
 }
 
-/* Filter group q (over all convolution groups) for units [begin, end). base: input of unit `first`. */
-static void run_filter_group(direct_run *r, int q, conv_range units, const float *base, ptrdiff_t unit_stride)
+/* Filter group q (over all convolution groups) for outputs from (y, x) on, `rows` of a unit's width. base: the input of
+ * the first one's first tap. */
+static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const float *base)
 {
     const geometry *g = r->g;
+    const conv_shape *s = &g->shape;
     const conv_arguments *a = r->arguments;
     conv_range filters = conv_group(g->blocks_out, g->filter_groups, q % g->filter_groups);
-    int count = filters.end - filters.begin;
+    int count = filters.end - filters.begin, n = conv_min(g->unit_pixels, s->w_out - x);
     size_t block = (size_t)(q / g->filter_groups) * (size_t)g->blocks_out + (size_t)filters.begin;
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
-    size_t plane = (size_t)r->tile.residual_block_stride;
-    for (int unit = units.begin; unit < units.end; unit++, base += unit_stride) {
-        size_t at = block * plane + (size_t)unit * (size_t)g->unit_pixels * (size_t)g->lanes;
-        int n = g->line ? conv_min(g->unit_pixels, g->pixels - unit * g->unit_pixels) : g->pixels;
+    ptrdiff_t down = (ptrdiff_t)(g->padded ? g->strip_width : s->w_in) * s->stride_h * g->pixel;
+    size_t at =
+        block * (size_t)r->tile.residual_block_stride + ((size_t)y * (size_t)s->w_out + (size_t)x) * (size_t)g->lanes;
+    for (int row = 0; row < rows; row++, base += down, at += (size_t)s->w_out * (size_t)g->lanes) {
         const float *residual = a->residual ? a->residual + at : NULL;
         if (r->act)
             run_line_post(r, count, base, weights, bias, residual, a->dst + at, n);
@@ -180,36 +183,40 @@ static void run_filter_group(direct_run *r, int q, conv_range units, const float
     }
 }
 
+/* All filter groups of this part for one strip. */
+static void run_strip(direct_run *r, conv_range groups, int y, int x, int rows, float *scratch)
+{
+    const geometry *g = r->g;
+    const conv_shape *s = &g->shape;
+    ptrdiff_t first =
+        (((ptrdiff_t)y * s->stride_h - s->pad_top) * s->w_in + (ptrdiff_t)x * s->stride_w - s->pad_left) * g->pixel;
+    int copied = -1;
+    for (int q = groups.begin; q < groups.end; q++) {
+        int group = q / g->filter_groups;
+        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * s->h_in * s->w_in * g->pixel;
+        if (g->padded && group != copied)
+            copy_strip(g, src, y, x, rows, scratch);
+        copied = group;
+        run_filter_group(r, q, y, x, rows, g->padded ? scratch : src + first);
+    }
+}
+
 static void direct_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
-    const conv_shape *s = &plan->shape;
     const int *tile = plan->tile;
-    const geometry g = geometry_of(plan->kernels, s, tile[TILE_FILTERS], tile[TILE_UNIT_PIXELS], tile[TILE_STRIP]);
+    const geometry g =
+        geometry_of(plan->kernels, &plan->shape, tile[TILE_FILTERS], tile[TILE_UNIT_PIXELS], tile[TILE_STRIP]);
     direct_run r = { .g = &g, .kernels = plan->kernels, .arguments = arguments, .tile = tile_of(&g) };
     r.tile.dst_block_stride = r.tile.residual_block_stride;
     r.act = conv_split_activation(plan->kernels, arguments, &r.tile.epilogue);
     r.post = (float *)((char *)scratch + strip_bytes(&g));
-    conv_range groups = conv_cut(s->groups * g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_UNIT_CUTS]);
+    conv_range groups = conv_cut(g.shape.groups * g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_UNIT_CUTS]);
     conv_range units = conv_cut(g.units, tile[TILE_UNIT_CUTS], part % tile[TILE_UNIT_CUTS]);
-    ptrdiff_t row = (ptrdiff_t)(g.padded ? g.strip_width : s->w_in) * s->stride_h * g.pixel;
-    ptrdiff_t unit_stride = g.line ? (ptrdiff_t)g.unit_pixels * g.pixel : row;
-    ptrdiff_t outside = ((ptrdiff_t)s->pad_top * s->w_in + s->pad_left) * g.pixel; /* 0 or negative when not padded */
-    for (int unit = units.begin; unit < units.end; unit += tile[TILE_STRIP]) {
-        conv_range strip = { unit, conv_min(unit + tile[TILE_STRIP], units.end) };
-        int copied = -1;
-        for (int q = groups.begin; q < groups.end; q++) {
-            int group = q / g.filter_groups;
-            const float *src = arguments->src + (size_t)group * (size_t)g.blocks_in * (size_t)s->h_in *
-                                                    (size_t)s->w_in * (size_t)g.pixel;
-            if (!g.padded) {
-                run_filter_group(&r, q, strip, src + unit * unit_stride - outside, unit_stride);
-                continue;
-            }
-            if (group != copied)
-                copy_strip(&g, src, strip.begin, strip.end - strip.begin, scratch);
-            copied = group;
-            run_filter_group(&r, q, strip, scratch, unit_stride);
-        }
+    for (int unit = units.begin; unit < units.end;) {
+        int y = unit % g.shape.h_out, piece = unit / g.shape.h_out;
+        int rows = conv_min(tile[TILE_STRIP], conv_min(units.end - unit, g.shape.h_out - y));
+        run_strip(&r, groups, y, piece * g.unit_pixels, rows, scratch);
+        unit += rows;
     }
 }
 
@@ -234,25 +241,20 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
     }
 }
 
-/* Rows (or pieces of the line) whose input fits the part of the second-level cache that it may take. */
+/* Rows whose input fits the part of the second-level cache that it may take. */
 static int strip_units(const geometry *g)
 {
-    const conv_shape *s = g->shape;
-    double pixel_bytes = (double)g->blocks_in * g->pixel * sizeof(float);
-    double strip;
-    if (g->line)
-        strip = LINE_STRIP_BYTES / (pixel_bytes * g->unit_pixels);
-    else
-        strip =
-            (STRIP_BYTES / (pixel_bytes * g->strip_width) - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
-    return strip < 1 ? 1 : strip > g->units ? g->units : (int)strip;
+    const conv_shape *s = &g->shape;
+    double row_bytes = (double)g->blocks_in * g->pixel * sizeof(float) * g->strip_width;
+    double strip = (STRIP_BYTES / row_bytes - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
+    return strip < 1 ? 1 : strip > s->h_out ? s->h_out : (int)strip;
 }
 
 /* Cuts so that a part's weights stay in the cache, and that there are about `parts` parts. */
 static void cut(const geometry *g, int parts, int *tile)
 {
-    int groups = g->shape->groups * g->filter_groups;
-    double weights = (double)g->sum * g->blocks_out * g->shape->groups * g->lanes * sizeof(float);
+    int groups = g->shape.groups * g->filter_groups;
+    double weights = (double)g->sum * g->blocks_out * g->shape.groups * g->lanes * sizeof(float);
     int by_weights = conv_min(groups, (int)(weights / WEIGHT_BYTES) + 1);
     int filter_cuts = conv_min(by_weights, conv_max(parts, 1));
     int unit_cuts = conv_min(g->units, conv_ceil_div(parts, filter_cuts));
@@ -262,11 +264,19 @@ static void cut(const geometry *g, int parts, int *tile)
     tile[TILE_FILTER_CUTS] = filter_cuts;
 }
 
-/* Line pieces of about 60 pixels, a multiple of the tile. */
-static int piece_of_line(int pixels, int tile_pixels)
+/* Pixels of a unit: whole rows but long ones; a line so that there are units for all parts and its input fits. */
+static int unit_size(const conv_shape *s, int tile_pixels, int parts)
 {
-    int pieces = conv_ceil_div(pixels, 60);
-    return conv_ceil_div(conv_ceil_div(pixels, pieces), tile_pixels) * tile_pixels;
+    int pixels = s->w_out;
+    if (is_line(s)) {
+        int fit = LINE_BYTES / (int)sizeof(float) / s->c_in;
+        pixels = conv_max(LINE_LEAST, conv_min(fit, conv_ceil_div(s->h_out * s->w_out, parts)));
+        return conv_ceil_div(pixels, tile_pixels) * tile_pixels;
+    }
+    if (pixels <= ROW_MOST)
+        return pixels;
+    pixels = conv_ceil_div(pixels, conv_ceil_div(pixels, ROW_MOST));
+    return conv_ceil_div(pixels, tile_pixels) * tile_pixels;
 }
 
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
@@ -276,17 +286,18 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
         (s->src_plain || s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes)))
         return false;
     const conv_tile_set *set = tiles_for(units, s);
-    bool line = is_line(s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
-    int filters = conv_best_filters(set, blocks, line ? conv_min(60, s->h_out * s->w_out) : s->w_out);
-    int unit_pixels = line ? piece_of_line(s->h_out * s->w_out, set->pixels[filters - 1]) : s->w_out;
+    int filters = conv_best_filters(set, blocks, is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out);
+    int parts =
+        conv_parts_for((double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out);
+    int unit_pixels = unit_size(s, set->pixels[filters - 1], parts);
+    geometry g = geometry_of(kernels, s, filters, unit_pixels, 1);
+    cut(&g, parts, plan->tile);
+    int strip = conv_min(strip_units(&g), conv_ceil_div(g.units, plan->tile[TILE_UNIT_CUTS]));
     plan->tile[TILE_FILTERS] = filters;
     plan->tile[TILE_UNIT_PIXELS] = unit_pixels;
-    geometry g = geometry_of(kernels, s, filters, unit_pixels, 1);
-    plan->tile[TILE_STRIP] = strip_units(&g);
-    cut(&g, conv_parts_for((double)g.sum * s->c_out * s->h_out * s->w_out), plan->tile);
-    plan->tile[TILE_STRIP] = conv_min(plan->tile[TILE_STRIP], conv_ceil_div(g.units, plan->tile[TILE_UNIT_CUTS]));
-    g = geometry_of(kernels, s, filters, unit_pixels, plan->tile[TILE_STRIP]);
+    plan->tile[TILE_STRIP] = strip;
+    g = geometry_of(kernels, s, filters, unit_pixels, strip);
 
     plan->name = s->src_plain ? units->plain_name : units->direct_name;
     plan->parts = plan->tile[TILE_UNIT_CUTS] * plan->tile[TILE_FILTER_CUTS];

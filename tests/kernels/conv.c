@@ -320,6 +320,10 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 64, 128, 1, 13, 13, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 64, 64, 2, 24, 24, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        /* long rows, cut in pieces */
+        { 18, 35, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
+        { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
+        { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         test_shape(kernels, &shapes[i]);
