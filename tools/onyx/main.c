@@ -19,6 +19,7 @@ static const struct verb {
     { "profile", verb_profile, "time every step of a model, against the machine's peak" },
     { "graph", verb_graph, "print a model's graph as text or DOT" },
     { "detect", verb_detect, "find objects in a picture or video" },
+    { "eval", verb_eval, "how good detections are: COCO's average precision, precision and recall" },
     { "operators", verb_operators, "list the operators of this build" },
 };
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };

@@ -11,6 +11,7 @@ int verb_bench(int argc, char **argv);
 int verb_profile(int argc, char **argv);
 int verb_graph(int argc, char **argv);
 int verb_detect(int argc, char **argv);
+int verb_eval(int argc, char **argv);
 int verb_operators(int argc, char **argv);
 
 #endif
