@@ -59,6 +59,15 @@ static const struct {
     { "", "Split", plan_split },
     { "", "Slice", plan_slice },
     { "", "Transpose", plan_transpose },
+    { OP_DOMAIN_ONYX, "QConv", plan_qconv },
+    { "", "QLinearConv", plan_qconv },
+    { OP_DOMAIN_ONYX, "QConvFloat", plan_qconv_float },
+    { OP_DOMAIN_ONYX, "QLookup", plan_qlookup },
+    { "com.microsoft", "QLinearAdd", plan_qbinary },
+    { "com.microsoft", "QLinearMul", plan_qbinary },
+    { "", "QuantizeLinear", plan_quantize },
+    { "", "DequantizeLinear", plan_dequantize },
+    { "", "DynamicQuantizeLinear", plan_dynamic_quantize },
 };
 
 static bool shapes_known(const graph_node *node)

@@ -66,15 +66,20 @@ static size_t inner_bytes(const graph_value *value, axis_dims d)
 
 /* ---- Concat ---- */
 
+static bool can_block(const planner *p, const graph_value *value)
+{
+    return plan_can_block(p, value) || plan_can_block_bytes(p, value);
+}
+
 /* Blocked is right if every input can be and starts at a whole block, and not all of them are plain already. */
 static bool concat_blocked(const planner *p, const graph_node *node, int axis)
 {
     bool any = false;
     int64_t channels = 0;
-    if (axis != 1 || !plan_can_block(p, node->outputs[0]))
+    if (axis != 1 || !can_block(p, node->outputs[0]))
         return false;
     for (int i = 0; i < node->input_count; i++) {
-        if (!plan_can_block(p, node->inputs[i]) || channels % p->kernels->block != 0)
+        if (!can_block(p, node->inputs[i]) || channels % p->kernels->block != 0)
             return false;
         channels += node->inputs[i]->info.dims[1];
         any |= plan_only_blocked(p, node->inputs[i]);
@@ -123,7 +128,7 @@ static plan_result plan_range_of(planner *p, graph_node *node, graph_value *y, i
     const axis_dims xd = dims_around(&x->info, axis);
     const int block = p->kernels->block;
     const int64_t length = y->info.dims[axis];
-    const bool blocked = plan_only_blocked(p, x) && axis == 1 && first % block == 0 && plan_can_block(p, y) &&
+    const bool blocked = plan_only_blocked(p, x) && axis == 1 && first % block == 0 && can_block(p, y) &&
                          (length % block == 0 || first + length == x->info.dims[1]);
     const size_t unit = inner_bytes(x, xd);
     if (!blocked && !unit)
@@ -133,8 +138,7 @@ static plan_result plan_range_of(planner *p, graph_node *node, graph_value *y, i
         return PLAN_FAILED;
     const size_t outer = blocked ? (size_t)x->info.dims[0] : xd.outer;
     const size_t row = p->program->slots[input].tensor.size_bytes / outer;
-    const size_t offset = blocked ? (size_t)first * (size_t)(x->info.rank == 4 ? x->info.dims[2] * x->info.dims[3] : x->info.dims[2]) * sizeof(float)
-                                  : (size_t)first * unit;
+    const size_t offset = (size_t)first * unit; /* of channels, both forms have the same size */
     if (outer == 1)
         return plan_new_view(p, y, input, offset, blocked) < 0 ? PLAN_FAILED : PLAN_DONE;
     const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);

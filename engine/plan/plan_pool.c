@@ -5,10 +5,13 @@
 
 #include <string.h>
 
+#include "cpu/qplane.h"
 #include "ops/params.h"
 
 typedef struct pool_step {
-    pool_f32 *kernel;
+    pool_f32 *kernel; /* NULL: the maximum of bytes */
+    const qeltwise_kernels *bytes;
+    bool is_signed;
     pool_shape shape;
     size_t src_elements, dst_elements; /* of one image */
 } pool_step;
@@ -23,27 +26,38 @@ static void run_pool(const step_context *context, int part)
     s->kernel(&s->shape, src, dst, part % s->shape.channel_blocks, context->scratch);
 }
 
+static void run_byte_pool(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const pool_step *s = step->params;
+    const size_t image = (size_t)(part / s->shape.channel_blocks);
+    const uint8_t *src = (const uint8_t *)context->tensors[step->inputs[0]].data + image * s->src_elements;
+    uint8_t *dst = (uint8_t *)context->tensors[step->outputs[0]].data + image * s->dst_elements;
+    qplane_max_pool(s->bytes, &s->shape, s->is_signed, src, dst, part % s->shape.channel_blocks, context->scratch);
+}
+
 static plan_result emit_pool(planner *p, graph_node *node, const char *name, const pool_step *s, int64_t images)
 {
     const int input = plan_blocked(p, node->inputs[0]);
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, node->outputs[0]);
-    return plan_add_step(p, node, name, run_pool, (int)images * s->shape.channel_blocks, pool_scratch_bytes(&s->shape), &input,
-                         1, &output, 1, s, sizeof(*s)) ? PLAN_DONE : PLAN_FAILED;
+    const size_t scratch = s->kernel ? pool_scratch_bytes(&s->shape) : qplane_pool_scratch_bytes(&s->shape);
+    return plan_add_step(p, node, name, s->kernel ? run_pool : run_byte_pool, (int)images * s->shape.channel_blocks, scratch,
+                         &input, 1, &output, 1, s, sizeof(*s)) ? PLAN_DONE : PLAN_FAILED;
 }
 
 plan_result plan_pool(planner *p, graph_node *node)
 {
     const pool_params *params = node->params;
     graph_value *x = node->inputs[0], *y = node->outputs[0];
-    const bool max = graph_is(node, "MaxPool");
+    const bool max = graph_is(node, "MaxPool"), bytes = max && plan_can_block_bytes(p, x);
     image_dims xd, yd;
     op_window w;
     for (int i = 1; i < node->output_count; i++)
         if (node->outputs[i])
             return PLAN_PASS; /* indices */
-    if (!plan_can_block(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
+    if ((!bytes && !plan_can_block(p, x)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
         !op_pool_geometry(params, &x->info, &w) || w.spatial > 2)
         return PLAN_PASS;
     const int last = w.spatial - 1;
@@ -62,6 +76,12 @@ plan_result plan_pool(planner *p, graph_node *node)
         s.shape.dilation_h = (int)w.dilation[0];
         s.shape.pad_top = (int)w.pad_begin[0];
         s.shape.pad_bottom = (int)w.pad_end[0];
+    }
+    if (bytes) {
+        s.kernel = NULL;
+        s.bytes = &p->kernels->qeltwise;
+        s.is_signed = x->info.type == ONYX_TYPE_INT8;
+        return emit_pool(p, node, "qplane_max_pool", &s, xd.n);
     }
     return s.kernel ? emit_pool(p, node, max ? "pool_max" : "pool_average", &s, xd.n) : PLAN_PASS;
 }
@@ -162,11 +182,11 @@ plan_result plan_reduce(planner *p, graph_node *node)
 /* ---- Resize ---- */
 
 typedef struct resize_step {
-    resize_nearest_f32 *nearest;
+    resize_nearest_f32 *nearest; /* neither: nearest, bytes */
     resize_linear_f32 *linear;
     resize_shape shape;
     resize_taps y, x;
-    size_t src_elements, dst_elements;
+    size_t src_bytes, dst_bytes; /* of one image */
     int strips; /* of rows, per channel block */
 } resize_step;
 
@@ -177,13 +197,15 @@ static void run_resize(const step_context *context, int part)
     const int per_image = s->shape.channel_blocks * s->strips;
     const size_t image = (size_t)(part / per_image);
     const int block = part % per_image / s->strips, strip = part % s->strips;
-    const float *src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_elements;
-    float *dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_elements;
+    const void *src = (const char *)context->tensors[step->inputs[0]].data + image * s->src_bytes;
+    void *dst = (char *)context->tensors[step->outputs[0]].data + image * s->dst_bytes;
     const int begin = s->shape.h_out * strip / s->strips, end = s->shape.h_out * (strip + 1) / s->strips;
     if (s->linear)
         s->linear(&s->shape, src, dst, &s->y, &s->x, block, begin, end);
-    else
+    else if (s->nearest)
         s->nearest(&s->shape, src, dst, s->y.index, s->x.index, block, begin, end);
+    else
+        qplane_resize_nearest(&s->shape, src, dst, s->y.index, s->x.index, block, begin, end);
 }
 
 static bool fill_taps(planner *p, const resize_params *params, const op_resize_axis *axis, resize_taps *taps)
@@ -226,28 +248,32 @@ plan_result plan_resize(planner *p, graph_node *node)
     bool known = true;
     const onyx_tensor *roi = constant_input(p, node, 1, &known), *scales = constant_input(p, node, 2, &known),
                       *sizes = constant_input(p, node, 3, &known);
-    if (!known || !plan_can_block(p, x) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
+    const bool bytes = params->mode == OP_RESIZE_NEAREST && plan_can_block_bytes(p, x);
+    if (!known || (!bytes && !plan_can_block(p, x)) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
         xd.n != yd.n || xd.c != yd.c || params->mode == OP_RESIZE_CUBIC ||
         (params->antialias && (yd.h < xd.h || yd.w < xd.w)) || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE ||
         op_resize_axes(params, 4, x->info.dims, roi, scales, sizes, axes, NULL) != ONYX_OK || axes[2].out != yd.h ||
         axes[3].out != yd.w)
         return PLAN_PASS;
     resize_step s = { .shape = { xd.channel_blocks, p->kernels->block, xd.h, xd.w, yd.h, yd.w },
-                      .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements };
-    if (params->mode == OP_RESIZE_NEAREST)
+                      .src_bytes = xd.blocked_elements * (bytes ? 1 : sizeof(float)),
+                      .dst_bytes = yd.blocked_elements * (bytes ? 1 : sizeof(float)) };
+    if (bytes)
+        s.nearest = NULL;
+    else if (params->mode == OP_RESIZE_NEAREST)
         s.nearest = p->kernels->resize.nearest;
     else
         s.linear = p->kernels->resize.linear;
-    if (!s.nearest && !s.linear)
+    if (!bytes && !s.nearest && !s.linear)
         return PLAN_PASS;
     if (!fill_taps(p, params, &axes[2], &s.y) || !fill_taps(p, params, &axes[3], &s.x))
         return PLAN_FAILED;
-    s.strips = MAX(1, MIN(yd.h, plan_parts(yd.blocked_elements * sizeof(float)) / xd.channel_blocks));
+    s.strips = MAX(1, MIN(yd.h, plan_parts(s.dst_bytes) / xd.channel_blocks));
     const int input = plan_blocked(p, x);
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, y);
-    return plan_add_step(p, node, s.linear ? "resize_linear" : "resize_nearest", run_resize,
+    return plan_add_step(p, node, s.linear ? "resize_linear" : bytes ? "qplane_resize_nearest" : "resize_nearest", run_resize,
                          (int)xd.n * xd.channel_blocks * s.strips, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
                                                                                                            : PLAN_FAILED;
 }

@@ -3,6 +3,9 @@
  * Forms of values, slots and steps: the planner's bookkeeping. */
 #include "plan/planner.h"
 
+#include "base/types.h"
+#include "cpu/qplane.h"
+
 #include <assert.h>
 #include <limits.h>
 #include <string.h>
@@ -81,6 +84,13 @@ bool plan_can_block(const planner *p, const graph_value *value)
     return value->info.kind == OP_KIND_TENSOR && value->info.type == ONYX_TYPE_FLOAT32 && plan_image_dims(p, value, &dims);
 }
 
+bool plan_can_block_bytes(const planner *p, const graph_value *value)
+{
+    image_dims dims;
+    return value->info.kind == OP_KIND_TENSOR &&
+           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8) && plan_image_dims(p, value, &dims);
+}
+
 bool plan_has_blocked(const planner *p, const graph_value *value)
 {
     return p->forms[value->id].blocked >= 0;
@@ -132,7 +142,7 @@ static int new_blocked_slot(planner *p, const graph_value *value, slot_kind kind
     if (slot < 0)
         return -1;
     size_t bytes;
-    if (!size_mul(dims.blocked_elements, sizeof(float), &bytes) || !size_mul(bytes, (size_t)dims.n, &bytes)) {
+    if (!size_mul(dims.blocked_elements, type_size(value->info.type), &bytes) || !size_mul(bytes, (size_t)dims.n, &bytes)) {
         status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' is too large", value->name);
         return -1;
     }
@@ -180,15 +190,26 @@ typedef struct reorder_params {
     int64_t n;
     int c, channel_blocks;
     size_t hw;
+    bool bytes;
 } reorder_params;
 
-static void reorder_block(const reorder_params *r, const float *src, float *dst, int part)
+/* Where a part lies, in elements; the number of real channels in it. */
+static int reorder_part(const reorder_params *r, int part, size_t *plain, size_t *blocked)
 {
     const int block = r->kernels->block, image = part / r->channel_blocks, cb = part % r->channel_blocks;
-    const int lanes = MIN(block, r->c - cb * block);
-    src += ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
-    dst += (size_t)part * (size_t)block * r->hw;
-    r->kernels->layout.block(src, r->hw, lanes, r->hw, dst);
+    *plain = ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
+    *blocked = (size_t)part * (size_t)block * r->hw;
+    return MIN(block, r->c - cb * block);
+}
+
+static void reorder_block(const reorder_params *r, const void *src, void *dst, int part)
+{
+    size_t plain, blocked;
+    const int lanes = reorder_part(r, part, &plain, &blocked);
+    if (r->bytes)
+        qplane_block((const uint8_t *)src + plain, r->hw, lanes, r->kernels->block, r->hw, (uint8_t *)dst + blocked, 0);
+    else
+        r->kernels->layout.block((const float *)src + plain, r->hw, lanes, r->hw, (float *)dst + blocked);
 }
 
 static void run_to_blocked(const step_context *context, int part)
@@ -201,12 +222,14 @@ static void run_to_plain(const step_context *context, int part)
 {
     const program_step *step = context->step;
     const reorder_params *r = step->params;
-    const int block = r->kernels->block, image = part / r->channel_blocks, cb = part % r->channel_blocks;
-    const float *src = context->tensors[step->inputs[0]].data;
-    float *dst = context->tensors[step->outputs[0]].data;
-    src += (size_t)part * (size_t)block * r->hw;
-    dst += ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
-    r->kernels->layout.unblock(src, MIN(block, r->c - cb * block), r->hw, dst, r->hw);
+    size_t plain, blocked;
+    const int lanes = reorder_part(r, part, &plain, &blocked);
+    const void *src = context->tensors[step->inputs[0]].data;
+    void *dst = context->tensors[step->outputs[0]].data;
+    if (r->bytes)
+        qplane_unblock((const uint8_t *)src + blocked, lanes, r->kernels->block, r->hw, (uint8_t *)dst + plain, r->hw);
+    else
+        r->kernels->layout.unblock((const float *)src + blocked, lanes, r->hw, (float *)dst + plain, r->hw);
 }
 
 static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
@@ -214,7 +237,8 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
     image_dims dims;
     if (!plan_image_dims(p, value, &dims))
         return false;
-    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w };
+    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w,
+                                    type_size(value->info.type) == 1 };
     program_step *step = plan_add_step(p, NULL, name, run, (int)(dims.n * dims.channel_blocks), 0, &from, 1, &to, 1, &params,
                                        sizeof(params));
     if (!step)
@@ -242,10 +266,11 @@ static int constant_blocked_slot(planner *p, graph_value *value)
     image_dims dims;
     const onyx_tensor *tensor = graph_constant(p->graph, value);
     int slot = tensor && plan_image_dims(p, value, &dims) ? new_blocked_slot(p, value, SLOT_CONSTANT) : -1;
-    float *data = slot >= 0 ? plan_packed(p, p->program->slots[slot].tensor.size_bytes) : NULL;
+    void *data = slot >= 0 ? plan_packed(p, p->program->slots[slot].tensor.size_bytes) : NULL;
     if (!data)
         return -1;
-    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w };
+    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w,
+                                    type_size(value->info.type) == 1 };
     for (int part = 0; part < dims.n * dims.channel_blocks; part++)
         reorder_block(&params, tensor->data, data, part);
     p->program->slots[slot].tensor.data = data;

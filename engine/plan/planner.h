@@ -29,7 +29,8 @@ typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
 typedef plan_result plan_function(planner *p, graph_node *node);
 
 plan_function plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
-    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce;
+    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_qconv,
+    plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
@@ -43,6 +44,8 @@ bool plan_has_blocked(const planner *p, const graph_value *value);
 bool plan_only_blocked(const planner *p, const graph_value *value);
 /* float32, rank 3 or 4, known shape. */
 bool plan_can_block(const planner *p, const graph_value *value);
+/* The same of bytes (uint8, int8); blocks have as many channels as those of float32. */
+bool plan_can_block_bytes(const planner *p, const graph_value *value);
 /* New memory for an output. */
 int plan_new_plain(planner *p, graph_value *value);
 int plan_new_blocked(planner *p, graph_value *value);

@@ -25,7 +25,7 @@ typedef struct program_slot {
     const char *name;
     int value;          /* id of the graph's value */
     onyx_tensor tensor; /* logical type, rank, dims (dims -1 in dynamic slots); size_bytes of the memory */
-    bool blocked;       /* float32 [n][channel blocks][hw][block] */
+    bool blocked;       /* float32 or bytes, [n][channel blocks][hw][block] */
     int base;           /* slot that this one is a view of, or -1 */
     size_t base_offset;
     int index;      /* of the input, for SLOT_INPUT */

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Elementwise work on bytes and the edges between bytes and float32, on whichever form the operands have. */
+#include "plan/planner.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/params.h"
+
+/* Parts start at multiples of this many elements: whole cache lines. */
+#define GRAIN 64
+
+static graph_value *input_of(const graph_node *node, int index)
+{
+    return index < node->input_count ? node->inputs[index] : NULL;
+}
+
+static bool is_byte(const graph_value *value)
+{
+    return value->info.kind == OP_KIND_TENSOR &&
+           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8);
+}
+
+/* A constant scale and zero point (absent: 0) for the whole tensor. */
+static bool scale_of(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero)
+{
+    *zero = 0;
+    if (!scale_value || scale_value->info.type != ONYX_TYPE_FLOAT32 || !graph_scalar(p->graph, scale_value, scale))
+        return false;
+    if (!zero_value)
+        return true;
+    const onyx_tensor *tensor = is_byte(zero_value) && graph_element_count(zero_value) == 1
+                                    ? graph_constant(p->graph, zero_value) : NULL;
+    if (!tensor)
+        return false;
+    *zero = tensor->type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[0] : ((const uint8_t *)tensor->data)[0];
+    return true;
+}
+
+/* Slots of one input and the output, both blocked or both plain, and the number of elements; false: memory is out. */
+static bool unary_slots(planner *p, graph_node *node, bool blocked, int *input, int *output, size_t *elements)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    *input = blocked ? plan_blocked(p, x) : plan_plain(p, x);
+    if (*input < 0)
+        return false;
+    *output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
+    if (*output < 0)
+        return false;
+    *elements = p->program->slots[*output].tensor.size_bytes / (is_byte(y) ? 1 : sizeof(float));
+    return true;
+}
+
+/* ---- QLookup ---- */
+
+typedef struct lookup_step {
+    void (*kernel)(const uint8_t *src, uint8_t *dst, size_t n, const uint8_t table[256]);
+    uint8_t table[256];
+    size_t elements;
+    int parts;
+} lookup_step;
+
+static void run_lookup(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const lookup_step *s = step->params;
+    const uint8_t *src = context->tensors[step->inputs[0]].data;
+    uint8_t *dst = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    if (begin < end)
+        s->kernel(src + begin, dst + begin, end - begin, s->table);
+}
+
+plan_result plan_qlookup(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0];
+    const onyx_tensor *table = graph_constant(p->graph, node->inputs[1]);
+    lookup_step s = { .kernel = p->kernels->qeltwise.lookup };
+    int input, output;
+    if (!table || graph_element_count(x) < 1)
+        return PLAN_PASS;
+    memcpy(s.table, table->data, sizeof(s.table));
+    if (!unary_slots(p, node, plan_only_blocked(p, x), &input, &output, &s.elements))
+        return PLAN_FAILED;
+    s.parts = plan_parts(2 * s.elements);
+    return plan_add_step(p, node, "qeltwise_lookup", run_lookup, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE : PLAN_FAILED;
+}
+
+/* ---- QLinearAdd, QLinearMul of two tensors of one shape ---- */
+
+typedef struct qbinary_step {
+    qeltwise_binary *kernel;
+    qeltwise_scales scales;
+    size_t elements;
+    int parts;
+} qbinary_step;
+
+static void run_qbinary(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const qbinary_step *s = step->params;
+    const uint8_t *a = context->tensors[step->inputs[0]].data, *b = context->tensors[step->inputs[1]].data;
+    uint8_t *dst = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    if (begin < end)
+        s->kernel(a + begin, b + begin, dst + begin, end - begin, &s->scales);
+}
+
+static bool same_dims(const graph_value *a, const graph_value *b)
+{
+    return a->info.rank == b->info.rank &&
+           memcmp(a->info.dims, b->info.dims, sizeof(int64_t) * (size_t)MAX(a->info.rank, 0)) == 0;
+}
+
+plan_result plan_qbinary(planner *p, graph_node *node)
+{
+    graph_value *a = node->inputs[0], *b = node->inputs[3], *y = node->outputs[0];
+    const bool add = graph_is_in(node, "com.microsoft", "QLinearAdd");
+    qbinary_step s = { .kernel = add ? p->kernels->qeltwise.add : p->kernels->qeltwise.mul };
+    qeltwise_scales *scales = &s.scales;
+    if (!s.kernel || !is_byte(a) || a->info.type != b->info.type || !same_dims(a, y) || !same_dims(b, y) ||
+        graph_element_count(y) < 1 || !scale_of(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
+        !scale_of(p, node->inputs[4], node->inputs[5], &scales->b_scale, &scales->b_zero) ||
+        !scale_of(p, node->inputs[6], input_of(node, 7), &scales->dst_scale, &scales->dst_zero))
+        return PLAN_PASS;
+    scales->is_signed = a->info.type == ONYX_TYPE_INT8;
+    const bool blocked = plan_only_blocked(p, a) || plan_only_blocked(p, b);
+    const int inputs[2] = { blocked ? plan_blocked(p, a) : plan_plain(p, a), blocked ? plan_blocked(p, b) : plan_plain(p, b) };
+    if (inputs[0] < 0 || inputs[1] < 0)
+        return PLAN_FAILED;
+    const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
+    if (output < 0)
+        return PLAN_FAILED;
+    s.elements = p->program->slots[output].tensor.size_bytes;
+    s.parts = plan_parts(3 * s.elements);
+    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", run_qbinary, s.parts, 0, inputs, 2, &output, 1, &s,
+                         sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+}
+
+/* ---- QuantizeLinear, DequantizeLinear with one scale ---- */
+
+typedef struct edge_step {
+    const eltwise_kernels *kernels;
+    float scale;
+    int zero;
+    bool is_signed;
+    size_t elements;
+    int parts;
+} edge_step;
+
+static void quantize(const edge_step *s, const float *src, uint8_t *dst, size_t begin, size_t end)
+{
+    if (begin >= end)
+        return;
+    if (s->is_signed)
+        s->kernels->quantize_s8(src + begin, (int8_t *)dst + begin, end - begin, s->scale, s->zero);
+    else
+        s->kernels->quantize_u8(src + begin, dst + begin, end - begin, s->scale, s->zero);
+}
+
+static void run_quantize(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const edge_step *s = step->params;
+    size_t begin, end;
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    quantize(s, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
+}
+
+static void run_dequantize(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const edge_step *s = step->params;
+    const uint8_t *src = context->tensors[step->inputs[0]].data;
+    float *dst = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    if (begin >= end)
+        return;
+    if (s->is_signed)
+        s->kernels->dequantize_s8((const int8_t *)src + begin, dst + begin, end - begin, s->scale, s->zero);
+    else
+        s->kernels->dequantize_u8(src + begin, dst + begin, end - begin, s->scale, s->zero);
+}
+
+/* Blocked float32 is of no use to its first reader. */
+static bool wants_plain(const graph_value *value)
+{
+    static const char *const names[] = { "MatMul", "Transpose", "Softmax", "Gemm" };
+    if (value->output_uses || value->user_count == 0)
+        return true;
+    const graph_node *user = value->users[0];
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (graph_is(user, names[i]))
+            return true;
+    return (user->row->flags & OP_VIEW) || graph_is_in(user, OP_DOMAIN_ONYX, "FusedMatMul");
+}
+
+static plan_result plan_edge(planner *p, graph_node *node, const graph_value *bytes, const graph_value *floats, bool blocked,
+                             const char *kernel, step_function *run)
+{
+    const quantize_params *params = node->params;
+    edge_step s = { .kernels = &p->kernels->eltwise, .is_signed = bytes->info.type == ONYX_TYPE_INT8 };
+    int input, output;
+    if (!is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 || params->block_size ||
+        (params->precision != ONYX_TYPE_UNDEFINED && params->precision != ONYX_TYPE_FLOAT32) ||
+        !scale_of(p, node->inputs[1], input_of(node, 2), &s.scale, &s.zero))
+        return PLAN_PASS;
+    if (!unary_slots(p, node, blocked, &input, &output, &s.elements))
+        return PLAN_FAILED;
+    s.parts = plan_parts(5 * s.elements);
+    return plan_add_step(p, node, kernel, run, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+}
+
+plan_result plan_quantize(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const bool blocked = plan_only_blocked(p, x) && plan_can_block_bytes(p, y);
+    return plan_edge(p, node, y, x, blocked, "eltwise_quantize", run_quantize);
+}
+
+plan_result plan_dequantize(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const bool blocked = plan_only_blocked(p, x) && plan_can_block(p, y) && !wants_plain(y);
+    return plan_edge(p, node, x, y, blocked, "eltwise_dequantize", run_dequantize);
+}
+
+/* ---- DynamicQuantizeLinear: each part finds its limits; then each part of the second step combines them ---- */
+
+typedef struct dynamic_step {
+    const eltwise_kernels *kernels;
+    size_t elements;
+    int parts;
+    /* Blocked data whose last block has lanes without a channel: */
+    int block, lanes, channel_blocks; /* lanes == block elsewhere */
+    size_t pixels;
+} dynamic_step;
+
+#define STRIDE 16 /* independent limits, so that they fit vectors */
+
+static void find_limits(const float *x, size_t n, float limits[2])
+{
+    float low[STRIDE] = { 0 }, high[STRIDE] = { 0 };
+    size_t i = 0;
+    for (; i + STRIDE <= n; i += STRIDE)
+        for (int k = 0; k < STRIDE; k++) {
+            const float v = x[i + (size_t)k];
+            low[k] = v < low[k] ? v : low[k];
+            high[k] = v > high[k] ? v : high[k];
+        }
+    for (; i < n; i++) {
+        low[0] = x[i] < low[0] ? x[i] : low[0];
+        high[0] = x[i] > high[0] ? x[i] : high[0];
+    }
+    for (int k = 0; k < STRIDE; k++) {
+        limits[0] = MIN(limits[0], low[k]);
+        limits[1] = MAX(limits[1], high[k]);
+    }
+}
+
+static void run_limits(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const dynamic_step *s = step->params;
+    const float *x = context->tensors[step->inputs[0]].data;
+    float *limits = (float *)context->tensors[step->outputs[0]].data + 2 * part;
+    size_t begin, end;
+    limits[0] = limits[1] = 0; /* the range always holds 0 */
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    if (s->lanes == s->block) {
+        if (begin < end)
+            find_limits(x + begin, end - begin, limits);
+        return;
+    }
+    for (size_t at = begin; at < end;) { /* by pixel; a range starts at one, because GRAIN is a multiple of the block */
+        const size_t pixel = at / (size_t)s->block, cb = pixel / s->pixels % (size_t)s->channel_blocks;
+        const int lanes = cb + 1 == (size_t)s->channel_blocks ? s->lanes : s->block;
+        find_limits(x + at, (size_t)lanes, limits);
+        at += (size_t)s->block;
+    }
+}
+
+static void run_dynamic(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const dynamic_step *s = step->params;
+    const float *limits = context->tensors[step->inputs[1]].data;
+    float low = 0, high = 0;
+    size_t begin, end;
+    for (int i = 0; i < s->parts; i++) {
+        low = MIN(low, limits[2 * i]);
+        high = MAX(high, limits[2 * i + 1]);
+    }
+    const float scale = low == high ? 1 : (high - low) / 255, zero = rintf(-low / scale);
+    const edge_step edge = { .kernels = s->kernels, .scale = scale, .zero = zero >= 255 ? 255 : zero > 0 ? (int)zero : 0 };
+    if (part == 0) {
+        *(float *)context->tensors[step->outputs[1]].data = edge.scale;
+        *(uint8_t *)context->tensors[step->outputs[2]].data = (uint8_t)edge.zero;
+    }
+    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    quantize(&edge, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
+}
+
+plan_result plan_dynamic_quantize(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0];
+    if (node->output_count < 3 || !node->outputs[0] || !node->outputs[1] || !node->outputs[2] ||
+        x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1)
+        return PLAN_PASS;
+    image_dims dims;
+    const bool blocked = plan_only_blocked(p, x) && plan_image_dims(p, x, &dims);
+    const int block = p->kernels->block;
+    dynamic_step s = { .kernels = &p->kernels->eltwise, .block = block, .lanes = block };
+    graph_value *limits = graph_add_value(p->graph, node->name);
+    int input, outputs[3];
+    if (!limits || !unary_slots(p, node, blocked, &input, &outputs[0], &s.elements))
+        return PLAN_FAILED;
+    if (blocked) {
+        s.lanes = dims.c - (dims.channel_blocks - 1) * block;
+        s.channel_blocks = dims.channel_blocks;
+        s.pixels = (size_t)dims.h * (size_t)dims.w;
+    }
+    s.parts = plan_parts(4 * s.elements);
+    limits->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 1, .dims = { 2 * s.parts } };
+    const int between = plan_temporary(p, limits), inputs[2] = { input, between };
+    outputs[1] = plan_new_plain(p, node->outputs[1]);
+    outputs[2] = plan_new_plain(p, node->outputs[2]);
+    program_step *first = plan_add_step(p, node, "quantize_limits", run_limits, s.parts, 0, &input, 1, &between, 1, &s, sizeof(s));
+    return first && plan_add_step(p, node, "eltwise_quantize", run_dynamic, s.parts, 0, inputs, 2, outputs, 3, &s, sizeof(s))
+               ? PLAN_DONE : PLAN_FAILED;
+}

@@ -1,0 +1,252 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, QConvFloat gives float32. */
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+/* Up to this many input channels the first layer reads plain data instead of padding them to a block. */
+#define PLAIN_CHANNELS 4
+
+typedef struct qconv_step {
+    qconv_plan plan;
+    const void *packed;
+    const int32_t *bias;
+    const float *scale; /* by channel; QConvFloat: of the weights alone */
+    const float *float_bias;
+    const uint8_t *table;
+    int src_zero, dst_zero;
+    cpu_activation activation;
+    size_t scale_at;             /* QConvFloat: offset in scratch of the scales of this run */
+    size_t src_bytes, dst_bytes; /* of one image */
+} qconv_step;
+
+static qconv_arguments arguments_of(const step_context *context, size_t image)
+{
+    const program_step *step = context->step;
+    const qconv_step *s = step->params;
+    return (qconv_arguments){
+        .src = (const char *)context->tensors[step->inputs[0]].data + image * s->src_bytes,
+        .src_zero = s->src_zero,
+        .dst = (char *)context->tensors[step->outputs[0]].data + image * s->dst_bytes,
+        .packed = s->packed,
+        .bias = s->bias,
+        .scale = s->scale,
+        .dst_zero = s->dst_zero,
+        .table = s->table,
+        .float_bias = s->float_bias,
+        .activation = s->activation,
+    };
+}
+
+static void run_qconv(const step_context *context, int part)
+{
+    const qconv_step *s = context->step->params;
+    const qconv_arguments arguments = arguments_of(context, (size_t)(part / s->plan.parts));
+    s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
+}
+
+/* Inputs: x, x_scale, x_zero. */
+static void run_qconv_float(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const qconv_step *s = step->params;
+    qconv_arguments arguments = arguments_of(context, (size_t)(part / s->plan.parts));
+    const float x_scale = *(const float *)context->tensors[step->inputs[1]].data;
+    const void *zero = context->tensors[step->inputs[2]].data;
+    float *scale = (float *)(void *)((char *)context->scratch + s->scale_at);
+    for (int c = 0; c < s->plan.shape.c_out; c++)
+        scale[c] = x_scale * s->scale[c];
+    arguments.scale = scale;
+    arguments.src_zero = s->plan.shape.src_signed ? *(const int8_t *)zero : *(const uint8_t *)zero;
+    s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
+}
+
+/* ---- constants ---- */
+
+static const onyx_tensor *constant_of(planner *p, graph_value *value, onyx_type type)
+{
+    return value && value->is_constant && value->info.type == type ? graph_constant(p->graph, value) : NULL;
+}
+
+static graph_value *input_of(const graph_node *node, int index)
+{
+    return index < node->input_count ? node->inputs[index] : NULL;
+}
+
+/* A zero point with one element or one per channel: element i. False where it is no constant. */
+static bool zero_of(planner *p, graph_value *value, int i, int *zero)
+{
+    *zero = 0;
+    if (!value)
+        return true;
+    const onyx_tensor *tensor = value->is_constant ? graph_constant(p->graph, value) : NULL;
+    if (!tensor || (tensor->type != ONYX_TYPE_UINT8 && tensor->type != ONYX_TYPE_INT8) || graph_element_count(value) < 1)
+        return false;
+    const int at = graph_element_count(value) > 1 ? i : 0;
+    *zero = tensor->type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[at] : ((const uint8_t *)tensor->data)[at];
+    return true;
+}
+
+/* factor * scale[c], one per channel, padded. */
+static float *scales_of(planner *p, graph_value *value, float factor, float divisor, int channels)
+{
+    const onyx_tensor *tensor = constant_of(p, value, ONYX_TYPE_FLOAT32);
+    float *scales = tensor ? plan_packed(p, size_align((size_t)channels, 16) * sizeof(float)) : NULL;
+    if (!scales)
+        return NULL;
+    memset(scales, 0, size_align((size_t)channels, 16) * sizeof(float));
+    for (int c = 0; c < channels; c++)
+        scales[c] = factor * ((const float *)tensor->data)[graph_element_count(value) > 1 ? c : 0] / divisor;
+    return scales;
+}
+
+/* A copy of a constant with `count` elements of 4 bytes. */
+static void *copy_of(planner *p, graph_value *value, int count)
+{
+    const onyx_tensor *tensor = graph_constant(p->graph, value);
+    void *copy = tensor ? plan_packed(p, (size_t)count * 4) : NULL;
+    if (copy)
+        memcpy(copy, tensor->data, (size_t)count * 4);
+    return copy;
+}
+
+/* ---- planning ---- */
+
+static bool fill_shape(const graph_node *node, const image_dims *x, const image_dims *y, qconv_shape *shape)
+{
+    const conv_params *params = node->params;
+    op_window window;
+    if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[3]->info, &window) || window.spatial > 2)
+        return false;
+    const int last = window.spatial - 1;
+    *shape = (qconv_shape){
+        .c_in = x->c, .c_out = y->c, .groups = (int)params->group, .h_in = x->h, .w_in = x->w, .h_out = y->h,
+        .w_out = y->w, .kernel_h = 1, .kernel_w = (int)window.kernel[last], .stride_h = 1,
+        .stride_w = (int)window.stride[last], .dilation_h = 1, .dilation_w = (int)window.dilation[last],
+        .pad_left = (int)window.pad_begin[last],
+        .src_signed = node->inputs[0]->info.type == ONYX_TYPE_INT8,
+        .weights_signed = node->inputs[3]->info.type == ONYX_TYPE_INT8,
+    };
+    if (window.spatial == 2) {
+        shape->kernel_h = (int)window.kernel[0];
+        shape->stride_h = (int)window.stride[0];
+        shape->dilation_h = (int)window.dilation[0];
+        shape->pad_top = (int)window.pad_begin[0];
+    }
+    return true;
+}
+
+static bool choose(planner *p, const graph_value *x, qconv_shape *shape, qconv_plan *plan)
+{
+    shape->src_plain = shape->c_in <= PLAIN_CHANNELS && shape->groups == 1 && !plan_has_blocked(p, x);
+    if (qconv_choose(p->kernels, shape, plan))
+        return true;
+    shape->src_plain = false;
+    return qconv_choose(p->kernels, shape, plan);
+}
+
+/* What both have in common: shape, kernel and packed weights, which are input 3 with zero points in input 5. */
+static plan_result begin(planner *p, graph_node *node, qconv_output output, qconv_step *s)
+{
+    graph_value *x = node->inputs[0], *w = node->inputs[3], *y = node->outputs[0], *zeros = input_of(node, 5);
+    image_dims xd, yd;
+    qconv_shape shape;
+    if (!p->kernels->qconv.units) /* plain C: the rows' kernels are faster than the definition */
+        return PLAN_PASS;
+    if (!plan_can_block_bytes(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !w->is_constant ||
+        !graph_constant(p->graph, w) || !fill_shape(node, &xd, &yd, &shape))
+        return PLAN_PASS;
+    int *list = plan_alloc(p, sizeof(*list) * (size_t)yd.c);
+    if (!list)
+        return PLAN_FAILED;
+    for (int c = 0; c < yd.c; c++) {
+        if (!zero_of(p, zeros, c, &list[c]))
+            return PLAN_PASS;
+        shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
+    }
+    shape.output = output;
+    if (!choose(p, x, &shape, &s->plan))
+        return PLAN_PASS;
+    s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
+    s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 ? sizeof(float) : 1);
+    void *packed = plan_packed(p, s->plan.packed_bytes);
+    if (!packed)
+        return PLAN_FAILED;
+    qconv_pack(&s->plan, graph_constant(p->graph, w)->data, list, packed);
+    s->packed = packed;
+    return PLAN_DONE;
+}
+
+static plan_result emit(planner *p, graph_node *node, const char *title, step_function *run, size_t scratch,
+                        const int *inputs, int input_count, const qconv_step *s)
+{
+    const qconv_shape *shape = &s->plan.shape;
+    const int64_t n = node->outputs[0]->info.dims[0];
+    const int output = plan_new_blocked(p, node->outputs[0]);
+    program_step *step = plan_add_step(p, node, s->plan.name, run, (int)n * s->plan.parts, scratch, inputs, input_count,
+                                       &output, 1, s, sizeof(*s));
+    if (!step)
+        return PLAN_FAILED;
+    step->op = title;
+    step->operations = 2 * n * shape->c_out * shape->h_out * shape->w_out * (shape->c_in / shape->groups) *
+                       shape->kernel_h * shape->kernel_w;
+    step->moved_bytes += (int64_t)s->plan.packed_bytes;
+    return PLAN_DONE;
+}
+
+plan_result plan_qconv(planner *p, graph_node *node)
+{
+    graph_value *y = node->outputs[0], *bias = input_of(node, 8), *table = input_of(node, 9);
+    const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
+    qconv_step s = { .src_zero = 0 };
+    float x_scale, y_scale;
+    if (!graph_scalar(p->graph, node->inputs[1], &x_scale) || !graph_scalar(p->graph, node->inputs[6], &y_scale) ||
+        !zero_of(p, node->inputs[2], 0, &s.src_zero) || !zero_of(p, node->inputs[7], 0, &s.dst_zero) ||
+        !constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_INT32)) ||
+        (table && !constant_of(p, table, ONYX_TYPE_UINT8)))
+        return PLAN_PASS;
+    const plan_result result = begin(p, node, y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
+    if (result != PLAN_DONE)
+        return result;
+    s.scale = scales_of(p, node->inputs[4], x_scale, y_scale, channels);
+    s.bias = bias ? copy_of(p, bias, channels) : NULL;
+    s.table = table ? copy_of(p, table, 256 / 4) : NULL;
+    if (!s.scale || (bias && !s.bias) || (table && !s.table))
+        return PLAN_FAILED;
+    const int input = s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]);
+    if (input < 0)
+        return PLAN_FAILED;
+    return emit(p, node, table ? "QConv+table" : "QConv", run_qconv, s.plan.scratch_bytes, &input, 1, &s);
+}
+
+plan_result plan_qconv_float(planner *p, graph_node *node)
+{
+    const conv_params *params = node->params;
+    graph_value *bias = input_of(node, 6), *y = node->outputs[0];
+    const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
+    qconv_step s = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b } };
+    if (!constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_FLOAT32)) ||
+        graph_element_count(node->inputs[1]) != 1 || !node->inputs[2] || graph_element_count(node->inputs[2]) != 1)
+        return PLAN_PASS;
+    const plan_result result = begin(p, node, QCONV_F32, &s);
+    if (result != PLAN_DONE)
+        return result;
+    s.scale = scales_of(p, node->inputs[4], 1, 1, channels);
+    s.float_bias = bias ? copy_of(p, bias, channels) : NULL;
+    if (!s.scale || (bias && !s.float_bias))
+        return PLAN_FAILED;
+    const int inputs[3] = {
+        s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
+        plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2])
+    };
+    if (inputs[0] < 0 || inputs[1] < 0 || inputs[2] < 0)
+        return PLAN_FAILED;
+    s.scale_at = size_align(s.plan.scratch_bytes, ONYX_ALIGNMENT);
+    const char *act = params->activation.act == OP_ACT_NONE ? "" : op_act_name(params->activation.act);
+    const char *title = arena_printf(p->program->arena, "QConvFloat%s%s", act[0] ? "+" : "", act);
+    return emit(p, node, title ? title : "QConvFloat", run_qconv_float,
+                s.scale_at + (size_t)channels * sizeof(float), inputs, 3, &s);
+}
