@@ -148,7 +148,7 @@ static onyx_status insert_constant(upgrader *u, op_attribute value, const char *
 static onyx_status to_input(upgrader *u, model_node *node, const char *attribute, op_attribute_type type, int index)
 {
     const op_attribute *found = find(node, attribute);
-    const char *name;
+    const char *name = NULL;
     if (!found || found->type != type || has_input(node, index))
         return ONYX_OK;
     STATUS_TRY(insert_constant(u, *found, &name));
@@ -254,7 +254,7 @@ static onyx_status batch_norm(upgrader *u, model_node *node, bool *done)
 static onyx_status cast(upgrader *u, model_node *node, bool *done)
 {
     static const struct {
-        const char *name;
+        const char *name = NULL;
         onyx_type type;
     } types[] = {
         { "FLOAT", ONYX_TYPE_FLOAT32 },   { "UINT8", ONYX_TYPE_UINT8 },    { "INT8", ONYX_TYPE_INT8 },
@@ -281,7 +281,7 @@ static onyx_status cast(upgrader *u, model_node *node, bool *done)
 /* Input 1 is laid along `axis` of input 0. */
 static onyx_status align(upgrader *u, model_node *node, int64_t axis)
 {
-    const char **inputs = arena_alloc(u->file->arena, 2 * sizeof(*inputs)), *name;
+    const char **inputs = arena_alloc(u->file->arena, 2 * sizeof(*inputs)), *name = NULL;
     op_attribute *attribute = arena_alloc(u->file->arena, sizeof(*attribute));
     if (!inputs || !attribute)
         return no_room(u);
