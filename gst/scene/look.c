@@ -89,7 +89,8 @@ void look_make(look *l, uint32_t appearance, bool staff)
     *l = (look){ .salt = appearance };
     l->female = scene_chance(&rng, 0.5);
     l->height = (float)(l->female ? scene_between(&rng, 1.54, 1.76) : scene_between(&rng, 1.66, 1.94));
-    l->girth = (float)(scene_between(&rng, 0.88, 1.08) + (scene_chance(&rng, 0.25) ? 0.16 : 0));
+    l->girth = (float)scene_between(&rng, 0.88, 1.08);
+    l->girth += scene_chance(&rng, 0.25) ? 0.16f : 0;
     choose_clothes(l, &rng);
     choose_head(l, &rng);
     l->shoe_colour = pick(&rng, shoes, COUNT(shoes));

@@ -122,8 +122,21 @@ static void begin(world *w, agent *a, activity what)
     a->since_step = w->step;
 }
 
+/* Whether somebody else stands there or is about to. */
+static bool taken(const world *w, const agent *a, double x, double y)
+{
+    for (int i = 0; i < w->n_agents; i++) {
+        const agent *b = &w->agents[i];
+        bool going = b->path_at < b->path_length;
+        plan_point p = going ? b->path[b->path_length - 1] : (plan_point){ b->x, b->y };
+        if (b != a && distance(x, y, p.x, p.y) < 0.5)
+            return true;
+    }
+    return false;
+}
+
 /* A place to look at goods, and which way to look there. */
-static void choose_shelf(world *w, agent *a)
+static plan_point try_shelf(world *w, agent *a)
 {
     static const double sides[PLAN_AISLES] = { 0.65, 0.72, 0.72, 0.72, 0.8 };
     int aisle = scene_pick(&w->rng, PLAN_AISLES);
@@ -139,13 +152,22 @@ static void choose_shelf(world *w, agent *a)
         y = 6.2;
     a->look_x = right ? 1 : -1;
     a->look_y = 0;
-    begin(w, a, GOING);
-    path_to(a, &w->rng, plan_aisle_x[aisle] + a->look_x * (sides[aisle] - scene_between(&w->rng, 0.02, 0.25)), y);
     if (scene_chance(&w->rng, 0.12)) { /* the shelves at the back wall */
         a->look_x = 0;
         a->look_y = 1;
-        path_to(a, &w->rng, scene_between(&w->rng, 1.5, 14.5), 11.05);
+        return (plan_point){ scene_between(&w->rng, 1.5, 14.5), 11.05 };
     }
+    double away = sides[aisle] - scene_between(&w->rng, 0.02, 0.25);
+    return (plan_point){ plan_aisle_x[aisle] + a->look_x * away, y };
+}
+
+static void choose_shelf(world *w, agent *a)
+{
+    plan_point p = try_shelf(w, a);
+    for (int i = 0; i < 8 && taken(w, a, p.x, p.y); i++)
+        p = try_shelf(w, a);
+    begin(w, a, GOING);
+    path_to(a, &w->rng, p.x, p.y);
 }
 
 static bool join_queue(world *w, agent *a)
@@ -441,7 +463,10 @@ static void spawn(world *w)
 {
     if (w->step < w->spawn_step || customers(w) >= w->config.people)
         return;
-    agent *a = add_agent(w, scene_between(&w->rng, 13.0, 13.9), scene_between(&w->rng, -2.0, -1.5), 0, 1);
+    /* Each number in a statement of its own: compilers choose the order within one. */
+    double x = scene_between(&w->rng, 13.0, 13.9);
+    double y = scene_between(&w->rng, -2.0, -1.5);
+    agent *a = add_agent(w, x, y, 0, 1);
     w->counts.people++;
     next_errand(w, a);
     bool company = scene_chance(&w->rng, 0.15 + 0.5 * w->config.crowding);
@@ -459,7 +484,9 @@ static void place_cashier(world *w, int queue)
 static void place_customer(world *w)
 {
     plan_point p = plan_node(scene_pick(&w->rng, PLAN_NODES));
-    agent *a = add_agent(w, p.x + scene_between(&w->rng, -0.5, 0.5), p.y + scene_between(&w->rng, -0.5, 0.5), 0, 1);
+    double x = p.x + scene_between(&w->rng, -0.5, 0.5);
+    double y = p.y + scene_between(&w->rng, -0.5, 0.5);
+    agent *a = add_agent(w, x, y, 0, 1);
     keep_out(w, &a->x, &a->y);
     if (scene_chance(&w->rng, 0.3))
         a->visits_left = 0;
