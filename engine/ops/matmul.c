@@ -4,6 +4,7 @@
  * matrices with broadcasting, either factor transposed. */
 #include <string.h>
 
+#include "ops/blas.h"
 #include "ops/elementwise.h"
 #include "ops/lanes.h"
 #include "ops/quantize.h"
@@ -21,6 +22,7 @@ typedef struct matmul_task {
     int64_t a_row, a_column;
     const void *a, *b;
     void *c;
+    blas_dgemm_function *dgemm; /* float64 only */
 } matmul_task;
 
 static int64_t matmul_offset(const matmul_task *t, const int64_t *strides, int64_t matrix)
@@ -154,6 +156,33 @@ static const void *transposed_stack(op_run_context *context, const factor *f, co
     return copy;
 }
 
+/* float64 by OpenBLAS, tile by tile; a part is BLAS_TILE rows of one matrix. */
+static void matmul_part_blas(void *context, int part, int worker)
+{
+    const matmul_task *t = context;
+    const int64_t blocks = (t->m + BLAS_TILE - 1) / BLAS_TILE, matrix = part / blocks, row = part % blocks * BLAS_TILE;
+    const int rows = (int)MIN(BLAS_TILE, t->m - row);
+    const double *a = (const double *)t->a + matmul_offset(t, t->a_strides, matrix) + row * t->a_row;
+    const double *b = (const double *)t->b + matmul_offset(t, t->b_strides, matrix);
+    double *c = (double *)t->c + (matrix * t->m + row) * t->n;
+    const bool transposed = t->a_column != 1;
+    (void)worker;
+    memset(c, 0, (size_t)(rows * t->n) * sizeof(*c));
+    for (int64_t k = 0; k < t->k; k += BLAS_TILE)
+        for (int64_t n = 0; n < t->n; n += BLAS_TILE)
+            t->dgemm(transposed, rows, (int)MIN(BLAS_TILE, t->n - n), (int)MIN(BLAS_TILE, t->k - k),
+                     a + k * t->a_column, transposed ? t->a_column : t->a_row, b + k * t->n + n, t->n, c + n, t->n);
+}
+
+/* Worth handing over: large enough, and strides that BLAS can take. */
+static blas_dgemm_function *choose_blas(const matmul_task *t, const workers_function *loops)
+{
+    if (loops != matmul_part_f64 || t->n > INT32_MAX || t->k > INT32_MAX || t->m > INT32_MAX || t->m < 8 || t->n < 8 ||
+        t->k < 8)
+        return NULL;
+    return blas_dgemm();
+}
+
 /* a and b hold elements of `bytes`, laid out as the factors say; loops fits them. */
 static onyx_status multiply(op_run_context *context, const factor *fa, const void *a, const factor *fb, const void *b,
                             size_t bytes, workers_function *loops, void *c)
@@ -174,10 +203,12 @@ static onyx_status multiply(op_run_context *context, const factor *fa, const voi
     if (fb->transposed)
         t.b = transposed_stack(context, fb, b, bytes, &status);
     STATUS_TRY(status);
-    parts = matrices * ((t.m + 3) / 4);
+    t.dgemm = choose_blas(&t, loops);
+    const int64_t rows = t.dgemm ? BLAS_TILE : 4;
+    parts = matrices * ((t.m + rows - 1) / rows);
     if (parts > INT32_MAX)
         return status_fail(context->error, ONYX_ERROR_LIMIT, "too many rows");
-    workers_run(context->pool, loops, &t, (int)parts);
+    workers_run(context->pool, t.dgemm ? matmul_part_blas : loops, &t, (int)parts);
     return ONYX_OK;
 }
 
