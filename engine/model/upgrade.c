@@ -254,7 +254,7 @@ static onyx_status batch_norm(upgrader *u, model_node *node, bool *done)
 static onyx_status cast(upgrader *u, model_node *node, bool *done)
 {
     static const struct {
-        const char *name = NULL;
+        const char *name;
         onyx_type type;
     } types[] = {
         { "FLOAT", ONYX_TYPE_FLOAT32 },   { "UINT8", ONYX_TYPE_UINT8 },    { "INT8", ONYX_TYPE_INT8 },
