@@ -252,7 +252,7 @@ GST_END_TEST
 GST_START_TEST(another_model_while_playing)
 {
     GstHarness *harness = make(TINY_DETECTOR);
-    gchar *first = support_model(TINY_DETECTOR), *second = g_build_filename(support_folder(), "second.onnx", NULL);
+    gchar *detector = support_model(TINY_DETECTOR), *other = g_build_filename(support_folder(), "second.onnx", NULL);
 
     set_caps(harness, "RGB", 64, 64);
     gst_buffer_unref(push(harness, 1, 0));
@@ -270,8 +270,8 @@ GST_START_TEST(another_model_while_playing)
     fail_unless_equals_string(text, ""); /* said once */
     g_free(text);
     /* It can: the next frame is its. */
-    tiny_model_write(second, TINY_DETECTOR, "{0: 'one', 1: 'two'}");
-    g_object_set(harness->element, "model-file", second, NULL);
+    tiny_model_write(other, TINY_DETECTOR, "{0: 'one', 1: 'two'}");
+    g_object_set(harness->element, "model-file", other, NULL);
     GstBuffer *out = push(harness, 1, 5);
     OnyxTensorMeta *meta = onyx_tensor_meta_get(out);
     fail_unless_equals_string(onyx_network_get_name(meta->network), "second.onnx");
@@ -281,8 +281,8 @@ GST_START_TEST(another_model_while_playing)
     fail_unless_equals_string(text, "");
     support_teardown(harness);
     g_free(text);
-    g_free(first);
-    g_free(second);
+    g_free(detector);
+    g_free(other);
 }
 GST_END_TEST
 

@@ -15,6 +15,8 @@ typedef struct writer {
 
 static inline void write_raw(writer *w, const void *data, size_t size)
 {
+    if (size > PTRDIFF_MAX / 2 - w->size)
+        abort();
     if (w->size + size > w->capacity) {
         w->capacity = (w->size + size) * 2;
         w->data = realloc(w->data, w->capacity);
