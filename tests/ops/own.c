@@ -53,5 +53,6 @@ int main(void)
     own_resize();
     own_elements();
     own_fused();
+    own_products();
     return own_done();
 }

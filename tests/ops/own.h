@@ -33,5 +33,6 @@ void own_windows(void); /* Conv, ConvTranspose, QLinearConv, pools */
 void own_resize(void);
 void own_elements(void); /* broadcasting, integers, special values, slices */
 void own_fused(void);
+void own_products(void);
 
 #endif
