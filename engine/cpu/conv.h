@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Convolution, float32, 2-D, batch 1 (callers loop over images). The family chooses among its algorithms by shape
- * (direct on blocked data for any kernel, stride and dilation; Winograd F(4,3) tile-fused for 3x3 stride 1; depthwise;
+ * (direct on blocked data for any kernel, stride and dilation; Winograd, tile-fused, for 3x3 of stride 1 and 2; depthwise;
  * the first layer, which reads plain data) and cuts the work in parts.
  *
  *     conv_plan plan;
@@ -10,7 +10,7 @@
  *
  * Result: dst = act(conv(src) + bias) (+ residual, added after the activation where asked for).
  * Bound per element against double: 2 * k * eps * sum |w||x| for direct, k = c_in/groups * kh * kw; Winograd 5e-5 of
- * the output's range. */
+ * the output's range. Activations add what eltwise.h allows. */
 #ifndef ONYX_CPU_CONV_H
 #define ONYX_CPU_CONV_H
 
