@@ -22,6 +22,7 @@ Install these packages as root first, then run this again with --no-install."
 }
 
 # install_packages NAME...: only those that are missing; silent when there is nothing to do.
+installed=no
 install_packages() {
   local missing=() name
   command -v apt-get >/dev/null || die "no apt-get here: install the counterparts of these Debian packages yourself,
@@ -32,8 +33,9 @@ then use --no-install: $*"
   [ ${#missing[@]} = 0 ] && return
   say "installing ${missing[*]}"
   as_root apt-get update -qq || echo "apt-get update failed; trying with the lists that are there" >&2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >&2 ||
-    die "apt-get could not install: ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
+    "${missing[@]}" >/dev/null || die "apt-get could not install: ${missing[*]}"
+  installed=yes
 }
 
 # build_onyx FOLDER [MESON OPTION...]: sets up once, then builds what changed.
@@ -45,6 +47,9 @@ build_onyx() {
     meson setup "$folder" "$root" "$@" >"$folder.log" 2>&1 || { cat "$folder.log" >&2; die "meson setup failed"; }
     sed -n '/^onyx /,$p' "$folder.log" >&2
     rm -f "$folder.log"
+  elif [ $installed = yes ]; then
+    say "meson setup --reconfigure $folder" # what was missing before may be used now
+    meson setup --reconfigure "$folder" "$root" >&2 || die "meson setup failed"
   fi
   say "ninja -C $folder"
   ninja -C "$folder" >&2 || die "the build failed"
