@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Convolution, float32, 2-D, batch 1 (callers loop over images). The family chooses among its algorithms by shape
- * (direct on blocked data for any kernel, stride and dilation; Winograd, tile-fused, for 3x3 of stride 1 and 2; depthwise;
- * the first layer, which reads plain data) and cuts the work in parts.
+ * (direct on blocked data for any kernel, stride and dilation; Winograd, tile-fused, for 3x3 of stride 1 and 2;
+ * depthwise; the first layer, which reads plain data) and cuts the work in parts.
  *
  *     conv_plan plan;
  *     if (conv_choose(&kernels, &shape, &plan)) ... conv_pack(&plan, weights, packed) once ... then for each part:
@@ -35,7 +35,7 @@ typedef struct conv_arguments {
     const float *bias;     /* c_out rounded up to the block, zero padded; never NULL */
     const float *residual; /* blocked like dst, or NULL; may equal dst */
     cpu_activation activation;
-    bool residual_before;  /* add the residual before the activation instead of after it */
+    bool residual_before; /* add the residual before the activation instead of after it */
 } conv_arguments;
 
 struct cpu_kernels;
@@ -46,12 +46,12 @@ struct conv_plan {
     const char *name; /* "conv_winograd43_f32_avx512" */
     conv_shape shape;
     int block;
-    int parts;             /* independent parts of the work */
-    size_t packed_bytes;   /* of the packed weights */
-    size_t scratch_bytes;  /* per worker, 64-byte aligned; contents need not be kept */
+    int parts;            /* independent parts of the work */
+    size_t packed_bytes;  /* of the packed weights */
+    size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
     conv_run_function *run;
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);
-    int tile[8];           /* the algorithm's own: filter blocks, cuts, strip rows ... */
+    int tile[8];                       /* the algorithm's own: filter blocks, cuts, strip rows ... */
     const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 

@@ -38,7 +38,7 @@ typedef struct conv_tile {
     ptrdiff_t step;             /* between the inputs of neighbouring outputs */
     ptrdiff_t dst_block_stride; /* between filter blocks */
     ptrdiff_t residual_block_stride;
-    ptrdiff_t ahead;               /* floats from these weights to those that are needed next, to be prefetched; or 0 */
+    ptrdiff_t ahead; /* floats from these weights to those that are needed next, to be prefetched; or 0 */
     conv_epilogue epilogue;
 } conv_tile;
 

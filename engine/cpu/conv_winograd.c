@@ -27,8 +27,8 @@ typedef struct geometry {
     conv_winograd_output_f32 *output;
     const conv_tile_set *set;
     int lanes, channels, blocks_in, blocks_out, filter_groups;
-    int side;                   /* points and inputs of a tile in one direction */
-    int span;                   /* inputs from one tile to the next */
+    int side; /* points and inputs of a tile in one direction */
+    int span; /* inputs from one tile to the next */
     int tiles_x, tiles, strip, strips;
     ptrdiff_t v_point, m_point; /* floats between points */
 } geometry;
@@ -268,7 +268,8 @@ static bool pays(const conv_units *units, const conv_shape *s, int filters, int 
     return winograd < 0.85 * 9 * cost * s->c_in * s->h_out * s->w_out;
 }
 
-/* Cycles of the products, with tiles cut in strips of `strip`; U is read once for each, from the last cache when large. */
+/* Cycles of the products, with tiles cut in strips of `strip`; U is read once for each, from the last cache when large.
+ */
 static double strip_cost(const conv_units *units, const conv_shape *s, int filters, int tiles, int strip)
 {
     int blocks = conv_ceil_div(s->c_out, units->lanes), rest = tiles % strip, strips = conv_ceil_div(tiles, strip);
@@ -314,8 +315,7 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     geometry g = geometry_of(plan);
     plan->name = units->winograd_name[s->stride_h - 1];
     plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes =
-        WEIGHT_POINTS * (size_t)g.channels * (size_t)blocks_out * (size_t)lanes * sizeof(float);
+    plan->packed_bytes = WEIGHT_POINTS * (size_t)g.channels * (size_t)blocks_out * (size_t)lanes * sizeof(float);
     plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)lanes) * sizeof(float);
     plan->run = winograd_run_part;
     plan->pack = winograd_pack;

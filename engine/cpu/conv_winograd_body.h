@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The transforms of Winograd convolution (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015), in
- * the words of simd_*.h. Stride 1: F(4, 3) with points 0, 1, -1, 2, -2, inf. Stride 2: with y[n] = w0 x[2n] +
- * w1 x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products. */
+ * The transforms of Winograd convolution (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015),
+ * in the words of simd_*.h. Stride 1: F(4, 3) with points 0, 1, -1, 2, -2, inf. Stride 2: with y[n] = w0 x[2n] + w1
+ * x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products. */
 #ifndef ONYX_CPU_CONV_WINOGRAD_BODY_H
 #define ONYX_CPU_CONV_WINOGRAD_BODY_H
 
@@ -108,8 +108,7 @@ static void winograd_input_unit(const float *const *rows, int low, int high, flo
     }
 }
 
-static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
-                               int count)
+static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride, int count)
 {
     for (int t = 0; t < count; t += WINOGRAD_RUN_TWO) {
         int first = 8 * t;
