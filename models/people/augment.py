@@ -85,7 +85,7 @@ def view(picture, rows, size, rng, close=1.0):
     height, width = picture.shape[:2]
     ratio = size[0] / size[1]
     w = max(width, height * ratio)  # the least that shows all
-    zoom = np.exp(rng.uniform(np.log(0.45), np.log(1.5))) * close
+    zoom = np.exp(rng.uniform(np.log(0.42), np.log(1.3))) * close
     w *= zoom
     h = w / ratio
     stretch = np.exp(rng.normal(0, 0.08))
@@ -120,7 +120,7 @@ def mosaic(mix, size, rng):
         cells = [(0, 0, x, y), (x, 0, width, y), (0, y, x, height), (x, y, width, height)]
     canvas, all_rows = np.empty((height, width, 3), np.uint8), []
     for x0, y0, x1, y1 in cells:
-        part, rows = view(*mix.draw(rng), (x1 - x0, y1 - y0), rng, close=0.9)
+        part, rows = view(*mix.draw(rng), (x1 - x0, y1 - y0), rng, close=0.75)
         canvas[y0:y1, x0:x1] = part
         all_rows.append(rows + np.array([x0, y0, x0, y0, 0], np.float32))
     return canvas, np.concatenate(all_rows)

@@ -81,6 +81,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         device = arguments.device
         self.device = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+        self.bf16 = self.device == "cuda" if arguments.bf16 is None else arguments.bf16
         torch.manual_seed(arguments.seed)
         self.net = network.People(raw=True).to(self.device, memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.net).eval().requires_grad_(False)
@@ -136,7 +137,7 @@ class Run:
         share = rate(self.done(), self.step)
         for group in self.optimiser.param_groups:
             group["lr"] = self.a.rate * share
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.a.bf16):
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.bf16):
             maps = self.net(x)
         total, parts = objective.loss(maps, move(truth), move(there), move(left_out), move(left_there))
         self.optimiser.zero_grad(set_to_none=True)
@@ -229,7 +230,8 @@ def main():
     parser.add_argument("--threads", type=int, default=0, help="0: as PyTorch likes")
     parser.add_argument("--workers", type=int, default=0, help="processes that make samples")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda")
-    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction, default=True, help="convolutions in bfloat16")
+    parser.add_argument("--bf16", action=argparse.BooleanOptionalAction,
+                        help="convolutions in bfloat16; as a rule on a GPU alone, where it pays")
     parser.add_argument("--init", help="checkpoint whose weights to begin with")
     parser.add_argument("--tell", type=float, default=30, help="seconds between lines of progress")
     parser.add_argument("--judge", type=float, default=20, help="minutes between evaluations")
