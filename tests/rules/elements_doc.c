@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const elements[] = { "onnxinfer", "onnxdecode-yolo", "onnxoverlay", "onnxpublish" };
+static const char *const elements[] = { "onnxinfer", "onnxdecode-yolo", "onnxoverlay", "onnxpublish", "onnxtestscene" };
 
 /* A table cell: no line breaks, no bars. */
 static void print_cell(const char *text)
@@ -27,6 +27,8 @@ static void print_default(GParamSpec *spec)
         text = g_strdup(g_value_get_string(value) ? g_value_get_string(value) : "");
     else if (G_VALUE_HOLDS_FLOAT(value))
         text = g_strdup_printf("%g", (double)g_value_get_float(value));
+    else if (G_VALUE_HOLDS_DOUBLE(value))
+        text = g_strdup_printf("%g", g_value_get_double(value));
     else if (!G_VALUE_HOLDS_BOXED(value))
         text = gst_value_serialize(value);
     if (text && *text)
@@ -46,6 +48,11 @@ static void print_type(GParamSpec *spec)
         printf("true, false");
     } else if (G_IS_PARAM_SPEC_FLOAT(spec)) {
         printf("%g to %g", (double)G_PARAM_SPEC_FLOAT(spec)->minimum, (double)G_PARAM_SPEC_FLOAT(spec)->maximum);
+    } else if (G_IS_PARAM_SPEC_DOUBLE(spec)) {
+        printf("%g to %g", G_PARAM_SPEC_DOUBLE(spec)->minimum, G_PARAM_SPEC_DOUBLE(spec)->maximum);
+    } else if (G_IS_PARAM_SPEC_UINT64(spec)) {
+        printf("%" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, G_PARAM_SPEC_UINT64(spec)->minimum,
+               G_PARAM_SPEC_UINT64(spec)->maximum);
     } else if (G_IS_PARAM_SPEC_INT(spec)) {
         printf("%d to %d", G_PARAM_SPEC_INT(spec)->minimum, G_PARAM_SPEC_INT(spec)->maximum);
     } else if (G_IS_PARAM_SPEC_UINT(spec)) {
@@ -101,7 +108,7 @@ static void print_element(const char *name)
         exit(1);
     }
     printf("\n## %s\n\n%s.\n", name, gst_element_factory_get_metadata(factory, GST_ELEMENT_METADATA_DESCRIPTION));
-    /* Both pads take the same: the elements are in-place. */
+    /* Both pads take the same: the elements are in-place; a source has one. */
     const GList *templates = gst_element_factory_get_static_pad_templates(factory);
     const GstStaticPadTemplate *pad = templates->data;
     GstCaps *caps = gst_static_caps_get((GstStaticCaps *)&pad->static_caps);
@@ -118,8 +125,8 @@ int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
     printf("# Elements\n\n<!-- Made by tests/rules/elements_doc; a test compares. Do not edit. -->\n\n"
-           "All four are in-place: the frame keeps its size, format and memory, and only metadata is added or\n"
-           "(onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n");
+           "All but onnxtestscene, a source, are in-place: the frame keeps its size, format and memory, and only metadata\n"
+           "is added or (onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n");
     for (size_t i = 0; i < G_N_ELEMENTS(elements); i++)
         print_element(elements[i]);
     return 0;
