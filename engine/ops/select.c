@@ -78,14 +78,6 @@ static void load_keys(const onyx_tensor *in, size_t first, size_t step, int64_t 
 }
 
 /* Ascending keys; equal ones by index. */
-static int compare_ranked(const void *a, const void *b)
-{
-    const ranked *x = a, *y = b;
-    if (x->key != y->key)
-        return x->key < y->key ? -1 : 1;
-    return x->index < y->index ? -1 : x->index > y->index;
-}
-
 static bool ranked_less(const ranked *x, const ranked *y)
 {
     return x->key < y->key || (x->key == y->key && x->index < y->index);
@@ -125,6 +117,31 @@ static void partition_smallest(ranked *keys, int64_t n, int64_t k)
     }
 }
 
+static void sink(ranked *heap, int64_t n, int64_t at)
+{
+    ranked item = heap[at];
+    for (int64_t child; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && ranked_less(&heap[child], &heap[child + 1]);
+        if (!ranked_less(&item, &heap[child]))
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = item;
+}
+
+/* By heap: qsort of some C libraries allocates. */
+static void sort_ranked(ranked *keys, int64_t n)
+{
+    for (int64_t i = n / 2; i-- > 0;)
+        sink(keys, n, i);
+    for (int64_t last = n - 1; last > 0; last--) {
+        ranked largest = keys[0];
+        keys[0] = keys[last];
+        keys[last] = largest;
+        sink(keys, last, 0);
+    }
+}
+
 onyx_status op_run_topk(op_run_context *context)
 {
     const topk_params *p = context->params;
@@ -144,7 +161,7 @@ onyx_status op_run_topk(op_run_context *context)
         size_t from = o / inner * (size_t)n * inner + o % inner, to = o / inner * (size_t)k * inner + o % inner;
         load_keys(in, from, inner, n, p->largest, keys);
         partition_smallest(keys, n, k);
-        qsort(keys, (size_t)k, sizeof(*keys), compare_ranked); /* also where `sorted` is 0: any order is allowed */
+        sort_ranked(keys, k); /* also where `sorted` is 0: any order is allowed */
         for (int64_t i = 0; i < k; i++, to += inner) {
             if (values)
                 memcpy((char *)values->data + to * bytes,
@@ -329,7 +346,7 @@ static int64_t suppress(const float *scores, const box *boxes, int64_t n, int64_
         if (!(floor && !(scores[i] > *floor)))
             order[candidates++] = (ranked){ ~key_of_double((double)scores[i]), i };
     }
-    qsort(order, (size_t)candidates, sizeof(*order), compare_ranked);
+    sort_ranked(order, candidates);
     for (int64_t i = 0; i < candidates && count < limit; i++) {
         bool keep = true;
         for (int64_t j = 0; j < count && keep; j++)
