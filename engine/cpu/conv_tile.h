@@ -69,6 +69,9 @@ typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, co
                                       const float *bias, const float *residual, ptrdiff_t residual_row_stride,
                                       float *dst, ptrdiff_t row_stride, int rows, int cols);
 
+/* U = G w G^T for V filters: w [9][V], G [6][3], u[point * point_stride] for 36 points. */
+typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], float *u, ptrdiff_t point_stride);
+
 /* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src: where tap (0, 0) of
  * output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
  * touched. All kernel_h rows exist: the caller leaves out those above and below. */
@@ -88,6 +91,7 @@ struct conv_units {
     conv_tile_set unit, two, plain_two, any;
     conv_winograd_input_f32 *winograd_input[2];
     conv_winograd_output_f32 *winograd_output[2];
+    conv_winograd_weights_f32 *winograd_weights;
     /* kernel width 3 and 5, stride 1 and 2, no dilation; and any */
     conv_depthwise_f32 *depthwise[2][2], *depthwise_any;
 };

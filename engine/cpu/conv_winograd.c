@@ -206,50 +206,51 @@ static void winograd_run_part(const conv_plan *plan, const conv_arguments *argum
     }
 }
 
-/* u = G w G^T for one filter and channel, in double. */
-static void transform_weights(const double (*G)[3], const float *w, double *u)
+/* Channel c of V filters from o on as [9][V]; what does not exist is 0. */
+static void gather_weights(const conv_shape *s, const float *weights, int o, int c, int lanes, float *w)
 {
-    double half[WEIGHT_SIDE][3];
-    for (int i = 0; i < WEIGHT_SIDE; i++)
-        for (int j = 0; j < 3; j++)
-            half[i][j] = G[i][0] * (double)w[j] + G[i][1] * (double)w[3 + j] + G[i][2] * (double)w[6 + j];
-    for (int i = 0; i < WEIGHT_SIDE; i++)
-        for (int j = 0; j < WEIGHT_SIDE; j++)
-            u[i * WEIGHT_SIDE + j] = half[i][0] * G[j][0] + half[i][1] * G[j][1] + half[i][2] * G[j][2];
+    memset(w, 0, sizeof(*w) * 9 * (size_t)lanes);
+    for (int lane = 0; lane < lanes && o + lane < s->c_out; lane++) {
+        float taps[9]; /* weights may lie anywhere in a file */
+        memcpy(taps, weights + ((size_t)(o + lane) * (size_t)s->c_in + (size_t)c) * 9, sizeof(taps));
+        for (int tap = 0; tap < 9; tap++)
+            w[tap * lanes + lane] = taps[tap];
+    }
 }
 
 /* U [filter group][point][channel][filter block of the group][lane] */
 static void winograd_pack(const conv_plan *plan, const float *weights, void *packed)
 {
-    static const double forms[2][WEIGHT_SIDE][3] = {
-        { { 1.0 / 4, 0, 0 },
-          { -1.0 / 6, -1.0 / 6, -1.0 / 6 },
-          { -1.0 / 6, 1.0 / 6, -1.0 / 6 },
-          { 1.0 / 24, 1.0 / 12, 1.0 / 6 },
-          { 1.0 / 24, -1.0 / 12, 1.0 / 6 },
+    static const float forms[2][WEIGHT_SIDE][3] = {
+        { { 1.0f / 4, 0, 0 },
+          { -1.0f / 6, -1.0f / 6, -1.0f / 6 },
+          { -1.0f / 6, 1.0f / 6, -1.0f / 6 },
+          { 1.0f / 24, 1.0f / 12, 1.0f / 6 },
+          { 1.0f / 24, -1.0f / 12, 1.0f / 6 },
           { 0, 0, 1 } },
-        { { 1.0 / 2, 0, 0 },
-          { -1.0 / 2, 0, -1.0 / 2 },
-          { -1.0 / 6, 0, 1.0 / 6 },
-          { 1.0 / 6, 0, 1.0 / 3 },
+        { { 1.0f / 2, 0, 0 },
+          { -1.0f / 2, 0, -1.0f / 2 },
+          { -1.0f / 6, 0, 1.0f / 6 },
+          { 1.0f / 6, 0, 1.0f / 3 },
           { 0, 0, 1 },
           { 0, 1, 0 } },
     };
     const geometry g = geometry_of(plan);
     const conv_shape *s = &plan->shape;
+    conv_winograd_weights_f32 *transform = plan->kernels->conv.units->winograd_weights;
+    _Alignas(64) float w[9 * 16], zero[9 * 16] = { 0 };
     float *to = packed;
+    assert(g.lanes <= 16);
     for (int q = 0; q < g.filter_groups; q++) {
         conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
         size_t width = (size_t)(blocks.end - blocks.begin) * (size_t)g.lanes, point_floats = width * (size_t)g.channels;
         for (int c = 0; c < g.channels; c++)
-            for (size_t lane = 0; lane < width; lane++) {
-                int o = blocks.begin * g.lanes + (int)lane;
-                double u[WEIGHT_POINTS] = { 0 };
-                if (o < s->c_out && c < s->c_in)
-                    transform_weights(forms[s->stride_h - 1], weights + ((size_t)o * (size_t)s->c_in + (size_t)c) * 9,
-                                      u);
-                for (size_t point = 0; point < WEIGHT_POINTS; point++)
-                    to[point * point_floats + (size_t)c * width + lane] = (float)u[point];
+            for (int block = blocks.begin; block < blocks.end; block++) {
+                if (c < s->c_in)
+                    gather_weights(s, weights, block * g.lanes, c, g.lanes, w);
+                transform(c < s->c_in ? w : zero, forms[s->stride_h - 1],
+                          to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes,
+                          (ptrdiff_t)point_floats);
             }
         to += WEIGHT_POINTS * point_floats;
     }
