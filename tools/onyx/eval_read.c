@@ -2,21 +2,12 @@
  *
  * Files from outside: every field is checked for its kind, and an error names the file and the place in it. */
 #include "eval_read.h"
+#include "eval_labels.h"
 
 #include <json-glib/json-glib.h>
 
 #include <math.h>
 #include <string.h>
-
-static void fail(GError **error, const gchar *format, ...) G_GNUC_PRINTF(2, 3);
-
-static void fail(GError **error, const gchar *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    g_propagate_error(error, g_error_new_valist(JSON_PARSER_ERROR, JSON_PARSER_ERROR_INVALID_DATA, format, arguments));
-    va_end(arguments);
-}
 
 /* ---- fields ---- */
 
@@ -105,16 +96,6 @@ static gboolean get_bbox(JsonObject *object, eval_box *box)
     return TRUE;
 }
 
-/* "b.jpg" of "a/b.jpg", and "b" of it. */
-static gchar *stem_of(const gchar *name)
-{
-    gchar *base = g_path_get_basename(name);
-    gchar *dot = strrchr(base, '.');
-    if (dot && dot != base)
-        *dot = '\0';
-    return base;
-}
-
 /* ---- which picture ---- */
 
 typedef struct finder {
@@ -132,7 +113,7 @@ static void finder_make(finder *f, const eval_set *set)
         if (p->timestamp >= 0)
             g_hash_table_insert(f->by_time, g_memdup2(&p->timestamp, sizeof p->timestamp), GUINT_TO_POINTER(i + 1));
         if (p->name)
-            g_hash_table_insert(f->by_name, stem_of(p->name), GUINT_TO_POINTER(i + 1));
+            g_hash_table_insert(f->by_name, eval_stem(p->name), GUINT_TO_POINTER(i + 1));
     }
 }
 
@@ -145,7 +126,7 @@ static void finder_clear(finder *f)
 
 static guint find_name(const finder *f, const gchar *name)
 {
-    gchar *stem = stem_of(name);
+    gchar *stem = eval_stem(name);
     guint found = GPOINTER_TO_UINT(g_hash_table_lookup(f->by_name, stem));
     g_free(stem);
     return found;
@@ -159,7 +140,7 @@ static gboolean read_coco_categories(eval_set *set, JsonArray *categories, const
         JsonObject *category = element_object(categories, i);
         gint64 id;
         if (!category || !get_int(category, "id", &id)) {
-            fail(error, "%s: categories[%u] has no id", path, i);
+            eval_fail(error, "%s: categories[%u] has no id", path, i);
             return FALSE;
         }
         eval_set_class(set, id, get_text(category, "name"));
@@ -173,7 +154,7 @@ static gboolean read_coco_images(eval_set *set, JsonArray *images, const gchar *
         JsonObject *image = element_object(images, i);
         gint64 id;
         if (!image || !get_int(image, "id", &id)) {
-            fail(error, "%s: images[%u] has no id", path, i);
+            eval_fail(error, "%s: images[%u] has no id", path, i);
             return FALSE;
         }
         guint index = eval_set_add_picture(set, get_text(image, "file_name"), id, -1);
@@ -192,16 +173,16 @@ static gboolean read_coco_box(eval_set *set, const finder *pictures, JsonObject 
     double area;
     if (!annotation || !get_int(annotation, "image_id", &image) || !get_int(annotation, "category_id", &category) ||
         !get_bbox(annotation, &box)) {
-        fail(error, "%s: annotations[%u] lacks image_id, category_id or a bbox of four numbers", path, i);
+        eval_fail(error, "%s: annotations[%u] lacks image_id, category_id or a bbox of four numbers", path, i);
         return FALSE;
     }
     guint picture = GPOINTER_TO_UINT(g_hash_table_lookup(pictures->by_id, &image));
     if (picture == 0) {
-        fail(error, "%s: annotations[%u]: there is no image %" G_GINT64_FORMAT, path, i, image);
+        eval_fail(error, "%s: annotations[%u]: there is no image %" G_GINT64_FORMAT, path, i, image);
         return FALSE;
     }
     if (!eval_set_find_class(set, NULL, category, &box.class)) {
-        fail(error, "%s: annotations[%u]: there is no category %" G_GINT64_FORMAT, path, i, category);
+        eval_fail(error, "%s: annotations[%u]: there is no category %" G_GINT64_FORMAT, path, i, category);
         return FALSE;
     }
     box.picture = picture - 1;
@@ -220,8 +201,9 @@ static gboolean read_coco(eval_set *set, JsonObject *root, const eval_reading *h
     finder pictures;
     gboolean good = TRUE;
     if (!images || !annotations || !categories) {
-        fail(error, "%s: is neither COCO annotations (images, annotations, categories) nor JSON lines with \"truth\"",
-             path);
+        eval_fail(error,
+                  "%s: is neither COCO annotations (images, annotations, categories) nor JSON lines with \"truth\"",
+                  path);
         return FALSE;
     }
     if (!read_coco_categories(set, categories, path, error) || !read_coco_images(set, images, path, error))
@@ -251,13 +233,13 @@ static gboolean for_lines(const gchar *path, gchar *text, on_line each, gpointer
         if (*g_strchug(line)) {
             GError *problem = NULL;
             if (!json_parser_load_from_data(parser, line, -1, &problem)) {
-                fail(error, "%s:%u: %s", path, number, problem->message);
+                eval_fail(error, "%s:%u: %s", path, number, problem->message);
                 g_error_free(problem);
                 good = FALSE;
             } else {
                 JsonNode *root = json_parser_get_root(parser);
                 if (!root || !JSON_NODE_HOLDS_OBJECT(root)) {
-                    fail(error, "%s:%u: is no JSON object", path, number);
+                    eval_fail(error, "%s:%u: is no JSON object", path, number);
                     good = FALSE;
                 } else {
                     good = each(json_node_get_object(root), number, user, error);
@@ -298,7 +280,7 @@ static gboolean truth_line(JsonObject *line, guint number, gpointer user, GError
     JsonArray *truth = get_array(line, "truth");
     gint64 timestamp = -1;
     if (!truth) {
-        fail(error, "%s:%u: has no array \"truth\"", r->path, number);
+        eval_fail(error, "%s:%u: has no array \"truth\"", r->path, number);
         return FALSE;
     }
     if (!get_int(line, "timestamp", &timestamp))
@@ -311,12 +293,12 @@ static gboolean truth_line(JsonObject *line, guint number, gpointer user, GError
         double visibility = 1, whole_height;
         const gchar *label = item ? get_text(item, "label") : NULL;
         if (!get_rectangle(item, &box)) {
-            fail(error, "%s:%u: truth[%u] lacks x, y, w or h", r->path, number, i);
+            eval_fail(error, "%s:%u: truth[%u] lacks x, y, w or h", r->path, number, i);
             return FALSE;
         }
         whole_height = box.h;
         if (r->how->seen_box && !get_rectangle(get_object(item, "seen"), &box)) {
-            fail(error, "%s:%u: truth[%u] has no box \"seen\"", r->path, number, i);
+            eval_fail(error, "%s:%u: truth[%u] has no box \"seen\"", r->path, number, i);
             return FALSE;
         }
         if (!get_number(item, "visibility", &visibility))
@@ -379,7 +361,7 @@ static gboolean found_line(JsonObject *line, guint number, gpointer user, GError
     reading *r = user;
     JsonArray *objects = get_array(line, "objects");
     if (!objects) {
-        fail(error, "%s:%u: has no array \"objects\"", r->path, number);
+        eval_fail(error, "%s:%u: has no array \"objects\"", r->path, number);
         return FALSE;
     }
     guint picture = picture_of(r, line, r->lines++);
@@ -393,7 +375,7 @@ static gboolean found_line(JsonObject *line, guint number, gpointer user, GError
         const gchar *label;
         gint64 label_id;
         if (!found_object(element_object(objects, i), eval_set_picture(r->set, picture - 1), &box, &label, &label_id)) {
-            fail(error, "%s:%u: objects[%u] lacks a box or detection.confidence", r->path, number, i);
+            eval_fail(error, "%s:%u: objects[%u] lacks a box or detection.confidence", r->path, number, i);
             return FALSE;
         }
         if (eval_set_find_class(r->set, label, label_id, &box.class))
@@ -417,7 +399,7 @@ static gboolean read_results(eval_set *set, JsonArray *results, const finder *pi
         const gchar *name = result ? get_text(result, "image_id") : NULL;
         if (!result || (!name && !get_int(result, "image_id", &image)) || !get_int(result, "category_id", &category) ||
             !get_number(result, "score", &box.score) || !get_bbox(result, &box)) {
-            fail(error, "%s: result %u lacks image_id, category_id, score or a bbox of four numbers", path, i);
+            eval_fail(error, "%s: result %u lacks image_id, category_id, score or a bbox of four numbers", path, i);
             return FALSE;
         }
         if (name)
@@ -426,7 +408,7 @@ static gboolean read_results(eval_set *set, JsonArray *results, const finder *pi
             picture = GPOINTER_TO_UINT(g_hash_table_lookup(pictures->by_id, &image));
         if (picture == 0) {
             gchar *number = name ? g_strdup(name) : g_strdup_printf("%" G_GINT64_FORMAT, image);
-            fail(error, "%s: result %u: the truth has no image %s", path, i, number);
+            eval_fail(error, "%s: result %u: the truth has no image %s", path, i, number);
             g_free(number);
             return FALSE;
         }
@@ -435,141 +417,6 @@ static gboolean read_results(eval_set *set, JsonArray *results, const finder *pi
             g_array_append_val(set->found, box);
         else
             set->other_classes++;
-    }
-    return TRUE;
-}
-
-/* ---- YOLO labels ---- */
-
-static gboolean read_names(eval_set *set, const gchar *path, GError **error)
-{
-    gchar *text;
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return FALSE;
-    gchar **lines = g_strsplit(g_strchomp(text), "\n", -1);
-    for (guint i = 0; lines[i]; i++)
-        eval_set_class(set, i, g_strstrip(lines[i]));
-    g_strfreev(lines);
-    g_free(text);
-    return TRUE;
-}
-
-/* "class cx cy w h", or a polygon "class x y x y ...", as shares of the picture. */
-static gboolean label_line(eval_set *set, const gchar *path, guint number, const gchar *line, guint picture,
-                           GError **error)
-{
-    double values[512];
-    guint n = 0;
-    gchar *end = (gchar *)line;
-    while (n < G_N_ELEMENTS(values)) {
-        const gchar *start = end;
-        double value = g_ascii_strtod(start, &end);
-        if (end == start)
-            break;
-        values[n++] = value;
-    }
-    while (g_ascii_isspace(*end))
-        end++;
-    gboolean polygon = n >= 7 && n % 2 == 1;
-    gboolean good =
-        *end == '\0' && (n == 5 || polygon) && values[0] >= 0 && values[0] < 1e6 && values[0] == floor(values[0]);
-    for (guint i = 0; good && i < n; i++)
-        good = isfinite(values[i]);
-    if (!good) {
-        fail(error, "%s:%u: is not \"class x y width height\"", path, number);
-        return FALSE;
-    }
-    eval_box box = { .picture = picture, .score = 1, .class = eval_set_class(set, (gint64)values[0], NULL) };
-    if (polygon) {
-        double x0 = values[1], x1 = x0, y0 = values[2], y1 = y0;
-        for (guint i = 3; i < n; i += 2) {
-            x0 = fmin(x0, values[i]);
-            x1 = fmax(x1, values[i]);
-            y0 = fmin(y0, values[i + 1]);
-            y1 = fmax(y1, values[i + 1]);
-        }
-        box.x = x0;
-        box.y = y0;
-        box.w = x1 - x0;
-        box.h = y1 - y0;
-    } else {
-        box.x = values[1] - values[3] / 2;
-        box.y = values[2] - values[4] / 2;
-        box.w = values[3];
-        box.h = values[4];
-    }
-    g_array_append_val(set->truth, box);
-    return TRUE;
-}
-
-static gboolean read_label_file(eval_set *set, const gchar *path, const gchar *name, const eval_reading *how,
-                                GError **error)
-{
-    gchar *text;
-    if (!g_file_get_contents(path, &text, NULL, error))
-        return FALSE;
-    gchar *stem = stem_of(name);
-    guint picture = eval_set_add_picture(set, stem, set->pictures->len, -1);
-    eval_set_picture(set, picture)->width = how->width;
-    eval_set_picture(set, picture)->height = how->height;
-    gchar **lines = g_strsplit(text, "\n", -1);
-    gboolean good = TRUE;
-    for (guint i = 0; good && lines[i]; i++)
-        if (*g_strstrip(lines[i]))
-            good = label_line(set, path, i + 1, lines[i], picture, error);
-    g_strfreev(lines);
-    g_free(stem);
-    g_free(text);
-    return good;
-}
-
-static gint by_name(gconstpointer a, gconstpointer b)
-{
-    return strcmp(*(gchar *const *)a, *(gchar *const *)b);
-}
-
-static gboolean read_labels(eval_set *set, const gchar *path, const eval_reading *how, GError **error)
-{
-    GDir *folder = g_dir_open(path, 0, error);
-    const gchar *name;
-    gboolean good = TRUE;
-    if (!folder)
-        return FALSE;
-    GPtrArray *names = g_ptr_array_new_with_free_func(g_free);
-    while ((name = g_dir_read_name(folder)))
-        if (g_str_has_suffix(name, ".txt") && !g_str_equal(name, "classes.txt"))
-            g_ptr_array_add(names, g_strdup(name));
-    g_dir_close(folder);
-    g_ptr_array_sort(names, by_name);
-    if (names->len == 0) {
-        fail(error, "%s: has no label files (*.txt)", path);
-        good = FALSE;
-    }
-    for (guint i = 0; good && i < names->len; i++) {
-        gchar *file = g_build_filename(path, names->pdata[i], NULL);
-        good = read_label_file(set, file, names->pdata[i], how, error);
-        g_free(file);
-    }
-    g_ptr_array_unref(names);
-    return good;
-}
-
-/* Labels are shares of pictures whose sizes may come with the detections only. */
-static gboolean scale_labels(eval_set *set, const eval_reading *how, GError **error)
-{
-    for (guint i = 0; i < set->truth->len; i++) {
-        eval_box *box = &g_array_index(set->truth, eval_box, i);
-        const eval_picture *picture = eval_set_picture(set, box->picture);
-        if (picture->width <= 0 || picture->height <= 0) {
-            fail(error, "%s: the picture's size is not known; give --size WIDTHxHEIGHT", picture->name);
-            return FALSE;
-        }
-        box->x *= picture->width;
-        box->w *= picture->width;
-        box->y *= picture->height;
-        box->h *= picture->height;
-        box->area = box->w * box->h;
-        box->ignore = box->h < how->min_height;
     }
     return TRUE;
 }
@@ -596,7 +443,7 @@ static gboolean parse(JsonParser *parser, const gchar *path, const gchar *text, 
     GError *problem = NULL;
     if (json_parser_load_from_data(parser, text, (gssize)size, &problem))
         return TRUE;
-    fail(error, "%s: %s", path, problem->message);
+    eval_fail(error, "%s: %s", path, problem->message);
     g_error_free(problem);
     return FALSE;
 }
@@ -606,11 +453,11 @@ gboolean eval_read_truth(eval_set *set, const gchar *path, const eval_reading *h
     gchar *text;
     gsize size;
     gboolean good = FALSE;
-    if (how->names && !read_names(set, how->names, error))
+    if (how->names && !eval_read_names(set, how->names, error))
         return FALSE;
     set->shares = g_file_test(path, G_FILE_TEST_IS_DIR);
     if (set->shares)
-        return read_labels(set, path, how, error);
+        return eval_read_labels(set, path, how, error);
     if (!g_file_get_contents(path, &text, &size, error))
         return FALSE;
     JsonParser *parser = json_parser_new_immutable();
@@ -621,9 +468,10 @@ gboolean eval_read_truth(eval_set *set, const gchar *path, const eval_reading *h
             if (root && JSON_NODE_HOLDS_OBJECT(root))
                 good = read_coco(set, json_node_get_object(root), how, path, error);
             else
-                fail(error,
-                     "%s: is a list, so no truth: COCO annotations are an object with images, annotations, categories",
-                     path);
+                eval_fail(
+                    error,
+                    "%s: is a list, so no truth: COCO annotations are an object with images, annotations, categories",
+                    path);
         }
     } else {
         reading r = { .set = set, .how = how, .path = path };
@@ -634,7 +482,7 @@ gboolean eval_read_truth(eval_set *set, const gchar *path, const eval_reading *h
     g_object_unref(parser);
     g_free(text);
     if (good && set->pictures->len == 0) {
-        fail(error, "%s: has no pictures", path);
+        eval_fail(error, "%s: has no pictures", path);
         good = FALSE;
     }
     return good;
@@ -656,7 +504,7 @@ gboolean eval_read_found(eval_set *set, const gchar *path, const eval_reading *h
             if (root && JSON_NODE_HOLDS_ARRAY(root))
                 good = read_results(set, json_node_get_array(root), &r.pictures, path, error);
             else
-                fail(error, "%s: is neither COCO results (a list) nor JSON lines with \"objects\"", path);
+                eval_fail(error, "%s: is neither COCO results (a list) nor JSON lines with \"objects\"", path);
         }
     } else {
         good = for_lines(path, text, found_line, &r, error);
@@ -665,5 +513,5 @@ gboolean eval_read_found(eval_set *set, const gchar *path, const eval_reading *h
     g_object_unref(parser);
     g_free(text);
     *unmatched = r.unmatched;
-    return good && (!set->shares || scale_labels(set, how, error));
+    return good && (!set->shares || eval_scale_labels(set, how, error));
 }
