@@ -37,7 +37,11 @@ static bool read_weights(graph *g, graph_value *value, byte_weights *weights)
     if (params->block_size || !is_scale_constant(g, weights->scale) || (scales != 1 && axis != 0) ||
         (scales != 1 && scales != weights->filters))
         return false;
-    return !weights->zero || (weights->zero->is_constant && weights->zero->info.rank <= 1);
+    if (!weights->zero)
+        return true;
+    const int64_t zeros = graph_element_count(weights->zero);
+    return weights->zero->is_constant && weights->zero->info.rank <= 1 && weights->zero->info.type == weights->w->info.type &&
+           (zeros == 1 || zeros == weights->filters);
 }
 
 static onyx_status weights_zero(graph *g, const byte_weights *weights, graph_value **zero, onyx_error *error)
@@ -73,20 +77,37 @@ static bool read_bias(graph *g, graph_value *value, int64_t channels, double *bi
     return true;
 }
 
-/* A new int32 constant round(bias / (x_scale * w_scale)); *value NULL where a number does not fit. */
+/* What the sum over filter c may reach without its bias, for any bytes. */
+static double largest_sum(const onyx_tensor *w, int64_t filter, int64_t c, int zero)
+{
+    const uint8_t *bytes = (const uint8_t *)w->data + c * filter;
+    double sum = 0;
+    for (int64_t i = 0; i < filter; i++)
+        sum += abs((w->type == ONYX_TYPE_INT8 ? (int8_t)bytes[i] : bytes[i]) - zero);
+    return sum * 255;
+}
+
+/* A new int32 constant round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit. */
 static onyx_status integer_bias(graph *g, const char *name, const double *bias, int64_t channels, float x_scale,
                                 const byte_weights *weights, graph_value **value, onyx_error *error)
 {
     const float *scales = graph_constant_f32(g, weights->scale);
-    const int64_t step = graph_element_count(weights->scale) > 1;
+    const int64_t step = graph_element_count(weights->scale) > 1, filter = graph_element_count(weights->w) / channels;
+    const onyx_tensor *w = graph_constant(g, weights->w), *zeros = weights->zero ? graph_constant(g, weights->zero) : NULL;
     const size_t bytes = (size_t)channels * sizeof(int32_t);
     int32_t *numbers = malloc(bytes);
     *value = NULL;
-    if (!numbers)
+    if (!numbers || !w || (weights->zero && !zeros)) {
+        free(numbers);
         return status_no_memory(error, bytes, "a constant");
+    }
     for (int64_t i = 0; i < channels; i++) {
+        const int64_t at = zeros && graph_element_count(weights->zero) > 1 ? i : 0;
+        const int zero = !zeros                          ? 0
+                         : zeros->type == ONYX_TYPE_INT8 ? ((const int8_t *)zeros->data)[at]
+                                                         : ((const uint8_t *)zeros->data)[at];
         const double number = rint(bias[i] / ((double)x_scale * scales[i * step]));
-        if (!(fabs(number) < 1 << 30)) {
+        if (!(fabs(number) + largest_sum(w, filter, i, zero) <= INT32_MAX)) {
             free(numbers);
             return ONYX_OK;
         }

@@ -99,7 +99,7 @@ static graph_value *take_last(frontier *f)
     return value;
 }
 
-/* From the node back to the nearest byte that all of it follows from, and on through tables before it. */
+/* From the node back to the nearest byte that all of it follows from, and on through tables that only this reads. */
 static bool find_root(graph_node *node, trace *t)
 {
     frontier f = { .count = 0 };
@@ -114,7 +114,7 @@ static bool find_root(graph_node *node, trace *t)
         if (f.count == 1 && quantized_is_byte(f.values[0])) {
             t->root = f.values[0];
             found = t->count;
-            if (!is_lookup(t->root->producer))
+            if (!is_lookup(t->root->producer) || !graph_sole(t->root))
                 return true;
         }
         graph_node *maker = take_last(&f)->producer;

@@ -13,6 +13,11 @@ typedef struct pass_case {
 } pass_case;
 
 #define CONV3 "input x f32 1,4,8,8\ninit w f32 6,4,3,3\ninit b f32 6\nc = Conv(x, w, b) pads=[1,1,1,1]\n"
+/* x quantised and dequantised again as d; weights, scales and zero points to go on with. */
+#define BYTES                                                                                                          \
+    "input x f32 1,4,8,8\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"     \
+    "init ss f32 - = 0.005\ninit z u8 - = 0\ninit wq i8 6,4,3,3\ninit ws f32 6 = 0.02,0.01,0.03,0.02,0.01,0.015\n"   \
+    "init wz i8 6 = 0\nq = QuantizeLinear(x, xs, xz)\nd = DequantizeLinear(q, xs, xz)\n"
 #define SCALAR(name, value) "init " name " f32 - = " value "\n"
 
 static const pass_case pass_cases[] = {
@@ -244,6 +249,35 @@ static const pass_case pass_cases[] = {
       "input x f32 1,8,6,6\ninit w0 f32 8,8,1,1\nc0 = Conv(x, w0)\ns0 = Sigmoid(c0)\nm0 = Mul(c0, s0)\na, b = Split(m0) axis=1 num_outputs=2\n"
       "init w1 f32 4,4,3,3\nc1 = Conv(b, w1) pads=[1,1,1,1]\ns1 = Sigmoid(c1)\nm1 = Mul(c1, s1)\ninit w2 f32 4,4,3,3\nc2 = Conv(m1, w2) pads=[1,1,1,1]\n"
       "s2 = Sigmoid(c2)\nm2 = Mul(c2, s2)\nd = Add(b, m2)\ny = Concat(a, b, d) axis=1\noutput y\n" },
+
+    { "quantised convolution", "QuantizeLinear 1, QConv 1, DequantizeLinear 1, total 3",
+      BYTES "w = DequantizeLinear(wq, ws, wz) axis=0\nc = Conv(d, w) pads=[1,1,1,1]\n"
+      "c1 = QuantizeLinear(c, cs, cz)\nc2 = DequantizeLinear(c1, cs, cz)\ns = Sigmoid(c2)\ns1 = QuantizeLinear(s, ss, z)\n"
+      "s2 = DequantizeLinear(s1, ss, z)\nm = Mul(c2, s2)\nm1 = QuantizeLinear(m, cs, z)\ny = DequantizeLinear(m1, cs, z)\noutput y\n",
+      1e-2 },
+    { "quantised convolution with limits", "QConv 1, total 3",
+      BYTES "w = DequantizeLinear(wq, ws, wz) axis=0\ninit bq i32 6 = 100,-50,7,900,-300,0\ninit bs f32 6 = 0.0002\nb = DequantizeLinear(bq, bs) axis=0\n"
+      "c = Conv(d, w, b) strides=[2,2]\n" SCALAR("low", "0") SCALAR("high", "0.3") "r = Clip(c, low, high)\n"
+      "c1 = QuantizeLinear(r, cs, cz)\ny = DequantizeLinear(c1, cs, cz)\noutput y\n", 1e-2 },
+    { "quantised convolution that gives floats", "QConvFloat 1, QuantizeLinear 1, total 2",
+      BYTES "w = DequantizeLinear(wq, ws, wz) axis=0\ninit b f32 6\nc = Conv(d, w, b)\ns = Sigmoid(c)\ny = Mul(c, s)\noutput y\n", 1e-5 },
+    { "quantised at run time", "DynamicQuantizeLinear 1, QConvFloat 1, total 2",
+      "input x f32 1,4,8,8\ninit w u8 6,4,3,3\ninit wz u8 - = 120\ninit b f32 1,6,1,1\n" SCALAR("ws", "0.01")
+      "q, xs, xz = DynamicQuantizeLinear(x)\nc = ConvInteger(q, w, xz, wz)\nk = Mul(xs, ws)\nf = Cast(c) to=f32\nm = Mul(f, k)\n"
+      "a = Add(m, b)\ns = Sigmoid(a)\ny = Mul(a, s)\noutput y\n", 1e-5 },
+    { "moves between quantisations", "Concat 1, Split 1, MaxPool 1, QLookup 2, QuantizeLinear 1, DequantizeLinear 1, total 7",
+      BYTES "a, b = Split(d) axis=1 num_outputs=2\na1 = QuantizeLinear(a, xs, xz)\nb1 = QuantizeLinear(b, xs, xz)\n"
+      "a2 = DequantizeLinear(a1, xs, xz)\nb2 = DequantizeLinear(b1, xs, xz)\np = MaxPool(b2) kernel_shape=[3,3] pads=[1,1,1,1]\n"
+      "p1 = QuantizeLinear(p, xs, xz)\np2 = DequantizeLinear(p1, xs, xz)\nc = Concat(a2, p2) axis=1\nc1 = QuantizeLinear(c, cs, cz)\n"
+      "y = DequantizeLinear(c1, cs, cz)\noutput y\n" },
+    { "sum of bytes", "QLinearAdd 1, total 4",
+      BYTES "input x2 f32 1,4,8,8\ne = QuantizeLinear(x2, cs, cz)\ne1 = DequantizeLinear(e, cs, cz)\na = Add(d, e1)\n"
+      "a1 = QuantizeLinear(a, ss, xz)\ny = DequantizeLinear(a1, ss, xz)\noutput y\n", 1e-2 },
+    { "QLinear operators", "QConv 1, QuantizeLinear 1, DequantizeLinear 1, total 3",
+      BYTES "c = QLinearConv(q, xs, xz, wq, ws, wz, cs, cz)\ns = com.microsoft.QLinearSigmoid(c, cs, cz, ss, z)\n"
+      "m = com.microsoft.QLinearMul(c, cs, cz, s, ss, z, cs, z)\ny = DequantizeLinear(m, cs, z)\noutput y\n" },
+    { "another scale twice", "QLookup 1, total 3",
+      BYTES "q1 = QuantizeLinear(d, cs, cz)\nd1 = DequantizeLinear(q1, cs, cz)\nq2 = QuantizeLinear(d1, ss, z)\ny = DequantizeLinear(q2, ss, z)\noutput y\n" },
 };
 
 #endif

@@ -53,6 +53,7 @@ int main(void)
     own_resize();
     own_elements();
     own_fused();
+    own_quantised();
     own_products();
     return own_done();
 }

@@ -33,6 +33,7 @@ void own_windows(void); /* Conv, ConvTranspose, QLinearConv, pools */
 void own_resize(void);
 void own_elements(void); /* broadcasting, integers, special values, slices */
 void own_fused(void);
+void own_quantised(void); /* the quantised operators of the onyx domain */
 void own_products(void);
 
 #endif
