@@ -460,7 +460,7 @@ static void gst_onyx_decode_yolo_init(GstOnyxDecodeYolo *self)
 {
     self->params = VISION_DECODE_PARAMS;
     self->roi_meta = TRUE;
-    self->analytics_meta = onyx_analytics_is_supported();
+    self->analytics_meta = TRUE;
     self->label_serial = -1;
     gst_base_transform_set_in_place(GST_BASE_TRANSFORM(self), TRUE);
     gst_base_transform_set_gap_aware(GST_BASE_TRANSFORM(self), TRUE);
@@ -524,7 +524,7 @@ static void install_properties(GObjectClass *class)
             g_param_spec_boolean("analytics-meta", "Analytics metadata",
                                  "Also attach GstAnalyticsRelationMeta (needs a build with GStreamer 1.24 or newer; "
                                  "else it does nothing)",
-                                 onyx_analytics_is_supported(), flags));
+                                 TRUE, flags));
 }
 
 static void gst_onyx_decode_yolo_class_init(GstOnyxDecodeYoloClass *class)
