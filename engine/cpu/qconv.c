@@ -104,9 +104,9 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     choose_strips(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
 
-    /* scratch: bias[c], zero[c], scale[c], float_bias[c]; sums of pixels, of windows; the strip */
+    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; sums of pixels, of windows; the strip */
     size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
-    plan->sums_at = round_up(4 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
+    plan->sums_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
@@ -244,7 +244,13 @@ static void store_c(const qconv_plan *plan, const qconv_arguments *a, int c, siz
         return;
     case QCONV_F32: {
         float value = (float)acc * a->scale[c] + (a->float_bias ? a->float_bias[c] : 0);
-        ((float *)a->dst)[at] = math_c_act(a->activation.act, value, a->activation.a, a->activation.b);
+        value = math_c_act(a->activation.act, value, a->activation.a, a->activation.b);
+        ((float *)a->dst)[at] = value;
+        if (a->limits) {
+            float *limits = a->limits + 2 * (c / plan->block);
+            limits[0] = value < limits[0] ? value : limits[0];
+            limits[1] = value > limits[1] ? value : limits[1];
+        }
         return;
     }
     case QCONV_U8:
@@ -266,6 +272,8 @@ static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int pa
     size_t block = (size_t)plan->block, taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
     int channels = s->c_in / s->groups;
     (void)scratch;
+    for (int b = 0; a->limits && b < (s->c_out + plan->block - 1) / plan->block; b++)
+        a->limits[2 * b] = a->limits[2 * b + 1] = 0;
     for (int c = 0; c < s->c_out; c++) {
         int first = is_depthwise(s) ? c : 0;
         for (int x = 0; x < s->w_out; x++) {

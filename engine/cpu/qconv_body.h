@@ -31,6 +31,7 @@ typedef struct qconv_job {
     const qconv_arguments *arguments;
     const int32_t *bias, *zeros; /* rounded up to the block: bias less src_zero * sum; weight zero points */
     const float *scale, *float_bias;
+    float *limits; /* by block: the lanes' smallest, then their largest */
     const uint8_t *source; /* pixel (0, 0) of the first block in the strip; strides in bytes */
     size_t block_stride, row_stride, pixel_stride;
     size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
@@ -117,6 +118,21 @@ static void qconv_strip_row(const qconv_job *j, int block, int y, uint8_t *dst, 
     qconv_fill(plan, dst + (size_t)to * pixel, (size_t)(plan->strip_w - s->pad_left - to), zero);
 }
 
+#if VQ_BYTES == 1
+/* Pixels of one group: `channels` (up to 4) bytes each of 4, as numbers of 32 bits. */
+static void qconv_sum_groups(int32_t *sums, const uint8_t *p, size_t pixels, int channels)
+{
+    for (int c = 0; c < channels; c++) {
+        const int shift = 8 * (3 - c); /* little-endian: up to the top, then down with the sign */
+        for (size_t i = 0; i < pixels; i++) {
+            uint32_t group;
+            memcpy(&group, p + 4 * i, 4);
+            sums[i] += VQ_SIGNED ? (int32_t)(group << shift) >> 24 : (int32_t)(group << shift >> 24);
+        }
+    }
+}
+#endif
+
 /* Sum over the real channels of every pixel of the strip. */
 static void qconv_sum_pixels(const qconv_job *j, int rows)
 {
@@ -126,6 +142,12 @@ static void qconv_sum_pixels(const qconv_job *j, int rows)
     for (int block = 0; block < plan->src_blocks; block++) {
         const uint8_t *p = j->source + (size_t)block * j->block_stride;
         int channels = plan->shape.c_in - block * plan->block_channels;
+#if VQ_BYTES == 1
+        if (plan->pixel_bytes == 4) {
+            qconv_sum_groups(j->pixel_sums, p, pixels, channels);
+            continue;
+        }
+#endif
         if (channels >= VF_LANES && !plan->shape.src_plain) {
             for (size_t i = 0; i < pixels; i++)
                 j->pixel_sums[i] += vq_sum(p + i * (size_t)plan->pixel_bytes);
@@ -182,6 +204,8 @@ static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
     j->zeros = zero;
     j->scale = scale;
     j->float_bias = float_bias;
+    j->limits = float_bias + padded;
+    memset(j->limits, 0, 2 * padded * sizeof(float));
 }
 
 static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
@@ -242,9 +266,32 @@ static void qconv_store_floats(const qconv_job *j, const int32_t *acc, int chann
 {
     cpu_activation activation = j->arguments->activation;
     vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
+    float *limits = j->limits + 2 * channel;
+    vf low = vf_load(limits), high = vf_load(limits + VF_LANES);
     for (int p = 0; p < pixels; p++) {
         vf x = vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias);
-        vf_store(dst + p * VF_LANES, vf_act(activation.act, x, activation.a, activation.b));
+        x = vf_act(activation.act, x, activation.a, activation.b);
+        low = vf_min(low, x);
+        high = vf_max(high, x);
+        vf_store(dst + p * VF_LANES, x);
+    }
+    vf_store(limits, low);
+    vf_store(limits + VF_LANES, high);
+}
+
+/* Over the lanes that are channels. */
+static void qconv_finish_limits(const qconv_job *j)
+{
+    int c_out = j->plan->shape.c_out;
+    float *out = j->arguments->limits;
+    for (int c = 0; out && c < c_out; c += VF_LANES, out += 2) {
+        const float *low = j->limits + 2 * c, *high = low + VF_LANES;
+        int lanes = c_out - c < VF_LANES ? c_out - c : VF_LANES;
+        out[0] = out[1] = 0;
+        for (int i = 0; i < lanes; i++) {
+            out[0] = low[i] < out[0] ? low[i] : out[0];
+            out[1] = high[i] > out[1] ? high[i] : out[1];
+        }
     }
 }
 
@@ -429,6 +476,7 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
             qconv_dense_row(&j, w, first, wide, row);
         w += (size_t)wide * filter_bytes;
     }
+    qconv_finish_limits(&j);
 }
 
 /* ---- depthwise ---- */
@@ -487,6 +535,7 @@ static void qconv_depthwise(const qconv_plan *plan, const qconv_arguments *a, in
     for (int block = 0; block < plan->src_blocks; block++, w += s->kernel_h * s->kernel_w * VF_LANES)
         for (int row = j.row_begin; row < j.row_end; row++)
             qconv_depthwise_row(&j, w, block, row);
+    qconv_finish_limits(&j);
 }
 
 #endif

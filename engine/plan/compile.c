@@ -220,7 +220,7 @@ static onyx_status emit(planner *p)
     if (!p->forms)
         return ONYX_ERROR_MEMORY;
     for (int i = 0; i < p->graph->value_count; i++)
-        p->forms[i] = (value_forms){ -1, -1 };
+        p->forms[i] = (value_forms){ -1, -1, NULL };
     onyx_error local;
     if (!p->error)
         p->error = &local;

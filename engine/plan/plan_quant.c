@@ -230,7 +230,10 @@ plan_result plan_dequantize(planner *p, graph_node *node)
     return plan_edge(p, node, x, y, blocked, "eltwise_dequantize", run_dequantize);
 }
 
-/* ---- DynamicQuantizeLinear: each part finds its limits; then each part of the second step combines them ---- */
+/* ---- DynamicQuantizeLinear: the limits come from the convolutions that made the values where that can be, else from a
+ * step of their own; each part of the second step combines them ---- */
+
+#define MOST_LIMITS 16 /* values that one consists of */
 
 typedef struct dynamic_step {
     const eltwise_kernels *kernels;
@@ -239,6 +242,8 @@ typedef struct dynamic_step {
     /* Blocked data whose last block has lanes without a channel: */
     int block, lanes, channel_blocks; /* lanes == block elsewhere */
     size_t pixels;
+    limits_part limits[MOST_LIMITS];
+    int limits_count;
 } dynamic_step;
 
 #define STRIDE 16 /* independent limits, so that they fit vectors */
@@ -289,12 +294,16 @@ static void run_dynamic(const step_context *context, int part)
 {
     const program_step *step = context->step;
     const dynamic_step *s = step->params;
-    const float *limits = context->tensors[step->inputs[1]].data;
     float low = 0, high = 0;
     size_t begin, end;
-    for (int i = 0; i < s->parts; i++) {
-        low = MIN(low, limits[2 * i]);
-        high = MAX(high, limits[2 * i + 1]);
+    for (int i = 0; i < s->limits_count; i++) {
+        const limits_part *l = &s->limits[i];
+        const float *found = (const float *)context->tensors[l->slot].data + 2 * l->first;
+        for (int k = 0; k < l->parts; k++, found += 2 * l->blocks)
+            for (int b = 0; b < l->count; b++) {
+                low = MIN(low, found[2 * b]);
+                high = MAX(high, found[2 * b + 1]);
+            }
     }
     const float scale = low == high ? 1 : (high - low) / 255, zero = rintf(-low / scale);
     const edge_step edge = { .kernels = s->kernels, .scale = scale, .zero = zero >= 255 ? 255 : zero > 0 ? (int)zero : 0 };
@@ -306,31 +315,123 @@ static void run_dynamic(const step_context *context, int part)
     quantize(&edge, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 
+/* A step that finds the limits of a value, on the form that is there. */
+static bool add_limits_step(planner *p, const graph_node *node, graph_value *x)
+{
+    image_dims dims;
+    const bool blocked = plan_only_blocked(p, x) && plan_image_dims(p, x, &dims);
+    const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x), block = p->kernels->block;
+    dynamic_step s = { .block = block, .lanes = block };
+    if (input < 0)
+        return false;
+    s.elements = p->program->slots[input].tensor.size_bytes / sizeof(float);
+    s.parts = plan_parts(4 * s.elements);
+    if (blocked) {
+        s.lanes = dims.c - (dims.channel_blocks - 1) * block;
+        s.channel_blocks = dims.channel_blocks;
+        s.pixels = (size_t)dims.h * (size_t)dims.w;
+    }
+    const int output = plan_new_limits(p, node, s.parts, 1, &p->forms[x->id].limits);
+    return output >= 0 &&
+           plan_add_step(p, node, "quantize_limits", run_limits, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s));
+}
+
+int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits)
+{
+    graph_value *value = graph_add_value(p->graph, node->name);
+    limits_part *all = plan_alloc(p, sizeof(*all));
+    if (!value || !all)
+        return -1;
+    value->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 3, .dims = { parts, blocks, 2 } };
+    *all = (limits_part){ .slot = plan_temporary(p, value), .parts = parts, .blocks = blocks, .count = blocks };
+    *limits = all;
+    return all->slot;
+}
+
+/* Output `index` of a Split along the channels in whole blocks: its part of what is known of the input. */
+static bool split_limits(planner *p, const graph_value *value, limits_part *part)
+{
+    const graph_node *split = value->producer;
+    const int block = p->kernels->block;
+    if (!graph_is(split, "Split") || split->inputs[0]->info.rank < 3 || !p->forms[split->inputs[0]->id].limits)
+        return false;
+    const limits_part *whole = p->forms[split->inputs[0]->id].limits;
+    const int64_t axis = ((const split_params *)split->params)->axis, channels = split->inputs[0]->info.dims[1];
+    int64_t first = 0, end;
+    for (int i = 0; i < value->producer_index; i++) {
+        if (!split->outputs[i])
+            return false;
+        first += split->outputs[i]->info.dims[1];
+    }
+    end = first + value->info.dims[1];
+    if ((axis != 1 && axis != 1 - split->inputs[0]->info.rank) || whole->blocks != (channels + block - 1) / block ||
+        whole->first || first % block || (end % block && end != channels))
+        return false;
+    *part = *whole;
+    part->first = (int)(first / block);
+    part->count = (int)((end + block - 1) / block) - part->first;
+    return true;
+}
+
+/* Nearest resize by whole numbers: every element is there again. */
+static bool repeats(const graph_node *node)
+{
+    if (!graph_is(node, "Resize") || ((const resize_params *)node->params)->mode != OP_RESIZE_NEAREST ||
+        ((const resize_params *)node->params)->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE)
+        return false;
+    const op_value *x = &node->inputs[0]->info, *y = &node->outputs[0]->info;
+    for (int i = 0; i < x->rank; i++)
+        if (x->dims[i] < 1 || y->dims[i] % x->dims[i])
+            return false;
+    return x->rank == y->rank;
+}
+
+/* The limits of a value from those of what it consists of; steps are added for what nobody has found yet. */
+static bool collect_limits(planner *p, const graph_node *node, graph_value *x, int depth, dynamic_step *s)
+{
+    limits_part part;
+    const graph_node *maker = x->producer;
+    if (!p->forms[x->id].limits && maker && depth > 0) {
+        if (graph_is(maker, "Concat") && s->limits_count + maker->input_count <= MOST_LIMITS) {
+            for (int i = 0; i < maker->input_count; i++)
+                if (!collect_limits(p, node, maker->inputs[i], depth - 1, s))
+                    return false;
+            return true;
+        }
+        if (repeats(maker))
+            return collect_limits(p, node, maker->inputs[0], depth - 1, s);
+        if (split_limits(p, x, &part) && s->limits_count < MOST_LIMITS) {
+            s->limits[s->limits_count++] = part;
+            return true;
+        }
+    }
+    if (s->limits_count == MOST_LIMITS || (!p->forms[x->id].limits && !add_limits_step(p, node, x)))
+        return false;
+    s->limits[s->limits_count++] = *p->forms[x->id].limits;
+    return true;
+}
+
 plan_result plan_dynamic_quantize(planner *p, graph_node *node)
 {
     graph_value *x = node->inputs[0];
     if (node->output_count < 3 || !node->outputs[0] || !node->outputs[1] || !node->outputs[2] ||
         x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1)
         return PLAN_PASS;
-    image_dims dims;
-    const bool blocked = plan_only_blocked(p, x) && plan_image_dims(p, x, &dims);
-    const int block = p->kernels->block;
-    dynamic_step s = { .kernels = &p->kernels->eltwise, .block = block, .lanes = block };
-    graph_value *limits = graph_add_value(p->graph, node->name);
-    int input, outputs[3];
-    if (!limits || !unary_slots(p, node, blocked, &input, &outputs[0], &s.elements))
-        return PLAN_FAILED;
-    if (blocked) {
-        s.lanes = dims.c - (dims.channel_blocks - 1) * block;
-        s.channel_blocks = dims.channel_blocks;
-        s.pixels = (size_t)dims.h * (size_t)dims.w;
+    const bool blocked = plan_only_blocked(p, x) && plan_can_block(p, x);
+    dynamic_step s = { .kernels = &p->kernels->eltwise };
+    int inputs[1 + MOST_LIMITS], outputs[3];
+    if (!collect_limits(p, node, x, 3, &s)) {
+        s.limits_count = 0; /* in too many parts: all at once */
+        if (!collect_limits(p, node, x, 0, &s))
+            return PLAN_FAILED;
     }
+    if (!unary_slots(p, node, blocked, &inputs[0], &outputs[0], &s.elements))
+        return PLAN_FAILED;
+    for (int i = 0; i < s.limits_count; i++)
+        inputs[1 + i] = s.limits[i].slot;
     s.parts = plan_parts(4 * s.elements);
-    limits->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 1, .dims = { 2 * s.parts } };
-    const int between = plan_temporary(p, limits), inputs[2] = { input, between };
     outputs[1] = plan_new_plain(p, node->outputs[1]);
     outputs[2] = plan_new_plain(p, node->outputs[2]);
-    program_step *first = plan_add_step(p, node, "quantize_limits", run_limits, s.parts, 0, &input, 1, &between, 1, &s, sizeof(s));
-    return first && plan_add_step(p, node, "eltwise_quantize", run_dynamic, s.parts, 0, inputs, 2, outputs, 3, &s, sizeof(s))
-               ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, "eltwise_quantize", run_dynamic, s.parts, 0, inputs, 1 + s.limits_count, outputs, 3, &s,
+                         sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
 }

@@ -19,6 +19,8 @@ typedef struct qconv_step {
     const uint8_t *table;
     int src_zero, dst_zero;
     cpu_activation activation;
+    bool finds_limits; /* output 1 */
+    int channel_blocks;
     size_t scale_at;             /* QConvFloat: offset in scratch of the scales of this run */
     size_t src_bytes, dst_bytes; /* of one image */
 } qconv_step;
@@ -60,6 +62,8 @@ static void run_qconv_float(const step_context *context, int part)
     for (int c = 0; c < s->plan.shape.c_out; c++)
         scale[c] = x_scale * s->scale[c];
     arguments.scale = scale;
+    if (s->finds_limits)
+        arguments.limits = (float *)context->tensors[step->outputs[1]].data + (size_t)part * 2 * (size_t)s->channel_blocks;
     arguments.src_zero = s->plan.shape.src_signed ? *(const int8_t *)zero : *(const uint8_t *)zero;
     s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
 }
@@ -181,13 +185,17 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
 }
 
 static plan_result emit(planner *p, graph_node *node, const char *title, step_function *run, size_t scratch,
-                        const int *inputs, int input_count, const qconv_step *s)
+                        const int *inputs, int input_count, qconv_step *s)
 {
     const qconv_shape *shape = &s->plan.shape;
     const int64_t n = node->outputs[0]->info.dims[0];
-    const int output = plan_new_blocked(p, node->outputs[0]);
-    program_step *step = plan_add_step(p, node, s->plan.name, run, (int)n * s->plan.parts, scratch, inputs, input_count,
-                                       &output, 1, s, sizeof(*s));
+    const int parts = (int)n * s->plan.parts, block = s->plan.block;
+    int outputs[2] = { plan_new_blocked(p, node->outputs[0]), -1 };
+    s->channel_blocks = (shape->c_out + block - 1) / block;
+    if (s->finds_limits)
+        outputs[1] = plan_new_limits(p, node, parts, s->channel_blocks, &p->forms[node->outputs[0]->id].limits);
+    program_step *step = plan_add_step(p, node, s->plan.name, run, parts, scratch, inputs, input_count, outputs,
+                                       1 + s->finds_limits, s, sizeof(*s));
     if (!step)
         return PLAN_FAILED;
     step->op = title;
@@ -244,6 +252,7 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     };
     if (inputs[0] < 0 || inputs[1] < 0 || inputs[2] < 0)
         return PLAN_FAILED;
+    s.finds_limits = !node->inputs[1]->is_constant; /* a graph that quantises at run time: somebody will want them */
     s.scale_at = size_align(s.plan.scratch_bytes, ONYX_ALIGNMENT);
     const char *act = params->activation.act == OP_ACT_NONE ? "" : op_act_name(params->activation.act);
     const char *title = arena_printf(p->program->arena, "QConvFloat%s%s", act[0] ? "+" : "", act);

@@ -9,8 +9,15 @@
 #include "base/size.h"
 #include "plan/program.h"
 
+/* Smallest and largest values of channel blocks [first, first + count), found by `parts` parts of a step: float
+ * [parts][blocks][2] in a slot. */
+typedef struct limits_part {
+    int slot, parts, blocks, first, count;
+} limits_part;
+
 typedef struct value_forms {
-    int plain, blocked; /* slots, or -1 */
+    int plain, blocked;        /* slots, or -1 */
+    const limits_part *limits; /* of all blocks, or NULL where they are not known */
 } value_forms;
 
 typedef struct planner {
@@ -55,6 +62,9 @@ int plan_temporary(planner *p, const graph_value *value);
 int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes, bool blocked);
 /* Makes arena slot `slot` a view into `base`, if it is free to move there: its own root, in the arena, not yet a view. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
+
+/* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
+int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits);
 
 /* ---- shapes of images: [n, c, h, w], or [n, c, w] with h = 1 ---- */
 typedef struct image_dims {

@@ -352,6 +352,8 @@ void test_eltwise(const cpu_kernels *k, bool bench, test_counts *counts)
             test_quantize(k, sizes[s], 0.047f, 0);
             test_quantize(k, sizes[s], 0.25f, -128);
             test_quantize(k, sizes[s], 1.7f, 37);
+            test_quantize(k, sizes[s], 1e-35f, 3);
+            test_quantize(k, sizes[s], 2e33f, -3);
         }
         test_binaries(k);
         test_half(k);
