@@ -58,6 +58,8 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
 {
     detect *d = user;
     GstBuffer *buffer = GST_PAD_PROBE_INFO_BUFFER(info);
+    if (d->limit && d->frames >= (guint64)d->limit)
+        return GST_PAD_PROBE_DROP; /* it was on its way before the end came from the source */
     guint count = print_detections(d, buffer);
     d->last_us = g_get_monotonic_time();
     if (d->frames++ == 0)
