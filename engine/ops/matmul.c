@@ -175,7 +175,7 @@ static void matmul_part_blas(void *context, int part, int worker)
 }
 
 /* Worth handing over: large enough, and strides that BLAS can take. */
-static blas_dgemm_function *choose_blas(const matmul_task *t, const workers_function *loops)
+static blas_dgemm_function *choose_blas(const matmul_task *t, workers_function *loops)
 {
     if (loops != matmul_part_f64 || t->n > INT32_MAX || t->k > INT32_MAX || t->m > INT32_MAX || t->m < 8 || t->n < 8 ||
         t->k < 8)
