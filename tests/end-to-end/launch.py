@@ -57,7 +57,8 @@ def check_detect(checks, folder, model, clip, ppm):
     checks.check(done.returncode == 0 and len(lines) == 1 and found_all(objects_of(lines[0])),
                  f"onyx detect --json of a picture: {done.stdout} {done.stderr}")
     done = run(ONYX, "detect", model, clip, "--frames", "4")
-    checks.check(done.returncode == 0 and "frame 3:" in done.stdout, f"onyx detect --frames: {done.stdout} {done.stderr}")
+    checks.check(done.returncode == 0 and "frame 3:" in done.stdout and "frame 4:" not in done.stdout,
+                 f"onyx detect --frames: {done.stdout} {done.stderr}")
     for arguments, status, word in (((model, folder / "no.mp4"), 1, "no.mp4"), ((folder / "no.onnx", clip), 1, "no.onnx"),
                                     ((model, clip, "-o", "x.gif"), 2, ".png or .mp4"), ((model,), 2, "usage")):
         done = run(ONYX, "detect", *arguments)
