@@ -8,6 +8,7 @@
  *   vq_mac(acc, p, w)                    acc + p[lane] * w[lane] for VF_LANES values of the strip and |w| <= 255
  *   vq_expand(dst, src, n, flip)         n bytes of the source, each xor flip, as values of the strip
  *   vq_sum(p)                            the sum of VF_LANES values of the strip
+ *   vq_sums(sums, p, n)                  where VQ_HAS_SUMS is defined: adds vq_sum of n pixels of a block to sums
  *   QCONV_FILTERS, QCONV_PIXELS_1 .. 4   tile sizes: vectors of filters, and pixels beside so many of them
  *
  * A part copies the source rows that it needs into a strip, with the padding and in the form that the product takes
@@ -149,7 +150,12 @@ static void qconv_sum_pixels(const qconv_job *j, int rows)
         }
 #endif
         if (channels >= VF_LANES && !plan->shape.src_plain) {
-            for (size_t i = 0; i < pixels; i++)
+            size_t i = 0;
+#ifdef VQ_HAS_SUMS
+            i = pixels / VF_LANES * VF_LANES;
+            vq_sums(j->pixel_sums, p, i);
+#endif
+            for (; i < pixels; i++)
                 j->pixel_sums[i] += vq_sum(p + i * (size_t)plan->pixel_bytes);
             continue;
         }
@@ -268,12 +274,21 @@ static void qconv_store_floats(const qconv_job *j, const int32_t *acc, int chann
     vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
     float *limits = j->limits + 2 * channel;
     vf low = vf_load(limits), high = vf_load(limits + VF_LANES);
-    for (int p = 0; p < pixels; p++) {
-        vf x = vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias);
-        x = vf_act(activation.act, x, activation.a, activation.b);
-        low = vf_min(low, x);
-        high = vf_max(high, x);
-        vf_store(dst + p * VF_LANES, x);
+    if (activation.act == CPU_ACT_SILU) { /* the usual one, without the choice in the loop */
+        for (int p = 0; p < pixels; p++) {
+            vf x = vf_silu(vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias));
+            low = vf_min(low, x);
+            high = vf_max(high, x);
+            vf_store(dst + p * VF_LANES, x);
+        }
+    } else {
+        for (int p = 0; p < pixels; p++) {
+            vf x = vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias);
+            x = vf_act(activation.act, x, activation.a, activation.b);
+            low = vf_min(low, x);
+            high = vf_max(high, x);
+            vf_store(dst + p * VF_LANES, x);
+        }
     }
     vf_store(limits, low);
     vf_store(limits + VF_LANES, high);

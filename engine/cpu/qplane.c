@@ -7,6 +7,10 @@
 #include <assert.h>
 #include <string.h>
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 typedef struct qplane_pool {
     const qeltwise_kernels *kernels;
     const pool_shape *shape;
@@ -116,13 +120,47 @@ void qplane_resize_nearest(const resize_shape *s, const void *src, void *dst, co
     }
 }
 
+#ifdef __SSE2__
+/* dst[j][i] = src[i][j]: four times, rows i and i + 8 are interleaved. */
+static void transpose_16(const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride)
+{
+    __m128i rows[16], next[16];
+    for (size_t i = 0; i < 16; i++)
+        rows[i] = _mm_loadu_si128((const __m128i *)(const void *)(src + i * src_stride));
+    for (int round = 0; round < 4; round++) {
+        for (int i = 0; i < 8; i++) {
+            next[2 * i] = _mm_unpacklo_epi8(rows[i], rows[i + 8]);
+            next[2 * i + 1] = _mm_unpackhi_epi8(rows[i], rows[i + 8]);
+        }
+        memcpy(rows, next, sizeof(rows));
+    }
+    for (size_t i = 0; i < 16; i++)
+        _mm_storeu_si128((__m128i *)(void *)(dst + i * dst_stride), rows[i]);
+}
+#endif
+
+/* Moves whole squares of 16 pixels and 16 channels; how many pixels that were. */
+static size_t move_squares(const uint8_t *src, size_t src_step, size_t src_stride, uint8_t *dst, size_t dst_step,
+                           size_t dst_stride, size_t hw)
+{
+    size_t i = 0;
+#ifdef __SSE2__
+    for (; i + 16 <= hw; i += 16)
+        transpose_16(src + i * src_step, src_stride, dst + i * dst_step, dst_stride);
+#else
+    (void)src, (void)src_step, (void)src_stride, (void)dst, (void)dst_step, (void)dst_stride, (void)hw;
+#endif
+    return i;
+}
+
 void qplane_block(const void *src, size_t plane_stride, int lanes, int block, size_t hw, void *dst, uint8_t fill)
 {
     const uint8_t *in = src;
     uint8_t *out = dst;
     assert(lanes >= 1 && lanes <= block);
+    const size_t done = block == 16 && lanes == 16 ? move_squares(in, 1, plane_stride, out, 16, 16, hw) : 0;
     for (int lane = 0; lane < block; lane++)
-        for (size_t i = 0; i < hw; i++)
+        for (size_t i = done; i < hw; i++)
             out[i * (size_t)block + (size_t)lane] = lane < lanes ? in[(size_t)lane * plane_stride + i] : fill;
 }
 
@@ -131,7 +169,8 @@ void qplane_unblock(const void *src, int lanes, int block, size_t hw, void *dst,
     const uint8_t *in = src;
     uint8_t *out = dst;
     assert(lanes >= 1 && lanes <= block);
+    const size_t done = block == 16 && lanes == 16 ? move_squares(in, 16, 16, out, 1, plane_stride, hw) : 0;
     for (int lane = 0; lane < lanes; lane++)
-        for (size_t i = 0; i < hw; i++)
+        for (size_t i = done; i < hw; i++)
             out[(size_t)lane * plane_stride + i] = in[i * (size_t)block + (size_t)lane];
 }

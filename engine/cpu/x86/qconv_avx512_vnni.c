@@ -53,6 +53,24 @@ static inline int vq_sum(const uint8_t *p)
     __m128i sums = _mm_sad_epu8(_mm_loadu_si128((const __m128i *)p), _mm_setzero_si128());
     return _mm_cvtsi128_si32(sums) + _mm_extract_epi16(sums, 4);
 }
+#define VQ_HAS_SUMS
+/* 16 pixels of 16 bytes at a time: sums of 4 bytes, then a transpose within the 128-bit lanes while they are added. */
+static inline void vq_sums(int32_t *sums, const uint8_t *p, size_t n)
+{
+    const __m512i ones = _mm512_set1_epi8(1), none = _mm512_setzero_si512();
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    for (size_t i = 0; i < n; i += 16, p += 256) {
+        __m512i a = _mm512_dpbusd_epi32(none, _mm512_loadu_si512(p), ones);
+        __m512i b = _mm512_dpbusd_epi32(none, _mm512_loadu_si512(p + 64), ones);
+        __m512i c = _mm512_dpbusd_epi32(none, _mm512_loadu_si512(p + 128), ones);
+        __m512i d = _mm512_dpbusd_epi32(none, _mm512_loadu_si512(p + 192), ones);
+        __m512i ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));
+        __m512i cd = _mm512_add_epi32(_mm512_unpacklo_epi32(c, d), _mm512_unpackhi_epi32(c, d));
+        __m512i all = _mm512_add_epi32(_mm512_unpacklo_epi64(ab, cd), _mm512_unpackhi_epi64(ab, cd));
+        all = _mm512_permutexvar_epi32(order, all);
+        _mm512_storeu_si512(sums + i, _mm512_add_epi32(_mm512_loadu_si512(sums + i), all));
+    }
+}
 
 #include "cpu/qconv_body.h"
 
