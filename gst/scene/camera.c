@@ -7,10 +7,10 @@ static const struct {
     vec3 position, target;
     float half_width; /* of the picture at depth 1: the tangent of half the horizontal field of view */
 } views[] = {
-    [VIEW_CORNER] = { { 0.5f, 0.5f, 3.2f }, { 8.0f, 5.2f, 0.5f }, 0.72f },
+    [VIEW_CORNER] = { { 0.5f, 0.5f, 3.2f }, { 8.4f, 4.3f, 0.35f }, 0.62f },
     [VIEW_ENTRANCE] = { { 10.7f, 5.0f, 2.7f }, { 12.0f, 0.2f, 0.95f }, 0.70f },
-    [VIEW_AISLE] = { { 7.5f, 1.9f, 2.55f }, { 7.5f, 8.0f, 0.75f }, 0.66f },
-    [VIEW_OVERHEAD] = { { 10.6f, 0.5f, 4.3f }, { 9.6f, 5.6f, 0.6f }, 0.74f },
+    [VIEW_AISLE] = { { 7.5f, 1.9f, 2.55f }, { 7.5f, 8.0f, 0.8f }, 0.60f },
+    [VIEW_OVERHEAD] = { { 10.6f, 0.5f, 4.3f }, { 9.6f, 5.6f, 0.7f }, 0.64f },
 };
 
 void camera_make(camera *c, scene_view view, int width, int height)

@@ -141,11 +141,18 @@ static void find_parts(const brush *s)
         for (int y = a.y0; y < a.y1; y++) {
             float up = (c->centre_y - ((float)y + 0.5f)) / c->focal_px;
             size_t row = (size_t)(y - s->all.y0) * (size_t)s->stride;
+            bool met = false;
             for (int x = a.x0; x < a.x1; x++) {
                 float t, right = ((float)x + 0.5f - c->centre_x) / c->focal_px;
                 vec3 point = { 0, 0, 0 }, normal = { 0, 0, 1 };
                 size_t i = row + (size_t)(x - s->all.x0);
-                if (part_hit(p, right, up, &t, &point, &normal) && t < s->depth[i]) {
+                if (!part_hit(p, right, up, &t, &point, &normal)) {
+                    if (met) /* solids are convex: nothing more in this row */
+                        break;
+                    continue;
+                }
+                met = true;
+                if (t < s->depth[i]) {
                     s->depth[i] = t;
                     s->at[i] = (uint8_t)(n + 1);
                 }

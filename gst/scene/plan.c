@@ -11,7 +11,8 @@
 
 const double plan_aisle_x[PLAN_AISLES] = { 1.5, 4.5, 7.5, 10.5, 14.7 };
 
-/* Nobody passes y = 0.3 but in the door (see keep_out in world.c). The door is crossed inwards by walking to +y; the aisles' front edge by walking into them. */
+/* Nobody passes y = 0.3 but in the door (see keep_out in world.c). The door is crossed inwards by walking to +y; the
+ * aisles' front edge by walking into them. */
 const plan_line plan_lines[PLAN_LINES] = {
     { "entrance", { PLAN_DOOR_RIGHT, 0.3 }, { PLAN_DOOR_LEFT, 0.3 } },
     { "aisles", { 11.6, 4.7 }, { 0.7, 4.7 } },

@@ -54,10 +54,10 @@ static void test_same_everywhere(void)
         scene_view view;
         sums expected;
     } cases[] = {
-        { 1, VIEW_CORNER, { UINT64_C(0xd4ed070976c181f6), UINT64_C(0xf3cfbbb775264103) } },
+        { 1, VIEW_CORNER, { UINT64_C(0xe8d237f0aab02388), UINT64_C(0xf8b1f2e5ad1cf55b) } },
         { 2, VIEW_ENTRANCE, { UINT64_C(0xaab7e59fa72e6611), UINT64_C(0x7d797f0c4a7f74aa) } },
-        { 3, VIEW_AISLE, { UINT64_C(0xb7ef0f5b63c1cd5b), UINT64_C(0xc58bc3aca9e2bb37) } },
-        { 4, VIEW_OVERHEAD, { UINT64_C(0xce22f00133182a49), UINT64_C(0x194468c86c1c7098) } },
+        { 3, VIEW_AISLE, { UINT64_C(0x1ab67791aa7da78d), UINT64_C(0xa29c80376e48778) } },
+        { 4, VIEW_OVERHEAD, { UINT64_C(0xa9dd857ff061a09c), UINT64_C(0x4fbf5aff1cdb9632) } },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         sums s = sums_of(cases[i].seed, cases[i].view, 6, 733333333);
