@@ -11,7 +11,7 @@ import pathlib
 import shutil
 
 import common
-from common import BUILD, Checks, environment, run
+from common import BUILD, SOURCE, Checks, environment, run
 
 PROGRAM = r"""
 #include <onyx.h>
@@ -71,6 +71,8 @@ def main():
         if plugin:
             checks.same(plugin.parent.name, "gstreamer-1.0", "the plugin's folder")
         check_program(checks, folder, root, pc)
+        if plugin:
+            check_callback(checks, folder, root, pc)
     checks.done()
 
 
@@ -97,6 +99,22 @@ def check_program(checks, folder, root, pc):
     command = next((p for p in root.rglob("bin/onyx") if p.is_file()), None)
     checks.check(command and run(command, "--version", env=dict(os.environ)).returncode == 0,
                  f"the installed command runs ({onyx})")
+
+
+def check_callback(checks, folder, root, pc):
+    """The example that reads metadata. GStreamer itself is not below DESTDIR: only Onyx's prefix is changed."""
+    for file in pc.parent.glob("*.pc"):
+        text = file.read_text()
+        (folder / file.name).write_text(text.replace("prefix=/", f"prefix={root}/", 1))
+    env = environment(PKG_CONFIG_PATH=folder)
+    flags = run("pkg-config", "--cflags", "--libs", "onyx-gst-1.0", "gstreamer-app-1.0", env=env)
+    if flags.returncode:
+        checks.skip(f"pkg-config onyx-gst-1.0 gstreamer-app-1.0: {flags.stderr}")
+        return
+    compiler = os.environ.get("CC", "cc" if shutil.which("cc") else "gcc").split()
+    done = run(*compiler, "-std=gnu11", "-Wall", "-Werror", SOURCE / "pipelines" / "callback.c", "-o", folder / "callback",
+               *flags.stdout.split(), env=env)
+    checks.same(done.returncode, 0, f"callback.c outside of the tree: {done.stderr}")
 
 
 if __name__ == "__main__":
