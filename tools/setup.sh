@@ -7,8 +7,9 @@ say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 
 # dpkg-dev: with it meson installs into the multiarch folder, which ld.so and pkg-config know, not into lib64.
-build_packages=(gcc libc6-dev dpkg-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev libopenblas-dev
-  libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev libcairo2-dev libpango1.0-dev libv4l-dev)
+build_packages=(gcc libc6-dev dpkg-dev meson ninja-build pkg-config protobuf-c-compiler libprotobuf-c-dev
+  libopenblas-dev libgstreamer1.0-dev libgstreamer-plugins-base1.0-dev libjson-glib-dev libcairo2-dev libpango1.0-dev
+  libv4l-dev)
 play_packages=(gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-bad
   gstreamer1.0-plugins-ugly gstreamer1.0-libav gstreamer1.0-x fonts-dejavu-core)
 test_packages=(clang g++ python3-venv ca-certificates unzip libgstrtspserver-1.0-dev git)
