@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Quantised graphs, in QDQ form, as QLinear operators or quantised at run time, become convolutions of bytes, tables and
- * moved bytes. The order of the parts: what moves values first, because that leaves Q(DQ(x)); then tables, which take
- * all that depends on one byte; then sums and products of two bytes, and convolutions, where only they are left. Last,
- * DequantizeLinear of constants that nothing took is folded, so that the passes for floats see constants. */
+ * Quantised graphs, in QDQ form, as QLinear operators or quantised at run time, become convolutions of bytes, tables
+ * and moved bytes. The order of the parts: what moves values first, because that leaves Q(DQ(x)); then tables, which
+ * take all that depends on one byte; then sums and products of two bytes, and convolutions, where only they are left.
+ * Last, DequantizeLinear of constants that nothing took is folded, so that the passes for floats see constants. */
 #include "graph/pass_quantized.h"
 
 #include <math.h>
@@ -80,8 +80,9 @@ static onyx_status insert_scaled(graph *g, graph_node *before, const char *op, g
 /* Picks or moves elements of input 0 (or keeps the largest), whatever they mean: the same on bytes. */
 static bool moves(const graph_node *node)
 {
-    static const char *const names[] = { "Split", "Slice", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose",
-                                         "Identity", "DepthToSpace", "SpaceToDepth", "Tile", "Expand" };
+    static const char *const names[] = { "Split",        "Slice",        "Reshape",   "Squeeze",
+                                         "Unsqueeze",    "Flatten",      "Transpose", "Identity",
+                                         "DepthToSpace", "SpaceToDepth", "Tile",      "Expand" };
     if (graph_is(node, "MaxPool"))
         return graph_one_output(node);
     if (graph_is(node, "Resize")) {
@@ -165,8 +166,8 @@ static onyx_status concat_up(graph *g, graph_node *node, bool *changed, onyx_err
         return status_no_memory(error, sizeof(*inputs), "a graph node");
     STATUS_TRY(quantized_zero_value(g, &scale, &zero, error));
     for (int i = 0; i < concat->input_count; i++)
-        STATUS_TRY(insert_scaled(g, node, "QuantizeLinear", concat->inputs[i], scale.scale_value, zero, &inputs[i],
-                                 error));
+        STATUS_TRY(
+            insert_scaled(g, node, "QuantizeLinear", concat->inputs[i], scale.scale_value, zero, &inputs[i], error));
     *changed = true;
     return graph_substitute(g, node, "", "Concat", concat->name, inputs, concat->input_count, concat->attributes,
                             concat->attribute_count, NULL, error);
@@ -192,8 +193,8 @@ static onyx_status concat_apart(graph *g, graph_node *node, bool *changed, onyx_
     for (int i = 0; i < count; i++) {
         graph_value *const *x = node->inputs + 2 + 3 * i;
         STATUS_TRY(insert_scaled(g, node, "DequantizeLinear", x[0], x[1], x[2], &floats, error));
-        STATUS_TRY(insert_scaled(g, node, "QuantizeLinear", floats, node->inputs[0], node->inputs[1], &inputs[i],
-                                 error));
+        STATUS_TRY(
+            insert_scaled(g, node, "QuantizeLinear", floats, node->inputs[0], node->inputs[1], &inputs[i], error));
     }
     *changed = true;
     return graph_substitute(g, node, "", "Concat", node->name, inputs, count, node->attributes, node->attribute_count,
@@ -255,7 +256,7 @@ onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
         const graph_node *db = both ? quantized_maker_dq(g, both->inputs[1], &b) : NULL;
         if (!da || !db || a.type != y.type || b.type != y.type)
             continue;
-        graph_value *inputs[8] = { da->inputs[0], a.scale_value, NULL, db->inputs[0],
+        graph_value *inputs[8] = { da->inputs[0], a.scale_value, NULL,          db->inputs[0],
                                    b.scale_value, NULL,          y.scale_value, NULL };
         STATUS_TRY(quantized_zero_value(g, &a, &inputs[2], error));
         STATUS_TRY(quantized_zero_value(g, &b, &inputs[5], error));
@@ -283,8 +284,8 @@ static onyx_status transposes_down(graph *g, bool *changed, onyx_error *error)
             continue;
         graph_value *zero, *floats;
         STATUS_TRY(quantized_zero_value(g, &scale, &zero, error));
-        STATUS_TRY(insert_scaled(g, node, "DequantizeLinear", transpose->inputs[0], scale.scale_value, zero, &floats,
-                                 error));
+        STATUS_TRY(
+            insert_scaled(g, node, "DequantizeLinear", transpose->inputs[0], scale.scale_value, zero, &floats, error));
         STATUS_TRY(graph_substitute(g, node, "", "Transpose", transpose->name, &floats, 1, transpose->attributes,
                                     transpose->attribute_count, NULL, error));
         *changed = true;

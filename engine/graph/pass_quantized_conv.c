@@ -29,8 +29,9 @@ static bool read_weights(graph *g, graph_value *value, byte_weights *weights)
     if (!dq || !dq->inputs[0]->is_constant || !quantized_is_byte(dq->inputs[0]) || dq->inputs[0]->info.rank < 3 ||
         !graph_is_f32(value))
         return false;
-    *weights = (byte_weights){ .w = dq->inputs[0], .scale = dq->inputs[1], .zero = graph_input(dq, 2),
-                               .filters = dq->inputs[0]->info.dims[0] };
+    *weights = (byte_weights){
+        .w = dq->inputs[0], .scale = dq->inputs[1], .zero = graph_input(dq, 2), .filters = dq->inputs[0]->info.dims[0]
+    };
     const quantize_params *params = dq->params;
     const int64_t scales = graph_element_count(weights->scale);
     const int64_t axis = params->axis < 0 ? params->axis + weights->w->info.rank : params->axis;
@@ -40,8 +41,8 @@ static bool read_weights(graph *g, graph_value *value, byte_weights *weights)
     if (!weights->zero)
         return true;
     const int64_t zeros = graph_element_count(weights->zero);
-    return weights->zero->is_constant && weights->zero->info.rank <= 1 && weights->zero->info.type == weights->w->info.type &&
-           (zeros == 1 || zeros == weights->filters);
+    return weights->zero->is_constant && weights->zero->info.rank <= 1 &&
+           weights->zero->info.type == weights->w->info.type && (zeros == 1 || zeros == weights->filters);
 }
 
 static onyx_status weights_zero(graph *g, const byte_weights *weights, graph_value **zero, onyx_error *error)
@@ -93,7 +94,8 @@ static onyx_status integer_bias(graph *g, const char *name, const double *bias, 
 {
     const float *scales = graph_constant_f32(g, weights->scale);
     const int64_t step = graph_element_count(weights->scale) > 1, filter = graph_element_count(weights->w) / channels;
-    const onyx_tensor *w = graph_constant(g, weights->w), *zeros = weights->zero ? graph_constant(g, weights->zero) : NULL;
+    const onyx_tensor *w = graph_constant(g, weights->w),
+                      *zeros = weights->zero ? graph_constant(g, weights->zero) : NULL;
     const size_t bytes = (size_t)channels * sizeof(int32_t);
     int32_t *numbers = malloc(bytes);
     *value = NULL;
@@ -113,8 +115,9 @@ static onyx_status integer_bias(graph *g, const char *name, const double *bias, 
         }
         numbers[i] = (int32_t)number;
     }
-    const onyx_tensor tensor = { .type = ONYX_TYPE_INT32, .rank = 1, .dims = { channels }, .data = numbers,
-                                 .size_bytes = bytes };
+    const onyx_tensor tensor = {
+        .type = ONYX_TYPE_INT32, .rank = 1, .dims = { channels }, .data = numbers, .size_bytes = bytes
+    };
     *value = graph_add_constant(g, name, &tensor, NULL);
     free(numbers);
     return *value ? ONYX_OK : status_no_memory(error, bytes, "a constant");
@@ -163,8 +166,8 @@ static onyx_status conv_to_bytes(graph *g, graph_node *q, const byte_scale *y, b
 {
     graph_value *inputs[9] = { c->x, c->x_scale.scale_value, NULL, c->weights.w, c->weights.scale,
                                NULL, y->scale_value,         NULL, NULL };
-    STATUS_TRY(integer_bias(g, c->conv->name, c->bias, c->weights.filters, c->x_scale.scale, &c->weights, &inputs[8],
-                            error));
+    STATUS_TRY(
+        integer_bias(g, c->conv->name, c->bias, c->weights.filters, c->x_scale.scale, &c->weights, &inputs[8], error));
     if (!inputs[8])
         return ONYX_OK;
     STATUS_TRY(quantized_zero_value(g, &c->x_scale, &inputs[2], error));
@@ -252,10 +255,12 @@ static onyx_status take_integer(graph *g, graph_node *node, bool *changed, onyx_
     for (int i = 0; i < 2 && !conv; i++) {
         cast = graph_maker(node->inputs[i], "Cast");
         conv = cast && graph_is_f32(node->inputs[i]) && graph_sole(node->inputs[i])
-                   ? graph_maker(cast->inputs[0], "ConvInteger") : NULL;
+                   ? graph_maker(cast->inputs[0], "ConvInteger")
+                   : NULL;
         factor = node->inputs[1 - i];
     }
-    if (!conv || !graph_sole(cast->inputs[0]) || !graph_same_shape(cast->inputs[0], like) || !conv->inputs[1]->is_constant)
+    if (!conv || !graph_sole(cast->inputs[0]) || !graph_same_shape(cast->inputs[0], like) ||
+        !conv->inputs[1]->is_constant)
         return ONYX_OK;
     graph_value *w_zero = graph_input(conv, 3), *x_zero = graph_input(conv, 2);
     if (w_zero && (!w_zero->is_constant || w_zero->info.rank > 1))

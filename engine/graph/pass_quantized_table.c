@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A byte that follows, element by element, from one other byte is a table of 256 entries: found by running the operators'
- * own rows on all 256 values, whatever they are (SiLU between quantisations, another scale, a QLinearSigmoid). A table
- * behind a table is one; behind a convolution that only it reads it becomes part of it. */
+ * A byte that follows, element by element, from one other byte is a table of 256 entries: found by running the
+ * operators' own rows on all 256 values, whatever they are (SiLU between quantisations, another scale, a
+ * QLinearSigmoid). A table behind a table is one; behind a convolution that only it reads it becomes part of it. */
 #include <assert.h>
 #include <string.h>
 
@@ -10,8 +10,8 @@
 #include "graph/pass_quantized.h"
 
 enum {
-    MOST_NODES = 24,  /* between the two bytes */
-    MOST_VALUES = 6,  /* that one element depends on at a time */
+    MOST_NODES = 24, /* between the two bytes */
+    MOST_VALUES = 6, /* that one element depends on at a time */
     MOST_INPUTS = 8,
     MOST_SCRATCH = 8, /* buffers that one kernel may ask for */
     NEAR = 2048,      /* nodes that are searched for an order */
@@ -144,7 +144,10 @@ static void *table_scratch(op_run_context *context, size_t bytes)
 
 static onyx_tensor entries_of(const graph_value *value, void *data)
 {
-    return (onyx_tensor){ .type = value->info.type, .rank = 1, .dims = { ENTRIES }, .data = data,
+    return (onyx_tensor){ .type = value->info.type,
+                          .rank = 1,
+                          .dims = { ENTRIES },
+                          .data = data,
                           .size_bytes = ENTRIES * type_size(value->info.type) };
 }
 
@@ -184,9 +187,16 @@ static bool run_node(graph *g, const trace *t, int index, uint8_t (*data)[ENTRIE
         inputs[i] = entries_of(x, data[from]);
     }
     table_run run = { .scratch_count = 0 };
-    op_run_context context = { .row = node->row, .params = node->params, .version = node->version,
-                               .input_count = node->input_count, .output_count = 1, .inputs = list,
-                               .outputs = outputs, .scratch = table_scratch, .error = error, .owner = &run };
+    op_run_context context = { .row = node->row,
+                               .params = node->params,
+                               .version = node->version,
+                               .input_count = node->input_count,
+                               .output_count = 1,
+                               .inputs = list,
+                               .outputs = outputs,
+                               .scratch = table_scratch,
+                               .error = error,
+                               .owner = &run };
     const onyx_status status = node->row->run(&context);
     for (int i = 0; i < run.scratch_count; i++)
         memory_free(run.scratch[i]);
@@ -211,8 +221,9 @@ static bool make_table(graph *g, const trace *t, uint8_t table[ENTRIES])
 static onyx_status add_table(graph *g, const char *name, const uint8_t table[ENTRIES], graph_value **value,
                              onyx_error *error)
 {
-    const onyx_tensor tensor = { .type = ONYX_TYPE_UINT8, .rank = 1, .dims = { ENTRIES }, .data = (void *)table,
-                                 .size_bytes = ENTRIES };
+    const onyx_tensor tensor = {
+        .type = ONYX_TYPE_UINT8, .rank = 1, .dims = { ENTRIES }, .data = (void *)table, .size_bytes = ENTRIES
+    };
     *value = graph_add_constant(g, name, &tensor, NULL);
     return *value ? ONYX_OK : status_no_memory(error, ENTRIES, "a table");
 }

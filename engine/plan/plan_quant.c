@@ -30,8 +30,8 @@ static bool scale_of(planner *p, graph_value *scale_value, graph_value *zero_val
         return false;
     if (!zero_value)
         return true;
-    const onyx_tensor *tensor = is_byte(zero_value) && graph_element_count(zero_value) == 1
-                                    ? graph_constant(p->graph, zero_value) : NULL;
+    const onyx_tensor *tensor =
+        is_byte(zero_value) && graph_element_count(zero_value) == 1 ? graph_constant(p->graph, zero_value) : NULL;
     if (!tensor)
         return false;
     *zero = tensor->type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[0] : ((const uint8_t *)tensor->data)[0];
@@ -86,7 +86,8 @@ plan_result plan_qlookup(planner *p, graph_node *node)
         return PLAN_FAILED;
     s.parts = plan_parts(2 * s.elements);
     return plan_add_step(p, node, "qeltwise_lookup", run_lookup, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s))
-               ? PLAN_DONE : PLAN_FAILED;
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- QLinearAdd, QLinearMul of two tensors of one shape ---- */
@@ -123,13 +124,15 @@ plan_result plan_qbinary(planner *p, graph_node *node)
     qbinary_step s = { .kernel = add ? p->kernels->qeltwise.add : p->kernels->qeltwise.mul };
     qeltwise_scales *scales = &s.scales;
     if (!s.kernel || !is_byte(a) || a->info.type != b->info.type || !same_dims(a, y) || !same_dims(b, y) ||
-        graph_element_count(y) < 1 || !scale_of(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
+        graph_element_count(y) < 1 ||
+        !scale_of(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
         !scale_of(p, node->inputs[4], node->inputs[5], &scales->b_scale, &scales->b_zero) ||
         !scale_of(p, node->inputs[6], input_of(node, 7), &scales->dst_scale, &scales->dst_zero))
         return PLAN_PASS;
     scales->is_signed = a->info.type == ONYX_TYPE_INT8;
     const bool blocked = plan_only_blocked(p, a) || plan_only_blocked(p, b);
-    const int inputs[2] = { blocked ? plan_blocked(p, a) : plan_plain(p, a), blocked ? plan_blocked(p, b) : plan_plain(p, b) };
+    const int inputs[2] = { blocked ? plan_blocked(p, a) : plan_plain(p, a),
+                            blocked ? plan_blocked(p, b) : plan_plain(p, b) };
     if (inputs[0] < 0 || inputs[1] < 0)
         return PLAN_FAILED;
     const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
@@ -137,8 +140,10 @@ plan_result plan_qbinary(planner *p, graph_node *node)
         return PLAN_FAILED;
     s.elements = p->program->slots[output].tensor.size_bytes;
     s.parts = plan_parts(3 * s.elements);
-    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", run_qbinary, s.parts, 0, inputs, 2, &output, 1, &s,
-                         sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", run_qbinary, s.parts, 0, inputs, 2, &output, 1,
+                         &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- QuantizeLinear, DequantizeLinear with one scale ---- */
@@ -200,20 +205,21 @@ static bool wants_plain(const graph_value *value)
     return (user->row->flags & OP_VIEW) || graph_is_in(user, OP_DOMAIN_ONYX, "FusedMatMul");
 }
 
-static plan_result plan_edge(planner *p, graph_node *node, const graph_value *bytes, const graph_value *floats, bool blocked,
-                             const char *kernel, step_function *run)
+static plan_result plan_edge(planner *p, graph_node *node, const graph_value *bytes, const graph_value *floats,
+                             bool blocked, const char *kernel, step_function *run)
 {
     const quantize_params *params = node->params;
     edge_step s = { .kernels = &p->kernels->eltwise, .is_signed = bytes->info.type == ONYX_TYPE_INT8 };
     int input, output;
-    if (!is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 || params->block_size ||
-        (params->precision != ONYX_TYPE_UNDEFINED && params->precision != ONYX_TYPE_FLOAT32) ||
+    if (!is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 ||
+        params->block_size || (params->precision != ONYX_TYPE_UNDEFINED && params->precision != ONYX_TYPE_FLOAT32) ||
         !scale_of(p, node->inputs[1], input_of(node, 2), &s.scale, &s.zero))
         return PLAN_PASS;
     if (!unary_slots(p, node, blocked, &input, &output, &s.elements))
         return PLAN_FAILED;
     s.parts = plan_parts(5 * s.elements);
-    return plan_add_step(p, node, kernel, run, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, kernel, run, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
+                                                                                                 : PLAN_FAILED;
 }
 
 plan_result plan_quantize(planner *p, graph_node *node)
@@ -306,7 +312,11 @@ static void run_dynamic(const step_context *context, int part)
             }
     }
     const float scale = low == high ? 1 : (high - low) / 255, zero = rintf(-low / scale);
-    const edge_step edge = { .kernels = s->kernels, .scale = scale, .zero = zero >= 255 ? 255 : zero > 0 ? (int)zero : 0 };
+    const edge_step edge = { .kernels = s->kernels,
+                             .scale = scale,
+                             .zero = zero >= 255 ? 255
+                                     : zero > 0  ? (int)zero
+                                                 : 0 };
     if (part == 0) {
         *(float *)context->tensors[step->outputs[1]].data = edge.scale;
         *(uint8_t *)context->tensors[step->outputs[2]].data = (uint8_t)edge.zero;
@@ -432,6 +442,8 @@ plan_result plan_dynamic_quantize(planner *p, graph_node *node)
     s.parts = plan_parts(4 * s.elements);
     outputs[1] = plan_new_plain(p, node->outputs[1]);
     outputs[2] = plan_new_plain(p, node->outputs[2]);
-    return plan_add_step(p, node, "eltwise_quantize", run_dynamic, s.parts, 0, inputs, 1 + s.limits_count, outputs, 3, &s,
-                         sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, "eltwise_quantize", run_dynamic, s.parts, 0, inputs, 1 + s.limits_count, outputs, 3,
+                         &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }

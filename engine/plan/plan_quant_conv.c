@@ -63,7 +63,8 @@ static void run_qconv_float(const step_context *context, int part)
         scale[c] = x_scale * s->scale[c];
     arguments.scale = scale;
     if (s->finds_limits)
-        arguments.limits = (float *)context->tensors[step->outputs[1]].data + (size_t)part * 2 * (size_t)s->channel_blocks;
+        arguments.limits =
+            (float *)context->tensors[step->outputs[1]].data + (size_t)part * 2 * (size_t)s->channel_blocks;
     arguments.src_zero = s->plan.shape.src_signed ? *(const int8_t *)zero : *(const uint8_t *)zero;
     s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
 }
@@ -87,7 +88,8 @@ static bool zero_of(planner *p, graph_value *value, int i, int *zero)
     if (!value)
         return true;
     const onyx_tensor *tensor = value->is_constant ? graph_constant(p->graph, value) : NULL;
-    if (!tensor || (tensor->type != ONYX_TYPE_UINT8 && tensor->type != ONYX_TYPE_INT8) || graph_element_count(value) < 1)
+    if (!tensor || (tensor->type != ONYX_TYPE_UINT8 && tensor->type != ONYX_TYPE_INT8) ||
+        graph_element_count(value) < 1)
         return false;
     const int at = graph_element_count(value) > 1 ? i : 0;
     *zero = tensor->type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[at] : ((const uint8_t *)tensor->data)[at];
@@ -127,9 +129,19 @@ static bool fill_shape(const graph_node *node, const image_dims *x, const image_
         return false;
     const int last = window.spatial - 1;
     *shape = (qconv_shape){
-        .c_in = x->c, .c_out = y->c, .groups = (int)params->group, .h_in = x->h, .w_in = x->w, .h_out = y->h,
-        .w_out = y->w, .kernel_h = 1, .kernel_w = (int)window.kernel[last], .stride_h = 1,
-        .stride_w = (int)window.stride[last], .dilation_h = 1, .dilation_w = (int)window.dilation[last],
+        .c_in = x->c,
+        .c_out = y->c,
+        .groups = (int)params->group,
+        .h_in = x->h,
+        .w_in = x->w,
+        .h_out = y->h,
+        .w_out = y->w,
+        .kernel_h = 1,
+        .kernel_w = (int)window.kernel[last],
+        .stride_h = 1,
+        .stride_w = (int)window.stride[last],
+        .dilation_h = 1,
+        .dilation_w = (int)window.dilation[last],
         .pad_left = (int)window.pad_begin[last],
         .src_signed = node->inputs[0]->info.type == ONYX_TYPE_INT8,
         .weights_signed = node->inputs[3]->info.type == ONYX_TYPE_INT8,
@@ -246,16 +258,14 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     s.float_bias = bias ? copy_of(p, bias, channels) : NULL;
     if (!s.scale || (bias && !s.float_bias))
         return PLAN_FAILED;
-    const int inputs[3] = {
-        s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
-        plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2])
-    };
+    const int inputs[3] = { s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
+                            plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2]) };
     if (inputs[0] < 0 || inputs[1] < 0 || inputs[2] < 0)
         return PLAN_FAILED;
     s.finds_limits = !node->inputs[1]->is_constant; /* a graph that quantises at run time: somebody will want them */
     s.scale_at = size_align(s.plan.scratch_bytes, ONYX_ALIGNMENT);
     const char *act = params->activation.act == OP_ACT_NONE ? "" : op_act_name(params->activation.act);
     const char *title = arena_printf(p->program->arena, "QConvFloat%s%s", act[0] ? "+" : "", act);
-    return emit(p, node, title ? title : "QConvFloat", run_qconv_float,
-                s.scale_at + (size_t)channels * sizeof(float), inputs, 3, &s);
+    return emit(p, node, title ? title : "QConvFloat", run_qconv_float, s.scale_at + (size_t)channels * sizeof(float),
+                inputs, 3, &s);
 }

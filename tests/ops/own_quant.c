@@ -57,7 +57,8 @@ static double sum_of(const operands *o, int i)
     for (int k = 0; k < C_IN; k++)
         for (int y = 0; y < 3; y++)
             for (int x = 0; x < 3; x++)
-                sum += (own_get(&o->x, (size_t)(((n * C_IN + k) * H + row + y) * W + column + x)) - own_get(&o->x_zero, 0)) *
+                sum += (own_get(&o->x, (size_t)(((n * C_IN + k) * H + row + y) * W + column + x)) -
+                        own_get(&o->x_zero, 0)) *
                        (own_get(&o->w, (size_t)(((c * C_IN + k) * 3 + y) * 3 + x)) -
                         own_get(&o->w_zero, zeros > 1 ? (size_t)c : 0));
     return sum;
@@ -72,17 +73,26 @@ static void qconv_case(bool is_signed, bool per_channel, bool bias, bool table)
 {
     runner *r = runner_new(NULL);
     const operands o = fill(r, is_signed, per_channel);
-    const onyx_tensor *inputs[10] = { &o.x, &o.x_scale, &o.x_zero, &o.w, &o.w_scale, &o.w_zero, &o.y_scale, &o.y_zero,
-                                      bias ? &o.bias : NULL, table ? &o.table : NULL };
+    const onyx_tensor *inputs[10] = { &o.x,
+                                      &o.x_scale,
+                                      &o.x_zero,
+                                      &o.w,
+                                      &o.w_scale,
+                                      &o.w_zero,
+                                      &o.y_scale,
+                                      &o.y_zero,
+                                      bias ? &o.bias : NULL,
+                                      table ? &o.table : NULL };
     const double low = is_signed ? -128 : 0;
     onyx_tensor y = { 0 };
     onyx_error error = { 0 };
-    if (own_check(runner_node(r, OP_DOMAIN_ONYX, "QConv", 1, NULL, 0, inputs, 10, &y, 1, &error) == ONYX_OK, "QConv: %s",
-                  error.message)) {
+    if (own_check(runner_node(r, OP_DOMAIN_ONYX, "QConv", 1, NULL, 0, inputs, 10, &y, 1, &error) == ONYX_OK,
+                  "QConv: %s", error.message)) {
         double expected[COUNT];
         for (int i = 0; i < COUNT; i++) {
             const double sum = sum_of(&o, i) + (bias ? own_get(&o.bias, (size_t)(i / OUT % C_OUT)) : 0);
-            const float scale = (float)own_get(&o.x_scale, 0) * (float)w_scale_of(&o, i) / (float)own_get(&o.y_scale, 0);
+            const float scale =
+                (float)own_get(&o.x_scale, 0) * (float)w_scale_of(&o, i) / (float)own_get(&o.y_scale, 0);
             const double q = fmin(fmax(rint((float)sum * scale) + own_get(&o.y_zero, 0), low), low + 255);
             const uint8_t entry = ((const uint8_t *)o.table.data)[(uint8_t)(int)q];
             expected[i] = !table ? q : is_signed ? (int8_t)entry : entry;
@@ -96,7 +106,9 @@ static void qconv_float_case(bool is_signed, bool per_channel, bool bias, bool r
 {
     runner *r = runner_new(NULL);
     const operands o = fill(r, is_signed, per_channel);
-    const onyx_tensor *inputs[7] = { &o.x, &o.x_scale, &o.x_zero, &o.w, &o.w_scale, &o.w_zero, bias ? &o.float_bias : NULL };
+    const onyx_tensor *inputs[7] = {
+        &o.x, &o.x_scale, &o.x_zero, &o.w, &o.w_scale, &o.w_zero, bias ? &o.float_bias : NULL
+    };
     const op_attribute attribute = own_string("activation", relu ? "relu" : "none");
     onyx_tensor y = { 0 };
     onyx_error error = { 0 };
