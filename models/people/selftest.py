@@ -105,7 +105,8 @@ class Data(unittest.TestCase):
             writer = store.Writer(folder, "photo-train")
             for i in range(4):
                 picture = rng.integers(0, 255, (120, 200, 3), dtype=np.uint8)
-                writer.add(picture, [[40, 20, 80, 110, store.PERSON], [120, 30, 150, 60, store.IGNORE]], f"g{i}")
+                rows = np.array([[40, 20, 80, 110, store.PERSON], [120, 30, 150, 60, store.IGNORE]], np.float32)
+                writer.add(picture, rows, f"g{i}", plain=rows[:1] * 0.5)
             writer.close()
             mix = augment.Mix([store.Store(folder, "photo-train")], [1])
             for number in range(40):

@@ -36,8 +36,8 @@ class Writer:
             picture = picture.resize(size, Image.Resampling.BOX if scale <= 0.5 else Image.Resampling.BILINEAR)
 
         def scaled(rows):
-            return [[round(r[0] * sx, 2), round(r[1] * sy, 2), round(r[2] * sx, 2), round(r[3] * sy, 2),
-                     round(float(r[4]), 3)] for r in rows]
+            by = np.array([sx, sy, sx, sy, 1])
+            return (np.asarray(rows, np.float64).reshape(-1, 5) * by).round(3).tolist()
 
         record = {"offset": self.file.tell(), "width": size[0], "height": size[1], "group": group,
                   "boxes": scaled(boxes)}
