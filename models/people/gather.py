@@ -11,6 +11,7 @@ stored for checking alone.
 import argparse
 import collections
 import json
+import multiprocessing
 import os
 import pathlib
 import subprocess
@@ -58,47 +59,64 @@ def frames(path, width, height):
         raise RuntimeError(f"{path}: ffmpeg failed")
 
 
-def clips(shared, data, see):
+teach = None  # a worker's teacher
+
+
+def prepare(models):
+    global teach
+    teach = teacher.Teacher(models)
+
+
+def look(item):
+    """In a worker: (frame, what to keep with it) -> the same and what the teacher sees."""
+    return *item, *teach(item[0])
+
+
+def chosen(path, width, height, every, check_every):
+    """Frames of a clip, each with its number and whether it is for checking."""
+    total = sum(1 for _ in frames(path, width, height))
+    cut = total * 2 // 3
+    gap = min(CHUNK, total // 12)
+    print(f"{path.stem}: {total} frames, checked from frame {cut}", flush=True)
+    for i, frame in enumerate(frames(path, width, height)):
+        if i < cut - gap and i % every == 0:
+            yield frame, (i, False)
+        elif i >= cut and (i - cut) % check_every == 0:
+            yield frame, (i, True)
+
+
+def clips(shared, data, workers):
     if store.exists(data, "clip-check"):
         return
     learn, check = store.Writer(data, "clip-train"), store.Writer(data, "clip-check")
     for name, width, height, every, check_every in CLIPS:
         path = shared / "videos" / (name + ".mp4")
-        total = sum(1 for _ in frames(path, width, height))
-        cut = total * 2 // 3
-        gap = min(CHUNK, total // 12)
-        for i, frame in enumerate(frames(path, width, height)):
-            if i < cut - gap and i % every == 0:
-                writer = learn
-            elif i >= cut and (i - cut) % check_every == 0:
-                writer = check
-            else:
-                continue
-            rows, plain = see(frame)
-            writer.add(frame, rows, name, plain=plain, frame=i)
-        print(f"{name}: {total} frames, checked from frame {cut}", flush=True)
+        for frame, (i, checks), rows, plain in workers.imap(look, chosen(path, width, height, every, check_every)):
+            (check if checks else learn).add(frame, rows, name, plain=plain, frame=i)
     for name, width, height, every in ONLY_CHECK:
-        for i, frame in enumerate(frames(shared / "videos" / (name + ".mp4"), width, height)):
-            if i % every == 0:
-                rows, plain = see(frame)
-                check.add(frame, rows, name, plain=plain, frame=i)
+        numbered = ((frame, i) for i, frame in enumerate(frames(shared / "videos" / (name + ".mp4"), width, height)))
+        for frame, i, rows, plain in workers.imap(look, (item for item in numbered if item[1] % every == 0)):
+            check.add(frame, rows, name, plain=plain, frame=i)
     learn.close()
     check.close()
 
 
-def pictures(shared, data, see):
+def opened(folder):
+    for path in sorted(folder.iterdir()):
+        if path.suffix in (".png", ".jpg"):
+            with Image.open(path) as picture:
+                picture = ImageOps.exif_transpose(picture).convert("RGB")
+            picture.thumbnail((1280, 1280))
+            yield np.asarray(picture), path.stem
+
+
+def pictures(shared, data, workers):
     """Photographs of unstated licence: for checking alone."""
     if store.exists(data, "picture-check"):
         return
     writer = store.Writer(data, "picture-check")
-    for path in sorted((shared / "images").iterdir()):
-        if path.suffix not in (".png", ".jpg"):
-            continue
-        with Image.open(path) as picture:
-            picture = ImageOps.exif_transpose(picture).convert("RGB")
-        picture.thumbnail((1280, 1280))
-        rows, plain = see(np.asarray(picture))
-        writer.add(picture, rows, path.stem, plain=plain)
+    for picture, name, rows, plain in workers.imap(look, opened(shared / "images")):
+        writer.add(Image.fromarray(picture), rows, name, plain=plain)
     writer.close()
 
 
@@ -111,9 +129,9 @@ def main():
     arguments = parser.parse_args()
     shared = pathlib.Path(arguments.shared)
     labelled(shared, arguments.data)
-    see = teacher.Teacher(shared / "models")
-    clips(shared, arguments.data, see)
-    pictures(shared, arguments.data, see)
+    with multiprocessing.Pool(os.cpu_count(), prepare, (shared / "models",)) as workers:
+        clips(shared, arguments.data, workers)
+        pictures(shared, arguments.data, workers)
 
 
 if __name__ == "__main__":

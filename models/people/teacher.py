@@ -116,26 +116,23 @@ def agree(looks_of_detectors):
     rows = [(row, which) for which, list_of_rows in enumerate(looks_of_detectors) for look in list_of_rows
             for row in look]
     rows.sort(key=lambda pair: -pair[0][4])
+    means = np.empty((len(rows), 4), np.float32)
     groups = []
     for row, which in rows:
-        best, overlap = None, SAME
-        for group in groups:
-            now = boxlib.iou(row[None, :4], group["box"][None])[0, 0]
-            if now > overlap:
-                best, overlap = group, now
-        if best is None:
-            groups.append({"box": row[:4].copy(), "sum": row[:4] * row[4], "weight": row[4],
-                           "scores": [[] for _ in looks_of_detectors]})
-            best = groups[-1]
-        else:
-            best["sum"] = best["sum"] + row[:4] * row[4]
-            best["weight"] += row[4]
-            best["box"] = best["sum"] / best["weight"]
-        best["scores"][which].append(row[4])
+        overlaps = boxlib.iou(row[None, :4], means[:len(groups)])[0]
+        best = int(overlaps.argmax()) if len(groups) else 0
+        if not len(groups) or overlaps[best] <= SAME:
+            best = len(groups)
+            groups.append({"sum": np.zeros(4, np.float32), "weight": 0, "scores": [[] for _ in looks_of_detectors]})
+        group = groups[best]
+        group["sum"] += row[:4] * row[4]
+        group["weight"] += row[4]
+        group["scores"][which].append(row[4])
+        means[best] = group["sum"] / group["weight"]
     result = []
-    for group in groups:
+    for box, group in zip(means, groups):
         words = [np.mean((sorted(s)[::-1] + [0, 0])[:2]) for s in group["scores"]]
-        result.append([*group["box"], float(np.mean(words))])
+        result.append([*box, float(np.mean(words))])
     result = np.array(result, np.float32).reshape(-1, 5)
     return result[boxlib.nms(result[:, :4], result[:, 4], 0.65)]
 

@@ -1,18 +1,27 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * onyx bench: load, warm up, time runs. The figures of one process: load_ms is model file -> ready session, first_ms
- * the same plus the first run, peak_rss_mb the whole process's peak. */
+ * the same plus the first run, peak_rss_mb the whole process's peak, cpu_min_ms the least processor time that a run took
+ * of the calling thread: steady beside other work, where the clock on the wall is not. */
 #include "command.h"
 #include "json.h"
 #include "verbs.h"
 
 #include <stdlib.h>
+#include <time.h>
 
 typedef struct figures {
     double load_ms, first_ms, min_ms, median_ms, p95_ms, mean_ms;
-    double peak_rss_mb;
+    double peak_rss_mb, cpu_min_ms;
     int threads, runs, warmup;
 } figures;
+
+static int64_t thread_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
 
 static int by_value(const void *a, const void *b)
 {
@@ -48,13 +57,17 @@ static onyx_status measure(const char *path, const run_wish *wish, const onyx_op
     if (!status)
         status = run_fill_noise(model, session, error);
     for (int i = -1 - f->warmup; i < f->runs && !status; i++) {
-        int64_t start = clock_ns();
+        int64_t start = clock_ns(), work = thread_ns();
         status = onyx_session_run(session, NULL, error);
         int64_t taken = clock_ns() - start;
+        work = thread_ns() - work;
         if (i == -1 - f->warmup)
             f->first_ms = (double)(loading + taken) / 1e6;
-        if (i >= 0)
+        if (i >= 0) {
             times[i] = (double)taken / 1e6;
+            if (!i || (double)work / 1e6 < f->cpu_min_ms)
+                f->cpu_min_ms = (double)work / 1e6;
+        }
     }
     if (!status)
         summarise(times, f->runs, f);
@@ -78,6 +91,7 @@ static void print_json(const char *path, const figures *f)
     json_number(&j, "mean_ms", f->mean_ms);
     json_number(&j, "load_ms", f->load_ms);
     json_number(&j, "first_ms", f->first_ms);
+    json_number(&j, "cpu_min_ms", f->cpu_min_ms);
     json_number(&j, "peak_rss_mb", f->peak_rss_mb);
     json_int(&j, "threads", f->threads);
     json_int(&j, "runs", f->runs);
@@ -122,9 +136,9 @@ int verb_bench(int argc, char **argv)
         print_json(argv[0], &f);
     else
         printf("%s, %d thread%s, %s\n"
-               "  median %.2f ms, min %.2f, p95 %.2f, mean %.2f (%d runs)\n"
+               "  median %.2f ms, min %.2f, p95 %.2f, mean %.2f (%d runs); calling thread's processor time %.2f\n"
                "  load %.1f ms, first result after %.1f ms, peak memory %.1f MB\n",
                argv[0], f.threads, f.threads == 1 ? "" : "s", onyx_cpu_name(), f.median_ms, f.min_ms, f.p95_ms,
-               f.mean_ms, f.runs, f.load_ms, f.first_ms, f.peak_rss_mb);
+               f.mean_ms, f.runs, f.cpu_min_ms, f.load_ms, f.first_ms, f.peak_rss_mb);
     return EXIT_DONE;
 }
