@@ -145,7 +145,7 @@ static void qconv_sum_pixels(const qconv_job *j, int rows)
         int channels = plan->shape.c_in - block * plan->block_channels;
 #if VQ_BYTES == 1
         if (plan->pixel_bytes == 4) {
-            qconv_sum_groups(j->pixel_sums, p, pixels, channels);
+            qconv_sum_groups(j->pixel_sums, p, pixels, channels < 4 ? channels : 4);
             continue;
         }
 #endif
