@@ -25,6 +25,19 @@ GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R,
     GEMM_UNROLL
     for (int c = 0; c < C; c++)
         w[c] = vf_load(b + c * VF_LANES);
+#if defined(VF_HAS_LANE_FMA)
+    /* VF_LANES rows by one load, which may read behind the last: a is packed. */
+    GEMM_UNROLL
+    for (int first = 0; first < R; first += VF_LANES) {
+        vf x = vf_load(a + first);
+        GEMM_UNROLL
+        for (int r = first; r < first + VF_LANES; r++) {
+            GEMM_UNROLL
+            for (int c = 0; c < C && r < R; c++)
+                acc[r * C + c] = vf_fma_lane(w[c], x, r - first, acc[r * C + c]);
+        }
+    }
+#else
     GEMM_UNROLL
     for (int r = 0; r < R; r++) {
         vf x = vf_set1(a[r]);
@@ -32,6 +45,7 @@ GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R,
         for (int c = 0; c < C; c++)
             acc[r * C + c] = vf_fma(x, w[c], acc[r * C + c]);
     }
+#endif
 }
 
 /* SPLIT sums over k side by side. */

@@ -83,7 +83,7 @@ static inline vf vf_silu(vf x)
 {
     vf c = vf_max(vf_set1(-87.0f), x);
     vf d = vf_add(vf_set1(1.0f), vf_exp2(vf_mul(c, vf_set1(-VF_LOG2E))));
-#if VF_LANES == 16
+#if VF_LANES == 16 || defined(VF_HAS_FAST_RECIPROCAL)
     return vf_mul(c, vf_reciprocal(d));
 #else
     return vf_div(c, d);

@@ -3,6 +3,8 @@
  * Matrix product tiles, NEON: 8 rows x 3 vectors, 24 accumulators. */
 #include "cpu/arm/math_neon.h"
 
+#define VF_HAS_LANE_FMA 1
+#define vf_fma_lane(w, x, lane, acc) vfmaq_laneq_f32(acc, w, x, lane)
 #include "cpu/gemm_body.h"
 
 GEMM_TILE(tile_1x3, 1, 3, 2)

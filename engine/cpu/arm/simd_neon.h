@@ -134,9 +134,14 @@ static inline vf vf_copysign(vf a, vf b)
 {
     return vbslq_f32(vdupq_n_u32(0x80000000u), b, a);
 }
+/* 1 / d for d in [1, 2^126]: an estimate of 8 bits and two steps of Newton's; 2e-7 relative. Five operations, where a
+ * division of four takes 34 cycles on Cortex-A72 and 7 on Cortex-A76. */
+#define VF_HAS_FAST_RECIPROCAL 1
 static inline vf vf_reciprocal(vf d)
 {
-    return vdivq_f32(vdupq_n_f32(1.0f), d);
+    vf r = vrecpeq_f32(d);
+    r = vmulq_f32(r, vrecpsq_f32(d, r));
+    return vmulq_f32(r, vrecpsq_f32(d, r));
 }
 static inline vf vf_fraction(vf t)
 {
