@@ -5,7 +5,7 @@
  * Packed weights: int32 sum[c], the sum over a filter of weight - zero, and int32 zero[c], both for c_out rounded up to
  * the block, where zero is in terms of int8 weights; then from the next multiple of 64 bytes
  *   dense      [tile of filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's channels]
- *              as int8 (uint8 weights less 128), 16 bits in groups of 2; the last tile is as narrow as what is left;
+ *              as int8 (uint8 weights less 128), 16 bits in groups of 2; tiles are as even as can be (qconv_wide);
  *   depthwise  [block][kh][kw][lane] as int32 weight - zero;
  *   plain C    [c_out][c_in / groups][kh][kw] as int16 weight - zero. */
 #include "cpu/qconv.h"
@@ -110,6 +110,10 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
+    if (qconv_winograd_fits(units, shape)) {
+        qconv_winograd_plan(plan);
+        return true;
+    }
     plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
     if (!plan->in_place)
         plan->scratch_bytes += rows * columns * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
@@ -161,7 +165,7 @@ static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out
     const qconv_units *u = plan->units;
     int blocks = (s->c_out + u->lanes - 1) / u->lanes, taps = s->kernel_h * s->kernel_w;
     for (int first = 0, wide; first < blocks; first += wide) {
-        wide = blocks - first < u->filter_blocks ? blocks - first : u->filter_blocks;
+        wide = qconv_wide(u, blocks - first);
         for (int block = 0; block < plan->src_blocks; block++) {
             int start = block * plan->block_channels, limit = start + plan->block_channels;
             for (int tap = 0; tap < taps; tap++) {
@@ -202,6 +206,10 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
     int32_t *sums = packed, *header_zeros = sums + c_out;
     uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);
     assert(zeros || !s->weights_zero);
+    if (plan->winograd) {
+        qconv_winograd_pack(plan, weights, zeros, packed);
+        return;
+    }
     memset(packed, 0, qconv_filters_at(plan));
     for (int c = 0; c < s->c_out; c++) {
         int zero = zero_of(plan, zeros, c);

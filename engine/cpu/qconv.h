@@ -30,26 +30,28 @@ typedef struct qconv_shape {
     int c_in, c_out, groups; /* 1, or all three equal: depthwise */
     int h_in, w_in, h_out, w_out;
     int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
-    int pad_top, pad_left;   /* the rest follows from h_out, w_out */
-    bool src_plain;          /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
-    bool src_signed;         /* src is int8, else uint8 */
-    bool weights_signed;     /* weights are int8, else uint8 */
-    bool weights_zero;       /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer */
+    int pad_top, pad_left; /* the rest follows from h_out, w_out */
+    bool src_plain;        /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
+    bool src_signed;       /* src is int8, else uint8 */
+    bool weights_signed;   /* weights are int8, else uint8 */
+    bool weights_zero;     /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer */
+    int largest_weight, largest_filter; /* max |weight - zero|, and max over filters of the sum of these; 0: unknown */
     qconv_output output;
 } qconv_shape;
 
 typedef struct qconv_arguments {
     const void *src;
-    int src_zero;         /* in the type of src */
-    void *dst;            /* blocked */
-    const void *packed;   /* from qconv_pack, 64-byte aligned */
-    const int32_t *bias;  /* c_out values, or NULL */
-    const float *scale;   /* c_out values: scales of src * weights (/ dst for 8-bit); unused for QCONV_S32 */
-    int dst_zero;         /* 8-bit output, in its type */
-    const uint8_t *table; /* 256 entries by the byte's bits, or NULL; 8-bit output only */
-    const float *float_bias; /* c_out values, or NULL; QCONV_F32 only */
+    int src_zero;              /* in the type of src */
+    void *dst;                 /* blocked */
+    const void *packed;        /* from qconv_pack, 64-byte aligned */
+    const int32_t *bias;       /* c_out values, or NULL */
+    const float *scale;        /* c_out values: scales of src * weights (/ dst for 8-bit); unused for QCONV_S32 */
+    int dst_zero;              /* 8-bit output, in its type */
+    const uint8_t *table;      /* 256 entries by the byte's bits, or NULL; 8-bit output only */
+    const float *float_bias;   /* c_out values, or NULL; QCONV_F32 only */
     cpu_activation activation; /* QCONV_F32 only */
-    float *limits; /* NULL, or by channel block: the smallest and the largest value of this part, and 0; QCONV_F32 only */
+    float
+        *limits; /* NULL, or by channel block: the smallest and the largest value of this part, and 0; QCONV_F32 only */
 } qconv_arguments;
 
 struct cpu_kernels;
@@ -65,24 +67,29 @@ typedef struct qconv_units {
     bool src_signed;   /* the product takes signed sources, else unsigned */
     int filter_blocks; /* vectors of output channels in a tile, at most */
     qconv_run_function *dense, *depthwise;
+    const char *winograd_name;
+    qconv_run_function *winograd; /* or NULL */
 } qconv_units;
 
 struct qconv_plan {
     const char *name;
     qconv_shape shape;
     int block;
-    int parts;            /* independent parts of the work: strips of output rows */
+    int parts; /* independent parts of the work: strips of output rows, or batches of tiles */
     size_t packed_bytes;
     size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
     qconv_run_function *run;
     const struct cpu_kernels *kernels; /* must outlive the plan */
     const qconv_units *units;
-    int strip_rows;       /* output rows of a part */
-    int strip_rows_in, strip_w; /* rows and columns of the source that a strip needs, pads included */
+    int strip_rows;                 /* output rows of a part */
+    int strip_rows_in, strip_w;     /* rows and columns of the source that a strip needs, pads included */
     int src_blocks, block_channels; /* channel blocks of the source, and channels in each */
-    int pixel_bytes;      /* of one pixel of one source block, in the strip */
-    bool in_place;        /* the source is read where it lies */
-    size_t sums_at, strip_at; /* offsets in scratch */
+    int pixel_bytes;                /* of one pixel of one source block, in the strip */
+    bool in_place;                  /* the source is read where it lies */
+    size_t sums_at, strip_at;       /* offsets in scratch */
+    bool winograd;
+    int tiles; /* of 4x4 output pixels in a part; the following are offsets in scratch again */
+    size_t zero_row_at, columns_at, tiles_at, products_at;
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;

@@ -32,7 +32,7 @@ typedef struct qconv_job {
     const qconv_arguments *arguments;
     const int32_t *bias, *zeros; /* rounded up to the block: bias less src_zero * sum; weight zero points */
     const float *scale, *float_bias;
-    float *limits; /* by block: the lanes' smallest, then their largest */
+    float *limits;         /* by block: the lanes' smallest, then their largest */
     const uint8_t *source; /* pixel (0, 0) of the first block in the strip; strides in bytes */
     size_t block_stride, row_stride, pixel_stride;
     size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
@@ -486,7 +486,7 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
     for (int first = 0, wide; first < blocks; first += wide) {
-        wide = blocks - first < QCONV_FILTERS ? blocks - first : QCONV_FILTERS;
+        wide = qconv_wide(plan->units, blocks - first);
         for (int row = j.row_begin; row < j.row_end; row++)
             qconv_dense_row(&j, w, first, wide, row);
         w += (size_t)wide * filter_bytes;

@@ -20,6 +20,25 @@ static inline int qconv_groups_all(const qconv_plan *plan)
     return (plan->src_blocks - 1) * qconv_groups(plan, 0) + qconv_groups(plan, plan->src_blocks - 1);
 }
 
+/* Vectors of filters in the next tile when `left` are left: as even as possible. */
+static inline int qconv_wide(const qconv_units *units, int left)
+{
+    int tiles = (left + units->filter_blocks - 1) / units->filter_blocks;
+    return (left + tiles - 1) / tiles;
+}
+
+/* Pairs of source channels, Winograd. */
+static inline int qconv_winograd_pairs(const qconv_plan *plan)
+{
+    return (plan->shape.c_in + 1) / 2;
+}
+
+/* Winograd takes this shape, and it pays. */
+bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *shape);
+/* Makes a plan that qconv_choose has begun one for Winograd. */
+void qconv_winograd_plan(qconv_plan *plan);
+void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
+
 /* Where the filters start in the packed weights. */
 static inline size_t qconv_filters_at(const qconv_plan *plan)
 {

@@ -3,6 +3,7 @@
  * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, QConvFloat gives float32. */
 #include "plan/planner.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "ops/params.h"
@@ -164,6 +165,25 @@ static bool choose(planner *p, const graph_value *x, qconv_shape *shape, qconv_p
     return qconv_choose(p->kernels, shape, plan);
 }
 
+/* What the sums of a 3x3 convolution can grow to: it decides whether Winograd is exact. */
+static void measure_weights(planner *p, graph_value *value, const int *zeros, qconv_shape *shape)
+{
+    const uint8_t *w = graph_constant(p->graph, value)->data;
+    const int filter = shape->c_in / shape->groups * shape->kernel_h * shape->kernel_w;
+    if (shape->kernel_h != 3 || shape->kernel_w != 3 || filter > INT32_MAX / 512)
+        return;
+    for (int c = 0; c < shape->c_out; c++, w += filter) {
+        int sum = 0, largest = 0;
+        for (int i = 0; i < filter; i++) {
+            const int size = abs((shape->weights_signed ? (int8_t)w[i] : w[i]) - zeros[c]);
+            sum += size;
+            largest = MAX(largest, size);
+        }
+        shape->largest_filter = MAX(shape->largest_filter, sum);
+        shape->largest_weight = MAX(shape->largest_weight, largest);
+    }
+}
+
 /* What both have in common: shape, kernel and packed weights, which are input 3 with zero points in input 5. */
 static plan_result begin(planner *p, graph_node *node, qconv_output output, qconv_step *s)
 {
@@ -184,6 +204,7 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
         shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
     }
     shape.output = output;
+    measure_weights(p, w, list, &shape);
     if (!choose(p, x, &shape, &s->plan))
         return PLAN_PASS;
     s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;

@@ -62,6 +62,15 @@ static problem problem_create(qconv_shape s, bool extreme)
         p.scale[c] = oracle_float(0.5f, 1.5f) * 0.01f / sqrtf((float)filter);
         p.float_bias[c] = oracle_float(-1, 1);
     }
+    for (int c = 0; c < s.c_out; c++) {
+        int sum = 0;
+        for (size_t i = 0; i < filter; i++) {
+            int size = abs(value_of(p.weights[(size_t)c * filter + i], s.weights_signed) - p.zeros[c]);
+            p.shape.largest_weight = size > p.shape.largest_weight ? size : p.shape.largest_weight;
+            sum += size;
+        }
+        p.shape.largest_filter = sum > p.shape.largest_filter ? sum : p.shape.largest_filter;
+    }
     for (int i = 0; i < 256; i++)
         p.table[i] = (uint8_t)oracle_bits();
     return p;
@@ -191,6 +200,31 @@ static void test_shape(const cpu_kernels *k, qconv_shape s, bool extreme)
     problem_free(&p);
 }
 
+/* Shapes that Winograd takes: any rest of tiles, channels and batches. */
+static void test_winograd(const cpu_kernels *k)
+{
+    qconv_shape s = { .c_in = oracle_int(32, 70),
+                      .c_out = oracle_int(1, 90),
+                      .groups = 1,
+                      .h_out = oracle_int(3, 30),
+                      .w_out = oracle_int(8, 41),
+                      .kernel_h = 3,
+                      .kernel_w = 3,
+                      .stride_h = 1,
+                      .stride_w = 1,
+                      .dilation_h = 1,
+                      .dilation_w = 1,
+                      .pad_top = oracle_int(0, 2),
+                      .pad_left = oracle_int(0, 2),
+                      .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 1),
+                      .weights_zero = !oracle_int(0, 2),
+                      .output = (qconv_output)oracle_int(0, 3) };
+    s.h_in = s.h_out + 2 - s.pad_top - oracle_int(0, 2 - s.pad_top);
+    s.w_in = s.w_out + 2 - s.pad_left - oracle_int(0, 2 - s.pad_left);
+    test_shape(k, s, !oracle_int(0, 3));
+}
+
 /* Output size for pads at the far side of at most the kernel. */
 static int out_size(int in, int kernel, int dilation, int stride, int pad)
 {
@@ -258,7 +292,7 @@ static void bench_qconv(const cpu_kernels *k)
         qconv_shape s = benches[i].shape;
         qconv_plan plan;
         problem p = problem_create(s, false);
-        if (!qconv_choose(k, &s, &plan))
+        if (!qconv_choose(k, &p.shape, &plan))
             exit(2);
         void *packed = aligned_alloc(64, (plan.packed_bytes + 127) / 64 * 64);
         void *scratch = aligned_alloc(64, (plan.scratch_bytes + 127) / 64 * 64);
@@ -297,10 +331,12 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
     }
     region_src = guarded_create(1 << 20);
     region_dst = guarded_create(1 << 20);
-    region_packed = guarded_create(1 << 20);
-    region_scratch = guarded_create(1 << 20);
+    region_packed = guarded_create(4 << 20);
+    region_scratch = guarded_create(4 << 20);
     for (int i = 0; i < 150; i++)
         test_random(k);
+    for (int i = 0; i < 30; i++)
+        test_winograd(k);
     /* every tile width */
     for (int w = 1; w <= 26; w++)
         for (int blocks = 1; blocks <= 4; blocks++)

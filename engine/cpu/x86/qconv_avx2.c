@@ -51,8 +51,22 @@ static inline int vq_sum(const uint8_t *p)
 
 #include "cpu/qconv_body.h"
 
-static const qconv_units units = { .name = "qconv_avx2", .lanes = 8, .group = 2, .filter_blocks = QCONV_FILTERS,
-                                   .dense = qconv_dense, .depthwise = qconv_depthwise };
+static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
+{
+    return vq_dot(acc, x, w);
+}
+
+#include "cpu/x86/qconv_half_avx2.h"
+#include "cpu/qconv_winograd_body.h"
+
+static const qconv_units units = { .name = "qconv_avx2",
+                                   .lanes = 8,
+                                   .group = 2,
+                                   .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense,
+                                   .depthwise = qconv_depthwise,
+                                   .winograd_name = "qconv_winograd_avx2",
+                                   .winograd = qconv_winograd };
 
 void qconv_fill_avx2(qconv_kernels *kernels)
 {

@@ -74,8 +74,22 @@ static inline void vq_sums(int32_t *sums, const uint8_t *p, size_t n)
 
 #include "cpu/qconv_body.h"
 
-static const qconv_units units = { .name = "qconv_avx512_vnni", .lanes = 16, .group = 4, .filter_blocks = QCONV_FILTERS,
-                                   .dense = qconv_dense, .depthwise = qconv_depthwise };
+static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
+{
+    return _mm512_dpwssd_epi32(acc, x, w);
+}
+
+#include "cpu/x86/qconv_half_avx512.h"
+#include "cpu/qconv_winograd_body.h"
+
+static const qconv_units units = { .name = "qconv_avx512_vnni",
+                                   .lanes = 16,
+                                   .group = 4,
+                                   .filter_blocks = QCONV_FILTERS,
+                                   .dense = qconv_dense,
+                                   .depthwise = qconv_depthwise,
+                                   .winograd_name = "qconv_winograd_avx512_vnni",
+                                   .winograd = qconv_winograd };
 
 void qconv_fill_avx512_vnni(qconv_kernels *kernels)
 {

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Winograd's F(4x4, 3x3) in integers, without any rounding: when it can be used, and its packed weights.
+ *
+ * With the points 0, 1, -1, 2, -2 and infinity all factors are integers but those of the filters, which are taken 24
+ * times (the last row 12 times, the rest of it at the end). A source value less its zero point grows from 9 bits to at
+ * most 100 * 255, a weight w to 144 * |w|: both fit 16 bits. What comes out is 576 times the sum over the window,
+ * modulo 2^32. 576 = 9 * 64, and 9 has an inverse modulo 2^32, so that 64 times the sum is left, exact where that fits:
+ * the products and all sums between may wrap. Packed: the header of qconv.c with zeros, then
+ *   [tile of filter_blocks vectors][6][6][source block][pair of channels][vector][lane][2] int16. */
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/qconv_private.h"
+
+enum {
+    LARGEST_WEIGHT = 227,        /* 144 * 227 < 2^15 */
+    LARGEST_SUM = (1 << 25) - 1, /* 64 * sum < 2^31 */
+    FEWEST_CHANNELS = 32,        /* below, what the transforms cost eats what they save */
+    BATCH = 24,                  /* tiles that are done together */
+};
+
+bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *s)
+{
+    if (!units || !units->winograd || s->groups != 1 || s->src_plain || s->kernel_h != 3 || s->kernel_w != 3 ||
+        s->stride_h != 1 || s->stride_w != 1 || s->dilation_h != 1 || s->dilation_w != 1 || s->c_in < FEWEST_CHANNELS ||
+        s->pad_top > 2 || s->pad_left > 2)
+        return false;
+    if (s->largest_weight < 1 || s->largest_weight > LARGEST_WEIGHT || s->largest_filter < 1 ||
+        s->largest_filter > LARGEST_SUM / 255)
+        return false;
+    int tiles = (s->h_out + 3) / 4 * ((s->w_out + 3) / 4);
+    return tiles >= 6 && tiles * 16 <= s->h_out * s->w_out * 4 / 3;
+}
+
+static size_t aligned(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+void qconv_winograd_plan(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const size_t lanes = (size_t)plan->block, blocks = (size_t)plan->src_blocks;
+    const int tiles_x = (s->w_out + 3) / 4, tiles = tiles_x * ((s->h_out + 3) / 4);
+    plan->name = plan->units->winograd_name;
+    plan->run = plan->units->winograd;
+    plan->winograd = true;
+    plan->in_place = true;
+    plan->parts = (tiles + BATCH - 1) / BATCH;
+    plan->tiles = (tiles + plan->parts - 1) / plan->parts;
+    plan->parts = (tiles + plan->tiles - 1) / plan->tiles;
+    const size_t vectors = (size_t)((s->c_out + plan->block - 1) / plan->block), batch = (size_t)plan->tiles;
+    plan->packed_bytes = qconv_filters_at(plan) + vectors * lanes * (size_t)qconv_winograd_pairs(plan) * 36 * 4;
+
+    /* scratch: what qconv_choose has put in front; a row of padding; a tile row after the first transform; sources;
+     * products */
+    const size_t columns = 4 * batch + 2;
+    plan->zero_row_at = plan->sums_at;
+    plan->columns_at = plan->zero_row_at + aligned(columns * lanes);
+    plan->tiles_at = plan->columns_at + aligned(6 * columns * lanes * 2);
+    plan->products_at = plan->tiles_at + aligned(36 * blocks * lanes * 2 * batch);
+    plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->units->filter_blocks;
+}
+
+/* 24 times row `i` of the filter's transform, applied to three weights; row 5: 12 times. */
+static int transform_3(int i, int a, int b, int c)
+{
+    switch (i) {
+    case 0:
+        return 6 * a;
+    case 1:
+        return -4 * (a + b + c);
+    case 2:
+        return -4 * (a - b + c);
+    case 3:
+        return a + 2 * b + 4 * c;
+    case 4:
+        return a - 2 * b + 4 * c;
+    default:
+        return 12 * c;
+    }
+}
+
+static void transform_filter(const int w[9], int16_t out[36])
+{
+    int rows[6][3] = { 0 };
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 3; k++)
+            rows[i][k] = transform_3(i, w[k], w[3 + k], w[6 + k]);
+    for (int i = 0; i < 6; i++)
+        for (int k = 0; k < 6; k++) {
+            int value = transform_3(k, rows[i][0], rows[i][1], rows[i][2]);
+            assert(value >= INT16_MIN && value <= INT16_MAX);
+            out[6 * i + k] = (int16_t)value;
+        }
+}
+
+void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
+{
+    const qconv_shape *s = &plan->shape;
+    const int lanes = plan->block, vectors = (s->c_out + lanes - 1) / lanes, pairs = qconv_winograd_pairs(plan);
+    int16_t *out = (int16_t *)(void *)((uint8_t *)packed + qconv_filters_at(plan));
+    memset(packed, 0, plan->packed_bytes);
+    for (int first = 0, wide; first < vectors;
+         first += wide, out += (size_t)36 * (size_t)pairs * (size_t)wide * (size_t)lanes * 2) {
+        wide = qconv_wide(plan->units, vectors - first);
+        for (int c = first * lanes; c < s->c_out && c < (first + wide) * lanes; c++) {
+            const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
+            for (int k = 0; k < s->c_in; k++) {
+                const size_t from = ((size_t)c * (size_t)s->c_in + (size_t)k) * 9;
+                int w[9];
+                int16_t transformed[36];
+                for (int i = 0; i < 9; i++)
+                    w[i] = (s->weights_signed ? ((const int8_t *)weights)[from + (size_t)i]
+                                              : ((const uint8_t *)weights)[from + (size_t)i]) -
+                           zero;
+                transform_filter(w, transformed);
+                const size_t vector = (size_t)(c / lanes - first), lane = (size_t)(c % lanes);
+                for (size_t at = 0; at < 36; at++)
+                    out[(((at * (size_t)pairs + (size_t)k / 2) * (size_t)wide + vector) * (size_t)lanes + lane) * 2 +
+                        (size_t)k % 2] = transformed[at];
+            }
+        }
+    }
+}

@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Winograd's F(4x4, 3x3) on bytes, exact (qconv_winograd.c tells why), in the words of qconv_body.h, which is included
+ * before this, and of these that the instruction set defines, on vectors vh of 2 * VF_LANES int16:
+ *   vh_load_bytes(p, flip, zero)     2 * VF_LANES bytes, each xor flip, less zero
+ *   vh_load, vh_store, vh_add, vh_sub, vh_shift_left(v, n), vh_set1
+ *   vh_low(a, b), vh_high(a, b)      the lower (upper) half of a, then that of b
+ *   vq_dot_16(acc, x, w)             acc + x * w for pairs of int16 (vq_load_x, vq_load_w), modulo 2^32
+ *   vi_shift_left(v, n), vi_shift_right(v, n)   logical; arithmetic
+ * A part is a batch of tiles: their sources are transformed, multiplied by the filters as 36 matrix products, and what
+ * comes out is transformed back, all in scratch of a few 100 KiB. The columns of a tile row are transformed once, for
+ * both tiles that read them; rows are kept in pairs, so that the second transform has whole vectors. */
+#ifndef ONYX_CPU_QCONV_WINOGRAD_BODY_H
+#define ONYX_CPU_QCONV_WINOGRAD_BODY_H
+
+#include "cpu/qconv_private.h"
+
+#define QCONV_NINTH 0x38E38E39 /* times 9 is 1 modulo 2^32 */
+
+/* ---- source ---- */
+
+/* B^T d */
+QCONV_INLINE void qconv_winograd_source_6(const vh d[6], vh out[6])
+{
+    vh a = vh_sub(d[4], vh_shift_left(d[2], 2)), b = vh_sub(d[3], vh_shift_left(d[1], 2));
+    vh c = vh_sub(d[4], d[2]), e = vh_sub(d[3], d[1]), e2 = vh_add(e, e);
+    out[0] = vh_add(c, vh_shift_left(vh_sub(d[0], d[2]), 2));
+    out[1] = vh_add(a, b);
+    out[2] = vh_sub(a, b);
+    out[3] = vh_add(c, e2);
+    out[4] = vh_sub(c, e2);
+    out[5] = vh_sub(vh_sub(d[5], d[3]), vh_shift_left(e, 2));
+}
+
+/* Columns x and x + 1 of six rows, transformed; out: [3][columns][2][VF_LANES]. */
+QCONV_INLINE void qconv_winograd_two_columns(const uint8_t *const rows[6], size_t at, uint8_t flip, vh zero,
+                                             int16_t *out, size_t pair_step)
+{
+    vh d[6], t[6];
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++)
+        d[i] = vh_load_bytes(rows[i] + at, flip, zero);
+    qconv_winograd_source_6(d, t);
+#pragma GCC unroll 3
+    for (int i = 0; i < 3; i++) {
+        vh_store(out + (size_t)i * pair_step, vh_low(t[2 * i], t[2 * i + 1]));
+        vh_store(out + (size_t)i * pair_step + 2 * VF_LANES, vh_high(t[2 * i], t[2 * i + 1]));
+    }
+}
+
+/* All columns that `count` neighbouring tiles read of one block, into scratch. zero_row: as long as they, padding. */
+static void qconv_winograd_columns(const qconv_job *j, const uint8_t *src, int ty, int tx, int count, int16_t *out,
+                                   const uint8_t *zero_row)
+{
+    const qconv_shape *s = &j->plan->shape;
+    const int columns = 4 * count + 2, first = 4 * tx - s->pad_left, top = 4 * ty - s->pad_top;
+    int begin = first < 0 ? -first : 0, end = s->w_in - first < columns ? s->w_in - first : columns;
+    const uint8_t flip = s->src_signed ? 0x80 : 0;
+    const vh zero = vh_set1((int16_t)(j->arguments->src_zero + (s->src_signed ? 128 : 0)));
+    const size_t pair_step = (size_t)columns * 2 * VF_LANES;
+    const uint8_t *rows[6]; /* where column `begin` lies */
+    uint8_t edge[6][2 * VF_LANES];
+    const uint8_t *edge_rows[6] = { edge[0], edge[1], edge[2], edge[3], edge[4], edge[5] };
+    begin = begin < columns ? begin : columns;
+    end = end > begin ? end : begin;
+    for (int i = 0; i < 6; i++) {
+        const int y = top + i;
+        rows[i] =
+            y < 0 || y >= s->h_in ? zero_row : src + ((size_t)y * (size_t)s->w_in + (size_t)(first + begin)) * VF_LANES;
+    }
+    for (int c = 0; c < columns; c += 2, out += 4 * VF_LANES) {
+        if (c >= begin && c + 2 <= end) {
+            qconv_winograd_two_columns(rows, (size_t)(c - begin) * VF_LANES, flip, zero, out, pair_step);
+            continue;
+        }
+        for (int i = 0; i < 6; i++)
+            for (int k = 0; k < 2; k++) {
+                const bool real = c + k >= begin && c + k < end;
+                memcpy(edge[i] + k * VF_LANES, real ? rows[i] + (size_t)(c + k - begin) * VF_LANES : zero_row,
+                       VF_LANES);
+            }
+        qconv_winograd_two_columns(edge_rows, 0, flip, zero, out, pair_step);
+    }
+}
+
+/* The other direction, for `count` tiles; out: tile `t` of [3][6][block][tile][2][VF_LANES]. */
+static void qconv_winograd_rows(const int16_t *columns, int count, int16_t *out, size_t position_step)
+{
+    const size_t pair_step = (size_t)(4 * count + 2) * 2 * VF_LANES;
+    for (int i = 0; i < 3; i++, columns += pair_step, out += 6 * position_step) {
+        for (int t = 0; t < count; t++) {
+            vh d[6], u[6];
+#pragma GCC unroll 6
+            for (int k = 0; k < 6; k++)
+                d[k] = vh_load(columns + (size_t)(4 * t + k) * 2 * VF_LANES);
+            qconv_winograd_source_6(d, u);
+#pragma GCC unroll 6
+            for (int k = 0; k < 6; k++)
+                vh_store(out + (size_t)k * position_step + (size_t)t * 2 * VF_LANES, u[k]);
+        }
+    }
+}
+
+/* ---- products ---- */
+
+/* out: [filter vector][36][tile][VF_LANES], at this position. */
+QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,
+                                         size_t filter_step, const int filters, const int pixels)
+{
+    vi acc[QCONV_MAX_TILE];
+#pragma GCC unroll 24
+    for (int i = 0; i < filters * pixels; i++)
+        acc[i] = vi_set1(0);
+    for (; pairs > 0; pairs -= VF_LANES / 2, x += block_step) {
+        const int here = pairs < VF_LANES / 2 ? pairs : VF_LANES / 2;
+        for (int g = 0; g < here; g++, w += 2 * VF_LANES * filters) {
+            vq_w weights[4];
+#pragma GCC unroll 4
+            for (int f = 0; f < filters; f++)
+                weights[f] = vq_load_w((const uint8_t *)(w + 2 * VF_LANES * f));
+#pragma GCC unroll 12
+            for (int p = 0; p < pixels; p++) {
+                vq_x value = vq_load_x((const uint8_t *)(x + p * 2 * VF_LANES + 2 * g));
+#pragma GCC unroll 4
+                for (int f = 0; f < filters; f++)
+                    acc[f * pixels + p] = vq_dot_16(acc[f * pixels + p], value, weights[f]);
+            }
+        }
+    }
+#pragma GCC unroll 4
+    for (int f = 0; f < filters; f++)
+#pragma GCC unroll 12
+        for (int p = 0; p < pixels; p++)
+            vi_store(out + (size_t)f * filter_step + p * VF_LANES, acc[f * pixels + p]);
+}
+
+typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,
+                                     size_t filter_step, int pixels);
+
+#undef QCONV_CASE
+#define QCONV_CASE(filters, pixels)                                                                                    \
+    case pixels:                                                                                                       \
+        qconv_winograd_product(x, block_step, w, pairs, out, filter_step, filters, pixels);                            \
+        break;
+#define QCONV_WINOGRAD_FUNCTION(name, filters, cases)                                                                  \
+    static void name(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,                   \
+                     size_t filter_step, int pixels)                                                                   \
+    {                                                                                                                  \
+        switch (pixels) {                                                                                              \
+            cases(filters) default : assert(0);                                                                        \
+        }                                                                                                              \
+    }
+
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_1, 1, QCONV_TILES_1)
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_2, 2, QCONV_TILES_2)
+#if QCONV_FILTERS == 4
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_3, 3, QCONV_TILES_3)
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_4, 4, QCONV_TILES_4)
+#endif
+
+static qconv_winograd_function *const qconv_winograd_products[] = {
+    NULL,
+    qconv_winograd_1,
+    qconv_winograd_2,
+#if QCONV_FILTERS == 4
+    qconv_winograd_3,
+    qconv_winograd_4,
+#endif
+};
+
+/* ---- back ---- */
+
+/* 24 A^T m; the filters' last row is half of what it ought to be. */
+QCONV_INLINE void qconv_winograd_back_4(const vi m[6], vi out[4])
+{
+    vi p = vi_add(m[1], m[2]), q = vi_sub(m[1], m[2]), r = vi_add(m[3], m[4]), s = vi_sub(m[3], m[4]);
+    out[0] = vi_add(vi_add(m[0], p), r);
+    out[1] = vi_add(q, vi_shift_left(s, 1));
+    out[2] = vi_add(p, vi_shift_left(r, 2));
+    out[3] = vi_add(q, vi_add(vi_shift_left(s, 3), vi_shift_left(m[5], 1)));
+}
+
+/* 4 x 4 pixels of one vector of channels, times 64. step: between positions. */
+QCONV_INLINE void qconv_winograd_back(const int32_t *products, size_t step, vi sums[4][4])
+{
+    const vi ninth = vi_set1(QCONV_NINTH);
+    vi rows[4][6];
+#pragma GCC unroll 6
+    for (int k = 0; k < 6; k++) {
+        vi m[6], out[4];
+#pragma GCC unroll 6
+        for (int i = 0; i < 6; i++)
+            m[i] = vi_load(products + (size_t)(6 * i + k) * step);
+        qconv_winograd_back_4(m, out);
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++)
+            rows[i][k] = out[i];
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        vi out[4];
+        qconv_winograd_back_4(rows[i], out);
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            sums[i][k] = vi_mul(out[k], ninth);
+    }
+}
+
+/* What a tile needs of its channels and its place; rows and pixels: how much of it is inside. */
+typedef struct qconv_place {
+    int channel, row, x, rows, pixels;
+    uint8_t *dst; /* of bytes */
+} qconv_place;
+
+QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at,
+                                       const bool is_signed)
+{
+    const int zero = j->arguments->dst_zero, smallest = is_signed ? -128 : 0;
+    const size_t row_bytes = (size_t)j->plan->shape.w_out * VF_LANES;
+    const vi bias = vi_load(j->bias + at->channel);
+    const vf scale = vf_load(j->scale + at->channel), high = vf_set1((float)(smallest + 255 - zero));
+    uint8_t *dst = at->dst, rest[4 * VF_LANES];
+    vi sums[4][4];
+    qconv_winograd_back(products, step, sums);
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++, dst += row_bytes) {
+        vi q[4];
+        if (i >= at->rows)
+            break;
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            vf value = vf_from_vi(vi_add(vi_shift_right(sums[i][k], 6), bias));
+            q[k] = vi_from_vf(vf_min(high, vf_mul(value, scale)));
+        }
+        if (at->pixels == 4) {
+            vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, is_signed);
+        } else {
+            vi_store_bytes_4(rest, q[0], q[1], q[2], q[3], zero, is_signed);
+            memcpy(dst, rest, (size_t)at->pixels * VF_LANES);
+        }
+    }
+}
+
+static void qconv_winograd_tile_u8(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+{
+    qconv_winograd_bytes(j, products, step, at, false);
+}
+
+static void qconv_winograd_tile_s8(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+{
+    qconv_winograd_bytes(j, products, step, at, true);
+}
+
+static void qconv_winograd_tile_other(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+{
+    int32_t acc[16 * VF_LANES];
+    const vi bias = vi_load(j->bias + at->channel);
+    vi sums[4][4];
+    qconv_winograd_back(products, step, sums);
+#pragma GCC unroll 16
+    for (int i = 0; i < 16; i++)
+        vi_store(acc + i * VF_LANES, vi_add(vi_shift_right(sums[i / 4][i % 4], 6), bias));
+    for (int y = 0; y < at->rows; y++)
+        qconv_finish(j, acc + 4 * y * VF_LANES, at->channel / VF_LANES, 1, at->row + y, at->x, at->pixels);
+}
+
+/* ---- a part ---- */
+
+typedef struct qconv_batch {
+    int first, count, tiles_x;
+    uint8_t *zero_row;
+    int16_t *columns, *tiles;
+    int32_t *products;
+} qconv_batch;
+
+/* Tiles [*t, ...) of the batch that stand side by side; *t moves behind them. */
+static int qconv_winograd_run(const qconv_batch *b, int *t, int *ty, int *tx)
+{
+    const int tile = b->first + *t, left = b->count - *t;
+    *ty = tile / b->tiles_x;
+    *tx = tile % b->tiles_x;
+    const int count = b->tiles_x - *tx < left ? b->tiles_x - *tx : left;
+    *t += count;
+    return count;
+}
+
+static void qconv_winograd_transform(const qconv_job *j, const qconv_batch *b)
+{
+    const qconv_plan *plan = j->plan;
+    const size_t block_bytes = (size_t)plan->shape.h_in * (size_t)plan->shape.w_in * VF_LANES;
+    const size_t block_step = (size_t)b->count * 2 * VF_LANES, position_step = (size_t)plan->src_blocks * block_step;
+    for (int block = 0; block < plan->src_blocks; block++) {
+        const uint8_t *src = (const uint8_t *)j->arguments->src + (size_t)block * block_bytes;
+        for (int t = 0, ty, tx; t < b->count;) {
+            int16_t *out = b->tiles + (size_t)block * block_step + (size_t)t * 2 * VF_LANES;
+            const int count = qconv_winograd_run(b, &t, &ty, &tx);
+            qconv_winograd_columns(j, src, ty, tx, count, b->columns, b->zero_row);
+            qconv_winograd_rows(b->columns, count, out, position_step);
+        }
+    }
+}
+
+static void qconv_winograd_multiply(const qconv_plan *plan, const qconv_batch *b, const int16_t *w, int filters)
+{
+    const int pairs = qconv_winograd_pairs(plan), step = qconv_even(b->count, qconv_tiles[filters].pixels);
+    const size_t block_step = (size_t)b->count * 2 * VF_LANES, position_step = (size_t)plan->src_blocks * block_step;
+    const size_t product_step = (size_t)b->count * VF_LANES;
+    for (int at = 0; at < 36; at++, w += (size_t)pairs * 2 * VF_LANES * (size_t)filters) {
+        const int16_t *x = b->tiles + (size_t)(at / 12 * 6 + at % 6) * position_step + (size_t)(at / 6 % 2) * VF_LANES;
+        for (int t = 0; t < b->count; t += step)
+            qconv_winograd_products[filters](x + (size_t)t * 2 * VF_LANES, block_step, w, pairs,
+                                             b->products + (size_t)at * product_step + (size_t)t * VF_LANES,
+                                             36 * product_step, b->count - t < step ? b->count - t : step);
+    }
+}
+
+static void qconv_winograd_finish(const qconv_job *j, const qconv_batch *b, int first, int filters)
+{
+    const qconv_shape *s = &j->plan->shape;
+    const size_t step = (size_t)b->count * VF_LANES, plane = (size_t)s->h_out * (size_t)s->w_out;
+    const bool bytes = s->output == QCONV_U8 || s->output == QCONV_S8, table = bytes && j->arguments->table;
+    uint8_t *const dst = j->arguments->dst;
+    for (int f = 0; f < filters; f++) {
+        const int32_t *products = b->products + (size_t)f * 36 * step;
+        for (int t = 0, ty, tx; t < b->count;) {
+            const int count = qconv_winograd_run(b, &t, &ty, &tx), x = 4 * tx;
+            const int rows = s->h_out - 4 * ty < 4 ? s->h_out - 4 * ty : 4;
+            const int width = s->w_out - x < 4 * count ? s->w_out - x : 4 * count;
+            const size_t pixel = (size_t)(4 * ty) * (size_t)s->w_out + (size_t)x;
+            const size_t place = ((size_t)(first + f) * plane + pixel) * VF_LANES;
+            for (int k = 0; k < count; k++, products += VF_LANES) {
+                const qconv_place at = { .channel = (first + f) * VF_LANES,
+                                         .row = 4 * ty,
+                                         .x = x + 4 * k,
+                                         .rows = rows,
+                                         .pixels = width - 4 * k < 4 ? width - 4 * k : 4,
+                                         .dst = bytes ? dst + place + 4 * k * VF_LANES : NULL };
+                if (s->output == QCONV_U8)
+                    qconv_winograd_tile_u8(j, products, step, &at);
+                else if (s->output == QCONV_S8)
+                    qconv_winograd_tile_s8(j, products, step, &at);
+                else
+                    qconv_winograd_tile_other(j, products, step, &at);
+            }
+            for (int y = 0; table && y < rows; y++) {
+                uint8_t *row = dst + place + (size_t)y * (size_t)s->w_out * VF_LANES;
+                j->plan->kernels->qeltwise.lookup(row, row, (size_t)width * VF_LANES, j->arguments->table);
+            }
+        }
+    }
+}
+
+static void qconv_winograd(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    uint8_t *memory = scratch;
+    const int tiles_x = (s->w_out + 3) / 4, tiles = tiles_x * ((s->h_out + 3) / 4), first = part * plan->tiles;
+    qconv_job j = { .plan = plan, .arguments = a };
+    qconv_batch b = { .first = first,
+                      .count = tiles - first < plan->tiles ? tiles - first : plan->tiles,
+                      .tiles_x = tiles_x,
+                      .zero_row = memory + plan->zero_row_at,
+                      .columns = (int16_t *)(void *)(memory + plan->columns_at),
+                      .tiles = (int16_t *)(void *)(memory + plan->tiles_at),
+                      .products = (int32_t *)(void *)(memory + plan->products_at) };
+    qconv_prepare_filters(&j, scratch, false);
+    memset(b.zero_row, a->src_zero & 255, (size_t)(4 * b.count + 2) * VF_LANES);
+    qconv_winograd_transform(&j, &b);
+    const int16_t *w = (const int16_t *)(const void *)((const uint8_t *)a->packed + qconv_filters_at(plan));
+    const int vectors = (s->c_out + VF_LANES - 1) / VF_LANES;
+    for (int block = 0, wide; block < vectors; block += wide) {
+        wide = qconv_wide(plan->units, vectors - block);
+        qconv_winograd_multiply(plan, &b, w, wide);
+        qconv_winograd_finish(&j, &b, block, wide);
+        w += (size_t)36 * (size_t)qconv_winograd_pairs(plan) * 2 * VF_LANES * (size_t)wide;
+    }
+    qconv_finish_limits(&j);
+}
+
+#endif
