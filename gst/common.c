@@ -40,6 +40,8 @@ GType gst_onyx_precision_get_type(void)
         { ONYX_PRECISION_STRICT, "32-bit floats, no algorithm that rounds differently", "strict" },
         { ONYX_PRECISION_BF16, "bfloat16 where the processor has it", "bf16" },
         { ONYX_PRECISION_FP16, "16-bit floats where the processor has them", "fp16" },
+        { GST_ONYX_PRECISION_INT8, "8-bit integers: the built-in model's 8-bit form, or a file that is quantised",
+          "int8" },
         { 0, NULL, NULL },
     };
     return register_enum(&type, "GstOnyxPrecision", values);

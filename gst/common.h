@@ -18,8 +18,11 @@ G_BEGIN_DECLS
 
 typedef enum { GST_ONYX_CHANNELS_AUTO, GST_ONYX_CHANNELS_RGB, GST_ONYX_CHANNELS_BGR } GstOnyxChannelOrder;
 
+/* Beside onyx_precision: which file is meant, for the engine does what the file says. */
+#define GST_ONYX_PRECISION_INT8 100
+
 GType gst_onyx_scaling_get_type(void);       /* of onyx_scaling */
-GType gst_onyx_precision_get_type(void);     /* of onyx_precision */
+GType gst_onyx_precision_get_type(void);     /* of onyx_precision, and int8 */
 GType gst_onyx_channel_order_get_type(void); /* of GstOnyxChannelOrder */
 
 /* ------------------------------------------------------------------------------------------------------- parsing */

@@ -11,9 +11,12 @@
  * |[
  * gst-launch-1.0 v4l2src ! onnxinfer model=yolo11n.onnx ! onnxdecode-yolo ! onnxoverlay ! videoconvert ! autovideosink
  * ]|
+ *
+ * Without a model it finds people, with the detector that comes with it.
  */
 #include <string.h>
 
+#include "builtin.h"
 #include "common.h"
 #include "elements.h"
 #include "meta/tensormeta.h"
@@ -45,6 +48,7 @@ struct _GstOnyxInfer {
     gint runner_serial;
     GstVideoInfo info;
     guint64 since_flush; /* frames since the stream began or was flushed */
+    gboolean told;       /* that the built-in model is used */
     gint64 last_warning_us;
 };
 
@@ -257,6 +261,15 @@ static void report_failed_load(GstOnyxInfer *self, const gchar *path, const onyx
     }
 }
 
+/* gst-launch-1.0 prints the detail of such a message alone, so it says the same. */
+static void tell_builtin(GstOnyxInfer *self, const gchar *path)
+{
+    if (!self->told)
+        GST_ELEMENT_INFO(self, RESOURCE, SETTINGS, ("No model is given: using the built-in people detector, %s.", path),
+                         ("no model is given: using the built-in people detector, %s", path));
+    self->told = TRUE;
+}
+
 /* Makes the runner fit the settings, if they changed. A failed change keeps the old one and is reported once.
  * Returns whether there is a runner. Slow; called by the streaming thread, or when nothing streams. */
 static gboolean update_runner(GstOnyxInfer *self)
@@ -264,6 +277,8 @@ static gboolean update_runner(GstOnyxInfer *self)
     gint serial = g_atomic_int_get(&self->serial);
     onyx_error error = { ONYX_OK, "" };
     GstOnyxRunner *runner = NULL;
+    gchar *notice = NULL;
+    gboolean builtin;
 
     if (self->runner && serial == self->runner_serial)
         return TRUE;
@@ -272,19 +287,17 @@ static gboolean update_runner(GstOnyxInfer *self)
     GstOnyxSettings settings = gst_onyx_settings_copy(&self->settings);
     GST_OBJECT_UNLOCK(self);
 
-    if (settings.model && *settings.model) {
+    if (gst_onyx_choose_model(&settings, &builtin, &notice, &error))
         runner = gst_onyx_runner_new(&settings, &error);
-    } else {
-        error.status = ONYX_ERROR_ARGUMENT;
-        g_strlcpy(error.message,
-                  "no model is given; set the 'model' property to an .onnx file, as in 'onnxinfer "
-                  "model=yolo11n.onnx'",
-                  sizeof error.message);
-    }
+    if (runner && builtin)
+        tell_builtin(self, settings.model);
+    if (runner && notice && !runner->notice)
+        runner->notice = g_steal_pointer(&notice);
     if (runner)
         use_runner(self, runner, settings.model);
     else
         report_failed_load(self, settings.model, &error);
+    g_free(notice);
     gst_onyx_settings_clear(&settings);
     return self->runner != NULL;
 }
@@ -485,8 +498,9 @@ static void install_properties(GObjectClass *class)
     const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
     install_string(class, PROP_MODEL, "model", "Model",
-                   "The ONNX file to run. Set while playing, it is loaded and takes over at the next frame; if it "
-                   "cannot be used, the former one stays and a warning says why",
+                   "The ONNX file to run; empty: the people detector that comes with Onyx. Set while playing, it is "
+                   "loaded and takes over at the next frame; if it cannot be used, the former one stays and a warning "
+                   "says why",
                    NULL);
     install_string(class, PROP_MODEL_FILE, "model-file", "Model", "Another name of 'model'", NULL);
     install_string(class, PROP_DEVICE, "device", "Device",
