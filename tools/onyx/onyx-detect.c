@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * onyx-detect, the program behind `onyx detect`: one GStreamer pipeline from any source that decodebin or v4l2src
- * reads, through onnxinfer and onnxdecode-yolo, to a window, an MP4 file, a PNG, and text or JSON lines. */
+ * reads, or from a rendered scene, through onnxinfer and onnxdecode-yolo, to a window, an MP4 file, PNGs, and text or
+ * JSON lines. */
 #include "command.h"
 #include "detect_plugin.h"
+#include "detect_sheet.h"
 
 #include <gst/gst.h>
 #include <gst/video/video.h>
@@ -15,7 +17,7 @@
 typedef struct detect {
     /* what was asked for */
     const char *model, *source;
-    const char *labels, *classes, *png, *mp4;
+    const char *labels, *classes, *precision, *png, *mp4, *sheet_png, *lines;
     double confidence, iou;
     int threads, limit;
     bool as_json, window, quiet;
@@ -28,6 +30,7 @@ typedef struct detect {
     gint64 first_us, last_us;
     GstSample *best; /* the frame with the most objects, for the PNG */
     gint best_count; /* -1: none yet */
+    detect_sheet *sheet;
     gint stopping;
     bool failed;
 } detect;
@@ -65,8 +68,10 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
     if (d->frames++ == 0)
         d->first_us = d->last_us;
     d->objects += count;
+    GstCaps *caps = d->png || d->sheet ? gst_pad_get_current_caps(pad) : NULL;
+    if (d->sheet)
+        detect_sheet_add(d->sheet, buffer, caps);
     if (d->png && (gint)count > d->best_count) {
-        GstCaps *caps = gst_pad_get_current_caps(pad);
         if (d->best)
             gst_sample_unref(d->best);
         /* A deep copy: a kept buffer would be one less in the decoder's pool. */
@@ -74,8 +79,9 @@ static GstPadProbeReturn on_frame(GstPad *pad, GstPadProbeInfo *info, gpointer u
         d->best = gst_sample_new(copy, caps, NULL, NULL);
         d->best_count = (gint)count;
         gst_buffer_unref(copy);
-        gst_caps_unref(caps);
     }
+    if (caps)
+        gst_caps_unref(caps);
     if (d->limit && d->frames >= (guint64)d->limit && g_atomic_int_compare_and_exchange(&d->stopping, 0, 1))
         gst_element_post_message(
             d->infer, gst_message_new_application(GST_OBJECT(d->infer), gst_structure_new_empty("onyx-limit")));
@@ -105,26 +111,53 @@ static const char *encoder(void)
     return NULL;
 }
 
+/* "scene", or "scene:PROPERTY=VALUE ..."; -> the properties, or NULL for every other source. */
+static const char *scene_properties(const char *source)
+{
+    if (strcmp(source, "scene") == 0)
+        return "";
+    return g_str_has_prefix(source, "scene:") ? source + strlen("scene:") : NULL;
+}
+
 static bool is_live(const char *source)
 {
     return g_str_has_prefix(source, "/dev/video") || g_str_has_prefix(source, "rtsp");
 }
 
-/* The pipeline as text; locations are set on the elements afterwards, so that any file name works. */
-static char *describe(const detect *d, GError **error)
+/* What renders or decodes, up to raw video. */
+static void describe_source(const detect *d, GString *text)
 {
-    GString *text = g_string_new(NULL);
-    if (g_str_has_prefix(d->source, "/dev/video"))
+    const char *scene = scene_properties(d->source);
+    if (scene)
+        g_string_append_printf(text,
+                               "onnxtestscene name=source %s ! video/x-raw,format=NV12,width=1280,height=720,"
+                               "framerate=25/1 ! queue max-size-buffers=4 ! ",
+                               scene);
+    else if (g_str_has_prefix(d->source, "/dev/video"))
         g_string_append(text, "v4l2src name=source ! decodebin ! ");
     else
         g_string_append(text, "uridecodebin name=source caps=video/x-raw ! ");
     /* One newest frame waits: a slow model delays a live picture by one frame at most. */
     if (is_live(d->source))
         g_string_append(text, "queue leaky=downstream max-size-buffers=1 max-size-bytes=0 max-size-time=0 ! ");
-    g_string_append(text, "videoconvert ! onnxinfer name=infer ! onnxdecode-yolo name=decode ! ");
+}
+
+/* The pipeline as text; locations are set on the elements afterwards, so that any file name works. */
+static char *describe(const detect *d, GError **error)
+{
+    GString *text = g_string_new(NULL);
+    describe_source(d, text);
+    g_string_append(text, "videoconvert ! onnxinfer name=infer ! ");
+    /* Average precision needs the doubtful ones too, which nobody wants to see. The queue lets the other branch start:
+     * this one's sink holds its first frame until all play. */
+    if (d->lines)
+        g_string_append(text, "tee name=all all. ! queue max-size-buffers=16 max-size-bytes=0 max-size-time=0 ! "
+                              "onnxdecode-yolo confidence-threshold=0.01 ! onnxpublish name=lines ! "
+                              "fakesink sync=false async=false all. ! ");
+    g_string_append(text, "onnxdecode-yolo name=decode ! ");
     if (d->as_json)
         g_string_append(text, "onnxpublish name=publish ! ");
-    if (d->png || d->mp4 || d->window)
+    if (d->png || d->mp4 || d->sheet_png || d->window)
         g_string_append(text, "onnxoverlay ! ");
     g_string_append(text, "identity name=end silent=true ! ");
     if (d->mp4) {
@@ -135,8 +168,8 @@ static char *describe(const detect *d, GError **error)
             g_string_free(text, TRUE);
             return NULL;
         }
-        g_string_append_printf(text, "%svideoconvert ! %s ! mp4mux ! filesink name=mp4",
-                               d->window ? "tee name=t ! queue ! " : "", encode);
+        g_string_append_printf(text, "%squeue max-size-buffers=4 ! videoconvert ! %s ! mp4mux ! filesink name=mp4",
+                               d->window ? "tee name=t ! " : "", encode);
         if (d->window)
             g_string_append(text, " t. ! queue ! ");
     }
@@ -158,6 +191,13 @@ static void set_text(GstElement *pipeline, const char *element, const char *prop
 
 static bool set_source(detect *d, GError **error)
 {
+    if (scene_properties(d->source)) {
+        GstElement *source = gst_bin_get_by_name(GST_BIN(d->pipeline), "source");
+        if (d->limit)
+            g_object_set(source, "num-buffers", d->limit, NULL);
+        gst_object_unref(source);
+        return true;
+    }
     if (g_str_has_prefix(d->source, "/dev/video")) {
         set_text(d->pipeline, "source", "device", d->source);
         return true;
@@ -189,7 +229,9 @@ static bool build(detect *d, GError **error)
         g_object_set(decode, "confidence-threshold", d->confidence, NULL);
     if (d->iou > 0)
         g_object_set(decode, "iou-threshold", d->iou, NULL);
+    set_text(d->pipeline, "infer", "precision", d->precision);
     set_text(d->pipeline, "publish", "location", "-");
+    set_text(d->pipeline, "lines", "location", d->lines);
     set_text(d->pipeline, "mp4", "location", d->mp4);
     GstPad *pad = gst_element_get_static_pad(end, "src");
     gst_pad_add_probe(pad, GST_PAD_PROBE_TYPE_BUFFER, on_frame, d, NULL);
@@ -222,6 +264,10 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
         gst_message_parse_warning(message, &error, &detail);
         g_printerr("onyx detect: warning: %s\n", error->message);
         break;
+    case GST_MESSAGE_INFO:
+        gst_message_parse_info(message, &error, &detail);
+        g_printerr("onyx detect: %s\n", error->message);
+        break;
     case GST_MESSAGE_APPLICATION: /* enough frames */
         gst_element_send_event(d->pipeline, gst_event_new_eos());
         break;
@@ -244,28 +290,43 @@ static gboolean on_interrupt(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-static bool write_png(detect *d)
+/* sample: raw video, or NULL if no frame came. */
+static bool write_png(const char *path, GstSample *sample)
 {
     GError *error = NULL;
-    if (!d->best) {
-        wanting("detect", "%s: no frame came", d->png);
+    if (!sample) {
+        wanting("detect", "%s: no frame came", path);
         return false;
     }
     GstCaps *caps = gst_caps_new_empty_simple("image/png");
-    GstSample *png = gst_video_convert_sample(d->best, caps, 30 * GST_SECOND, &error);
+    GstSample *png = gst_video_convert_sample(sample, caps, 30 * GST_SECOND, &error);
     bool written = false;
     gst_caps_unref(caps);
     if (png) {
         GstMapInfo map;
         if (gst_buffer_map(gst_sample_get_buffer(png), &map, GST_MAP_READ)) {
-            written = g_file_set_contents(d->png, (const char *)map.data, (gssize)map.size, &error);
+            written = g_file_set_contents(path, (const char *)map.data, (gssize)map.size, &error);
             gst_buffer_unmap(gst_sample_get_buffer(png), &map);
         }
         gst_sample_unref(png);
     }
-    if (!written)
-        wanting("detect", "%s: %s", d->png, error ? error->message : "cannot be written");
+    if (written)
+        g_printerr("wrote %s\n", path);
+    else
+        wanting("detect", "%s: %s", path, error ? error->message : "cannot be written");
     g_clear_error(&error);
+    return written;
+}
+
+static bool write_pictures(detect *d)
+{
+    bool written = !d->png || write_png(d->png, d->best);
+    if (d->sheet) {
+        GstSample *sheet = detect_sheet_make(d->sheet);
+        written = write_png(d->sheet_png, sheet) && written;
+        if (sheet)
+            gst_sample_unref(sheet);
+    }
     return written;
 }
 
@@ -284,6 +345,8 @@ static void print_summary(const detect *d)
     if (stats)
         gst_structure_free(stats);
     g_printerr("\n");
+    if (d->lines)
+        g_printerr("wrote %s\n", d->lines);
     if (d->mp4)
         g_printerr("wrote %s\n", d->mp4);
 }
@@ -314,11 +377,8 @@ static int run(detect *d)
     gst_element_set_state(d->pipeline, GST_STATE_NULL);
     if (!d->failed)
         print_summary(d);
-    if (!d->failed && d->png) {
-        d->failed = !write_png(d);
-        if (!d->failed)
-            g_printerr("wrote %s\n", d->png);
-    }
+    if (!d->failed)
+        d->failed = !write_pictures(d);
     g_source_remove(watch);
     g_source_remove(interrupt);
     gst_object_unref(bus);
@@ -351,6 +411,9 @@ int main(int argc, char **argv)
     const option options[] = {
         { "output", 'o', OPTION_LIST, &outputs, "FILE",
           "write FILE.mp4, or FILE.png (the frame with most objects); again: both" },
+        { "sheet", 0, OPTION_TEXT, &d.sheet_png, "FILE.png", "write a contact sheet: up to 12 frames, evenly spread" },
+        { "eval", 0, OPTION_TEXT, &d.lines, "FILE",
+          "write JSON lines for onyx eval: all down to a score of 0.01, and a scene's truth" },
         { "window", 'w', OPTION_FLAG, &d.window, NULL, "show a window" },
         { "json", 0, OPTION_FLAG, &d.as_json, NULL, "print a JSON line per frame (DL Streamer's schema)" },
         { "quiet", 'q', OPTION_FLAG, &d.quiet, NULL, "print no single objects, only the sum" },
@@ -359,16 +422,19 @@ int main(int argc, char **argv)
         { "iou", 0, OPTION_DOUBLE, &d.iou, "X", "overlap above which of two boxes one goes (default: the decoder's)" },
         { "labels", 'l', OPTION_TEXT, &d.labels, "FILE", "class names, one a line (default: the model's own)" },
         { "classes", 0, OPTION_TEXT, &d.classes, "LIST", "only these classes: names or numbers, comma-separated" },
+        { "precision", 'p', OPTION_TEXT, &d.precision, "WHICH", "auto, fp32, strict, bf16, fp16 or int8" },
         { "threads", 't', OPTION_INT, &d.threads, "N", "threads of one run; 0: all cores this process may use" },
         { NULL },
     };
     const verb_usage usage = {
         "detect",
-        "MODEL SOURCE",
-        "Finds objects. SOURCE is a picture, a video, /dev/videoN, or a URI such as rtsp://host/path. Objects are\n"
-        "printed on stdout, frames per second on stderr. Ctrl-C ends a live source in order.",
+        "[MODEL] SOURCE",
+        "Finds objects; without MODEL people, with the built-in model. SOURCE is a picture, a video, /dev/videoN, a "
+        "URI\n"
+        "such as rtsp://host/path, or \"scene\": a rendered shop (\"scene:seed=3 people=12\" sets properties of\n"
+        "onnxtestscene). Objects are printed on stdout, frames per second on stderr. Ctrl-C ends the stream in order.",
         options,
-        2,
+        1,
         2
     };
     int count, status;
@@ -376,17 +442,22 @@ int main(int argc, char **argv)
         return status;
     if (!set_outputs(&d, &outputs))
         return EXIT_MISUSED;
-    d.model = argv[0];
-    d.source = argv[1];
-    if (!g_file_test(d.model, G_FILE_TEST_IS_REGULAR))
+    d.model = count > 1 ? argv[0] : NULL;
+    d.source = argv[count - 1];
+    if (!d.model && g_str_has_suffix(d.source, ".onnx"))
+        return misused("detect", "%s is a model; name a source too. usage: onyx detect [MODEL] SOURCE", d.source);
+    if (d.model && !g_file_test(d.model, G_FILE_TEST_IS_REGULAR))
         return wanting("detect", "%s: no such file (the model comes first, then the source)", d.model);
-    if (!gst_uri_is_valid(d.source) && !g_file_test(d.source, G_FILE_TEST_EXISTS))
+    if (!gst_uri_is_valid(d.source) && !scene_properties(d.source) && !g_file_test(d.source, G_FILE_TEST_EXISTS))
         return wanting("detect", "%s: no such file or device", d.source);
     gst_init(NULL, NULL);
     if (!detect_find_plugin())
         return wanting("detect", "GStreamer does not find Onyx's plugin; set GST_PLUGIN_PATH to the folder of "
                                  "libgstonyx.so");
+    if (d.sheet_png)
+        d.sheet = detect_sheet_new();
     status = run(&d);
+    detect_sheet_free(d.sheet);
     if (d.best)
         gst_sample_unref(d.best);
     if (d.infer)
