@@ -12,13 +12,10 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "vision/columns.h"
 #include "vision/rows.h"
 
-enum {
-    TILE_COLUMNS = 1024, /* most columns of the result in a tile */
-    TILE_SPAN = 4096,    /* most columns of the picture that a tile may read */
-    BAND_ROWS = 40       /* rows of the result in one part of work */
-};
+enum { BAND_ROWS = 40 /* rows of the result in one part of work */ };
 
 /* How the samples of a format lie in memory. */
 typedef enum pixel_kind { KIND_PLANES, KIND_PAIRS, KIND_PACKED_YUV, KIND_RGB3, KIND_RGB4, KIND_GRAY } pixel_kind;
@@ -43,71 +40,6 @@ static const format_row formats[] = {
 static bool is_yuv(pixel_kind kind)
 {
     return kind == KIND_PLANES || kind == KIND_PAIRS || kind == KIND_PACKED_YUV;
-}
-
-/* One axis of the resize: position = (i + 0.5) * source / size - 0.5 + offset, halved about the chroma sites where
- * `chroma` says so, between samples first and last. */
-typedef struct axis {
-    double source, size, offset;
-    int first, last;
-    bool halved;
-    double site; /* of the first chroma sample, in luma samples */
-} axis;
-
-/* Two neighbours, the second with `weight`. Beyond the edges both are the outermost sample. */
-typedef struct tap {
-    int low, high;
-    double weight;
-} tap;
-
-static tap tap_at(const axis *a, int i)
-{
-    double centre = (i + 0.5) * a->source / a->size - 0.5 + a->offset;
-    if (a->halved)
-        centre = (centre - a->site) / 2;
-    double low = floor(centre);
-    tap t = { (int)low, (int)low + 1, centre - low };
-    t.low = MIN(MAX(t.low, a->first), a->last);
-    t.high = MIN(MAX(t.high, a->first), a->last);
-    return t;
-}
-
-/* The columns of a tile in one kind of plane. Indices count from `start`. */
-typedef struct column_taps {
-    int start, count; /* samples of a row that the tile reads */
-    int bits;         /* binary places of the finest weight; many if it is no binary fraction */
-    int32_t index[TILE_COLUMNS];
-    int16_t weight[TILE_COLUMNS]; /* 0 where both neighbours are one sample */
-    int16_t step[TILE_COLUMNS];   /* 0 there, else 1 */
-    double exact[TILE_COLUMNS];
-} column_taps;
-
-/* How many binary places a weight has: 0 for whole numbers, 2 for 0.25, and 99 past eight. */
-static int binary_places(double weight)
-{
-    int places = 0;
-    for (; weight != floor(weight) && places < 9; places++)
-        weight *= 2;
-    return places < 9 ? places : 99;
-}
-
-static void column_taps_make(const axis *a, int column, int count, column_taps *taps)
-{
-    int end = 0;
-    taps->start = tap_at(a, column).low;
-    taps->bits = 0;
-    for (int i = 0; i < count; i++) {
-        tap t = tap_at(a, column + i);
-        bool one = t.low == t.high;
-        taps->index[i] = t.low - taps->start;
-        taps->step[i] = !one;
-        taps->exact[i] = t.weight;
-        taps->weight[i] = (int16_t)(one ? 0 : t.weight * 16384 + 0.5);
-        if (taps->bits < 99)
-            taps->bits = MAX(taps->bits, one ? 0 : binary_places(t.weight));
-        end = t.high;
-    }
-    taps->count = end - taps->start + 1;
 }
 
 typedef struct job {
@@ -181,47 +113,73 @@ static void blend_plane(const job *j, const column_taps *taps, int16_t *plane, i
     j->rows->blend(plane, taps->index, taps->weight, j->columns, out);
 }
 
+/* What every way of reading needs: rows a and b from the tile's first sample on, and where the channels' bytes lie. */
+static bool sampled(const job *j, const column_taps *taps, const uint8_t *a, const uint8_t *b, int weight, int step,
+                    int channels, const uint8_t *place, int16_t *const *out)
+{
+    if (!j->rows->sample || !taps->picks.windows)
+        return false;
+    int bytes = (taps->count - 1) * step + place[0] + 1;
+    for (int k = 1; k < channels; k++)
+        bytes = MAX(bytes, (taps->count - 1) * step + place[k] + 1);
+    j->rows->sample(a, b, weight, bytes, &taps->picks, channels, place, j->columns, out);
+    return true;
+}
+
 static void read_luma(const job *j, int i, scratch *s)
 {
     const uint8_t *a, *b;
     const column_taps *taps = &j->luma;
-    int16_t *plane = s->plane[0];
-    if (j->format.kind == KIND_PACKED_YUV) {
+    int16_t *plane = s->plane[0], *out = s->blended[0];
+    int step = j->format.kind == KIND_PACKED_YUV ? 2 : 1;
+    int weight = row_pair(j, &j->y, i, 0, (size_t)taps->start * (size_t)step, &a, &b);
+    if (sampled(j, taps, a, b, weight, step, 1, j->format.place, &out))
+        return;
+    if (step == 2) {
         int odd = taps->start & 1; /* groups of two pixels */
-        int weight = row_pair(j, &j->y, i, 0, (size_t)(taps->start - odd) * 2, &a, &b);
         int16_t *planes[2] = { NULL, NULL };
         planes[j->format.place[0]] = plane;
-        j->rows->expand2(a, b, weight, taps->count + odd, planes);
+        j->rows->expand2(a - 2 * odd, b - 2 * odd, weight, taps->count + odd, planes);
         plane += odd;
     } else {
-        int weight = row_pair(j, &j->y, i, 0, (size_t)taps->start, &a, &b);
         j->rows->expand1(a, b, weight, taps->count, plane);
     }
-    blend_plane(j, taps, plane, s->blended[0]);
+    blend_plane(j, taps, plane, out);
+}
+
+static void read_chroma_planes(const job *j, int i, scratch *s)
+{
+    static const uint8_t none = 0;
+    const column_taps *taps = &j->chroma;
+    for (int k = 1; k < 3; k++) {
+        const uint8_t *a, *b;
+        int16_t *out = s->blended[k];
+        int weight = row_pair(j, &j->chroma_y, i, j->format.place[k], (size_t)taps->start, &a, &b);
+        if (sampled(j, taps, a, b, weight, 1, 1, &none, &out))
+            continue;
+        j->rows->expand1(a, b, weight, taps->count, s->plane[k]);
+        blend_plane(j, taps, s->plane[k], out);
+    }
 }
 
 static void read_chroma(const job *j, int i, scratch *s)
 {
-    const uint8_t *a, *b;
+    const uint8_t *a, *b, *place = j->format.place + 1;
     const column_taps *taps = &j->chroma;
-    const uint8_t *place = j->format.place;
-    int16_t *planes[4] = { NULL, NULL, NULL, NULL };
     if (j->format.kind == KIND_PLANES) {
-        for (int k = 1; k < 3; k++) {
-            int weight = row_pair(j, &j->chroma_y, i, place[k], (size_t)taps->start, &a, &b);
-            j->rows->expand1(a, b, weight, taps->count, s->plane[k]);
-        }
-    } else {
-        planes[place[1]] = s->plane[1];
-        planes[place[2]] = s->plane[2];
-        if (j->format.kind == KIND_PAIRS) {
-            int weight = row_pair(j, &j->chroma_y, i, 1, (size_t)taps->start * 2, &a, &b);
-            j->rows->expand2(a, b, weight, taps->count, planes);
-        } else {
-            int weight = row_pair(j, &j->chroma_y, i, 0, (size_t)taps->start * 4, &a, &b);
-            j->rows->expand4(a, b, weight, taps->count, planes);
-        }
+        read_chroma_planes(j, i, s);
+        return;
     }
+    bool pairs = j->format.kind == KIND_PAIRS;
+    int step = pairs ? 2 : 4;
+    int16_t *out[2] = { s->blended[1], s->blended[2] };
+    int weight = row_pair(j, &j->chroma_y, i, pairs, (size_t)taps->start * (size_t)step, &a, &b);
+    if (sampled(j, taps, a, b, weight, step, 2, place, out))
+        return;
+    int16_t *planes[4] = { NULL, NULL, NULL, NULL };
+    planes[place[0]] = s->plane[1];
+    planes[place[1]] = s->plane[2];
+    (pairs ? j->rows->expand2 : j->rows->expand4)(a, b, weight, taps->count, planes);
     for (int k = 1; k < 3; k++)
         blend_plane(j, taps, s->plane[k], s->blended[k]);
 }
@@ -252,25 +210,30 @@ static void round_exactly(const job *j, int i, const int16_t *blended, const uin
 static void read_grey(const job *j, int i, scratch *s)
 {
     const uint8_t *a, *b;
+    int16_t *out = s->blended[0];
     int weight = row_pair(j, &j->y, i, 0, (size_t)j->luma.start, &a, &b);
-    j->rows->expand1(a, b, weight, j->luma.count, s->plane[0]);
-    blend_plane(j, &j->luma, s->plane[0], s->blended[0]);
+    if (!sampled(j, &j->luma, a, b, weight, 1, 1, j->format.place, &out)) {
+        j->rows->expand1(a, b, weight, j->luma.count, s->plane[0]);
+        blend_plane(j, &j->luma, s->plane[0], out);
+    }
     round_exactly(j, i, s->blended[0], a, b, 1, s->bytes[0]);
 }
 
 static void read_rgb(const job *j, int i, scratch *s)
 {
     const uint8_t *a, *b, *place = j->format.place;
-    int16_t *planes[4] = { NULL, NULL, NULL, NULL };
     int step = j->format.kind == KIND_RGB3 ? 3 : 4;
-    for (int k = 0; k < 3; k++)
-        planes[place[k]] = s->plane[k];
+    int16_t *planes[4] = { NULL, NULL, NULL, NULL }, *out[3] = { s->blended[0], s->blended[1], s->blended[2] };
     int weight = row_pair(j, &j->y, i, 0, (size_t)j->luma.start * (size_t)step, &a, &b);
-    (step == 3 ? j->rows->expand3 : j->rows->expand4)(a, b, weight, j->luma.count, planes);
-    for (int k = 0; k < 3; k++) {
-        blend_plane(j, &j->luma, s->plane[k], s->blended[k]);
-        round_exactly(j, i, s->blended[k], a + place[k], b + place[k], step, s->bytes[k]);
+    if (!sampled(j, &j->luma, a, b, weight, step, 3, place, out)) {
+        for (int k = 0; k < 3; k++)
+            planes[place[k]] = s->plane[k];
+        (step == 3 ? j->rows->expand3 : j->rows->expand4)(a, b, weight, j->luma.count, planes);
+        for (int k = 0; k < 3; k++)
+            blend_plane(j, &j->luma, s->plane[k], out[k]);
     }
+    for (int k = 0; k < 3; k++)
+        round_exactly(j, i, s->blended[k], a + place[k], b + place[k], step, s->bytes[k]);
 }
 
 /* BT.601 luma of bytes, in place of the first plane. */
@@ -480,6 +443,19 @@ static void set_axes(job *j, const vision_region *region)
     }
 }
 
+static void make_columns(job *j)
+{
+    static const int luma_steps[] = {
+        [KIND_PLANES] = 1, [KIND_PAIRS] = 1, [KIND_PACKED_YUV] = 2, [KIND_RGB3] = 3, [KIND_RGB4] = 4, [KIND_GRAY] = 1
+    };
+    int step = luma_steps[j->format.kind];
+    column_taps_make(&j->x, j->column, j->columns, step, step - 1, &j->luma);
+    if (!is_yuv(j->format.kind))
+        return;
+    step = j->format.kind == KIND_PLANES ? 1 : j->format.kind == KIND_PAIRS ? 2 : 4;
+    column_taps_make(&j->chroma_x, j->column, j->columns, step, step - 1, &j->chroma);
+}
+
 onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region *region,
                                    const onyx_preprocess *preprocess, vision_layout layout, const onyx_tensor *tensor,
                                    workers *pool, onyx_geometry *geometry, onyx_error *error)
@@ -499,7 +475,7 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
     j.format = formats[image->format];
     j.preprocess = *preprocess;
     for (int c = 0; c < j.channels; c++)
-        vision_affine_set(&j.maps[c], preprocess->scale[c], preprocess->mean[c]);
+        vision_affine_set(&j.maps[c], preprocess->scale[c], preprocess->mean[c], j.type == ONYX_TYPE_FLOAT16);
     j.colour = colour_for(image->matrix, image->full_range);
     set_axes(&j, region ? region : &whole);
     j.band_rows = pool && workers_count(pool) > 1 ? BAND_ROWS : j.height;
@@ -508,9 +484,7 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
     int columns = MAX(1, (int)MIN((double)TILE_COLUMNS, (TILE_SPAN - 4) / ratio - 1));
     for (j.column = 0; j.column < j.geometry.content_width; j.column += j.columns) {
         j.columns = MIN(columns, j.geometry.content_width - j.column);
-        column_taps_make(&j.x, j.column, j.columns, &j.luma);
-        if (is_yuv(j.format.kind))
-            column_taps_make(&j.chroma_x, j.column, j.columns, &j.chroma);
+        make_columns(&j);
         assert(j.luma.count <= TILE_SPAN + 2);
         workers_run(pool, run_band, &j, bands);
     }

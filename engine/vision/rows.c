@@ -50,6 +50,20 @@ static void blend(const int16_t *in, const int32_t *index, const int16_t *weight
     }
 }
 
+static void sample(const uint8_t *a, const uint8_t *b, int weight, int bytes, const vision_picks *picks, int channels,
+                   const uint8_t *place, int n, int16_t *const *out)
+{
+    (void)bytes;
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < channels; k++) {
+            int start = picks->starts[i * picks->windows / VISION_BLOCK] + place[k], w = picks->weights[i];
+            int left = start + picks->pairs[2 * i], right = w ? start + picks->pairs[2 * i + 1] : left;
+            out[k][i] =
+                (int16_t)((mix(a[left], b[left], weight) * (16384 - w) + mix(a[right], b[right], weight) * w + 16384) >>
+                          15);
+        }
+}
+
 static inline uint8_t byte_of(int value)
 {
     value = (value + 32) >> 6;
@@ -90,15 +104,15 @@ static int near_half(const int16_t *in, int n, int16_t *indices)
     return count;
 }
 
-void vision_affine_set(vision_affine *map, double scale, double mean)
+void vision_affine_set(vision_affine *map, double scale, double mean, bool halves)
 {
     map->scale_high = (float)scale;
     map->scale_low = (float)(scale - (double)map->scale_high);
     map->mean = (float)mean;
-    for (int i = 0; i < 256; i++) {
+    for (int i = 0; i < 256; i++)
         map->values[i] = (float)(i * scale - mean);
+    for (int i = 0; halves && i < 256; i++)
         map->halves[i] = float_to_half(map->values[i]);
-    }
 }
 
 static void store_f32(const uint8_t *in, int n, const vision_affine *map, float *out)
@@ -139,8 +153,10 @@ static void add_scaled(const float *in, float factor, int n, float *out)
         out[i] += factor * in[i];
 }
 
-const vision_rows vision_rows_c = { "c",       expand1,   expand2,   expand3,  expand4, blend,       colour,    round8,
-                                    near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_c = {
+    "c",    expand1,   expand2,   expand3,   expand4,  blend,   sample,      colour,
+    round8, near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled
+};
 
 const vision_rows *vision_rows_for(uint32_t cpu_flags)
 {
@@ -150,6 +166,8 @@ const vision_rows *vision_rows_for(uint32_t cpu_flags)
         rows = &vision_rows_avx2;
     if (cpu_flags & CPU_AVX512)
         rows = &vision_rows_avx512;
+    if ((cpu_flags & CPU_AVX512) && (cpu_flags & CPU_AVX512_VBMI))
+        rows = &vision_rows_vbmi;
 #elif defined(__aarch64__)
     if (cpu_flags & CPU_NEON)
         rows = &vision_rows_neon;

@@ -5,6 +5,7 @@
  *
  *   expand    two rows of the picture, mixed by the vertical weight -> planes of int16 in 1/128 of a step
  *   blend     two neighbours of a plane, mixed by the horizontal weights -> int16 in 1/64 of a step
+ *             (or both in one: sample)
  *   colour    Y, U, V planes -> R, G, B bytes       (or round8: a plane -> bytes)
  *   store     bytes -> network input, pixel * scale - mean
  *
@@ -15,9 +16,21 @@
 #ifndef ONYX_VISION_ROWS_H
 #define ONYX_VISION_ROWS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define VISION_ROW_SLACK 64
+
+/* Where the neighbours of 32 columns at a time lie in a row of bytes, for `sample`. A block of 32 columns is served by
+ * 1, 2, 4 or 8 windows of VISION_WINDOW bytes, each of which holds both neighbours of its share of the columns. */
+enum { VISION_WINDOW = 128, VISION_BLOCK = 32 };
+typedef struct vision_picks {
+    int windows;            /* a block; 0: the columns lie too far apart, and `sample` cannot be used */
+    const int32_t *starts;  /* [column * windows / VISION_BLOCK]: the window's first byte */
+    const uint8_t *pairs;   /* [column][2]: the neighbours' first bytes within the window; zeros behind the last column,
+                               up   to a whole block */
+    const int16_t *weights; /* [column]: as in blend, up to a whole block; where 0, the second neighbour is none */
+} vision_picks;
 
 /* R = y + r_v v, G = y - g_u u - g_v v, B = y + b_u u, with y = (Y - black) (1 + y_gain), chroma about 128. The
  * chroma factors are quarters in Q15, y_gain is Q15, black is in 1/64. */
@@ -32,7 +45,7 @@ typedef struct vision_affine {
     float values[256];
     uint16_t halves[256];
 } vision_affine;
-void vision_affine_set(vision_affine *map, double scale, double mean);
+void vision_affine_set(vision_affine *map, double scale, double mean, bool halves); /* halves: fill them, too */
 
 typedef struct vision_rows {
     const char *name;
@@ -45,6 +58,11 @@ typedef struct vision_rows {
     /* out[i] = round((in[index[i]] * (16384 - w) + in[index[i] + 1] * w) / 32768), w = weights[i] in 0..16384;
      * index does not fall and is >= 0. */
     void (*blend)(const int16_t *in, const int32_t *index, const int16_t *weights, int n, int16_t *out);
+    /* expand and blend in one, for what is read of the rows alone: for each k < channels (1 to 3), out[k] is what they
+     * would give for the bytes place[k] behind the picked ones (place[k] + the pair < VISION_WINDOW). Reads less than
+     * `bytes` bytes of a and b; what would lie beyond has weight 0. NULL where it does not pay. */
+    void (*sample)(const uint8_t *a, const uint8_t *b, int weight, int bytes, const vision_picks *picks, int channels,
+                   const uint8_t *place, int n, int16_t *const *out);
     void (*colour)(const int16_t *y, const int16_t *u, const int16_t *v, int n, const vision_colour *colour, uint8_t *r,
                    uint8_t *g, uint8_t *b);
     void (*round8)(const int16_t *in, int n, uint8_t *out); /* (in + 32) / 64, within 0..255 */
@@ -71,6 +89,6 @@ const vision_rows *vision_rows_here(void);
 
 extern const vision_rows vision_rows_c;
 /* Only where built for that processor. */
-extern const vision_rows vision_rows_avx2, vision_rows_avx512, vision_rows_neon;
+extern const vision_rows vision_rows_avx2, vision_rows_avx512, vision_rows_vbmi, vision_rows_neon;
 
 #endif

@@ -208,6 +208,6 @@ static void store_f16(const uint8_t *in, int n, const vision_affine *map, uint16
         out[i] = map->halves[in[i]];
 }
 
-const vision_rows vision_rows_neon = { "neon",    expand1,  expand2, expand3,     expand4,
-                                       blend,     colour,   round8,  near_half,   store_f32,
-                                       store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_neon = { "neon",   expand1, expand2,     expand3,   expand4,   blend,
+                                       NULL,     colour,  round8,      near_half, store_f32, store_f16,
+                                       fill_f32, max_f32, half_to_f32, add_scaled };

@@ -251,6 +251,6 @@ static void add_scaled(const float *in, float factor, int n, float *out)
     vision_rows_c.add_scaled(in + i, factor, n - i, out + i);
 }
 
-const vision_rows vision_rows_avx2 = { "avx2",    expand1,  expand2, expand3,     expand4,
-                                       blend,     colour,   round8,  near_half,   store_f32,
-                                       store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_avx2 = { "avx2",   expand1, expand2,     expand3,   expand4,   blend,
+                                       NULL,     colour,  round8,      near_half, store_f32, store_f16,
+                                       fill_f32, max_f32, half_to_f32, add_scaled };
