@@ -26,5 +26,7 @@ void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags)
     cpu_fill_neon(kernels);
     if (cpu_flags & CPU_DOTPROD)
         qconv_fill_dotprod(&kernels->qconv);
+    if (cpu_flags & CPU_FP16)
+        half_fill_fp16(&kernels->half);
 #endif
 }

@@ -18,6 +18,7 @@
 
 #include "cpu/eltwise.h"
 #include "cpu/gemm.h"
+#include "cpu/half.h"
 #include "cpu/layout.h"
 #include "cpu/pool.h"
 #include "cpu/conv.h"
@@ -39,6 +40,7 @@ typedef struct cpu_kernels {
     layout_kernels layout;
     qconv_kernels qconv;
     qeltwise_kernels qeltwise;
+    half_kernels half;
 } cpu_kernels;
 
 void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags);

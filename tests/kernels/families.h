@@ -25,6 +25,8 @@ void test_qplane(const cpu_kernels *kernels, bool bench, test_counts *counts);
 /* rounds: random problems. */
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts);
 void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts);
+/* Nothing where the table has no float16 arithmetic. */
+void test_float16(const cpu_kernels *kernels, int rounds, test_counts *counts);
 /* Rates of convolutions and matrix products, each beside the multiply-add peak measured just before and after. filter:
  * only lines that contain it, or NULL. */
 void bench_conv(const cpu_kernels *kernels, const char *filter);

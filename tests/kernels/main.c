@@ -18,6 +18,7 @@ static const uint32_t masks[] = {
 #elif defined(__aarch64__)
     CPU_NEON,
     CPU_NEON | CPU_DOTPROD,
+    CPU_NEON | CPU_DOTPROD | CPU_FP16,
 #endif
 };
 
@@ -53,6 +54,8 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         else
             test_gemm(kernels, rounds, counts);
     }
+    if (wanted(family, "half") && !bench)
+        test_float16(kernels, rounds, counts);
 }
 
 int main(int argc, char **argv)

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Float16 kernels of one table against double precision: convolutions of odd shapes with all activations and residual
+ * modes, guard pages behind the buffers, parts in any order; activations, sums, pools and reorders. */
+#include "oracle.h"
+
+enum { MAX_VALUES = 1 << 19 };
+
+static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual;
+static float plain[MAX_VALUES], weights[MAX_VALUES], got[MAX_VALUES], addend[MAX_VALUES];
+
+static void *aligned(guarded_region *region, size_t bytes)
+{
+    return guarded(region, (bytes + 63) & ~(size_t)63);
+}
+
+/* Random numbers that float16 holds. */
+static void fill_halves(const cpu_kernels *kernels, float *values, uint16_t *halves, size_t n, float low, float high)
+{
+    static uint16_t own[MAX_VALUES];
+    halves = halves ? halves : own;
+    oracle_fill_plain(values, n, low, high);
+    kernels->eltwise.float_to_half(values, halves, n);
+    kernels->eltwise.half_to_float(halves, values, n);
+}
+
+static double act_of(const cpu_activation *activation, double x)
+{
+    double a = activation->a, b = activation->b;
+    switch (activation->act) {
+    case CPU_ACT_RELU:
+        return fmax(x, 0);
+    case CPU_ACT_LEAKY_RELU:
+        return x < 0 ? a * x : x;
+    case CPU_ACT_CLIP:
+        return fmin(fmax(x, a), b);
+    case CPU_ACT_SIGMOID:
+        return 1 / (1 + exp(-x));
+    case CPU_ACT_SILU:
+        return x / (1 + exp(-x));
+    case CPU_ACT_HARD_SWISH:
+        return x * fmin(fmax(x / 6 + 0.5, 0), 1);
+    default:
+        return x;
+    }
+}
+
+static cpu_activation random_activation(void)
+{
+    static const cpu_activation all[] = {
+        { CPU_ACT_NONE, 0, 0 },  { CPU_ACT_SILU, 0, 0 },    { CPU_ACT_RELU, 0, 0 },      { CPU_ACT_LEAKY_RELU, 0.1f, 0 },
+        { CPU_ACT_CLIP, -1, 2 }, { CPU_ACT_SIGMOID, 0, 0 }, { CPU_ACT_HARD_SWISH, 0, 0 },
+    };
+    return all[oracle_int(0, 6)];
+}
+
+static size_t blocked(int c, int pixels)
+{
+    return (size_t)((c + 7) / 8) * 8 * (size_t)pixels;
+}
+
+static size_t blocked_at(int pixels, int c, int i)
+{
+    return ((size_t)(c / 8) * (size_t)pixels + (size_t)i) * 8 + (size_t)(c % 8);
+}
+
+static void convolve(const conv_shape *s, int o, int y, int x, double *sum, double *magnitude)
+{
+    int inputs = s->c_in / s->groups, group = o / (s->c_out / s->groups);
+    *sum = *magnitude = 0;
+    for (int c = 0; c < inputs; c++)
+        for (int ky = 0; ky < s->kernel_h; ky++)
+            for (int kx = 0; kx < s->kernel_w; kx++) {
+                int iy = y * s->stride_h + ky * s->dilation_h - s->pad_top;
+                int ix = x * s->stride_w + kx * s->dilation_w - s->pad_left;
+                if (iy < 0 || ix < 0 || iy >= s->h_in || ix >= s->w_in)
+                    continue;
+                double v = (double)plain[((group * inputs + c) * s->h_in + iy) * s->w_in + ix] *
+                           weights[((o * inputs + c) * s->kernel_h + ky) * s->kernel_w + kx];
+                *sum += v;
+                *magnitude += fabs(v);
+            }
+}
+
+static const char *text_of(const conv_shape *s)
+{
+    static char text[200];
+    snprintf(text, sizeof(text), "c %d>%d groups %d in %dx%d out %dx%d k %dx%d s %d,%d d %d,%d pad %d,%d%s", s->c_in,
+             s->c_out, s->groups, s->h_in, s->w_in, s->h_out, s->w_out, s->kernel_h, s->kernel_w, s->stride_h,
+             s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->src_plain ? " plain" : "");
+    return text;
+}
+
+/* Every output; residual: as floats in half layout, or NULL. */
+static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, const half_conv_arguments *a,
+                    const float *bias, const float *residual)
+{
+    const conv_shape *s = &plan->shape;
+    const int pixels = s->h_out * s->w_out;
+    kernels->eltwise.half_to_float(a->dst, got, blocked(s->c_out, pixels));
+    for (int o = 0; o < s->c_out; o++)
+        for (int i = 0; i < pixels; i++) {
+            double sum, magnitude, add = residual ? (double)residual[blocked_at(pixels, o, i)] : 0;
+            convolve(s, o, i / s->w_out, i % s->w_out, &sum, &magnitude);
+            double x = sum + (double)bias[o];
+            double y = a->residual_before ? act_of(&a->activation, x + add) : act_of(&a->activation, x) + add;
+            double bound = 0x1p-11 * (2 * (magnitude + fabs((double)bias[o]) + fabs(add)) + 8 * fabs(y)) + 4e-4;
+            double actual = (double)got[blocked_at(pixels, o, i)];
+            if (!(fabs(actual - y) <= bound)) {
+                CHECK(false, "%s %s act %d: filter %d y %d x %d: expected %.6g, got %.6g (bound %.2g)", plan->name,
+                      text_of(s), a->activation.act, o, i / s->w_out, i % s->w_out, y, actual, bound);
+                return;
+            }
+        }
+    CHECK(true, "%s", plan->name);
+}
+
+static bool intact(const void *buffer, size_t bytes)
+{
+    const unsigned char *p = (const unsigned char *)buffer + bytes;
+    for (size_t i = 0; (bytes + i) % 64 != 0; i++)
+        if (p[i] != 0xa5)
+            return false;
+    return guarded_front_intact(buffer);
+}
+
+static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
+{
+    half_conv_plan plan;
+    if (!half_conv_choose(kernels, s, &plan)) {
+        CHECK(s->groups != 1, "%s: no float16 convolution takes %s", kernels->name, text_of(s));
+        return;
+    }
+    const int pixels = s->h_out * s->w_out;
+    const size_t src_count = s->src_plain ? (size_t)s->c_in * (size_t)(s->h_in * s->w_in) : blocked(s->c_in, s->h_in * s->w_in);
+    const size_t dst_bytes = blocked(s->c_out, pixels) * 2;
+    if (!CHECK(plan.packed_bytes <= MAX_VALUES * 2 && plan.scratch_bytes <= MAX_VALUES * 2, "%s: too large", text_of(s)))
+        return;
+    fill_halves(kernels, weights, NULL, (size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
+    void *src = aligned(&region_src, src_count * (s->src_plain ? 4 : 2));
+    uint16_t *dst = aligned(&region_dst, dst_bytes), *other = aligned(&region_other, dst_bytes);
+    uint16_t *residual = aligned(&region_residual, dst_bytes), *bias = aligned(&region_bias, blocked(s->c_out, 1) * 2);
+    void *packed = aligned(&region_packed, plan.packed_bytes), *scratch = aligned(&region_scratch, plan.scratch_bytes);
+    fill_halves(kernels, plain, NULL, (size_t)(s->c_in * s->h_in * s->w_in), -2, 2);
+    if (s->src_plain) {
+        memcpy(src, plain, src_count * 4);
+    } else {
+        float *all = got; /* lanes behind the last channel hold anything finite */
+        oracle_fill_plain(all, src_count, -1000, 1000);
+        for (int c = 0; c < s->c_in; c++)
+            for (int i = 0; i < s->h_in * s->w_in; i++)
+                all[blocked_at(s->h_in * s->w_in, c, i)] = plain[c * s->h_in * s->w_in + i];
+        kernels->eltwise.float_to_half(all, src, src_count);
+    }
+    static float bias_values[512];
+    memset(bias, 0, blocked(s->c_out, 1) * 2);
+    fill_halves(kernels, bias_values, bias, (size_t)s->c_out, -1, 1);
+    fill_halves(kernels, addend, residual, dst_bytes / 2, -1, 1);
+    half_conv_pack(&plan, weights, packed);
+    const int mode = oracle_int(0, 2);
+    half_conv_arguments a = { src, dst, packed, bias, mode ? residual : NULL, random_activation(), mode == 2 };
+    memset(dst, 0xff, dst_bytes);
+    memset(scratch, 0xff, plan.scratch_bytes);
+    for (int part = 0; part < plan.parts; part++)
+        half_conv_run(&plan, &a, part, scratch);
+    compare(kernels, &plan, &a, bias_values, mode ? addend : NULL);
+    CHECK(intact(dst, dst_bytes) && intact(scratch, plan.scratch_bytes) && intact(packed, plan.packed_bytes),
+          "%s %s: wrote outside", plan.name, text_of(s));
+    a.dst = other;
+    memset(scratch, 0xff, plan.scratch_bytes);
+    for (int part = plan.parts - 1; part >= 0; part--)
+        half_conv_run(&plan, &a, part, scratch);
+    CHECK(memcmp(dst, other, dst_bytes) == 0, "%s %s: order of parts changes bits", plan.name, text_of(s));
+}
+
+static int out_size(int in, int kernel, int stride, int dilation, int pads)
+{
+    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
+}
+
+static void random_shape(const cpu_kernels *kernels, int kind)
+{
+    conv_shape s = { .groups = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
+    s.c_in = oracle_int(1, oracle_int(0, 1) ? 9 : 70);
+    s.c_out = oracle_int(1, 70);
+    s.h_in = oracle_int(1, 14);
+    s.w_in = oracle_int(1, 30);
+    s.kernel_h = kind == 1 ? 1 : oracle_int(0, 1) ? 3 : oracle_int(1, 5);
+    s.kernel_w = kind == 1 ? 1 : oracle_int(0, 1) ? 3 : oracle_int(1, 5);
+    s.stride_h = oracle_int(1, 2);
+    s.stride_w = oracle_int(0, 3) ? oracle_int(1, 2) : 3;
+    if (kind == 0 || kind == 3)
+        s.dilation_h = s.dilation_w = oracle_int(0, 3) ? 1 : 2;
+    if (kind == 1 && oracle_int(0, 2))
+        s.stride_h = s.stride_w = 1;
+    if (kind == 2) {
+        s.src_plain = true;
+        s.c_in = oracle_int(1, 4);
+    }
+    if (kind == 3)
+        s.groups = s.c_out = s.c_in;
+    if (kind == 4) {
+        s.groups = oracle_int(2, 3);
+        s.c_in = s.groups * (oracle_int(0, 3) ? 8 * oracle_int(1, 2) : oracle_int(1, 20));
+        s.c_out = s.groups * (oracle_int(0, 3) ? 8 * oracle_int(1, 2) : oracle_int(1, 20));
+    }
+    s.pad_top = oracle_int(oracle_int(0, 9) ? 0 : -1, s.kernel_h - 1);
+    s.pad_left = oracle_int(oracle_int(0, 9) ? 0 : -1, s.kernel_w - 1);
+    const int bottom = kind == 1 && oracle_int(0, 4) ? 0 : oracle_int(0, s.kernel_h);
+    const int right = kind == 1 && oracle_int(0, 4) ? 0 : oracle_int(0, s.kernel_w);
+    s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + bottom);
+    s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + right);
+    if (s.h_out > 0 && s.w_out > 0 && s.h_in + s.pad_top + bottom >= (s.kernel_h - 1) * s.dilation_h + 1 &&
+        s.w_in + s.pad_left + right >= (s.kernel_w - 1) * s.dilation_w + 1)
+        test_shape(kernels, &s);
+}
+
+/* Cut in parts and strips, sums of several pieces, many filter blocks, long rows. */
+static void test_cuts(const cpu_kernels *kernels)
+{
+    static const conv_shape shapes[] = {
+        { 64, 72, 1, 24, 26, 24, 26, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 128, 24, 1, 19, 23, 10, 12, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
+        { 260, 200, 1, 12, 21, 12, 21, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 3, 24, 1, 96, 98, 48, 49, 6, 6, 2, 2, 1, 1, 2, 2, true, false },
+        { 80, 80, 80, 30, 51, 30, 51, 5, 5, 1, 1, 1, 1, 2, 2, false, false },
+        { 18, 35, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
+        { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
+    };
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+        test_shape(kernels, &shapes[i]);
+}
+
+/* ---- the rest ---- */
+
+static void test_act(const cpu_kernels *kernels)
+{
+    enum { N = 1003 };
+    static uint16_t in[N], out[N];
+    static const cpu_activation acts[] = { { CPU_ACT_NONE, 0, 0 }, { CPU_ACT_SILU, 0, 0 }, { CPU_ACT_RELU, 0, 0 },
+                                           { CPU_ACT_CLIP, -1, 6 }, { CPU_ACT_SIGMOID, 0, 0 } };
+    fill_halves(kernels, plain, in, N, -24, 24);
+    for (size_t k = 0; k < sizeof(acts) / sizeof(acts[0]); k++) {
+        kernels->half.act(in, out, N, acts[k]);
+        kernels->eltwise.half_to_float(out, got, N);
+        bool good = true;
+        for (int i = 0; good && i < N; i++) {
+            double y = act_of(&acts[k], (double)plain[i]);
+            good = CHECK(fabs((double)got[i] - y) <= 4e-3 * fabs(y) + 3e-4, "half act %d of %g: expected %g, got %g",
+                         acts[k].act, (double)plain[i], y, (double)got[i]);
+        }
+    }
+    static const float special[3] = { NAN, INFINITY, -INFINITY };
+    kernels->eltwise.float_to_half(special, in, 3);
+    kernels->half.act(in, out, 3, (cpu_activation){ CPU_ACT_SILU, 0, 0 });
+    kernels->eltwise.half_to_float(out, got, 3);
+    CHECK(isnan(got[0]) && isinf(got[1]) && got[1] > 0 && fabsf(got[2]) <= 3e-4f, "half silu of NaN, inf, -inf: %g %g %g",
+          (double)got[0], (double)got[1], (double)got[2]);
+}
+
+static void test_binary(const cpu_kernels *kernels)
+{
+    enum { N = 517 };
+    static uint16_t a[N], b[N], c[N];
+    static const cpu_binary ops[] = { CPU_BINARY_ADD, CPU_BINARY_SUB, CPU_BINARY_MUL };
+    fill_halves(kernels, plain, a, N, -8, 8);
+    fill_halves(kernels, weights, b, N, -8, 8);
+    for (int k = 0; k < 3; k++) {
+        kernels->half.binary(ops[k], a, b, c, N);
+        kernels->eltwise.half_to_float(c, got, N);
+        for (int i = 0; i < N; i++) {
+            double x = (double)plain[i], y = (double)weights[i], z = k == 0 ? x + y : k == 1 ? x - y : x * y;
+            if (!CHECK(fabs((double)got[i] - z) <= 0x1p-11 * fabs(z) + 1e-7, "half binary %d [%d]: expected %g, got %g", k,
+                       i, z, (double)got[i]))
+                break;
+        }
+    }
+}
+
+static void test_pool_max(const cpu_kernels *kernels)
+{
+    for (int round = 0; round < 20; round++) {
+        half_pool p = { .h_in = oracle_int(1, 12), .w_in = oracle_int(1, 12), .kernel_h = oracle_int(1, 5),
+                        .kernel_w = oracle_int(1, 5), .stride_h = oracle_int(1, 2), .stride_w = oracle_int(1, 2),
+                        .dilation_h = 1, .dilation_w = 1 };
+        p.pad_top = oracle_int(0, p.kernel_h / 2);
+        p.pad_left = oracle_int(0, p.kernel_w / 2);
+        p.h_out = out_size(p.h_in, p.kernel_h, p.stride_h, 1, 2 * p.pad_top);
+        p.w_out = out_size(p.w_in, p.kernel_w, p.stride_w, 1, 2 * p.pad_left);
+        if (p.h_out < 1 || p.w_out < 1)
+            continue;
+        static uint16_t in[12 * 12 * 8], out[16 * 16 * 8];
+        fill_halves(kernels, plain, in, (size_t)(p.h_in * p.w_in * 8), -4, 4);
+        kernels->half.max_pool(&p, in, out, 0, p.h_out);
+        kernels->eltwise.half_to_float(out, got, (size_t)(p.h_out * p.w_out * 8));
+        bool good = true;
+        for (int i = 0; good && i < p.h_out * p.w_out * 8; i++) {
+            float most = -INFINITY;
+            for (int ky = 0; ky < p.kernel_h; ky++)
+                for (int kx = 0; kx < p.kernel_w; kx++) {
+                    int y = i / 8 / p.w_out * p.stride_h + ky - p.pad_top, x = i / 8 % p.w_out * p.stride_w + kx - p.pad_left;
+                    if (y >= 0 && x >= 0 && y < p.h_in && x < p.w_in)
+                        most = fmaxf(most, plain[(y * p.w_in + x) * 8 + i % 8]);
+                }
+            good = CHECK(got[i] == most, "half max_pool %dx%d [%d]: expected %g, got %g", p.h_in, p.w_in, i,
+                         (double)most, (double)got[i]);
+        }
+    }
+}
+
+static void test_reorders(const cpu_kernels *kernels)
+{
+    for (int lanes = 1; lanes <= 8; lanes++)
+        for (int hw = 1; hw < 23; hw += 3) {
+            const size_t stride = (size_t)hw + 5;
+            static uint16_t packed[32 * 8];
+            static float back[8 * 32];
+            fill_halves(kernels, plain, NULL, 8 * stride, -4, 4);
+            kernels->half.block(plain, stride, lanes, (size_t)hw, packed);
+            kernels->eltwise.half_to_float(packed, got, (size_t)hw * 8);
+            bool good = true;
+            for (int i = 0; i < hw * 8; i++)
+                good &= got[i] == (i % 8 < lanes ? plain[(size_t)(i % 8) * stride + (size_t)(i / 8)] : 0);
+            CHECK(good, "half block of %d lanes, %d pixels", lanes, hw);
+            memset(back, 0, sizeof(back));
+            kernels->half.unblock(packed, lanes, (size_t)hw, back, stride);
+            good = true;
+            for (int c = 0; c < 8; c++)
+                for (size_t i = 0; i < stride; i++)
+                    good &= back[(size_t)c * stride + i] == (c < lanes && i < (size_t)hw ? plain[(size_t)c * stride + i] : 0);
+            CHECK(good, "half unblock of %d lanes, %d pixels", lanes, hw);
+            if (lanes > 4)
+                continue;
+            kernels->half.interleave(plain, stride, lanes, (size_t)hw, packed);
+            kernels->eltwise.half_to_float(packed, got, (size_t)hw * 4);
+            good = true;
+            for (int i = 0; i < hw * 4; i++)
+                good &= got[i] == (i % 4 < lanes ? plain[(size_t)(i % 4) * stride + (size_t)(i / 4)] : 0);
+            CHECK(good, "half interleave of %d lanes, %d pixels", lanes, hw);
+        }
+}
+
+void test_float16(const cpu_kernels *kernels, int rounds, test_counts *counts)
+{
+    guarded_region *const regions[] = { &region_src,     &region_dst,  &region_other,   &region_packed,
+                                        &region_scratch, &region_bias, &region_residual };
+    if (!kernels->half.direct_name)
+        return;
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        *regions[i] = guarded_create(MAX_VALUES * 4);
+    for (int round = 0; round < rounds; round++)
+        random_shape(kernels, round % 5);
+    test_cuts(kernels);
+    test_act(kernels);
+    test_binary(kernels);
+    test_pool_max(kernels);
+    test_reorders(kernels);
+    for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
+        guarded_free(regions[i]);
+    oracle_report(counts);
+}
