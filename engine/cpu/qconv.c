@@ -4,8 +4,8 @@
  *
  * Packed weights: int32 sum[c], the sum over a filter of weight - zero, and int32 zero[c], both for c_out rounded up to
  * the block, where zero is in terms of int8 weights; then from the next multiple of 64 bytes
- *   dense      [tile of filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's channels]
- *              as int8 (uint8 weights less 128), 16 bits in groups of 2; tiles are as even as can be (qconv_wide);
+ *   dense      [tile of plan.filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's
+ * channels] as int8 (uint8 weights less 128), 16 bits in groups of 2; tiles are as even as can be (qconv_wide);
  *   depthwise  [block][kh][kw][lane] as int32 weight - zero;
  *   plain C    [c_out][c_in / groups][kh][kw] as int16 weight - zero. */
 #include "cpu/qconv.h"
@@ -21,6 +21,7 @@
 enum {
     STRIP_BYTES = 256 * 1024, /* source of a strip: half of a small L2 */
     STRIPS_WANTED = 8,        /* per image, so that several workers find something to do */
+    WEIGHT_BYTES = 24 * 1024, /* of a tile: half of the first cache */
     PLAIN_CHANNELS = 16,
 };
 
@@ -64,6 +65,16 @@ static void choose_strips(qconv_plan *plan)
     plan->strip_rows_in = (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
 }
 
+/* Wide tiles load a source once for more filters; deep ones must come by with fewer bytes of weights for a product. */
+static int choose_filter_blocks(const qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    size_t vector =
+        (size_t)s->kernel_h * (size_t)s->kernel_w * (size_t)qconv_groups_all(plan) * 4 * (size_t)plan->block;
+    return vector * (size_t)plan->units->filter_blocks > WEIGHT_BYTES ? plan->units->deep_blocks
+                                                                      : plan->units->filter_blocks;
+}
+
 static size_t packed_filters(const qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
@@ -101,12 +112,15 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->pixel_bytes = (int)round_up((size_t)plan->block_channels * (size_t)bytes, 4);
     plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape);
     plan->strip_w = (shape->w_out - 1) * shape->stride_w + (shape->kernel_w - 1) * shape->dilation_w + 1;
+    plan->filter_blocks = choose_filter_blocks(plan);
     choose_strips(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
 
-    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; sums of pixels, of windows; the strip */
+    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; sums of pixels, of windows; the strip */
     size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
-    plan->sums_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
+    size_t taps = (size_t)plan->src_blocks * (size_t)shape->kernel_h * (size_t)shape->kernel_w;
+    plan->taps_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
+    plan->sums_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
@@ -165,7 +179,7 @@ static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out
     const qconv_units *u = plan->units;
     int blocks = (s->c_out + u->lanes - 1) / u->lanes, taps = s->kernel_h * s->kernel_w;
     for (int first = 0, wide; first < blocks; first += wide) {
-        wide = qconv_wide(u, blocks - first);
+        wide = qconv_wide(plan->filter_blocks, blocks - first);
         for (int block = 0; block < plan->src_blocks; block++) {
             int start = block * plan->block_channels, limit = start + plan->block_channels;
             for (int tap = 0; tap < taps; tap++) {

@@ -66,8 +66,10 @@ typedef struct qconv_units {
     bool split_pairs;  /* a group of 4 is stored as all first pairs, then all second pairs */
     bool src_signed;   /* the product takes signed sources, else unsigned */
     int filter_blocks; /* vectors of output channels in a tile, at most */
+    int deep_blocks;   /* the same where the weights of such a tile do not stay in the first cache */
     qconv_run_function *dense, *depthwise;
     const char *winograd_name;
+    int winograd_blocks;          /* as filter_blocks */
     qconv_run_function *winograd; /* or NULL */
 } qconv_units;
 
@@ -81,12 +83,13 @@ struct qconv_plan {
     qconv_run_function *run;
     const struct cpu_kernels *kernels; /* must outlive the plan */
     const qconv_units *units;
-    int strip_rows;                 /* output rows of a part */
-    int strip_rows_in, strip_w;     /* rows and columns of the source that a strip needs, pads included */
-    int src_blocks, block_channels; /* channel blocks of the source, and channels in each */
-    int pixel_bytes;                /* of one pixel of one source block, in the strip */
-    bool in_place;                  /* the source is read where it lies */
-    size_t sums_at, strip_at;       /* offsets in scratch */
+    int filter_blocks;                 /* vectors of output channels in a tile, at most */
+    int strip_rows;                    /* output rows of a part */
+    int strip_rows_in, strip_w;        /* rows and columns of the source that a strip needs, pads included */
+    int src_blocks, block_channels;    /* channel blocks of the source, and channels in each */
+    int pixel_bytes;                   /* of one pixel of one source block, in the strip */
+    bool in_place;                     /* the source is read where it lies */
+    size_t taps_at, sums_at, strip_at; /* offsets in scratch */
     bool winograd;
     int tiles; /* of 4x4 output pixels in a part; the following are offsets in scratch again */
     size_t zero_row_at, columns_at, tiles_at, products_at;

@@ -9,7 +9,9 @@
  *   vq_expand(dst, src, n, flip)         n bytes of the source, each xor flip, as values of the strip
  *   vq_sum(p)                            the sum of VF_LANES values of the strip
  *   vq_sums(sums, p, n)                  where VQ_HAS_SUMS is defined: adds vq_sum of n pixels of a block to sums
- *   QCONV_FILTERS, QCONV_PIXELS_1 .. 4   tile sizes: vectors of filters, and pixels beside so many of them
+ *   QCONV_TILES(X)                       X(filters, pixels) for each tile of so many vectors of filters and 1, 4, 8 or
+ *                                        12 pixels; with every number of filters those of 1 and 4 pixels
+ *   QCONV_FILTERS                        the most filters of these
  *
  * A part copies the source rows that it needs into a strip, with the padding and in the form that the product takes
  * (or reads them where they lie), then runs tiles of filters x pixels over it: accumulators in registers, one load per
@@ -36,7 +38,12 @@ typedef struct qconv_job {
     const uint8_t *source; /* pixel (0, 0) of the first block in the strip; strides in bytes */
     size_t block_stride, row_stride, pixel_stride;
     size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
-    int row_begin, row_end;      /* output rows */
+    const size_t *taps;          /* dense: those of whole blocks of channels, then those of the last, narrower one */
+    int whole_taps, rest_taps, rest_groups;
+    int row_begin, row_end;   /* output rows */
+    int row_pixels;           /* that are done as one row */
+    bool clamp;               /* a sum times its scale may not fit int32 */
+    bool bytes, bytes_signed; /* the output */
     int32_t *pixel_sums, *window_sums;
 } qconv_job;
 
@@ -206,6 +213,9 @@ static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
         scale[c] = real && a->scale ? a->scale[c] : 0;
         float_bias[c] = real && a->float_bias ? a->float_bias[c] : 0;
     }
+    j->clamp = false;
+    for (size_t c = 0; c < padded; c++)
+        j->clamp |= !(scale[c] <= 0.5f);
     j->bias = bias;
     j->zeros = zero;
     j->scale = scale;
@@ -311,7 +321,7 @@ static void qconv_finish_limits(const qconv_job *j)
 }
 
 /* acc: [filters][pixels][lanes]; first: channel block; pixel: of the image. */
-static void qconv_finish(const qconv_job *j, int32_t *acc, int first, int filters, int row, int x, int pixels)
+static void qconv_finish(const qconv_job *j, const int32_t *acc, int first, int filters, int row, int x, int pixels)
 {
     const qconv_plan *plan = j->plan;
     size_t plane = (size_t)plan->shape.h_out * (size_t)plan->shape.w_out;
@@ -319,11 +329,6 @@ static void qconv_finish(const qconv_job *j, int32_t *acc, int first, int filter
     for (int f = 0; f < filters; f++, acc += pixels * VF_LANES) {
         int channel = (first + f) * VF_LANES;
         size_t at = ((size_t)(first + f) * plane + pixel) * VF_LANES;
-        if (j->window_sums)
-            for (int p = 0; p < pixels; p++) {
-                vi correction = vi_mul(vi_load(j->zeros + channel), vi_set1(j->window_sums[x + p]));
-                vi_store(acc + p * VF_LANES, vi_sub(vi_load(acc + p * VF_LANES), correction));
-            }
         switch (plan->shape.output) {
         case QCONV_U8:
             qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at, false);
@@ -341,158 +346,34 @@ static void qconv_finish(const qconv_job *j, int32_t *acc, int first, int filter
     }
 }
 
-/* The table, over a finished row of `blocks` channel blocks: by row, so that it runs over whole vectors. */
-static void qconv_table_row(const qconv_job *j, int first, int blocks, int row)
+/* The table, over `pixels` finished pixels of `blocks` channel blocks: many at a time, so that it runs over whole
+ * vectors. */
+static void qconv_table(const qconv_job *j, int first, int blocks, int row, int pixels)
 {
     const qconv_plan *plan = j->plan;
-    if (!j->arguments->table || plan->shape.output == QCONV_F32 || plan->shape.output == QCONV_S32)
+    if (!j->arguments->table || !j->bytes)
         return;
     size_t w = (size_t)plan->shape.w_out, plane = (size_t)plan->shape.h_out * w;
     for (int b = first; b < first + blocks; b++) {
         uint8_t *dst = (uint8_t *)j->arguments->dst + ((size_t)b * plane + (size_t)row * w) * VF_LANES;
-        plan->kernels->qeltwise.lookup(dst, dst, w * VF_LANES, j->arguments->table);
+        plan->kernels->qeltwise.lookup(dst, dst, (size_t)pixels * VF_LANES, j->arguments->table);
     }
-}
-
-/* ---- dense ---- */
-
-QCONV_INLINE const uint8_t *qconv_taps(const qconv_job *j, const uint8_t *x, const uint8_t *w, int groups,
-                                       vi acc[QCONV_MAX_TILE], const int filters, const int pixels)
-{
-    const qconv_shape *s = &j->plan->shape;
-    for (int ky = 0; ky < s->kernel_h; ky++) {
-        for (int kx = 0; kx < s->kernel_w; kx++) {
-            const uint8_t *tap = x + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
-            for (int g = 0; g < groups; g++, tap += 4, w += 4 * VF_LANES * filters) {
-                vq_w weights[4];
-#pragma GCC unroll 4
-                for (int f = 0; f < filters; f++)
-                    weights[f] = vq_load_w(w + 4 * VF_LANES * f);
-#pragma GCC unroll 12
-                for (int p = 0; p < pixels; p++) {
-                    vq_x value = vq_load_x(tap + (size_t)p * j->step_x);
-#pragma GCC unroll 4
-                    for (int f = 0; f < filters; f++)
-                        acc[f * pixels + p] = vq_dot(acc[f * pixels + p], value, weights[f]);
-                }
-            }
-        }
-    }
-    return w;
-}
-
-/* `filters` vectors of channels from block `first` on, `pixels` neighbours from x on. */
-QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *out,
-                             const int filters, const int pixels)
-{
-    vi acc[QCONV_MAX_TILE];
-#pragma GCC unroll 4
-    for (int f = 0; f < filters; f++) {
-        vi bias = vi_load(j->bias + (first + f) * VF_LANES);
-#pragma GCC unroll 12
-        for (int p = 0; p < pixels; p++)
-            acc[f * pixels + p] = bias;
-    }
-    for (int block = 0; block < j->plan->src_blocks; block++, x += j->block_stride)
-        w = qconv_taps(j, x, w, qconv_groups(j->plan, block), acc, filters, pixels);
-#pragma GCC unroll 24
-    for (int i = 0; i < filters * pixels; i++)
-        vi_store(out + i * VF_LANES, acc[i]);
-}
-
-#define QCONV_CASE(filters, pixels)                                                                                    \
-    case pixels:                                                                                                       \
-        qconv_tile(j, x, w, first, acc, filters, pixels);                                                              \
-        break;
-#define QCONV_CASES_5(filters)                                                                                         \
-    QCONV_CASE(filters, 1)                                                                                             \
-    QCONV_CASE(filters, 2) QCONV_CASE(filters, 3) QCONV_CASE(filters, 4) QCONV_CASE(filters, 5)
-#define QCONV_CASES_6(filters) QCONV_CASES_5(filters) QCONV_CASE(filters, 6)
-#define QCONV_CASES_8(filters) QCONV_CASES_6(filters) QCONV_CASE(filters, 7) QCONV_CASE(filters, 8)
-#define QCONV_CASES_10(filters) QCONV_CASES_8(filters) QCONV_CASE(filters, 9) QCONV_CASE(filters, 10)
-#define QCONV_CASES_12(filters) QCONV_CASES_10(filters) QCONV_CASE(filters, 11) QCONV_CASE(filters, 12)
-
-/* QCONV_TILES_n(n) gives the cases up to QCONV_PIXELS_n. */
-#define QCONV_TILE_FUNCTION(name, filters, cases)                                                                      \
-    static void name(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *acc, int pixels)      \
-    {                                                                                                                  \
-        switch (pixels) {                                                                                              \
-            cases(filters) default : assert(0);                                                                        \
-        }                                                                                                              \
-    }
-
-typedef void qconv_tile_function(const qconv_job *j, const uint8_t *x, const uint8_t *w, int first, int32_t *acc,
-                                 int pixels);
-
-QCONV_TILE_FUNCTION(qconv_tile_1, 1, QCONV_TILES_1)
-QCONV_TILE_FUNCTION(qconv_tile_2, 2, QCONV_TILES_2)
-#if QCONV_FILTERS == 4
-QCONV_TILE_FUNCTION(qconv_tile_3, 3, QCONV_TILES_3)
-QCONV_TILE_FUNCTION(qconv_tile_4, 4, QCONV_TILES_4)
-#endif
-
-static const struct {
-    qconv_tile_function *run;
-    int pixels;
-} qconv_tiles[] = {
-    { NULL, 0 },
-    { qconv_tile_1, QCONV_PIXELS_1 },
-    { qconv_tile_2, QCONV_PIXELS_2 },
-#if QCONV_FILTERS == 4
-    { qconv_tile_3, QCONV_PIXELS_3 },
-    { qconv_tile_4, QCONV_PIXELS_4 },
-#endif
-};
-
-/* Pixels per tile for a row of w: as even as possible. */
-static inline int qconv_even(int w, int most)
-{
-    int tiles = (w + most - 1) / most;
-    return (w + tiles - 1) / tiles;
-}
-
-static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row)
-{
-    int32_t acc[QCONV_MAX_TILE * VF_LANES];
-    int w_out = j->plan->shape.w_out, step = qconv_even(w_out, qconv_tiles[filters].pixels);
-    const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
-    if (j->window_sums)
-        qconv_sum_windows(j, row);
-    for (int x = 0; x < w_out; x += step) {
-        int pixels = w_out - x < step ? w_out - x : step;
-        qconv_tiles[filters].run(j, source + (size_t)x * j->step_x, w, first, acc, pixels);
-        qconv_finish(j, acc, first, filters, row, x, pixels);
-    }
-    qconv_table_row(j, first, filters, row);
 }
 
 static void qconv_start(qconv_job *j, const qconv_plan *plan, const qconv_arguments *a, int part)
 {
+    const qconv_output output = plan->shape.output;
     int end = (part + 1) * plan->strip_rows;
     *j = (qconv_job){ .plan = plan,
                       .arguments = a,
+                      .bytes = output == QCONV_U8 || output == QCONV_S8,
+                      .bytes_signed = output == QCONV_S8,
+                      .row_pixels = plan->shape.w_out,
                       .row_begin = part * plan->strip_rows,
                       .row_end = end < plan->shape.h_out ? end : plan->shape.h_out };
 }
 
-static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
-{
-    const qconv_shape *s = &plan->shape;
-    qconv_job j;
-    qconv_start(&j, plan, a, part);
-    qconv_prepare_filters(&j, scratch, false);
-    qconv_prepare_source(&j, scratch, s->weights_zero);
-    size_t filter_bytes = (size_t)qconv_groups_all(plan) * (size_t)(s->kernel_h * s->kernel_w) * 4 * VF_LANES;
-    const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
-    int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
-    for (int first = 0, wide; first < blocks; first += wide) {
-        wide = qconv_wide(plan->units, blocks - first);
-        for (int row = j.row_begin; row < j.row_end; row++)
-            qconv_dense_row(&j, w, first, wide, row);
-        w += (size_t)wide * filter_bytes;
-    }
-    qconv_finish_limits(&j);
-}
+#include "cpu/qconv_dense_body.h"
 
 /* ---- depthwise ---- */
 
@@ -536,7 +417,7 @@ static void qconv_depthwise_row(const qconv_job *j, const int32_t *w, int block,
         qconv_depthwise_tile(j, source + (size_t)x * j->step_x, w, block, acc, 1);
         qconv_finish(j, acc, block, 1, row, x, 1);
     }
-    qconv_table_row(j, block, 1, row);
+    qconv_table(j, block, 1, row, w_out);
 }
 
 static void qconv_depthwise(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)

@@ -20,10 +20,10 @@ static inline int qconv_groups_all(const qconv_plan *plan)
     return (plan->src_blocks - 1) * qconv_groups(plan, 0) + qconv_groups(plan, plan->src_blocks - 1);
 }
 
-/* Vectors of filters in the next tile when `left` are left: as even as possible. */
-static inline int qconv_wide(const qconv_units *units, int left)
+/* Vectors of filters in the next tile when `left` are left, at most `most`: as even as possible. */
+static inline int qconv_wide(int most, int left)
 {
-    int tiles = (left + units->filter_blocks - 1) / units->filter_blocks;
+    int tiles = (left + most - 1) / most;
     return (left + tiles - 1) / tiles;
 }
 

@@ -46,6 +46,7 @@ void qconv_winograd_plan(qconv_plan *plan)
     plan->name = plan->units->winograd_name;
     plan->run = plan->units->winograd;
     plan->winograd = true;
+    plan->filter_blocks = plan->units->winograd_blocks;
     plan->in_place = true;
     plan->parts = (tiles + BATCH - 1) / BATCH;
     plan->tiles = (tiles + plan->parts - 1) / plan->parts;
@@ -60,7 +61,7 @@ void qconv_winograd_plan(qconv_plan *plan)
     plan->columns_at = plan->zero_row_at + aligned(columns * lanes);
     plan->tiles_at = plan->columns_at + aligned(6 * columns * lanes * 2);
     plan->products_at = plan->tiles_at + aligned(36 * blocks * lanes * 2 * batch);
-    plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->units->filter_blocks;
+    plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->filter_blocks;
 }
 
 /* 24 times row `i` of the filter's transform, applied to three weights; row 5: 12 times. */
@@ -104,7 +105,7 @@ void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int 
     memset(packed, 0, plan->packed_bytes);
     for (int first = 0, wide; first < vectors;
          first += wide, out += (size_t)36 * (size_t)pairs * (size_t)wide * (size_t)lanes * 2) {
-        wide = qconv_wide(plan->units, vectors - first);
+        wide = qconv_wide(plan->filter_blocks, vectors - first);
         for (int c = first * lanes; c < s->c_out && c < (first + wide) * lanes; c++) {
             const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
             for (int k = 0; k < s->c_in; k++) {

@@ -2,6 +2,7 @@
  *
  * Winograd's F(4x4, 3x3) on bytes, exact (qconv_winograd.c tells why), in the words of qconv_body.h, which is included
  * before this, and of these that the instruction set defines, on vectors vh of 2 * VF_LANES int16:
+ *   QCONV_WINOGRAD_FILTERS, _PIXELS_1 .. 4, _CASES_1 .. 4   sizes of the product's tiles
  *   vh_load_bytes(p, flip, zero)     2 * VF_LANES bytes, each xor flip, less zero
  *   vh_load, vh_store, vh_add, vh_sub, vh_shift_left(v, n), vh_set1
  *   vh_low(a, b), vh_high(a, b)      the lower (upper) half of a, then that of b
@@ -137,11 +138,24 @@ QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, co
 typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,
                                      size_t filter_step, int pixels);
 
-#undef QCONV_CASE
-#define QCONV_CASE(filters, pixels)                                                                                    \
+#define QCONV_WINOGRAD_CASE(filters, pixels)                                                                           \
     case pixels:                                                                                                       \
         qconv_winograd_product(x, block_step, w, pairs, out, filter_step, filters, pixels);                            \
         break;
+#define QCONV_CASES_5(filters)                                                                                         \
+    QCONV_WINOGRAD_CASE(filters, 1)                                                                                    \
+    QCONV_WINOGRAD_CASE(filters, 2)                                                                                    \
+    QCONV_WINOGRAD_CASE(filters, 3)                                                                                    \
+    QCONV_WINOGRAD_CASE(filters, 4)                                                                                    \
+    QCONV_WINOGRAD_CASE(filters, 5)
+#define QCONV_CASES_6(filters) QCONV_CASES_5(filters) QCONV_WINOGRAD_CASE(filters, 6)
+#define QCONV_CASES_8(filters) QCONV_CASES_6(filters) QCONV_WINOGRAD_CASE(filters, 7) QCONV_WINOGRAD_CASE(filters, 8)
+#define QCONV_CASES_12(filters)                                                                                        \
+    QCONV_CASES_8(filters)                                                                                             \
+    QCONV_WINOGRAD_CASE(filters, 9)                                                                                    \
+    QCONV_WINOGRAD_CASE(filters, 10)                                                                                   \
+    QCONV_WINOGRAD_CASE(filters, 11)                                                                                   \
+    QCONV_WINOGRAD_CASE(filters, 12)
 #define QCONV_WINOGRAD_FUNCTION(name, filters, cases)                                                                  \
     static void name(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,                   \
                      size_t filter_step, int pixels)                                                                   \
@@ -151,22 +165,33 @@ typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const 
         }                                                                                                              \
     }
 
-QCONV_WINOGRAD_FUNCTION(qconv_winograd_1, 1, QCONV_TILES_1)
-QCONV_WINOGRAD_FUNCTION(qconv_winograd_2, 2, QCONV_TILES_2)
-#if QCONV_FILTERS == 4
-QCONV_WINOGRAD_FUNCTION(qconv_winograd_3, 3, QCONV_TILES_3)
-QCONV_WINOGRAD_FUNCTION(qconv_winograd_4, 4, QCONV_TILES_4)
+/* QCONV_WINOGRAD_CASES_n(n) gives the cases up to QCONV_WINOGRAD_PIXELS_n. */
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_1, 1, QCONV_WINOGRAD_CASES_1)
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_2, 2, QCONV_WINOGRAD_CASES_2)
+#if QCONV_WINOGRAD_FILTERS == 4
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_3, 3, QCONV_WINOGRAD_CASES_3)
+QCONV_WINOGRAD_FUNCTION(qconv_winograd_4, 4, QCONV_WINOGRAD_CASES_4)
 #endif
 
-static qconv_winograd_function *const qconv_winograd_products[] = {
-    NULL,
-    qconv_winograd_1,
-    qconv_winograd_2,
-#if QCONV_FILTERS == 4
-    qconv_winograd_3,
-    qconv_winograd_4,
+static const struct {
+    qconv_winograd_function *run;
+    int pixels;
+} qconv_winograd_products[] = {
+    { NULL, 0 },
+    { qconv_winograd_1, QCONV_WINOGRAD_PIXELS_1 },
+    { qconv_winograd_2, QCONV_WINOGRAD_PIXELS_2 },
+#if QCONV_WINOGRAD_FILTERS == 4
+    { qconv_winograd_3, QCONV_WINOGRAD_PIXELS_3 },
+    { qconv_winograd_4, QCONV_WINOGRAD_PIXELS_4 },
 #endif
 };
+
+/* Tiles per product: as even as possible. */
+static inline int qconv_even(int count, int most)
+{
+    int parts = (count + most - 1) / most;
+    return (count + parts - 1) / parts;
+}
 
 /* ---- back ---- */
 
@@ -207,13 +232,13 @@ QCONV_INLINE void qconv_winograd_back(const int32_t *products, size_t step, vi s
 }
 
 /* What a tile needs of its channels and its place; rows and pixels: how much of it is inside. */
-typedef struct qconv_place {
+typedef struct qconv_winograd_place {
     int channel, row, x, rows, pixels;
     uint8_t *dst; /* of bytes */
-} qconv_place;
+} qconv_winograd_place;
 
-QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at,
-                                       const bool is_signed)
+QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *products, size_t step,
+                                       const qconv_winograd_place *at, const bool is_signed)
 {
     const int zero = j->arguments->dst_zero, smallest = is_signed ? -128 : 0;
     const size_t row_bytes = (size_t)j->plan->shape.w_out * VF_LANES;
@@ -230,7 +255,8 @@ QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *produc
 #pragma GCC unroll 4
         for (int k = 0; k < 4; k++) {
             vf value = vf_from_vi(vi_add(vi_shift_right(sums[i][k], 6), bias));
-            q[k] = vi_from_vf(vf_min(high, vf_mul(value, scale)));
+            value = vf_mul(value, scale);
+            q[k] = vi_from_vf(j->clamp ? vf_min(high, value) : value);
         }
         if (at->pixels == 4) {
             vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, is_signed);
@@ -241,17 +267,20 @@ QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *produc
     }
 }
 
-static void qconv_winograd_tile_u8(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+static void qconv_winograd_tile_u8(const qconv_job *j, const int32_t *products, size_t step,
+                                   const qconv_winograd_place *at)
 {
     qconv_winograd_bytes(j, products, step, at, false);
 }
 
-static void qconv_winograd_tile_s8(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+static void qconv_winograd_tile_s8(const qconv_job *j, const int32_t *products, size_t step,
+                                   const qconv_winograd_place *at)
 {
     qconv_winograd_bytes(j, products, step, at, true);
 }
 
-static void qconv_winograd_tile_other(const qconv_job *j, const int32_t *products, size_t step, const qconv_place *at)
+static void qconv_winograd_tile_other(const qconv_job *j, const int32_t *products, size_t step,
+                                      const qconv_winograd_place *at)
 {
     int32_t acc[16 * VF_LANES];
     const vi bias = vi_load(j->bias + at->channel);
@@ -302,15 +331,15 @@ static void qconv_winograd_transform(const qconv_job *j, const qconv_batch *b)
 
 static void qconv_winograd_multiply(const qconv_plan *plan, const qconv_batch *b, const int16_t *w, int filters)
 {
-    const int pairs = qconv_winograd_pairs(plan), step = qconv_even(b->count, qconv_tiles[filters].pixels);
+    const int pairs = qconv_winograd_pairs(plan), step = qconv_even(b->count, qconv_winograd_products[filters].pixels);
     const size_t block_step = (size_t)b->count * 2 * VF_LANES, position_step = (size_t)plan->src_blocks * block_step;
     const size_t product_step = (size_t)b->count * VF_LANES;
     for (int at = 0; at < 36; at++, w += (size_t)pairs * 2 * VF_LANES * (size_t)filters) {
         const int16_t *x = b->tiles + (size_t)(at / 12 * 6 + at % 6) * position_step + (size_t)(at / 6 % 2) * VF_LANES;
         for (int t = 0; t < b->count; t += step)
-            qconv_winograd_products[filters](x + (size_t)t * 2 * VF_LANES, block_step, w, pairs,
-                                             b->products + (size_t)at * product_step + (size_t)t * VF_LANES,
-                                             36 * product_step, b->count - t < step ? b->count - t : step);
+            qconv_winograd_products[filters].run(x + (size_t)t * 2 * VF_LANES, block_step, w, pairs,
+                                                 b->products + (size_t)at * product_step + (size_t)t * VF_LANES,
+                                                 36 * product_step, b->count - t < step ? b->count - t : step);
     }
 }
 
@@ -318,7 +347,7 @@ static void qconv_winograd_finish(const qconv_job *j, const qconv_batch *b, int 
 {
     const qconv_shape *s = &j->plan->shape;
     const size_t step = (size_t)b->count * VF_LANES, plane = (size_t)s->h_out * (size_t)s->w_out;
-    const bool bytes = s->output == QCONV_U8 || s->output == QCONV_S8, table = bytes && j->arguments->table;
+    const bool bytes = j->bytes, table = bytes && j->arguments->table;
     uint8_t *const dst = j->arguments->dst;
     for (int f = 0; f < filters; f++) {
         const int32_t *products = b->products + (size_t)f * 36 * step;
@@ -329,12 +358,12 @@ static void qconv_winograd_finish(const qconv_job *j, const qconv_batch *b, int 
             const size_t pixel = (size_t)(4 * ty) * (size_t)s->w_out + (size_t)x;
             const size_t place = ((size_t)(first + f) * plane + pixel) * VF_LANES;
             for (int k = 0; k < count; k++, products += VF_LANES) {
-                const qconv_place at = { .channel = (first + f) * VF_LANES,
-                                         .row = 4 * ty,
-                                         .x = x + 4 * k,
-                                         .rows = rows,
-                                         .pixels = width - 4 * k < 4 ? width - 4 * k : 4,
-                                         .dst = bytes ? dst + place + 4 * k * VF_LANES : NULL };
+                const qconv_winograd_place at = { .channel = (first + f) * VF_LANES,
+                                                  .row = 4 * ty,
+                                                  .x = x + 4 * k,
+                                                  .rows = rows,
+                                                  .pixels = width - 4 * k < 4 ? width - 4 * k : 4,
+                                                  .dst = bytes ? dst + place + 4 * k * VF_LANES : NULL };
                 if (s->output == QCONV_U8)
                     qconv_winograd_tile_u8(j, products, step, &at);
                 else if (s->output == QCONV_S8)
@@ -355,7 +384,10 @@ static void qconv_winograd(const qconv_plan *plan, const qconv_arguments *a, int
     const qconv_shape *s = &plan->shape;
     uint8_t *memory = scratch;
     const int tiles_x = (s->w_out + 3) / 4, tiles = tiles_x * ((s->h_out + 3) / 4), first = part * plan->tiles;
-    qconv_job j = { .plan = plan, .arguments = a };
+    const bool is_signed = s->output == QCONV_S8;
+    qconv_job j = {
+        .plan = plan, .arguments = a, .bytes = is_signed || s->output == QCONV_U8, .bytes_signed = is_signed
+    };
     qconv_batch b = { .first = first,
                       .count = tiles - first < plan->tiles ? tiles - first : plan->tiles,
                       .tiles_x = tiles_x,
@@ -369,7 +401,7 @@ static void qconv_winograd(const qconv_plan *plan, const qconv_arguments *a, int
     const int16_t *w = (const int16_t *)(const void *)((const uint8_t *)a->packed + qconv_filters_at(plan));
     const int vectors = (s->c_out + VF_LANES - 1) / VF_LANES;
     for (int block = 0, wide; block < vectors; block += wide) {
-        wide = qconv_wide(plan->units, vectors - block);
+        wide = qconv_wide(plan->filter_blocks, vectors - block);
         qconv_winograd_multiply(plan, &b, w, wide);
         qconv_winograd_finish(&j, &b, block, wide);
         w += (size_t)36 * (size_t)qconv_winograd_pairs(plan) * 2 * VF_LANES * (size_t)wide;

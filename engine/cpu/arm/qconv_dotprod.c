@@ -7,14 +7,7 @@
 #define VQ_SIGNED 1
 #define VQ_BYTES 1
 #define QCONV_FILTERS 4
-#define QCONV_PIXELS_1 12
-#define QCONV_TILES_1 QCONV_CASES_12
-#define QCONV_PIXELS_2 10
-#define QCONV_TILES_2 QCONV_CASES_10
-#define QCONV_PIXELS_3 6
-#define QCONV_TILES_3 QCONV_CASES_6
-#define QCONV_PIXELS_4 6
-#define QCONV_TILES_4 QCONV_CASES_6
+#define QCONV_TILES(X) X(1, 1) X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(3, 1) X(3, 4) X(4, 1) X(4, 4)
 
 typedef int8x16_t vq_x;
 typedef int8x16_t vq_w;
@@ -58,6 +51,7 @@ static const qconv_units units = { .name = "qconv_dotprod",
                                    .group = 4,
                                    .src_signed = true,
                                    .filter_blocks = QCONV_FILTERS,
+                                   .deep_blocks = 4,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise };
 

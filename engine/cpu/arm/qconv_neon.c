@@ -8,14 +8,7 @@
 #define VQ_SIGNED 1
 #define VQ_BYTES 1
 #define QCONV_FILTERS 4
-#define QCONV_PIXELS_1 12
-#define QCONV_TILES_1 QCONV_CASES_12
-#define QCONV_PIXELS_2 10
-#define QCONV_TILES_2 QCONV_CASES_10
-#define QCONV_PIXELS_3 6
-#define QCONV_TILES_3 QCONV_CASES_6
-#define QCONV_PIXELS_4 5
-#define QCONV_TILES_4 QCONV_CASES_5
+#define QCONV_TILES(X) X(1, 1) X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(3, 1) X(3, 4) X(4, 1) X(4, 4)
 
 /* A group's two pairs of channels, and the weights of all lanes for each pair. */
 typedef struct vq_x {
@@ -64,6 +57,7 @@ static const qconv_units units = { .name = "qconv_neon",
                                    .split_pairs = true,
                                    .src_signed = true,
                                    .filter_blocks = QCONV_FILTERS,
+                                   .deep_blocks = 4,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise };
 

@@ -7,10 +7,7 @@
 #define VQ_SIGNED 0
 #define VQ_BYTES 2
 #define QCONV_FILTERS 2
-#define QCONV_PIXELS_1 8
-#define QCONV_TILES_1 QCONV_CASES_8
-#define QCONV_PIXELS_2 5
-#define QCONV_TILES_2 QCONV_CASES_5
+#define QCONV_TILES(X) X(1, 1) X(1, 4) X(1, 8) X(2, 1) X(2, 4)
 
 typedef __m256i vq_x;
 typedef __m256i vq_w;
@@ -57,15 +54,22 @@ static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
 }
 
 #include "cpu/x86/qconv_half_avx2.h"
+#define QCONV_WINOGRAD_FILTERS 2
+#define QCONV_WINOGRAD_PIXELS_1 8
+#define QCONV_WINOGRAD_CASES_1 QCONV_CASES_8
+#define QCONV_WINOGRAD_PIXELS_2 5
+#define QCONV_WINOGRAD_CASES_2 QCONV_CASES_5
 #include "cpu/qconv_winograd_body.h"
 
 static const qconv_units units = { .name = "qconv_avx2",
                                    .lanes = 8,
                                    .group = 2,
                                    .filter_blocks = QCONV_FILTERS,
+                                   .deep_blocks = 2,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise,
                                    .winograd_name = "qconv_winograd_avx2",
+                                   .winograd_blocks = QCONV_WINOGRAD_FILTERS,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx2(qconv_kernels *kernels)

@@ -6,15 +6,11 @@
 #define VQ_GROUP 2
 #define VQ_SIGNED 0
 #define VQ_BYTES 2
-#define QCONV_FILTERS 4
-#define QCONV_PIXELS_1 12
-#define QCONV_TILES_1 QCONV_CASES_12
-#define QCONV_PIXELS_2 10
-#define QCONV_TILES_2 QCONV_CASES_10
-#define QCONV_PIXELS_3 6
-#define QCONV_TILES_3 QCONV_CASES_6
-#define QCONV_PIXELS_4 5
-#define QCONV_TILES_4 QCONV_CASES_5
+#define QCONV_FILTERS 6
+#define QCONV_TILES(X)                                                                                                 \
+    X(1, 1)                                                                                                            \
+    X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(2, 12) X(3, 1) X(3, 4) X(3, 8) X(4, 1) X(4, 4) X(5, 1) X(5, 4)  \
+        X(6, 1) X(6, 4)
 
 typedef __m512i vq_x;
 typedef __m512i vq_w;
@@ -61,15 +57,26 @@ static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
 }
 
 #include "cpu/x86/qconv_half_avx512.h"
+#define QCONV_WINOGRAD_FILTERS 4
+#define QCONV_WINOGRAD_PIXELS_1 12
+#define QCONV_WINOGRAD_CASES_1 QCONV_CASES_12
+#define QCONV_WINOGRAD_PIXELS_2 12
+#define QCONV_WINOGRAD_CASES_2 QCONV_CASES_12
+#define QCONV_WINOGRAD_PIXELS_3 6
+#define QCONV_WINOGRAD_CASES_3 QCONV_CASES_6
+#define QCONV_WINOGRAD_PIXELS_4 5
+#define QCONV_WINOGRAD_CASES_4 QCONV_CASES_5
 #include "cpu/qconv_winograd_body.h"
 
 static const qconv_units units = { .name = "qconv_avx512",
                                    .lanes = 16,
                                    .group = 2,
                                    .filter_blocks = QCONV_FILTERS,
+                                   .deep_blocks = 3,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise,
                                    .winograd_name = "qconv_winograd_avx512",
+                                   .winograd_blocks = QCONV_WINOGRAD_FILTERS,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx512(qconv_kernels *kernels)

@@ -6,11 +6,8 @@
 #define VQ_GROUP 4
 #define VQ_SIGNED 0
 #define VQ_BYTES 1
-#define QCONV_FILTERS 2
-#define QCONV_PIXELS_1 10
-#define QCONV_TILES_1 QCONV_CASES_10
-#define QCONV_PIXELS_2 6
-#define QCONV_TILES_2 QCONV_CASES_6
+#define QCONV_FILTERS 3
+#define QCONV_TILES(X) X(1, 1) X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(3, 1) X(3, 4)
 
 typedef __m256i vq_x;
 typedef __m256i vq_w;
@@ -56,15 +53,22 @@ static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
 }
 
 #include "cpu/x86/qconv_half_avx2.h"
+#define QCONV_WINOGRAD_FILTERS 2
+#define QCONV_WINOGRAD_PIXELS_1 12
+#define QCONV_WINOGRAD_CASES_1 QCONV_CASES_12
+#define QCONV_WINOGRAD_PIXELS_2 6
+#define QCONV_WINOGRAD_CASES_2 QCONV_CASES_6
 #include "cpu/qconv_winograd_body.h"
 
 static const qconv_units units = { .name = "qconv_avx_vnni",
                                    .lanes = 8,
                                    .group = 4,
                                    .filter_blocks = QCONV_FILTERS,
+                                   .deep_blocks = 3,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise,
                                    .winograd_name = "qconv_winograd_avx_vnni",
+                                   .winograd_blocks = QCONV_WINOGRAD_FILTERS,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx_vnni(qconv_kernels *kernels)

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * The dense part of qconv_body.h: tiles of filters x pixels whose sums stay in registers until they are bytes. Pixels
+ * go by fours, because four vectors of sums are one of bytes; what a row has beyond that is done by a tile that
+ * overlaps the one before it. */
+#ifndef ONYX_CPU_QCONV_DENSE_BODY_H
+#define ONYX_CPU_QCONV_DENSE_BODY_H
+
+enum { FLAT_PIXELS = 320 }; /* whose results are still in the first cache when the table comes */
+
+/* Where a tile's results go. */
+typedef struct qconv_place {
+    int block, row, x; /* first channel block; pixel of the image */
+    uint8_t *dst;      /* the same as bytes, and from one channel block to the next */
+    size_t dst_step;
+} qconv_place;
+
+/* One group of channels of one tap. */
+QCONV_INLINE void qconv_group(const uint8_t *x, size_t step_x, const uint8_t *w, vi acc[QCONV_MAX_TILE],
+                              const int filters, const int pixels)
+{
+    vq_w weights[QCONV_FILTERS];
+#pragma GCC unroll 6
+    for (int f = 0; f < filters; f++)
+        weights[f] = vq_load_w(w + 4 * VF_LANES * f);
+#pragma GCC unroll 12
+    for (int p = 0; p < pixels; p++) {
+        vq_x value = vq_load_x(x + (size_t)p * step_x);
+#pragma GCC unroll 6
+        for (int f = 0; f < filters; f++)
+            acc[f * pixels + p] = vq_dot(acc[f * pixels + p], value, weights[f]);
+    }
+}
+
+/* One loop over the taps of all whole blocks, because what happens between two loops costs as much as a group. */
+QCONV_INLINE void qconv_sum(const qconv_job *j, const uint8_t *x, const uint8_t *w, vi acc[QCONV_MAX_TILE],
+                            const int filters, const int pixels)
+{
+    const size_t step_x = j->step_x, *tap = j->taps, *end = tap + j->whole_taps;
+    for (; tap < end; tap++) {
+        const uint8_t *at = x + *tap;
+#pragma GCC unroll 8
+        for (int g = 0; g < VF_LANES / VQ_GROUP; g++, w += 4 * VF_LANES * filters)
+            qconv_group(at + 4 * g, step_x, w, acc, filters, pixels);
+    }
+    end += j->rest_taps;
+    if (j->rest_groups == 1) {
+        for (; tap < end; tap++, w += 4 * VF_LANES * filters)
+            qconv_group(x + *tap, step_x, w, acc, filters, pixels);
+        return;
+    }
+    for (; tap < end; tap++) {
+        const uint8_t *at = x + *tap;
+        for (int g = 0; g < j->rest_groups; g++, w += 4 * VF_LANES * filters)
+            qconv_group(at + 4 * g, step_x, w, acc, filters, pixels);
+    }
+}
+
+/* As qconv_store_bytes, from registers; pixels is a multiple of 4. */
+QCONV_INLINE void qconv_tile_bytes(const qconv_job *j, const vi acc[QCONV_MAX_TILE], const qconv_place *at,
+                                   const int filters, const int pixels)
+{
+    const int zero = j->arguments->dst_zero;
+    const vf high = vf_set1((float)((j->bytes_signed ? 127 : 255) - zero));
+    const float *scales = j->scale + at->block * VF_LANES;
+#pragma GCC unroll 6
+    for (int f = 0; f < filters; f++) {
+        const vf scale = vf_load(scales + f * VF_LANES);
+        uint8_t *dst = at->dst + (size_t)f * at->dst_step;
+#pragma GCC unroll 3
+        for (int p = 0; p < pixels; p += 4, dst += 4 * VF_LANES) {
+            vi q[4];
+            vf values[4];
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                values[k] = vf_mul(vf_from_vi(acc[f * pixels + p + k]), scale);
+            if (j->clamp)
+#pragma GCC unroll 4
+                for (int k = 0; k < 4; k++)
+                    values[k] = vf_min(high, values[k]);
+#pragma GCC unroll 4
+            for (int k = 0; k < 4; k++)
+                q[k] = vi_from_vf(values[k]);
+            if (j->bytes_signed)
+                vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, true);
+            else
+                vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, false);
+        }
+    }
+}
+
+/* `filters` vectors of channels, `pixels` neighbours, whose windows start at x. */
+QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t *w, const qconv_place *at,
+                             const int filters, const int pixels)
+{
+    vi acc[QCONV_MAX_TILE];
+#pragma GCC unroll 6
+    for (int f = 0; f < filters; f++) {
+        vi bias = vi_load(j->bias + (at->block + f) * VF_LANES);
+#pragma GCC unroll 12
+        for (int p = 0; p < pixels; p++)
+            acc[f * pixels + p] = bias;
+    }
+    if (j->window_sums) {
+        for (int f = 0; f < filters; f++) {
+            const vi zeros = vi_load(j->zeros + (at->block + f) * VF_LANES);
+#pragma GCC unroll 12
+            for (int p = 0; p < pixels; p++)
+                acc[f * pixels + p] = vi_sub(acc[f * pixels + p], vi_mul(zeros, vi_set1(j->window_sums[at->x + p])));
+        }
+    }
+    qconv_sum(j, x, w, acc, filters, pixels);
+    if (pixels > 1 && j->bytes) {
+        qconv_tile_bytes(j, acc, at, filters, pixels);
+    } else {
+        int32_t out[QCONV_MAX_TILE * VF_LANES];
+#pragma GCC unroll 24
+        for (int i = 0; i < filters * pixels; i++)
+            vi_store(out + i * VF_LANES, acc[i]);
+        qconv_finish(j, out, at->block, filters, at->row, at->x, pixels);
+    }
+}
+
+#define QCONV_TILE(filters, pixels)                                                                                    \
+    static void qconv_tile_##filters##_##pixels(const qconv_job *j, const uint8_t *x, const uint8_t *w,                \
+                                                const qconv_place *at)                                                 \
+    {                                                                                                                  \
+        qconv_tile(j, x, w, at, filters, pixels);                                                                      \
+    }
+QCONV_TILES(QCONV_TILE)
+
+typedef void qconv_tile_function(const qconv_job *j, const uint8_t *x, const uint8_t *w, const qconv_place *at);
+
+/* [filters][pixels / 4] */
+#define QCONV_TILE_ENTRY(filters, pixels) [filters][(pixels) / 4] = qconv_tile_##filters##_##pixels,
+static qconv_tile_function *const qconv_tiles[QCONV_FILTERS + 1][4] = { QCONV_TILES(QCONV_TILE_ENTRY) };
+
+/* Pixels of the next tile of a row with `left` to go. */
+static inline int qconv_pixels(int filters, int left)
+{
+    for (int fours = left / 4 < 3 ? left / 4 : 3; fours > 1; fours--)
+        if (qconv_tiles[filters][fours])
+            return 4 * fours;
+    return 4;
+}
+
+/* Where each tap of each block lies from a window's first pixel. */
+static void qconv_list_taps(qconv_job *j, size_t *taps)
+{
+    const qconv_plan *plan = j->plan;
+    const int window = plan->shape.kernel_h * plan->shape.kernel_w, groups = qconv_groups(plan, plan->src_blocks - 1);
+    const int whole = groups == VF_LANES / VQ_GROUP ? plan->src_blocks : plan->src_blocks - 1;
+    j->taps = taps;
+    j->whole_taps = whole * window;
+    j->rest_taps = (plan->src_blocks - whole) * window;
+    j->rest_groups = groups;
+    for (int block = 0; block < plan->src_blocks; block++)
+        for (int ky = 0; ky < plan->shape.kernel_h; ky++)
+            for (int kx = 0; kx < plan->shape.kernel_w; kx++)
+                *taps++ = (size_t)block * j->block_stride + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
+}
+
+static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row)
+{
+    const size_t plane = (size_t)j->plan->shape.h_out * (size_t)j->plan->shape.w_out * VF_LANES;
+    const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
+    uint8_t *dst = (uint8_t *)j->arguments->dst;
+    if (j->bytes)
+        dst += (size_t)first * plane + (size_t)row * (size_t)j->plan->shape.w_out * VF_LANES;
+    qconv_place at = { .block = first, .row = row, .dst_step = plane };
+    for (int x = 0, pixels; x < j->row_pixels; x += pixels) {
+        pixels = j->row_pixels < 4 ? 1 : qconv_pixels(filters, j->row_pixels - x);
+        if (pixels > j->row_pixels - x)
+            x = j->row_pixels - pixels;
+        at.x = x;
+        at.dst = dst + (j->bytes ? (size_t)x * VF_LANES : 0);
+        qconv_tiles[filters][pixels / 4](j, source + (size_t)x * j->step_x, w, &at);
+    }
+}
+
+static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    qconv_job j;
+    qconv_start(&j, plan, a, part);
+    qconv_prepare_filters(&j, scratch, false);
+    qconv_prepare_source(&j, scratch, s->weights_zero);
+    qconv_list_taps(&j, (size_t *)(void *)((uint8_t *)scratch + plan->taps_at));
+    size_t filter_bytes = (size_t)qconv_groups_all(plan) * (size_t)(s->kernel_h * s->kernel_w) * 4 * VF_LANES;
+    const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
+    const int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
+    int flat = 1; /* rows that lie one behind the other and are done as one */
+    if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
+        flat = FLAT_PIXELS / s->w_out;
+    for (int first = 0, wide; first < blocks; first += wide) {
+        wide = qconv_wide(plan->filter_blocks, blocks - first);
+        for (int row = j.row_begin; row < j.row_end; row += flat) {
+            const int rows = j.row_end - row < flat ? j.row_end - row : flat;
+            j.row_pixels = rows * s->w_out;
+            if (j.window_sums)
+                qconv_sum_windows(&j, row);
+            qconv_dense_row(&j, w, first, wide, row);
+            qconv_table(&j, first, wide, row, j.row_pixels);
+        }
+        w += (size_t)wide * filter_bytes;
+    }
+    qconv_finish_limits(&j);
+}
+
+#endif
