@@ -35,12 +35,22 @@ then use --no-install: $*"
   [ ${#missing[@]} = 0 ] && return
   say "installing ${missing[*]}"
   as_root apt-get update -qq || echo "apt-get update failed; trying with the lists that are there" >&2
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq -o Dpkg::Use-Pty=0 --no-install-recommends \
-    "${missing[@]}" >/dev/null || die "apt-get could not install: ${missing[*]}"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -q -o Dpkg::Use-Pty=0 --no-install-recommends \
+    "${missing[@]}" | show_apt || die "apt-get could not install: ${missing[*]}"
   installed=yes
 }
 
-# build_onyx FOLDER [MESON OPTION...]: sets up once, then builds what changed.
+# apt's many lines as a few: a mark every 25 packages.
+show_apt() {
+  awk '/^Need to get/ { print "  " $0 }
+    /^Get:/ { got++; if (got % 25 == 0) print "  " got " packages fetched" }
+    /^Setting up/ { set_up++; if (set_up % 25 == 0) print "  " set_up " packages set up" }
+    { fflush() }
+    END { print "  " set_up + 0 " packages set up, done" }' >&2
+}
+
+# build_onyx FOLDER [MESON OPTION...]: sets up once, then builds what changed, of $build_targets (empty: everything).
+build_targets=()
 build_onyx() {
   local folder=$1
   shift
@@ -53,6 +63,6 @@ build_onyx() {
     say "meson setup --reconfigure $folder" # what was missing before may be used now
     meson setup --reconfigure "$folder" "$root" >&2 || die "meson setup failed"
   fi
-  say "ninja -C $folder"
-  ninja -C "$folder" >&2 || die "the build failed"
+  say "ninja -C $folder ${build_targets[*]}"
+  ninja -C "$folder" ${build_targets[@]+"${build_targets[@]}"} >&2 || die "the build failed"
 }

@@ -243,6 +243,14 @@ static bool build(detect *d, GError **error)
 
 /* ---- running ---- */
 
+/* Which is how one ends a window, and no failure. */
+static bool window_was_closed(const detect *d, GstMessage *message, const GError *error)
+{
+    return d->window && g_error_matches(error, GST_RESOURCE_ERROR, GST_RESOURCE_ERROR_NOT_FOUND) &&
+           GST_IS_ELEMENT(GST_MESSAGE_SRC(message)) &&
+           GST_OBJECT_FLAG_IS_SET(GST_MESSAGE_SRC(message), GST_ELEMENT_FLAG_SINK) && d->frames > 0;
+}
+
 static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
 {
     detect *d = user;
@@ -254,6 +262,10 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
         break;
     case GST_MESSAGE_ERROR:
         gst_message_parse_error(message, &error, &detail);
+        if (window_was_closed(d, message, error)) {
+            g_main_loop_quit(d->loop);
+            break;
+        }
         wanting("detect", "%s", error->message);
         if (detail)
             g_printerr("%s\n", detail);
@@ -290,15 +302,21 @@ static gboolean on_interrupt(gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-/* sample: raw video, or NULL if no frame came. */
-static bool write_png(const char *path, GstSample *sample)
+static bool ends_in(const char *name, const char *end)
+{
+    size_t length = strlen(name), tail = strlen(end);
+    return length > tail && g_ascii_strcasecmp(name + length - tail, end) == 0;
+}
+
+/* PNG, or JPEG by the name's ending. sample: raw video, or NULL if no frame came. */
+static bool write_picture(const char *path, GstSample *sample)
 {
     GError *error = NULL;
     if (!sample) {
         wanting("detect", "%s: no frame came", path);
         return false;
     }
-    GstCaps *caps = gst_caps_new_empty_simple("image/png");
+    GstCaps *caps = gst_caps_new_empty_simple(ends_in(path, ".jpg") ? "image/jpeg" : "image/png");
     GstSample *png = gst_video_convert_sample(sample, caps, 30 * GST_SECOND, &error);
     bool written = false;
     gst_caps_unref(caps);
@@ -320,10 +338,10 @@ static bool write_png(const char *path, GstSample *sample)
 
 static bool write_pictures(detect *d)
 {
-    bool written = !d->png || write_png(d->png, d->best);
+    bool written = !d->png || write_picture(d->png, d->best);
     if (d->sheet) {
         GstSample *sheet = detect_sheet_make(d->sheet);
-        written = write_png(d->sheet_png, sheet) && written;
+        written = write_picture(d->sheet_png, sheet) && written;
         if (sheet)
             gst_sample_unref(sheet);
     }
@@ -345,8 +363,6 @@ static void print_summary(const detect *d)
     if (stats)
         gst_structure_free(stats);
     g_printerr("\n");
-    if (d->lines)
-        g_printerr("wrote %s\n", d->lines);
     if (d->mp4)
         g_printerr("wrote %s\n", d->mp4);
 }
@@ -391,13 +407,12 @@ static bool set_outputs(detect *d, const option_list *outputs)
 {
     for (int i = 0; i < outputs->count; i++) {
         const char *name = outputs->items[i];
-        const char *end = strrchr(name, '.');
-        if (end && g_ascii_strcasecmp(end, ".png") == 0) {
+        if (ends_in(name, ".png") || ends_in(name, ".jpg")) {
             d->png = name;
-        } else if (end && g_ascii_strcasecmp(end, ".mp4") == 0) {
+        } else if (ends_in(name, ".mp4")) {
             d->mp4 = name;
         } else {
-            misused("detect", "-o %s: the name must end in .png or .mp4", name);
+            misused("detect", "-o %s: the name must end in .jpg, .png or .mp4", name);
             return false;
         }
     }
@@ -410,7 +425,7 @@ int main(int argc, char **argv)
     option_list outputs = { .count = 0 };
     const option options[] = {
         { "output", 'o', OPTION_LIST, &outputs, "FILE",
-          "write FILE.mp4, or FILE.png (the frame with most objects); again: both" },
+          "write FILE.mp4, or FILE.png or .jpg (the frame with most objects); again: both" },
         { "sheet", 0, OPTION_TEXT, &d.sheet_png, "FILE.png", "write a contact sheet: up to 12 frames, evenly spread" },
         { "eval", 0, OPTION_TEXT, &d.lines, "FILE",
           "write JSON lines for onyx eval: all down to a score of 0.01, and a scene's truth" },
