@@ -249,6 +249,35 @@ typedef struct norm_params { /* InstanceNormalization, LayerNormalization, Group
     bool per_channel_scale; /* GroupNormalization from 21 on; 18 scales per group */
 } norm_params;
 
+/* RNN, GRU, LSTM */
+typedef enum op_rnn_act {
+    OP_RNN_RELU,
+    OP_RNN_TANH,
+    OP_RNN_SIGMOID,
+    OP_RNN_AFFINE,
+    OP_RNN_LEAKY_RELU,
+    OP_RNN_THRESHOLDED_RELU,
+    OP_RNN_SCALED_TANH,
+    OP_RNN_HARD_SIGMOID,
+    OP_RNN_ELU,
+    OP_RNN_SOFTSIGN,
+    OP_RNN_SOFTPLUS
+} op_rnn_act;
+
+typedef struct rnn_activation {
+    op_rnn_act act;
+    float alpha, beta;
+} rnn_activation;
+
+typedef struct rnn_params {
+    enum { OP_RNN_FORWARD, OP_RNN_REVERSE, OP_RNN_BIDIRECTIONAL } direction;
+    int gates;      /* 1 RNN, 3 GRU, 4 LSTM */
+    int64_t hidden; /* 0: that of the weights */
+    bool batch_first, linear_before_reset, input_forget;
+    float clip; /* infinite: none */
+    rnn_activation activations[2][3]; /* by direction */
+} rnn_params;
+
 typedef struct lrn_params {
     float alpha, beta, bias;
     int64_t size;
