@@ -26,6 +26,7 @@ typedef struct conv_shape {
     int pad_top, pad_left; /* the rest follows from h_out, w_out; taps outside read 0 */
     bool src_plain;        /* src is plain NCHW (first layer, few channels); else blocked */
     bool exact;            /* no Winograd */
+    int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
 } conv_shape;
 
 typedef struct conv_arguments {

@@ -39,6 +39,7 @@ typedef struct conv_tile {
     ptrdiff_t dst_block_stride; /* between filter blocks */
     ptrdiff_t residual_block_stride;
     ptrdiff_t ahead; /* floats from these weights to those that are needed next, to be prefetched; or 0 */
+    bool cold;       /* dst is far away and the sum short: have it fetched while summing */
     conv_epilogue epilogue;
 } conv_tile;
 

@@ -93,6 +93,21 @@ CONV_INLINE void conv_tile_step4(vf *acc, const float *src, ptrdiff_t step, cons
 }
 #endif
 
+/* n < 4 inputs; three, the rows of the usual first layer, without a loop. */
+CONV_INLINE const float *conv_tile_rest(vf *acc, const float *src, ptrdiff_t step, const float *weights, int n,
+                                        const int F, const int P)
+{
+    if (n == 3) {
+        CONV_UNROLL
+        for (int i = 0; i < 3; i++)
+            conv_tile_step(acc, src + i, step, weights + i * F * VF_LANES, F, P);
+        return weights + 3 * F * VF_LANES;
+    }
+    for (int i = 0; i < n; i++, weights += F * VF_LANES)
+        conv_tile_step(acc, src + i, step, weights, F, P);
+    return weights;
+}
+
 CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step, const float *weights,
                                ptrdiff_t ahead, const int F, const int P, const bool QUADS)
 {
@@ -113,8 +128,7 @@ CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, pt
                 }
                 if (QUADS)
                     continue;
-                for (; i < inner; i++, weights += F * VF_LANES)
-                    conv_tile_step(acc, tap + i, step, weights, F, P);
+                weights = conv_tile_rest(acc, tap + i, step, weights, inner - i, F, P);
             }
         }
     }
@@ -145,6 +159,14 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             CONV_UNROLL
             for (int p = 0; p < P; p++)
                 acc[p * F + f] = start;
+        }
+        if (STEP >= VF_LANES && t->cold) {
+            CONV_UNROLL
+            for (int f = 0; f < F; f++) {
+                CONV_UNROLL
+                for (int p = 0; p < P; p++)
+                    __builtin_prefetch(dst + f * t->dst_block_stride + p * VF_LANES, 1, 3);
+            }
         }
         conv_tile_sum(t, acc, src, step, weights, t->ahead + count % F * VF_LANES, F, P, STEP >= VF_LANES);
         if (residual && t->epilogue.residual_before)

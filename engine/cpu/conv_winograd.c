@@ -17,10 +17,6 @@ enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
 
 enum { WEIGHT_SIDE = 6, WEIGHT_POINTS = 36 };
 
-/* V and M of a strip should be no larger, but fewer tiles than STRIP_LEAST read U too often, and more than STRIP_MOST
- * gain nothing. Stride 2 reads U for four and sixteen positions at once, so it needs fewer. */
-enum { STRIP_BYTES = 450 * 1024, STRIP_LEAST = 25, STRIP_LEAST_TWO = 13, STRIP_MOST = 40 };
-
 typedef struct geometry {
     const conv_shape *shape;
     conv_winograd_input_f32 *input;
@@ -256,40 +252,122 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
     }
 }
 
-/* Cycles of the whole layer both ways; transforms of a tile and block measured: 80 in, 110 out, for stride 2 more. */
-static bool pays(const conv_units *units, const conv_shape *s, int filters, int strip)
+/* ---- the choice ----
+ * Cycles are estimated for every strip, group of filters and cut of the work, see conv_private.h for the machine's part
+ * of the model. Measured on the machine above: a transform of a tile and channel block takes 80 cycles in and 110 out,
+ * for stride 2 250 and 280; a call of the register tiles 60. */
+
+typedef struct layer {
+    const conv_units *units;
+    const conv_shape *shape;
+    int blocks_in, blocks_out, tiles;
+    double points, input_cycles, output_cycles;
+} layer;
+
+static layer layer_of(const conv_units *units, const conv_shape *s)
 {
-    int lanes = units->lanes, blocks_in = conv_ceil_div(s->c_in, lanes), blocks_out = conv_ceil_div(s->c_out, lanes);
-    double tiles = (double)conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
-    double points = s->stride_h == 1 ? 36 : 81, input = s->stride_h == 1 ? 80 : 250, output = input + 30;
-    double product = points * s->c_in * conv_tile_cost(&units->unit, filters, blocks_out, strip);
-    double winograd = tiles * (product + input * blocks_in + output * blocks_out);
-    const conv_tile_set *set = s->stride_w == 1 ? &units->unit : &units->two;
-    double cost = conv_tile_cost(set, conv_best_filters(set, blocks_out, s->w_out), blocks_out, s->w_out);
-    return winograd < 0.85 * 9 * cost * s->c_in * s->h_out * s->w_out;
+    bool unit = s->stride_h == 1;
+    return (layer){ .units = units,
+                    .shape = s,
+                    .blocks_in = conv_ceil_div(s->c_in, units->lanes),
+                    .blocks_out = conv_ceil_div(s->c_out, units->lanes),
+                    .tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4),
+                    .points = unit ? 36 : 81,
+                    .input_cycles = unit ? 80 : 250,
+                    .output_cycles = unit ? 110 : 280 };
 }
 
-/* Cycles of the products, with tiles cut in strips of `strip`; U is read once for each, from the last cache when large.
- */
-static double strip_cost(const conv_units *units, const conv_shape *s, int filters, int tiles, int strip)
+static double larger(double a, double b)
 {
-    int blocks = conv_ceil_div(s->c_out, units->lanes), rest = tiles % strip, strips = conv_ceil_div(tiles, strip);
-    double points = s->stride_h == 1 ? 36 : 81, u_bytes = 4.0 * WEIGHT_POINTS * s->c_in * blocks * units->lanes;
-    double cycles = (tiles - rest) * conv_tile_cost(&units->unit, filters, blocks, strip);
-    if (rest)
-        cycles += rest * conv_tile_cost(&units->unit, filters, blocks, rest);
-    return cycles * points * s->c_in + strips * u_bytes / (u_bytes > 1e6 ? 10 : 60);
+    return a > b ? a : b;
 }
 
-static int strip_tiles(const conv_units *units, const conv_shape *s, int filters, int tiles)
+/* The products of one strip. The first register tile of a point and group waits for its weights to come at weight_rate,
+ * the others do where weights and inputs exceed the first-level cache. */
+static double product_cycles(const layer *l, int filters, int strip, double weight_rate)
 {
-    int side = s->stride_h == 1 ? WINOGRAD_SIDE_UNIT : WINOGRAD_SIDE_TWO, vector = units->lanes * (int)sizeof(float);
-    int fit = STRIP_BYTES / (side * side * vector) / (conv_ceil_div(s->c_in, units->lanes) + filters);
-    int least = s->stride_h == 1 ? STRIP_LEAST : STRIP_LEAST_TWO;
-    int most = conv_min(tiles, conv_min(STRIP_MOST, conv_max(least, fit))), best = most;
-    for (int strip = most; strip > most * 2 / 3; strip--)
-        if (strip_cost(units, s, filters, tiles, strip) < 0.995 * strip_cost(units, s, filters, tiles, best))
-            best = strip;
+    double vector = l->units->lanes * (double)sizeof(float), channels = conv_summed_channels(l->shape->c_in),
+           cycles = 0;
+    int groups = conv_ceil_div(l->blocks_out, filters);
+    for (int q = 0; q < groups; q++) {
+        conv_range blocks = conv_group(l->blocks_out, groups, q);
+        int f = blocks.end - blocks.begin, tiles = conv_ceil_div(strip, l->units->unit.pixels[f - 1]);
+        bool nearest = channels * (f * vector + strip * (double)sizeof(float)) <= CONV_NEAREST_BYTES;
+        double tile = conv_tile_cost(&l->units->unit, f, f, strip) * strip / tiles;
+        double first = larger(tile, f * vector / weight_rate);
+        double next = nearest ? tile : larger(tile, f * vector / CONV_NEAR_RATE);
+        cycles += channels * (first + (tiles - 1) * next) + 60;
+    }
+    return cycles * l->points;
+}
+
+/* All of the layer with strips of so many tiles and the filters cut so often; each cut transforms the input again. */
+static double layer_cycles(const layer *l, int filters, int strip, int filter_cuts)
+{
+    double vector = l->units->lanes * (double)sizeof(float), near = conv_near_bytes();
+    double groups = conv_ceil_div(l->blocks_out, filters), strips = conv_ceil_div(l->tiles, strip);
+    double v = l->points * strip * l->blocks_in * vector, m = l->points * strip * filters * vector;
+    double u = (double)WEIGHT_POINTS * l->shape->c_in * l->blocks_out * vector;
+    double rate = v + m + u / filter_cuts <= near ? CONV_NEAR_RATE : CONV_FAR_RATE;
+    double products = product_cycles(l, filters, strip, CONV_FAR_RATE) +
+                      (l->tiles / strip - 1) * product_cycles(l, filters, strip, rate);
+    if (l->tiles % strip)
+        products += product_cycles(l, filters, l->tiles % strip, rate);
+    double read_v = strips * groups * v / (v + m + u / groups <= near ? 2 * CONV_NEAR_RATE : CONV_FAR_RATE);
+    return products + read_v +
+           l->tiles * (filter_cuts * l->input_cycles * l->blocks_in + l->output_cycles * l->blocks_out);
+}
+
+static double direct_cycles(const layer *l)
+{
+    const conv_shape *s = l->shape;
+    const conv_tile_set *set = s->stride_w == 1 ? &l->units->unit : &l->units->two;
+    double cost = conv_tile_cost(set, conv_best_filters(set, l->blocks_out, s->w_out), l->blocks_out, s->w_out);
+    double vector = l->units->lanes * (double)sizeof(float), weights = 9.0 * s->c_in * l->blocks_out * vector;
+    double copied = (double)s->h_in * s->w_in * l->blocks_in * vector; /* into the padded strip */
+    return 9 * cost * s->c_in * s->h_out * s->w_out + weights / CONV_FAR_RATE + copied / CONV_NEAR_RATE;
+}
+
+/* Time of the slowest of `threads` when parts are equal. */
+static double makespan(double cycles, int parts, int threads)
+{
+    return cycles / parts * conv_ceil_div(parts, threads);
+}
+
+typedef struct cuts {
+    int filters, strip, filter_cuts;
+    double cycles;
+} cuts;
+
+static void consider(const layer *l, int filters, int strip, cuts *best)
+{
+    int groups = conv_ceil_div(l->blocks_out, filters), strips = conv_ceil_div(l->tiles, strip);
+    int threads = conv_max(1, l->shape->threads), enough = threads == 1 ? 1 : 2 * threads;
+    for (int filter_cuts = 1; filter_cuts <= groups; filter_cuts++) {
+        if (groups % filter_cuts && filter_cuts < groups)
+            continue;
+        int parts = strips * filter_cuts;
+        double cycles = makespan(layer_cycles(l, filters, strip, filter_cuts), parts, threads);
+        if (parts < enough) /* one part late costs the more, the fewer there are */
+            cycles *= 1.05;
+        if (best->cycles == 0 || cycles < 0.97 * best->cycles)
+            *best = (cuts){ filters, strip, filter_cuts, cycles };
+        if (parts >= enough)
+            break;
+    }
+}
+
+/* Strips of nearly equal size, by their number. Two filter blocks (measured: mostly the best, as their weights need
+ * half the rate of four) and large strips come first: others must be clearly better. */
+enum { STRIP_LEAST = 5, STRIP_MOST = 48 };
+static cuts best_cuts(const layer *l)
+{
+    static const int order[CONV_MAX_FILTERS] = { 2, 3, 4, 5, 1 };
+    cuts best = { 0 };
+    for (int i = 0; i < CONV_MAX_FILTERS; i++)
+        for (int strips = conv_ceil_div(l->tiles, STRIP_MOST); strips <= conv_ceil_div(l->tiles, STRIP_LEAST); strips++)
+            if (order[i] <= conv_min(l->units->unit.filters, l->blocks_out) && (order[i] > 1 || l->blocks_out == 1))
+                consider(l, order[i], conv_ceil_div(l->tiles, strips), &best);
     return best;
 }
 
@@ -299,25 +377,21 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 ||
         s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
         return false;
-    int lanes = units->lanes, blocks_out = conv_ceil_div(s->c_out, lanes);
-    int tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4);
-    int parts = conv_parts_for(9.0 / 2 * s->c_in * s->c_out * s->h_out * s->w_out);
-    int filters = conv_best_filters(&units->unit, blocks_out, conv_min(tiles, 20));
-    int strip = strip_tiles(units, s, filters, tiles);
-    if (!pays(units, s, filters, strip))
+    const layer l = layer_of(units, s);
+    const cuts best = best_cuts(&l);
+    int threads = conv_max(1, s->threads);
+    if (best.cycles * threads > 0.95 * direct_cycles(&l))
         return false;
-    int strips = conv_ceil_div(tiles, strip), filter_groups = conv_ceil_div(blocks_out, filters);
-    plan->tile[TILE_FILTERS] = filters;
-    plan->tile[TILE_STRIP] = strip;
-    plan->tile[TILE_STRIP_CUTS] = conv_min(strips, parts);
-    /* Every cut of the filters transforms the input again: only where there would be too few parts for any threads. */
-    plan->tile[TILE_FILTER_CUTS] = conv_min(filter_groups, conv_max(1, conv_min(parts, 4) / 2 / strips));
+    plan->tile[TILE_FILTERS] = best.filters;
+    plan->tile[TILE_STRIP] = best.strip;
+    plan->tile[TILE_STRIP_CUTS] = threads > 1 ? conv_ceil_div(l.tiles, best.strip) : 1;
+    plan->tile[TILE_FILTER_CUTS] = best.filter_cuts;
 
     geometry g = geometry_of(plan);
     plan->name = units->winograd_name[s->stride_h - 1];
     plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes = WEIGHT_POINTS * (size_t)g.channels * (size_t)blocks_out * (size_t)lanes * sizeof(float);
-    plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)lanes) * sizeof(float);
+    plan->packed_bytes = WEIGHT_POINTS * (size_t)g.channels * (size_t)l.blocks_out * (size_t)g.lanes * sizeof(float);
+    plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)g.lanes) * sizeof(float);
     plan->run = winograd_run_part;
     plan->pack = winograd_pack;
     return true;

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cpu/pack_form.h"
 #include "ops/params.h"
 
 /* Up to this many input channels the first layer reads plain data instead of padding them to a block. */
@@ -83,6 +84,18 @@ static float *padded_bias(planner *p, graph_value *bias, int channels)
     return copy;
 }
 
+static void pack_conv(const void *form, const void *source, void *packed)
+{
+    conv_pack(form, source, packed);
+}
+
+static const void *packed_weights(planner *p, const conv_plan *plan, const graph_value *weights)
+{
+    conv_plan form;
+    conv_pack_form(plan, &form);
+    return plan_pack(p, weights, pack_conv, &form, sizeof(form), plan->packed_bytes);
+}
+
 plan_result plan_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -99,6 +112,7 @@ plan_result plan_conv(planner *p, graph_node *node)
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
     shape.exact = p->options->precision == ONYX_PRECISION_STRICT;
+    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
     shape.src_plain = xd.c <= PLAIN_CHANNELS && shape.groups == 1 && !plan_has_blocked(p, x);
     bool taken = conv_choose(p->kernels, &shape, &conv.plan);
     if (!taken && shape.src_plain) {
@@ -110,12 +124,10 @@ plan_result plan_conv(planner *p, graph_node *node)
     conv.src_elements = shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
     conv.dst_elements = yd.blocked_elements;
 
-    void *packed = plan_packed(p, conv.plan.packed_bytes);
-    conv.packed = packed;
+    conv.packed = packed_weights(p, &conv.plan, w);
     conv.bias = padded_bias(p, bias, yd.c);
-    if (!packed || !conv.bias)
+    if (!conv.packed || !conv.bias)
         return PLAN_FAILED;
-    conv_pack(&conv.plan, w->constant.data, packed);
 
     const int inputs[2] = { shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x), residual ? plan_blocked(p, residual) : -1 };
     if (inputs[0] < 0 || (residual && inputs[1] < 0))
@@ -184,6 +196,11 @@ static void run_transpose_gather(const step_context *context, int part)
     }
 }
 
+static void copy_weights(const void *form, const void *source, void *packed)
+{
+    memcpy(packed, source, *(const size_t *)form);
+}
+
 plan_result plan_conv_transpose(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -204,12 +221,11 @@ plan_result plan_conv_transpose(planner *p, graph_node *node)
     const size_t m = (size_t)yd.c * (size_t)t.kernel_h * (size_t)t.kernel_w, hw = (size_t)xd.h * (size_t)xd.w;
     const gemm_shape shape = { .m = m, .n = hw, .k = (size_t)xd.c, .a_transposed = true };
     gemm_choose(p->kernels, &shape, false, &t.plan);
-    float *weights = plan_packed(p, (size_t)xd.c * m * sizeof(float));
+    const size_t bytes = (size_t)xd.c * m * sizeof(float);
+    t.weights = plan_pack(p, w, copy_weights, &bytes, sizeof(bytes), bytes);
     t.bias = padded_bias(p, bias, yd.c);
-    if (!weights || !t.bias)
+    if (!t.weights || !t.bias)
         return PLAN_FAILED;
-    memcpy(weights, w->constant.data, (size_t)xd.c * m * sizeof(float));
-    t.weights = weights;
 
     graph_value *products = graph_add_value(p->graph, node->name);
     const int src = plan_plain(p, x);
