@@ -31,6 +31,7 @@ class Mix:
             self.groups.append((list(groups.values()), share / share.sum()))
         self.cuttings = [(s, i, j) for s in stores for i, r in enumerate(s.records) for j, b in enumerate(r["boxes"])
                          if self.fit_to_cut(r, b)]
+        self.empty = [(s, i) for s in stores for i, r in enumerate(s.records) if not r["boxes"]]
 
     @staticmethod
     def fit_to_cut(record, box):
@@ -47,6 +48,22 @@ class Mix:
         index = group[rng.integers(len(group))]
         s = self.stores[which]
         return s.picture(index), s.boxes(index)
+
+    def draw_person(self, rng):
+        """-> a person cut out."""
+        s, index, which = self.cuttings[rng.integers(len(self.cuttings))]
+        x0, y0, x1, y1 = (int(v) for v in s.records[index]["boxes"][which][:4])
+        return s.picture(index)[y0:y1, x0:x1]
+
+    def draw_thing(self, rng):
+        """-> a part of a person's shape and size, of a picture without people."""
+        s, index = self.empty[rng.integers(len(self.empty))]
+        picture = s.picture(index)
+        height, width = picture.shape[:2]
+        h = rng.uniform(0.2, 1) * height
+        w = min(h * rng.uniform(0.25, 0.8), width)
+        x, y = int(rng.uniform(0, width - w)), int(rng.uniform(0, height - h))
+        return picture[y:y + int(h), x:x + int(w)]
 
 
 def place(picture, rows, box, size, mirrored):
@@ -127,13 +144,16 @@ def mosaic(mix, size, rng):
 
 
 def paste(canvas, rows, mix, rng):
-    """A person from elsewhere, with soft edges; whom it hides more than half is left out."""
-    s, index, which = mix.cuttings[rng.integers(len(mix.cuttings))]
-    x0, y0, x1, y1 = (int(v) for v in s.records[index]["boxes"][which][:4])
-    person = Image.fromarray(np.ascontiguousarray(s.picture(index)[y0:y1, x0:x1]))
+    """A person from elsewhere, with soft edges; whom it hides more than half is left out. Or, as often, a part of a
+    picture without people in the same way: else the soft edges alone would tell a person."""
+    thing = bool(mix.empty) and rng.random() < 0.5
+    if not thing and not mix.cuttings:
+        return canvas, rows
+    part = mix.draw_thing(rng) if thing else mix.draw_person(rng)
+    person = Image.fromarray(np.ascontiguousarray(part))
     height, width = canvas.shape[:2]
-    h = int(min(height * np.exp(rng.uniform(np.log(0.15), np.log(0.95))), 1.4 * (y1 - y0)))
-    w = max(4, round(h * (x1 - x0) / (y1 - y0)))
+    h = int(min(height * np.exp(rng.uniform(np.log(0.15), np.log(0.95))), 1.4 * person.height))
+    w = max(4, round(h * person.width / person.height))
     if h < 16 or w >= width or h >= height:
         return canvas, rows
     person = person.resize((w, h), Image.Resampling.BILINEAR)
@@ -151,7 +171,7 @@ def paste(canvas, rows, mix, rng):
     if len(rows):
         rows = rows.copy()
         rows[boxlib.inside(rows, new)[:, 0] > 0.5, 4] = store.IGNORE
-    return canvas, np.concatenate([rows, new])
+    return canvas, rows if thing else np.concatenate([rows, new])
 
 
 def spoil(canvas, rng):
@@ -198,7 +218,7 @@ def sample(mix, seed, number, size, gentle):
         canvas, rows = plain(*mix.draw(rng), size, rng)
     else:
         canvas, rows = view(*mix.draw(rng), size, rng)
-    if rng.random() < 0.2 and mix.cuttings:
+    if rng.random() < 0.35:
         for _ in range(int(rng.integers(1, 4))):
             canvas, rows = paste(canvas, rows, mix, rng)
     return np.ascontiguousarray(spoil(canvas, rng)), rows.astype(np.float32)

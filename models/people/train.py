@@ -26,7 +26,7 @@ import loss as objective
 import model as network
 import store
 
-TRAIN = {"photo-train": 0.45, "scene-train": 0.33, "clip-train": 0.22}
+TRAIN = {"photo-train": 0.5, "scene-train": 0.32, "clip-train": 0.18}
 WARM = 400          # steps until the full learning rate
 GENTLE = 0.85       # part of the run after which pictures are mostly as in use
 KEEP_EVERY = 240    # seconds between checkpoints
