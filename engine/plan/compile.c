@@ -295,6 +295,7 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
         status = prepare_graph(p, wish, error);
     if (status == ONYX_OK) {
         planner pl = { .program = p, .graph = p->graph, .kernels = wish->kernels, .options = wish, .error = error };
+        pl.memory_limit = options && options->max_memory_bytes ? options->max_memory_bytes : (size_t)16 << 30;
         status = emit(&pl);
     }
     if (status != ONYX_OK) {

@@ -69,9 +69,17 @@ static size_t find_place(const lifetime *life, const lifetime *placed, int count
     return place;
 }
 
+static onyx_status past_limit(const planner *pl, const program_slot *slot)
+{
+    return status_fail(pl->error, ONYX_ERROR_LIMIT,
+                       "with value '%s' the values between the steps take more than %zu bytes (max_memory_bytes)",
+                       slot->name ? slot->name : "", pl->memory_limit);
+}
+
 onyx_status plan_memory(planner *pl)
 {
     program *p = pl->program;
+    const size_t limit = MIN(pl->memory_limit, SIZE_MAX / 4); /* so that no sum below can overflow */
     resolve_views(p);
     lifetime *lives = plan_alloc(pl, sizeof(*lives) * (size_t)p->slot_count);
     lifetime *order = plan_alloc(pl, sizeof(*order) * (size_t)p->slot_count);
@@ -91,11 +99,15 @@ onyx_status plan_memory(planner *pl)
         program_slot *slot = &p->slots[i];
         if (slot->root != i)
             continue;
+        if (slot->tensor.size_bytes > limit && slot->kind != SLOT_CONSTANT)
+            return past_limit(pl, slot);
         /* behind each root one more line: kernels may read past an end */
         size_t bytes = size_align(slot->tensor.size_bytes + ONYX_SLACK, ONYX_ALIGNMENT);
         if (slot->kind == SLOT_OUTPUT) {
             slot->place = p->outputs_bytes;
             p->outputs_bytes += bytes;
+            if (p->outputs_bytes > limit)
+                return past_limit(pl, slot);
         } else if (slot->kind == SLOT_ARENA && lives[i].last >= 0) {
             lives[i].bytes = bytes;
             order[count++] = lives[i];
@@ -106,6 +118,8 @@ onyx_status plan_memory(planner *pl)
         order[i].place = find_place(&order[i], order, i, beside);
         p->slots[order[i].slot].place = order[i].place;
         p->arena_bytes = MAX(p->arena_bytes, order[i].place + order[i].bytes);
+        if (p->arena_bytes + p->outputs_bytes > limit)
+            return past_limit(pl, &p->slots[order[i].slot]);
     }
     return ONYX_OK;
 }

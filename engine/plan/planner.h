@@ -27,6 +27,7 @@ typedef struct planner {
     const plan_options *options;
     value_forms *forms; /* by value id */
     int slot_capacity, step_capacity;
+    size_t memory_limit; /* of the arena and the outputs, in bytes */
     onyx_error *error;
 } planner;
 
