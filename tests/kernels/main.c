@@ -62,7 +62,8 @@ int main(int argc, char **argv)
 {
     bool bench = false;
     const char *table = NULL, *words[2] = { NULL, NULL };
-    int rounds = 400, count = 0;
+    const char *wish = getenv("ONYX_TEST_ROUNDS"); /* fewer under valgrind */
+    int rounds = wish ? atoi(wish) : 400, count = 0;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--bench") == 0)
             bench = true;
