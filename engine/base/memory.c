@@ -12,30 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/poison.h"
+#include "base/region.h"
 #include "base/size.h"
 
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define ARENA_POISON 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(ARENA_POISON)
-#include <sanitizer/asan_interface.h>
-#define ARENA_GAP 16
-#define arena_hide(data, bytes) __asan_poison_memory_region(data, bytes)
-#define arena_show(data, bytes) __asan_unpoison_memory_region(data, bytes)
-#else
-#define ARENA_GAP 0
-#define arena_hide(data, bytes) ((void)0)
-#define arena_show(data, bytes) ((void)0)
-#endif
+/* Activations and the like; below that too much of a huge page would be left over. */
+#define HUGE_FROM ((size_t)4 << 20)
 
 void *memory_alloc(size_t bytes)
 {
     size_t whole;
     if (!size_add(bytes, ONYX_SLACK + ONYX_ALIGNMENT - 1, &whole))
         return NULL;
-    return aligned_alloc(ONYX_ALIGNMENT, whole & ~(size_t)(ONYX_ALIGNMENT - 1));
+    whole &= ~(size_t)(ONYX_ALIGNMENT - 1);
+    if (whole < HUGE_FROM)
+        return aligned_alloc(ONYX_ALIGNMENT, whole);
+    void *memory;
+    if (posix_memalign(&memory, REGION_HUGE, whole) != 0)
+        return NULL;
+    region_wish_huge(memory, whole);
+    return memory;
 }
 
 void *memory_alloc_zero(size_t bytes)
@@ -112,6 +108,11 @@ void *buffer_data(const buffer *b)
     return b->data;
 }
 
+bool buffer_is_borrowed(const buffer *b)
+{
+    return !b->release;
+}
+
 size_t buffer_size(const buffer *b)
 {
     return b->bytes;
@@ -149,7 +150,7 @@ void arena_free(arena *a)
         return;
     for (chunk *c = a->chunks, *next; c; c = next) {
         next = c->next;
-        arena_show(c, CHUNK_HEADER + c->capacity);
+        memory_show(c, CHUNK_HEADER + c->capacity);
         free(c);
     }
     free(a);
@@ -163,7 +164,7 @@ static chunk *chunk_new(size_t capacity)
     chunk *c = calloc(1, whole);
     if (c) {
         c->capacity = capacity;
-        arena_hide((char *)c + CHUNK_HEADER, capacity);
+        memory_hide((char *)c + CHUNK_HEADER, capacity);
     }
     return c;
 }
@@ -196,7 +197,7 @@ static chunk *arena_room(arena *a, size_t bytes)
 void *arena_alloc(arena *a, size_t bytes)
 {
     size_t whole, used;
-    if (!size_add(bytes, ARENA_ALIGNMENT - 1 + ARENA_GAP, &whole))
+    if (!size_add(bytes, ARENA_ALIGNMENT - 1 + MEMORY_GAP, &whole))
         return NULL;
     whole &= ~(size_t)(ARENA_ALIGNMENT - 1);
     if (!size_add(a->used, whole, &used) || used > a->limit)
@@ -207,7 +208,7 @@ void *arena_alloc(arena *a, size_t bytes)
     char *memory = (char *)c + CHUNK_HEADER + c->used;
     c->used += whole;
     a->used = used;
-    arena_show(memory, bytes);
+    memory_show(memory, bytes);
     return memory;
 }
 

@@ -4,6 +4,7 @@
 #ifndef ONYX_BASE_MEMORY_H
 #define ONYX_BASE_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* 64-byte aligned, at least ONYX_SLACK bytes longer than asked for; NULL when memory is out. memory_free takes NULL. */
@@ -19,6 +20,8 @@ buffer *buffer_wrap(const void *data, size_t bytes, void (*release)(void *owner)
 buffer *buffer_ref(buffer *b);
 void buffer_unref(buffer *b); /* NULL is allowed */
 void *buffer_data(const buffer *b);
+/* Whether the bytes belong to somebody who outlives the buffer: wrapped without `release`. */
+bool buffer_is_borrowed(const buffer *b);
 size_t buffer_size(const buffer *b);
 
 /* Bump arena. Nothing is freed before the arena. All return NULL when memory is out or `limit` is reached. */

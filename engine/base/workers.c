@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The pool. One job is published at a time: its fields are written, then `unclaimed` is set to the number of parts
- * (release), then `epoch` is raised. A thread claims a part by decrementing `unclaimed`; whoever got a positive number
- * back holds a part of the current job, whichever epoch it had in mind, and may read the job's fields: they stay until
- * all parts are done. A late worker only gets a number <= 0 and goes on waiting. */
+ * A job lives on its caller's stack. The caller puts it into the mailboxes of idle workers; a worker takes it by
+ * marking the mailbox, works until no part is left, empties the mailbox and counts itself out. The caller then takes
+ * the job back from workers that have not come yet, and waits for those that have. So a job is never touched after its
+ * end, and a worker that wakes up late delays nobody. */
 #include "base/workers.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/cgroup.h"
+#include "base/cores.h"
 #include "base/size.h"
 #include "base/status.h"
 
@@ -27,30 +27,40 @@
 #define SPINS_PER_CLOCK 32
 #define MAX_WORKERS 1024
 #define CACHE_LINE 64
+/* Jobs of a worker between two looks at who shares its core. */
+#define JOBS_PER_LOOK 8
+
+typedef struct job {
+    workers_function *function;
+    void *context;
+    int parts, core; /* core: of the caller */
+    /* Words that many threads write lie on cache lines of their own. */
+    _Alignas(CACHE_LINE) atomic_int unclaimed;
+    _Alignas(CACHE_LINE) atomic_uint helpers; /* workers that have not counted themselves out, and CALLER_SLEEPS */
+} job;
+
+#define CALLER_SLEEPS 0x80000000u
+
+/* A mailbox holds a job, the job + TAKEN while the worker is at it, or 0. */
+#define TAKEN ((uintptr_t)1)
 
 typedef struct worker {
+    _Alignas(CACHE_LINE) atomic_uintptr_t mailbox;
+    atomic_uint sleeping; /* a futex: 1 while the worker sleeps or is about to */
+    atomic_int core;      /* that it ran on at its last look, or -1 */
     workers *pool;
     pthread_t thread;
     int index;
+    unsigned jobs; /* its own */
 } worker;
 
 struct workers {
     int count;
+    bool pin;
     worker *threads; /* count - 1 of them, indices 1 .. count - 1 */
-
-    /* the job */
-    workers_function *function;
-    void *context;
-    int parts;
-
-    /* Words that many threads write lie on cache lines of their own. */
-    _Alignas(CACHE_LINE) atomic_int unclaimed;
-    _Alignas(CACHE_LINE) atomic_uint unfinished;
-    atomic_bool caller_sleeps;
-    _Alignas(CACHE_LINE) atomic_uint epoch;
-    atomic_int sleepers;
     atomic_bool stop;
-    atomic_flag busy;
+    _Alignas(CACHE_LINE) atomic_int entered; /* callers between workers_enter and workers_leave */
+    atomic_int lent;                         /* workers that were asked to help */
 };
 
 static_assert(sizeof(atomic_uint) == sizeof(uint32_t), "a futex is 32 bits wide");
@@ -60,9 +70,9 @@ static void futex_wait(atomic_uint *word, unsigned seen)
     syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
 }
 
-static void futex_wake(atomic_uint *word, int threads)
+static void futex_wake(atomic_uint *word)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, threads, NULL, NULL, 0);
+    syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
 static inline void spin_pause(void)
@@ -81,23 +91,21 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Spins until *word differs from `seen` or (for `until_zero`) is 0; false when SPIN_NS have passed. */
-static bool spin_until_changed(atomic_uint *word, unsigned seen, bool until_zero)
+/* One step of waiting; false when SPIN_NS have passed since the first. */
+typedef struct spinner {
+    int spins;
+    int64_t end;
+} spinner;
+
+static bool spin(spinner *s)
 {
-    int64_t end = 0;
-    for (int spins = 1;; spins++) {
-        unsigned value = atomic_load_explicit(word, memory_order_acquire);
-        if (until_zero ? value == 0 : value != seen)
-            return true;
-        spin_pause();
-        if (spins % SPINS_PER_CLOCK)
-            continue;
-        int64_t now = now_ns();
-        if (end == 0)
-            end = now + SPIN_NS;
-        else if (now > end)
-            return false;
-    }
+    spin_pause();
+    if (++s->spins % SPINS_PER_CLOCK)
+        return true;
+    int64_t now = now_ns();
+    if (s->end == 0)
+        s->end = now + SPIN_NS;
+    return now < s->end;
 }
 
 unsigned workers_set_float_mode(void)
@@ -130,51 +138,136 @@ void workers_restore_float_mode(unsigned state)
 #endif
 }
 
-/* Runs parts of the current job until none is left, and reports them as done in one go. */
-static void work(workers *pool, int index)
+/* ---- the workers' side ---- */
+
+/* The next job, taken; NULL when the pool ends. */
+static job *wait_for_job(worker *self)
 {
-    unsigned done = 0;
+    spinner s = { 0 };
     for (;;) {
-        int left = atomic_fetch_sub_explicit(&pool->unclaimed, 1, memory_order_acquire);
-        if (left <= 0)
-            break;
-        pool->function(pool->context, pool->parts - left, index);
-        done++;
+        uintptr_t letter = atomic_load_explicit(&self->mailbox, memory_order_acquire);
+        if (letter) {
+            if (atomic_compare_exchange_strong(&self->mailbox, &letter, letter | TAKEN))
+                return (job *)letter;
+            s = (spinner){ 0 }; /* it was taken back */
+        } else if (!spin(&s)) {
+            atomic_store(&self->sleeping, 1);
+            /* Whoever writes a letter looks at `sleeping` afterwards, so one of the two sees the other. */
+            if (!atomic_load(&self->mailbox) && !atomic_load(&self->pool->stop))
+                futex_wait(&self->sleeping, 1);
+            atomic_store(&self->sleeping, 0);
+            if (atomic_load(&self->pool->stop) && !atomic_load(&self->mailbox))
+                return NULL;
+            s = (spinner){ 0 };
+        }
     }
-    if (done == 0)
+}
+
+static void do_parts(job *j, int index)
+{
+    for (;;) {
+        int left = atomic_fetch_sub_explicit(&j->unclaimed, 1, memory_order_relaxed);
+        if (left <= 0)
+            return;
+        j->function(j->context, j->parts - left, index);
+    }
+}
+
+/* Some kernels leave two busy threads of a process on one core for seconds, with the other one idle. */
+static void look_around(worker *self, const job *j)
+{
+    const workers *pool = self->pool;
+    const int core = cores_current();
+    bool meets = core >= 0 && core == j->core;
+    for (int i = 0; i < pool->count - 1 && !meets; i++) {
+        worker *other = &pool->threads[i];
+        meets = other->index < self->index && atomic_load(&other->mailbox) == ((uintptr_t)j | TAKEN) &&
+                core == atomic_load_explicit(&other->core, memory_order_relaxed);
+    }
+    atomic_store_explicit(&self->core, core, memory_order_relaxed);
+    if (!meets)
         return;
-    unsigned before = atomic_fetch_sub_explicit(&pool->unfinished, done, memory_order_seq_cst);
-    assert(before >= done);
-    if (before == done && atomic_load_explicit(&pool->caller_sleeps, memory_order_seq_cst))
-        futex_wake(&pool->unfinished, 1);
+    int taken[MAX_WORKERS], count = 0; /* 4 KiB of a thread's own stack */
+    taken[count++] = j->core;
+    for (int i = 0; i < pool->count - 1; i++)
+        if (&pool->threads[i] != self)
+            taken[count++] = atomic_load_explicit(&pool->threads[i].core, memory_order_relaxed);
+    if (cores_keep_off(taken, count, pool->pin))
+        atomic_store_explicit(&self->core, cores_current(), memory_order_relaxed);
 }
 
 static void *worker_main(void *argument)
 {
-    const worker *self = argument;
-    workers *pool = self->pool;
-    unsigned seen = 0;
+    worker *self = argument;
     workers_set_float_mode();
-    for (;;) {
-        while (!spin_until_changed(&pool->epoch, seen, false)) {
-            atomic_fetch_add_explicit(&pool->sleepers, 1, memory_order_seq_cst);
-            if (atomic_load_explicit(&pool->epoch, memory_order_seq_cst) == seen)
-                futex_wait(&pool->epoch, seen);
-            atomic_fetch_sub_explicit(&pool->sleepers, 1, memory_order_relaxed);
-        }
-        seen = atomic_load_explicit(&pool->epoch, memory_order_acquire);
-        if (atomic_load_explicit(&pool->stop, memory_order_acquire))
-            return NULL;
-        work(pool, self->index);
+    if (self->pool->pin)
+        cores_pin(self->index);
+    for (job *j; (j = wait_for_job(self));) {
+        if (self->jobs++ % JOBS_PER_LOOK == 0)
+            look_around(self, j);
+        do_parts(j, self->index);
+        atomic_store_explicit(&self->mailbox, 0, memory_order_release);
+        /* From here on the job may be gone; waking at its address is harmless. */
+        if (atomic_fetch_sub_explicit(&j->helpers, 1, memory_order_acq_rel) == (1 | CALLER_SLEEPS))
+            futex_wake(&j->helpers);
     }
+    return NULL;
 }
 
-static void announce(workers *pool, int wanted)
+/* ---- the callers' side ---- */
+
+/* How many workers a caller may ask, who takes part in `lent`. */
+static int share(workers *pool, int parts)
 {
-    atomic_fetch_add_explicit(&pool->epoch, 1, memory_order_seq_cst);
-    int sleepers = atomic_load_explicit(&pool->sleepers, memory_order_seq_cst);
-    if (sleepers > 0)
-        futex_wake(&pool->epoch, MIN(wanted, pool->count - 1));
+    const int entered = MAX(atomic_load_explicit(&pool->entered, memory_order_relaxed), 1);
+    const int wanted = MIN(parts, (pool->count + entered - 1) / entered) - 1;
+    if (entered == 1 || wanted <= 0)
+        return wanted;
+    return MIN(wanted, pool->count - entered - atomic_load_explicit(&pool->lent, memory_order_relaxed));
+}
+
+/* Asks up to `wanted` idle workers for help; returns how many there were. */
+static int ask(workers *pool, job *j, int wanted)
+{
+    int asked = 0;
+    for (int i = 0; i < pool->count - 1 && asked < wanted; i++) {
+        worker *w = &pool->threads[i];
+        uintptr_t empty = 0;
+        if (atomic_load_explicit(&w->mailbox, memory_order_relaxed) ||
+            !atomic_compare_exchange_strong(&w->mailbox, &empty, (uintptr_t)j))
+            continue;
+        asked++;
+        if (atomic_load(&w->sleeping) && atomic_exchange(&w->sleeping, 0))
+            futex_wake(&w->sleeping);
+    }
+    return asked;
+}
+
+/* Takes the job back from those who have not begun; returns how many. */
+static int take_back(workers *pool, job *j)
+{
+    int back = 0;
+    for (int i = 0; i < pool->count - 1; i++) {
+        uintptr_t letter = (uintptr_t)j;
+        if (atomic_load_explicit(&pool->threads[i].mailbox, memory_order_relaxed) == letter)
+            back += atomic_compare_exchange_strong(&pool->threads[i].mailbox, &letter, 0);
+    }
+    return back;
+}
+
+static void wait_for_helpers(job *j)
+{
+    spinner s = { 0 };
+    for (;;) {
+        unsigned left = atomic_load_explicit(&j->helpers, memory_order_acquire);
+        if ((left & ~CALLER_SLEEPS) == 0)
+            return;
+        if (spin(&s))
+            continue;
+        left = atomic_fetch_or(&j->helpers, CALLER_SLEEPS) | CALLER_SLEEPS;
+        if (left & ~CALLER_SLEEPS)
+            futex_wait(&j->helpers, left);
+    }
 }
 
 static void run_here(workers_function *function, void *context, int parts, int index)
@@ -193,36 +286,43 @@ static int own_index(const workers *pool)
     return 0;
 }
 
-static void run_shared(workers *pool, workers_function *function, void *context, int parts)
+static void run_shared(workers *pool, workers_function *function, void *context, int parts, int wanted)
 {
-    pool->function = function;
-    pool->context = context;
-    pool->parts = parts;
-    atomic_store_explicit(&pool->caller_sleeps, false, memory_order_relaxed);
-    atomic_store_explicit(&pool->unfinished, (unsigned)parts, memory_order_relaxed);
-    atomic_store_explicit(&pool->unclaimed, parts, memory_order_release);
-    announce(pool, parts - 1);
-    work(pool, 0);
-    while (!spin_until_changed(&pool->unfinished, 0, true)) {
-        atomic_store_explicit(&pool->caller_sleeps, true, memory_order_seq_cst);
-        unsigned left = atomic_load_explicit(&pool->unfinished, memory_order_seq_cst);
-        if (left)
-            futex_wait(&pool->unfinished, left);
-    }
+    job j = { .function = function, .context = context, .parts = parts, .core = cores_current() };
+    const int index = own_index(pool);
+    atomic_init(&j.unclaimed, parts);
+    atomic_init(&j.helpers, (unsigned)wanted);
+    atomic_fetch_add_explicit(&pool->lent, wanted, memory_order_relaxed);
+    int missing = wanted - ask(pool, &j, wanted);
+    do_parts(&j, index);
+    missing += take_back(pool, &j);
+    if (missing)
+        atomic_fetch_sub_explicit(&j.helpers, (unsigned)missing, memory_order_acq_rel);
+    wait_for_helpers(&j);
+    atomic_fetch_sub_explicit(&pool->lent, wanted, memory_order_relaxed);
 }
 
 void workers_run(workers *pool, workers_function *function, void *context, int parts)
 {
     unsigned mode = workers_set_float_mode();
-    if (!pool || pool->count == 1 || parts <= 1) {
+    const int wanted = pool && pool->count > 1 ? share(pool, parts) : 0;
+    if (wanted > 0)
+        run_shared(pool, function, context, parts, wanted);
+    else
         run_here(function, context, parts, pool && pool->count > 1 ? own_index(pool) : 0);
-    } else if (atomic_flag_test_and_set_explicit(&pool->busy, memory_order_acquire)) {
-        run_here(function, context, parts, own_index(pool));
-    } else {
-        run_shared(pool, function, context, parts);
-        atomic_flag_clear_explicit(&pool->busy, memory_order_release);
-    }
     workers_restore_float_mode(mode);
+}
+
+void workers_enter(workers *pool)
+{
+    if (pool)
+        atomic_fetch_add_explicit(&pool->entered, 1, memory_order_relaxed);
+}
+
+void workers_leave(workers *pool)
+{
+    if (pool)
+        atomic_fetch_sub_explicit(&pool->entered, 1, memory_order_relaxed);
 }
 
 int workers_count(const workers *pool)
@@ -230,55 +330,12 @@ int workers_count(const workers *pool)
     return pool ? pool->count : 1;
 }
 
-/* The set of cores that this process may use, for any number of cores; *bytes is its size. NULL on failure. */
-static cpu_set_t *allowed_cores(size_t *bytes)
-{
-    for (int cores = 1024; cores <= 1 << 20; cores *= 2) {
-        cpu_set_t *set = CPU_ALLOC((size_t)cores);
-        if (!set)
-            return NULL;
-        *bytes = CPU_ALLOC_SIZE((size_t)cores);
-        CPU_ZERO_S(*bytes, set);
-        if (sched_getaffinity(0, *bytes, set) == 0)
-            return set;
-        CPU_FREE(set);
-    }
-    return NULL;
-}
-
 int workers_available_cores(void)
 {
-    size_t bytes;
-    cpu_set_t *set = allowed_cores(&bytes);
-    int cores = set ? CPU_COUNT_S(bytes, set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
-    if (set)
-        CPU_FREE(set);
-    int quota = cgroup_quota_cores("");
-    if (quota > 0)
-        cores = MIN(cores, quota);
-    return MAX(cores, 1);
+    return cores_available();
 }
 
-/* Gives each thread the allowed core of its number; the first is left to the caller. Best effort. */
-static void pin_threads(workers *pool)
-{
-    size_t bytes;
-    cpu_set_t *allowed = allowed_cores(&bytes);
-    cpu_set_t *one = allowed ? CPU_ALLOC(bytes * CHAR_BIT) : NULL;
-    int cores = allowed ? CPU_COUNT_S(bytes, allowed) : 0;
-    for (int i = 0; one && i < pool->count - 1; i++) {
-        int wanted = pool->threads[i].index % cores, core = 0;
-        while (!CPU_ISSET_S((size_t)core, bytes, allowed) || wanted-- > 0)
-            core++;
-        CPU_ZERO_S(bytes, one);
-        CPU_SET_S((size_t)core, bytes, one);
-        pthread_setaffinity_np(pool->threads[i].thread, bytes, one);
-    }
-    if (one)
-        CPU_FREE(one);
-    if (allowed)
-        CPU_FREE(allowed);
-}
+/* ---- life ---- */
 
 /* Starts the threads with all signals blocked: those belong to the program. Returns an errno. */
 static int start_threads(workers *pool, int count)
@@ -289,7 +346,8 @@ static int start_threads(workers *pool, int count)
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool->count < count && !failure) {
         worker *w = &pool->threads[pool->count - 1];
-        *w = (worker){ .pool = pool, .index = pool->count };
+        w->pool = pool;
+        w->index = pool->count;
         failure = pthread_create(&w->thread, NULL, worker_main, w);
         if (!failure) {
             pthread_setname_np(w->thread, "onyx-worker");
@@ -305,22 +363,25 @@ onyx_status workers_new(int count, bool pin, workers **pool, onyx_error *error)
     if (count < 1 || count > MAX_WORKERS)
         return status_fail(error, ONYX_ERROR_ARGUMENT, "%d threads wanted; 1 to %d are possible", count, MAX_WORKERS);
     workers *p = aligned_alloc(CACHE_LINE, sizeof *p);
-    worker *threads = calloc((size_t)count, sizeof *threads);
+    worker *threads = aligned_alloc(CACHE_LINE, sizeof *threads * (size_t)count);
     if (!p || !threads) {
         free(p);
         free(threads);
         return status_no_memory(error, sizeof *p + (size_t)count * sizeof *threads, "worker threads");
     }
     memset(p, 0, sizeof *p);
+    memset(threads, 0, sizeof *threads * (size_t)count);
     p->count = 1;
+    p->pin = pin;
     p->threads = threads;
-    atomic_init(&p->unclaimed, 0);
-    atomic_init(&p->unfinished, 0);
-    atomic_init(&p->caller_sleeps, false);
-    atomic_init(&p->epoch, 0);
-    atomic_init(&p->sleepers, 0);
     atomic_init(&p->stop, false);
-    atomic_flag_clear(&p->busy);
+    atomic_init(&p->entered, 0);
+    atomic_init(&p->lent, 0);
+    for (int i = 0; i < count; i++) {
+        atomic_init(&threads[i].mailbox, 0);
+        atomic_init(&threads[i].sleeping, 0);
+        atomic_init(&threads[i].core, -1);
+    }
     int failure = start_threads(p, count);
     if (failure) {
         int started = p->count;
@@ -328,8 +389,6 @@ onyx_status workers_new(int count, bool pin, workers **pool, onyx_error *error)
         return status_fail(error, ONYX_ERROR_MEMORY, "thread %d of %d cannot be started: %s", started + 1, count,
                            strerror(failure));
     }
-    if (pin)
-        pin_threads(p);
     *pool = p;
     return ONYX_OK;
 }
@@ -338,8 +397,10 @@ void workers_free(workers *pool)
 {
     if (!pool)
         return;
-    atomic_store_explicit(&pool->stop, true, memory_order_release);
-    announce(pool, INT_MAX);
+    atomic_store(&pool->stop, true);
+    for (int i = 0; i < pool->count - 1; i++)
+        if (atomic_exchange(&pool->threads[i].sleeping, 0))
+            futex_wake(&pool->threads[i].sleeping);
     for (int i = 0; i < pool->count - 1; i++)
         pthread_join(pool->threads[i].thread, NULL);
     free(pool->threads);

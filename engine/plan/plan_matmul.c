@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "cpu/pack_form.h"
 #include "ops/params.h"
 
 typedef struct matmul_step {
@@ -97,6 +98,24 @@ static bool batch_steps(const op_value *operand, int rank, const int64_t *dims, 
     return true;
 }
 
+typedef struct matrix_form {
+    gemm_plan plan;
+    size_t stride;
+} matrix_form;
+
+static void pack_matrix(const void *form, const void *source, void *packed)
+{
+    const matrix_form *f = form;
+    gemm_pack_b(&f->plan, source, f->stride, packed);
+}
+
+static const void *packed_matrix(planner *p, const gemm_plan *plan, const graph_value *b, size_t stride)
+{
+    matrix_form form = { .stride = stride };
+    gemm_pack_form(plan, &form.plan);
+    return plan_pack(p, b, pack_matrix, &form, sizeof(form), plan->packed_bytes);
+}
+
 plan_result plan_matmul(planner *p, graph_node *node)
 {
     graph_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
@@ -128,12 +147,9 @@ plan_result plan_matmul(planner *p, graph_node *node)
 
     int inputs[2] = { plan_plain(p, a), -1 }, count = 1;
     if (mm.plan.b_constant) {
-        void *packed = plan_packed(p, mm.plan.packed_bytes);
-        const onyx_tensor *stored = graph_constant(p->graph, b);
-        if (!packed || !stored)
+        mm.packed = packed_matrix(p, &mm.plan, b, mm.b_stride);
+        if (!mm.packed)
             return PLAN_FAILED;
-        gemm_pack_b(&mm.plan, stored->data, mm.b_stride, packed);
-        mm.packed = packed;
     } else {
         inputs[count++] = plan_plain(p, b);
         if (inputs[1] < 0)

@@ -53,6 +53,17 @@ void *plan_packed(planner *p, size_t bytes)
     return buffer_data(b);
 }
 
+const void *plan_pack(planner *p, const graph_value *constant, packed_function *function, const void *form,
+                      size_t form_bytes, size_t bytes)
+{
+    const void *packed = packed_set_add(p->program->weights, constant, function, form, form_bytes, bytes);
+    if (!packed)
+        status_no_memory(p->error, bytes, "packed weights");
+    else
+        p->program->packed_bytes += bytes;
+    return packed;
+}
+
 int plan_parts(size_t bytes)
 {
     size_t parts = bytes / (128u << 10);

@@ -10,6 +10,7 @@
 #include "base/workers.h"
 #include "cpu/kernels.h"
 #include "graph/graph.h"
+#include "plan/packed.h"
 
 /* Where a slot's memory is. A view (base >= 0) lies at base_offset bytes in another slot. */
 typedef enum slot_kind {
@@ -67,7 +68,8 @@ struct program_step {
 typedef struct program {
     arena *arena;
     graph *graph; /* kept for the rows' params and for constants that steps use */
-    buffer **packed;
+    packed_set *weights; /* shared with other programs of the model */
+    buffer **packed;     /* this program's own */
     int packed_count, packed_capacity;
     program_slot *slots;
     int slot_count;
@@ -89,6 +91,7 @@ typedef struct plan_options {
     const char *disabled_passes;
     onyx_precision precision;
     workers *pool;
+    packed_store *store;
 } plan_options;
 
 onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, const onyx_options *options,

@@ -112,6 +112,9 @@ static onyx_status prepare(onyx_model *model, onyx_error *error)
     const int threads = model->options.threads > 0 ? model->options.threads : workers_available_cores();
     STATUS_TRY(workers_new(threads, model->options.pin_threads, &model->pool, error));
     cpu_kernels_init(&model->kernels, cpuid_flags(NULL));
+    model->store = packed_store_new();
+    if (!model->store)
+        return status_no_memory(error, 0, "packed weights");
     STATUS_TRY(first_check(model, error));
     model_drop_pages(model->file);
     return ONYX_OK;
@@ -175,6 +178,7 @@ void onyx_model_unref(onyx_model *model)
     for (int i = 0; i < model->program_count; i++)
         free_compiled(model->programs[i]);
     free(model->programs);
+    packed_store_free(model->store);
     workers_free(model->pool);
     model_free(model->file);
     arena_free(model->strings);
@@ -215,6 +219,7 @@ static onyx_status add_program(onyx_model *model, const onyx_tensor *shapes, com
     const plan_options wish = {
         .kernels = &model->kernels, .unoptimised = model->options.unoptimised,
         .disabled_passes = model->options.disable_pass, .precision = model->options.precision, .pool = model->pool,
+        .store = model->store,
     };
     if (model->program_count == model->program_capacity) {
         int capacity = model->program_capacity ? 2 * model->program_capacity : 4;

@@ -32,6 +32,7 @@ struct onyx_model {
     cpu_kernels kernels;
     onyx_value_info *inputs, *outputs;
     pthread_mutex_t mutex;
+    packed_store *store;
     compiled **programs;
     int program_count, program_capacity;
     uint64_t clock;

@@ -297,7 +297,9 @@ onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_
         session->tensors[session->output_slots[i]].data = (char *)outputs->block + p->slots[slot->root].place + slot->offset;
     }
     const unsigned mode = workers_set_float_mode();
+    workers_enter(session->model->pool);
     onyx_status status = run_steps(session, error);
+    workers_leave(session->model->pool);
     workers_restore_float_mode(mode);
     if (status == ONYX_OK && p->has_dynamic)
         status = keep_dynamic(session, outputs, error);

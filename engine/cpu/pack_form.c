@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Field by field into zeroed memory: a field that is new is left out until somebody says that packing needs it. */
+#include "cpu/pack_form.h"
+
+#include <string.h>
+
+void conv_pack_form(const conv_plan *plan, conv_plan *form)
+{
+    memset(form, 0, sizeof(*form));
+    conv_shape *s = &form->shape;
+    s->c_in = plan->shape.c_in;
+    s->c_out = plan->shape.c_out;
+    s->groups = plan->shape.groups;
+    s->kernel_h = plan->shape.kernel_h;
+    s->kernel_w = plan->shape.kernel_w;
+    s->stride_h = plan->shape.stride_h;
+    s->stride_w = plan->shape.stride_w;
+    s->dilation_h = s->dilation_w = s->h_in = s->w_in = s->h_out = s->w_out = 1;
+    s->src_plain = plan->shape.src_plain;
+    form->block = plan->block;
+    form->packed_bytes = plan->packed_bytes;
+    form->pack = plan->pack;
+    form->kernels = plan->kernels;
+    form->tile[0] = plan->tile[0];
+    for (size_t i = 1; i < sizeof(form->tile) / sizeof(form->tile[0]); i++)
+        form->tile[i] = 1;
+}
+
+void gemm_pack_form(const gemm_plan *plan, gemm_plan *form)
+{
+    memset(form, 0, sizeof(*form));
+    form->shape.n = plan->shape.n;
+    form->shape.k = plan->shape.k;
+    form->shape.b_transposed = plan->shape.b_transposed;
+    form->packed_bytes = plan->packed_bytes;
+    form->kernels = plan->kernels;
+}
