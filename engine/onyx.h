@@ -310,6 +310,7 @@ typedef struct onyx_image {
     onyx_colour_matrix matrix;
     bool full_range; /* YUV: 0..255 instead of 16..235 */
     onyx_chroma_site chroma_site;
+    int pixel_aspect_x, pixel_aspect_y; /* how wide a pixel is for its height, such as 16:11; 0:0 is square, as 1:1 */
 } onyx_image;
 
 typedef enum onyx_scaling {
@@ -331,7 +332,8 @@ typedef struct onyx_preprocess {
 } onyx_preprocess;
 
 /* input = picture * scale + offset, in pixels. The picture's content fills a rectangle of the input, the rest of which
- * is padding. */
+ * is padding. With pixels that are not square the two scales of a letterbox differ, so that the network sees shapes
+ * undistorted; boxes are in pixels of the picture all the same. */
 typedef struct onyx_geometry {
     float scale_x, scale_y, offset_x, offset_y;
     int picture_width, picture_height, input_width, input_height;

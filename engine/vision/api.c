@@ -121,19 +121,6 @@ const char *onyx_recipe_label(const onyx_recipe *recipe, int label_id)
     return vision_recipe_label(recipe->recipe, label_id);
 }
 
-onyx_status onyx_session_set_image(onyx_session *session, const onyx_image *image, const onyx_preprocess *preprocess,
-                                   onyx_geometry *geometry, onyx_error *error)
-{
-    onyx_tensor input;
-    if (!session || !image || !preprocess)
-        return status_fail(error, ONYX_ERROR_ARGUMENT, "session, picture and preprocess must be given");
-    STATUS_TRY(onyx_session_input(session, 0, &input, error));
-    /* The shape tells the layout: channels stand in the second place unless they only can in the last. */
-    bool last = input.rank == 4 && input.dims[1] != preprocess->channels && input.dims[3] == preprocess->channels;
-    return vision_image_to_tensor(image, NULL, preprocess, last ? VISION_NHWC : VISION_NCHW, &input, NULL, geometry,
-                                  error);
-}
-
 onyx_status onyx_recipe_decode(onyx_recipe *recipe, const onyx_outputs *outputs, const onyx_geometry *geometry,
                                float confidence_threshold, float iou_threshold, onyx_detection *detections,
                                int capacity, int *count, onyx_error *error)

@@ -467,8 +467,7 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
         return status_fail(error, ONYX_ERROR_ARGUMENT, "a picture gives 3 or 1 channels, not %d", preprocess->channels);
     STATUS_TRY(check_image(image, error));
     STATUS_TRY(check_tensor(tensor, layout, preprocess->channels, &j, error));
-    STATUS_TRY(vision_geometry(image->width, image->height, region, preprocess->scaling, j.width, j.height, &j.geometry,
-                               error));
+    STATUS_TRY(vision_geometry(image, region, preprocess->scaling, j.width, j.height, &j.geometry, error));
     vision_region whole = { 0, 0, image->width, image->height };
     j.rows = vision_rows_here();
     j.image = *image;

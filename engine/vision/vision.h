@@ -33,8 +33,9 @@ size_t vision_plane_bytes(onyx_pixel_format format, int plane, int width, int he
 int vision_plane_count(onyx_pixel_format format);
 const char *vision_format_name(onyx_pixel_format format);
 
-/* The transform alone: where the content lies in an input of that size. region NULL: the whole picture. */
-onyx_status vision_geometry(int picture_width, int picture_height, const vision_region *region, onyx_scaling scaling,
+/* The transform alone: where the content of a picture lies in an input of that size. Of the picture, width, height and
+ * the pixels' aspect count. region NULL: the whole picture. */
+onyx_status vision_geometry(const onyx_image *picture, const vision_region *region, onyx_scaling scaling,
                             int input_width, int input_height, onyx_geometry *geometry, onyx_error *error);
 /* input -> picture, not clipped. */
 static inline float vision_to_picture_x(const onyx_geometry *g, float x)

@@ -41,7 +41,8 @@ static vision_recipe *recipe_of(const fixture *f)
 static onyx_geometry geometry_of(const fixture *f)
 {
     onyx_geometry g;
-    vision_geometry(f->width * 2, f->height * 19 / 10, NULL, ONYX_SCALING_LETTERBOX, f->width, f->height, &g, NULL);
+    onyx_image picture = { .width = f->width * 2, .height = f->height * 19 / 10 };
+    vision_geometry(&picture, NULL, ONYX_SCALING_LETTERBOX, f->width, f->height, &g, NULL);
     return g;
 }
 

@@ -159,7 +159,8 @@ typedef struct trial {
     bool bgr, flipped, full_range;
     onyx_colour_matrix matrix;
     onyx_chroma_site site;
-    vision_region region; /* width 0: whole */
+    vision_region region;   /* width 0: whole */
+    int aspect_x, aspect_y; /* of a pixel; 0: square */
 } trial;
 
 static void geometry_by_hand(const trial *t, const vision_region *r, int *nw, int *nh, int *left, int *top)
@@ -167,8 +168,9 @@ static void geometry_by_hand(const trial *t, const vision_region *r, int *nw, in
     *nw = t->input_width, *nh = t->input_height, *left = *top = 0;
     if (t->scaling == ONYX_SCALING_STRETCH)
         return;
-    double ratio = fmin((double)t->input_width / r->width, (double)t->input_height / r->height);
-    *nw = (int)fmax(1, nearbyint(r->width * ratio));
+    double shown = r->width * (t->aspect_x ? (double)t->aspect_x / t->aspect_y : 1);
+    double ratio = fmin(t->input_width / shown, (double)t->input_height / r->height);
+    *nw = (int)fmax(1, nearbyint(shown * ratio));
     *nh = (int)fmax(1, nearbyint(r->height * ratio));
     if (t->scaling == ONYX_SCALING_LETTERBOX) {
         *left = (t->input_width - *nw) / 2;
@@ -241,6 +243,8 @@ static void run_trial(const trial *t, workers *pool)
     p.image.matrix = t->matrix;
     p.image.full_range = t->full_range;
     p.image.chroma_site = t->site;
+    p.image.pixel_aspect_x = t->aspect_x;
+    p.image.pixel_aspect_y = t->aspect_y;
     onyx_preprocess pre = { .scaling = t->scaling, .bgr = t->bgr, .channels = t->channels, .pad = 114 };
     for (int c = 0; c < 3; c++) {
         pre.scale[c] = 1.0 / (200 + 20 * c);
@@ -286,7 +290,9 @@ static void test_formats(void)
                             .matrix = (onyx_colour_matrix)(s % 3),
                             .site = (onyx_chroma_site)((s + 1) % 3),
                             .full_range = s % 4 == 3,
-                            .flipped = s % 5 == 4 };
+                            .flipped = s % 5 == 4,
+                            .aspect_x = s % 3 == 2 ? 16 : 0,
+                            .aspect_y = s % 3 == 2 ? 11 : 0 };
                 run_trial(&t, NULL);
                 t.type = s % 2 ? ONYX_TYPE_UINT8 : ONYX_TYPE_FLOAT16;
                 t.layout = s % 3 ? VISION_NHWC : VISION_NCHW;
@@ -394,11 +400,32 @@ static void test_refusals(void)
     CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e), "size");
     t = tensor, t.rank = 2;
     CHECK(vision_image_to_tensor(&good, NULL, &pre, VISION_NCHW, &t, NULL, NULL, &e) == ONYX_ERROR_SHAPE, "rank");
+    m = good, m.pixel_aspect_x = 4;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "aspect 4:0");
+    m.pixel_aspect_y = -3;
+    CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "aspect 4:-3");
     vision_region outside = { 60, 0, 5, 5 };
     CHECK(vision_image_to_tensor(&good, &outside, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "region");
     CHECK(vision_plane_bytes(ONYX_PIXEL_NV12, 1, 5, 5, 6) == 18 &&
               vision_plane_bytes(ONYX_PIXEL_NV12, 0, 5, 5, -8) == 37,
           "plane bytes");
+}
+
+/* PAL on a 4:3 and on a 16:9 screen, and a round thing in it: round in the input. */
+static void test_aspect(void)
+{
+    static const int cases[][4] = { { 12, 11, 640, 469 }, { 16, 11, 640, 352 }, { 1, 2, 400, 640 } };
+    for (size_t k = 0; k < 3; k++) {
+        onyx_image pal = { .width = 720, .height = 576, .pixel_aspect_x = cases[k][0], .pixel_aspect_y = cases[k][1] };
+        onyx_geometry g;
+        vision_geometry(&pal, NULL, ONYX_SCALING_LETTERBOX, 640, 640, &g, NULL);
+        CHECK(g.content_width == cases[k][2] && g.content_height == cases[k][3], "aspect %d:%d: %dx%d", cases[k][0],
+              cases[k][1], g.content_width, g.content_height);
+        double width = 100.0 * cases[k][1] / cases[k][0] * (double)g.scale_x, height = 100 * (double)g.scale_y;
+        CHECK(fabs(width / height - 1) < 0.003, "aspect %d:%d: %g x %g", cases[k][0], cases[k][1], width, height);
+        vision_geometry(&pal, NULL, ONYX_SCALING_STRETCH, 640, 320, &g, NULL);
+        CHECK(g.content_width == 640 && g.content_height == 320, "stretched: %dx%d", g.content_width, g.content_height);
+    }
 }
 
 /* A corner of the picture comes back to the same corner. */
@@ -408,7 +435,12 @@ static void test_geometry(void)
         int w = 1 + (int)(next_random() % 5000), h = 1 + (int)(next_random() % 5000);
         int iw = 32 + (int)(next_random() % 1300), ih = 32 + (int)(next_random() % 1300);
         onyx_geometry g;
-        if (!CHECK(!vision_geometry(w, h, NULL, 1 + (onyx_scaling)(i % 3), iw, ih, &g, NULL), "geometry"))
+        onyx_image size = { .width = w, .height = h };
+        if (i & 1) {
+            size.pixel_aspect_x = 1 + (int)(next_random() % 40);
+            size.pixel_aspect_y = 1 + (int)(next_random() % 40);
+        }
+        if (!CHECK(!vision_geometry(&size, NULL, 1 + (onyx_scaling)(i % 3), iw, ih, &g, NULL), "geometry"))
             continue;
         float left = vision_to_picture_x(&g, (float)g.content_x), top = vision_to_picture_y(&g, (float)g.content_y);
         float right = vision_to_picture_x(&g, (float)(g.content_x + g.content_width));
@@ -471,6 +503,7 @@ int main(int argc, char **argv)
     test_large(pool);
     test_rows_read();
     test_geometry();
+    test_aspect();
     test_refusals();
     workers_free(pool);
     return check_done();
