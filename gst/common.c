@@ -197,7 +197,18 @@ static onyx_colour_matrix colour_matrix(const GstVideoInfo *info)
     }
 }
 
-/* GstVideoInfo has filled in what caps leave out, by the height of the picture. */
+gboolean gst_onyx_video_info_from_caps(GstVideoInfo *info, const GstCaps *caps)
+{
+    if (!gst_video_info_from_caps(info, caps))
+        return FALSE;
+    /* Where caps name no colorimetry, GstVideoInfo guesses the site as well, and forgets the one that they do name.
+     * What it says otherwise is also what GStreamer's converters wrote: unknown is centred. */
+    const gchar *site = gst_structure_get_string(gst_caps_get_structure(caps, 0), "chroma-site");
+    if (site)
+        info->chroma_site = gst_video_chroma_site_from_string(site);
+    return TRUE;
+}
+
 static onyx_chroma_site chroma_site(const GstVideoInfo *info)
 {
     if (!(info->chroma_site & GST_VIDEO_CHROMA_SITE_H_COSITED))
@@ -214,7 +225,9 @@ gboolean gst_onyx_image_of_frame(const GstVideoFrame *frame, onyx_image *image)
                            .height = GST_VIDEO_INFO_HEIGHT(info),
                            .matrix = colour_matrix(info),
                            .chroma_site = chroma_site(info),
-                           .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255 };
+                           .full_range = info->colorimetry.range == GST_VIDEO_COLOR_RANGE_0_255,
+                           .pixel_aspect_x = GST_VIDEO_INFO_PAR_N(info),
+                           .pixel_aspect_y = GST_VIDEO_INFO_PAR_D(info) };
     for (guint i = 0; i < GST_VIDEO_INFO_N_PLANES(info) && i < 3; i++) {
         image->planes[i] = GST_VIDEO_FRAME_PLANE_DATA(frame, i);
         image->strides[i] = GST_VIDEO_FRAME_PLANE_STRIDE(frame, i);

@@ -46,6 +46,9 @@ gchar *gst_onyx_list_labels(const vision_recipe *recipe, int limit);
 #define GST_ONYX_FORMATS                                                                                               \
     "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBx, BGRx, RGBA, BGRA, ARGB, GRAY8, NV21, xRGB, xBGR, ABGR }"
 
+/* gst_video_info_from_caps, with the place of chroma samples that caps name. */
+gboolean gst_onyx_video_info_from_caps(GstVideoInfo *info, const GstCaps *caps);
+
 /* Describes a mapped frame, without a copy; false: a format that is not in GST_ONYX_FORMATS. */
 gboolean gst_onyx_image_of_frame(const GstVideoFrame *frame, onyx_image *image);
 

@@ -415,8 +415,10 @@ static GstFlowReturn gst_onyx_decode_yolo_transform_ip(GstBaseTransform *transfo
     }
     if (self->found->ignored > 0)
         GST_LOG_OBJECT(self, "%d rows held no numbers and were left out", self->found->ignored);
-    if (!keep)
+    if (!keep) {
+        onyx_tensors_remove_mirror_meta(meta, buffer);
         gst_buffer_remove_meta(buffer, &meta->meta);
+    }
     return flow;
 }
 

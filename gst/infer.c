@@ -19,6 +19,7 @@
 #include "builtin.h"
 #include "common.h"
 #include "elements.h"
+#include "meta/bridges.h"
 #include "meta/tensormeta.h"
 #include "pace.h"
 #include "runner.h"
@@ -36,6 +37,7 @@ struct _GstOnyxInfer {
     GstOnyxSettings settings;
     guint interval;
     gboolean qos;
+    gboolean tensor_meta;
     OnyxNetwork *network; /* of the runner, for stats */
     gchar *network_path;
 
@@ -69,6 +71,7 @@ enum {
     PROP_CHANNEL_ORDER,
     PROP_INTERVAL,
     PROP_QOS,
+    PROP_TENSOR_META,
     PROP_STATS,
 };
 
@@ -147,6 +150,9 @@ static void gst_onyx_infer_set_property(GObject *object, guint id, const GValue 
     case PROP_QOS:
         self->qos = g_value_get_boolean(value);
         break;
+    case PROP_TENSOR_META:
+        self->tensor_meta = g_value_get_boolean(value);
+        break;
     default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
         break;
@@ -213,6 +219,9 @@ static void gst_onyx_infer_get_property(GObject *object, guint id, GValue *value
         break;
     case PROP_QOS:
         g_value_set_boolean(value, self->qos);
+        break;
+    case PROP_TENSOR_META:
+        g_value_set_boolean(value, self->tensor_meta);
         break;
     default:
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
@@ -336,7 +345,7 @@ static gboolean gst_onyx_infer_set_caps(GstBaseTransform *transform, GstCaps *in
 {
     GstOnyxInfer *self = GST_ONYX_INFER(transform);
     gst_onyx_pace_forget_live(&self->pace);
-    return gst_video_info_from_caps(&self->info, in);
+    return gst_onyx_video_info_from_caps(&self->info, in);
 }
 
 static gboolean gst_onyx_infer_sink_event(GstBaseTransform *transform, GstEvent *event)
@@ -431,7 +440,12 @@ static void infer_frame(GstOnyxInfer *self, GstBuffer *buffer)
         frame_failed(self, &error);
         return;
     }
-    onyx_tensor_meta_add(buffer, self->runner->network, outputs, &geometry);
+    OnyxTensorMeta *meta = onyx_tensor_meta_add(buffer, self->runner->network, outputs, &geometry);
+    GST_OBJECT_LOCK(self);
+    gboolean mirrored = self->tensor_meta;
+    GST_OBJECT_UNLOCK(self);
+    if (meta && mirrored)
+        onyx_tensors_add_mirror_meta(meta, self->runner->tensor_ids, buffer);
     onyx_outputs_unref(outputs);
     GstClockTime took = gst_util_get_timestamp() - start;
     gst_onyx_stats_count(&self->stats, GST_ONYX_FRAME_INFERRED, took);
@@ -464,6 +478,7 @@ static void gst_onyx_infer_init(GstOnyxInfer *self)
 {
     self->settings.device = g_strdup("cpu");
     self->interval = 1;
+    self->tensor_meta = TRUE;
     self->qos = TRUE;
     self->runner_serial = -1;
     gst_onyx_stats_init(&self->stats);
@@ -544,6 +559,12 @@ static void install_properties(GObjectClass *class)
         g_param_spec_boolean("qos", "QoS",
                              "With a live source, pass frames that are late on without running the network (at least "
                              "one a second is used), count them and post QoS messages. Files are never skipped",
+                             TRUE, flags));
+    g_object_class_install_property(
+        class, PROP_TENSOR_META,
+        g_param_spec_boolean("tensor-meta", "Tensor metadata",
+                             "Also attach GstTensorMeta, for GStreamer's own decoders (needs a build with GStreamer "
+                             "1.26 or newer; else it does nothing)",
                              TRUE, flags));
     g_object_class_install_property(
         class, PROP_STATS,

@@ -36,7 +36,7 @@ struct _GstOnyxPublish {
 
     /* under the object lock */
     gchar *location, *source, *tags;
-    gboolean append, post_messages, system_timestamp;
+    gboolean append, post_messages, system_timestamp, masks;
     guint wait_ms;
     GstOnyxPublishFrames frames;
     guint64 written, dropped;
@@ -62,6 +62,7 @@ enum {
     PROP_TAGS,
     PROP_FRAMES,
     PROP_SYSTEM_TIMESTAMP,
+    PROP_MASKS,
     PROP_WAIT,
     PROP_STATS,
 };
@@ -118,6 +119,9 @@ static void gst_onyx_publish_set_property(GObject *object, guint id, const GValu
     case PROP_SYSTEM_TIMESTAMP:
         self->system_timestamp = g_value_get_boolean(value);
         break;
+    case PROP_MASKS:
+        self->masks = g_value_get_boolean(value);
+        break;
     case PROP_WAIT:
         self->wait_ms = g_value_get_uint(value);
         break;
@@ -154,6 +158,9 @@ static void gst_onyx_publish_get_property(GObject *object, guint id, GValue *val
         break;
     case PROP_SYSTEM_TIMESTAMP:
         g_value_set_boolean(value, self->system_timestamp);
+        break;
+    case PROP_MASKS:
+        g_value_set_boolean(value, self->masks);
         break;
     case PROP_WAIT:
         g_value_set_uint(value, self->wait_ms);
@@ -221,6 +228,7 @@ static JsonNode *make_report(GstOnyxPublish *self, GstBuffer *buffer)
     GST_OBJECT_LOCK(self);
     gchar *source = g_strdup(self->source);
     gboolean system_timestamp = self->system_timestamp;
+    head.masks = self->masks;
     GST_OBJECT_UNLOCK(self);
     head.source = source && *source ? source : upstream_uri(self);
     head.timestamp = segment->format == GST_FORMAT_TIME
@@ -400,6 +408,7 @@ static void gst_onyx_publish_init(GstOnyxPublish *self)
 {
     self->location = g_strdup("-");
     self->wait_ms = 1000;
+    self->masks = TRUE;
     self->generator = json_generator_new();
     gst_base_transform_set_passthrough(GST_BASE_TRANSFORM(self), TRUE);
     gst_base_transform_set_gap_aware(GST_BASE_TRANSFORM(self), TRUE);
@@ -456,6 +465,13 @@ static void install_properties(GObjectClass *class)
                                  "Add 'system_timestamp', the time of writing in UTC (ISO 8601), beside 'timestamp', "
                                  "the frame's stream time in ns",
                                  FALSE, playing));
+    install(
+        class, PROP_MASKS,
+        g_param_spec_boolean("masks", "Masks",
+                             "Add 'segmentation' to objects with an instance mask: COCO's compressed run lengths at "
+                             "the frame's size ({\"size\": [height, width], \"counts\": text}, as "
+                             "pycocotools.mask.decode takes it)",
+                             TRUE, playing));
     install(class, PROP_WAIT,
             g_param_spec_uint("wait", "Wait",
                               "How long a line may wait for a reader that does not keep up before it is dropped, in "

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Detections -> JSON. The schema is DL Streamer's; keypoints and corners are added under names that it does not use. */
+ * Detections -> JSON. The schema is DL Streamer's; keypoints, corners and masks are added under names that it does not
+ * use; masks as COCO has them. */
 #include "report.h"
 
 #include <math.h>
 
+#include "coco.h"
 #include "meta/detectionmeta.h"
 #include "meta/truthmeta.h"
 
@@ -72,6 +74,23 @@ static void add_skeleton(JsonObject *object, const OnyxDetections *block, const 
     }
 }
 
+static void add_mask(JsonObject *object, const OnyxDetections *block, const OnyxDetection *item,
+                     const GstOnyxReportHead *head)
+{
+    gchar *counts = head->masks ? gst_onyx_coco_counts(block, item, head->width, head->height) : NULL;
+
+    if (!counts)
+        return;
+    JsonObject *segmentation = json_object_new();
+    JsonArray *size = json_array_sized_new(2);
+    json_array_add_int_element(size, head->height);
+    json_array_add_int_element(size, head->width);
+    json_object_set_array_member(segmentation, "size", size);
+    json_object_set_string_member(segmentation, "counts", counts);
+    json_object_set_object_member(object, "segmentation", segmentation);
+    g_free(counts);
+}
+
 static JsonObject *object_of(const OnyxDetections *block, const OnyxDetection *item, const GstOnyxReportHead *head,
                              guint region_id)
 {
@@ -89,6 +108,7 @@ static JsonObject *object_of(const OnyxDetections *block, const OnyxDetection *i
         json_object_set_string_member(object, "roi_type", label);
     json_object_set_object_member(object, "detection", detection(item, head));
     add_skeleton(object, block, item);
+    add_mask(object, block, item, head);
     return object;
 }
 

@@ -13,6 +13,7 @@ typedef struct {
     const gchar *source;     /* NULL: left out */
     JsonNode *tags;          /* a JSON object of the user's; NULL: left out */
     const gchar *wall_clock; /* ISO 8601; NULL: left out */
+    gboolean masks;          /* with COCO's "segmentation" where there are instance masks */
 } GstOnyxReportHead;
 
 /* Everything that OnyxDetectionMeta on the buffer says. A new node. */

@@ -105,7 +105,7 @@ static onyx_status make_recipe(GstOnyxRunner *runner, const GstOnyxSettings *set
 static onyx_status make_session(GstOnyxRunner *runner, const GstOnyxSettings *settings, onyx_error *error)
 {
     int inputs = onyx_model_input_count(runner->model->model);
-    onyx_tensor shape;
+    onyx_tensor shape, input;
 
     if (inputs != 1)
         return fail(error, ONYX_ERROR_SHAPE, "%s: the model has %d inputs; onnxinfer feeds one picture to one input",
@@ -120,8 +120,8 @@ static onyx_status make_session(GstOnyxRunner *runner, const GstOnyxSettings *se
     onyx_status status = vision_recipe_input_shape(runner->recipe, &shape, error);
     if (status == ONYX_OK)
         status = onyx_session_new(runner->model->model, &shape, &runner->session, error);
-    if (status == ONYX_OK)
-        status = onyx_session_input(runner->session, 0, &runner->input, error);
+    if (status == ONYX_OK) /* its memory is allocated here, and not at the first frame */
+        status = onyx_session_input(runner->session, 0, &input, error);
     return status;
 }
 
@@ -152,6 +152,24 @@ static void make_network(GstOnyxRunner *runner, const GstOnyxSettings *settings)
     g_free(outputs);
 }
 
+/* As GStreamer's own onnxinference does it: a tensor is called what the model's metadata say under its name, else by
+ * its name. */
+static void make_tensor_ids(GstOnyxRunner *runner)
+{
+    const onyx_model *model = runner->model->model;
+    guint count = onyx_network_get_n_outputs(runner->network);
+    const gchar *const *names = onyx_network_get_output_names(runner->network);
+
+    runner->tensor_ids = g_new0(GQuark, count + 1);
+    for (guint i = 0; i < count; i++) {
+        const char *key, *value;
+        runner->tensor_ids[i] = g_quark_from_string(names[i]);
+        for (int k = 0; onyx_model_metadata_at(model, k, &key, &value); k++)
+            if (g_strcmp0(key, names[i]) == 0 && *value)
+                runner->tensor_ids[i] = g_quark_from_string(value);
+    }
+}
+
 GstOnyxRunner *gst_onyx_runner_new(const GstOnyxSettings *settings, onyx_error *error)
 {
     GstOnyxModelOptions options = { .path = settings->model,
@@ -167,6 +185,7 @@ GstOnyxRunner *gst_onyx_runner_new(const GstOnyxSettings *settings, onyx_error *
         return NULL;
     }
     make_network(runner, settings);
+    make_tensor_ids(runner);
     return runner;
 }
 
@@ -175,6 +194,7 @@ void gst_onyx_runner_free(GstOnyxRunner *runner)
     if (!runner)
         return;
     onyx_network_unref(runner->network);
+    g_free(runner->tensor_ids);
     onyx_session_free(runner->session);
     vision_recipe_unref(runner->recipe);
     gst_onyx_registry_close(runner->model);
@@ -190,8 +210,7 @@ onyx_status gst_onyx_runner_infer(GstOnyxRunner *runner, const GstVideoFrame *fr
     if (!gst_onyx_image_of_frame(frame, &image))
         return fail(error, ONYX_ERROR_UNSUPPORTED, "the pixel format %s is not understood",
                     gst_video_format_to_string(GST_VIDEO_FRAME_FORMAT(frame)));
-    onyx_status status = vision_image_to_tensor(&image, NULL, &runner->preprocess, runner->recipe->layout,
-                                                &runner->input, NULL, geometry, error);
+    onyx_status status = onyx_session_set_image(runner->session, &image, &runner->preprocess, geometry, error);
     if (status == ONYX_OK)
         status = onyx_session_run(runner->session, outputs, error);
     return status;

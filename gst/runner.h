@@ -23,6 +23,7 @@ void gst_onyx_settings_clear(GstOnyxSettings *settings);
 
 typedef struct {
     OnyxNetwork *network; /* goes with every tensor meta */
+    GQuark *tensor_ids;   /* one for each output, as GStreamer's own decoders look for them */
     gchar *notice;        /* something the user should know, such as a label count that does not fit; or NULL */
 
     /*< private >*/
@@ -30,7 +31,6 @@ typedef struct {
     onyx_session *session;
     vision_recipe *recipe;
     onyx_preprocess preprocess;
-    onyx_tensor input;
 } GstOnyxRunner;
 
 /* Loads (or shares) the model and makes a session: takes as long as that does. NULL with *error, whose message says

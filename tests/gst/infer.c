@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * onnxinfer: models that change and models that fail, frames that are skipped or late, memory that is not copied. */
+#if ONYX_HAVE_TENSOR_META
+#define GST_USE_UNSTABLE_API
+#include <gst/analytics/analytics.h>
+#endif
+#include "common.h"
+#include "meta/bridges.h"
 #include "meta/detectionmeta.h"
 #include "meta/tensormeta.h"
 #include "registry.h"
@@ -84,6 +90,57 @@ GST_START_TEST(colours)
 }
 GST_END_TEST
 
+/* The same tensors as GStreamer's own metadata: not copied, gone with the decoder, and only when asked for. */
+GST_START_TEST(upstream_tensors)
+{
+#if ONYX_HAVE_TENSOR_META
+    GstHarness *harness = make(TINY_DETECTOR);
+    GstMapInfo map;
+    onyx_tensor own;
+
+    fail_unless(onyx_tensor_mirror_is_supported());
+    set_caps(harness, "RGB", 64, 64);
+    GstBuffer *out = push(harness, 5, 0);
+    OnyxTensorMeta *meta = onyx_tensor_meta_get(out);
+    fail_unless(onyx_tensor_meta_get_tensor(meta, 0, &own));
+    GstTensorMeta *upstream = gst_buffer_get_tensor_meta(out);
+    fail_unless(upstream != NULL);
+    fail_unless_equals_int(upstream->num_tensors, 1);
+    const GstTensor *tensor = gst_tensor_meta_get(upstream, 0);
+    const gchar *name = onyx_network_get_output_names(meta->network)[0];
+    fail_unless_equals_string(g_quark_to_string(tensor->id), name);
+    fail_unless_equals_int(gst_tensor_meta_get_index_from_id(upstream, g_quark_from_string(name)), 0);
+    fail_unless(tensor->data_type == GST_TENSOR_DATA_TYPE_FLOAT32 &&
+                tensor->dims_order == GST_TENSOR_DIM_ORDER_ROW_MAJOR);
+    fail_unless_equals_int(tensor->num_dims, own.rank);
+    for (int d = 0; d < own.rank; d++)
+        fail_unless_equals_int(tensor->dims[d], own.dims[d]);
+    fail_unless(gst_buffer_map(tensor->data, &map, GST_MAP_READ));
+    fail_unless(map.data == own.data && map.size == own.size_bytes);
+    gst_buffer_unmap(tensor->data, &map);
+    onyx_tensors_remove_mirror_meta(meta, out);
+    fail_unless(gst_buffer_get_tensor_meta(out) == NULL && onyx_tensor_meta_get(out) != NULL);
+    /* The memory lives as long as whoever holds the last reference. */
+    onyx_tensors_add_mirror_meta(meta, NULL, out);
+    GstBuffer *data = gst_buffer_ref(gst_tensor_meta_get(gst_buffer_get_tensor_meta(out), 0)->data);
+    gst_buffer_unref(out);
+    g_object_set(harness->element, "tensor-meta", FALSE, NULL);
+    out = push(harness, 10, GST_SECOND);
+    fail_unless(gst_buffer_get_tensor_meta(out) == NULL && onyx_tensor_meta_get(out) != NULL);
+    gst_buffer_unref(out);
+    support_teardown(harness);
+    fail_unless(gst_buffer_map(data, &map, GST_MAP_READ));
+    for (guint row = 0; row < 4; row++)
+        fail_unless(ABS(((const gfloat *)(gconstpointer)map.data)[4 * TINY_ROWS + row] - (5 >> row & 1)) < 0.02f);
+    gst_buffer_unmap(data, &map);
+    gst_buffer_unref(data);
+#else
+    g_print("SKIPPED: GstTensorMeta needs GStreamer 1.26\n");
+    fail_unless(!onyx_tensor_mirror_is_supported());
+#endif
+}
+GST_END_TEST
+
 /* Rows with padding between them, told by GstVideoMeta. */
 GST_START_TEST(strides)
 {
@@ -110,6 +167,108 @@ GST_START_TEST(strides)
         fail_unless(ABS(score_of(out, row) - (9 >> row & 1)) < 0.02f);
     gst_buffer_unref(out);
     support_teardown(harness);
+}
+GST_END_TEST
+
+/* Pixels twice as wide as high: the network sees the square picture, and the transform leads back to the frame. */
+GST_START_TEST(pixel_aspect)
+{
+    GstHarness *harness = make(TINY_DETECTOR);
+    gst_harness_set_src_caps_str(harness, "video/x-raw,format=RGB,width=32,height=64,framerate=30/1,"
+                                          "pixel-aspect-ratio=2/1");
+    for (guint red = 0; red < 16; red++) {
+        fail_unless_equals_int(gst_harness_push(harness, support_frame("RGB", 32, 64, red, red * GST_SECOND)),
+                               GST_FLOW_OK);
+        GstBuffer *out = gst_harness_pull(harness);
+        for (guint row = 0; row < 4; row++)
+            fail_unless(ABS(score_of(out, row) - (red >> row & 1)) < 0.02f);
+        const onyx_geometry *geometry = &onyx_tensor_meta_get(out)->geometry;
+        fail_unless_equals_int(geometry->content_width, TINY_SIZE);
+        fail_unless_equals_int(geometry->content_height, TINY_SIZE);
+        fail_unless_equals_float(geometry->scale_x, TINY_SIZE / 32.0f);
+        fail_unless_equals_float(geometry->scale_y, TINY_SIZE / 64.0f);
+        gst_buffer_unref(out);
+    }
+    support_teardown(harness);
+}
+GST_END_TEST
+
+static void info_of(const gchar *fields, GstVideoInfo *info)
+{
+    gchar *text = g_strdup_printf("video/x-raw,format=NV12,width=1280,height=720,framerate=30/1%s", fields);
+    GstCaps *caps = gst_caps_from_string(text);
+
+    fail_unless(gst_onyx_video_info_from_caps(info, caps));
+    gst_caps_unref(caps);
+    g_free(text);
+}
+
+static onyx_chroma_site site_of(const gchar *fields)
+{
+    GstVideoInfo info;
+    GstVideoFrame frame;
+    onyx_image image;
+
+    info_of(fields, &info);
+    GstBuffer *buffer = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&info), NULL);
+    fail_unless(gst_video_frame_map(&frame, &info, buffer, GST_MAP_READ));
+    fail_unless(gst_onyx_image_of_frame(&frame, &image));
+    gst_video_frame_unmap(&frame);
+    gst_buffer_unref(buffer);
+    return image.chroma_site;
+}
+
+/* What GStreamer's converter writes for the pixels 640 and 641 of a row that is black up to the first and blue from the
+ * second on: U, 128 to 240. Centred it is the mean of the two; co-sited, the left one counts more. */
+static gint converted_chroma(const gchar *fields)
+{
+    GstVideoInfo rgb, nv12;
+    GstVideoFrame from, to;
+
+    gst_video_info_set_format(&rgb, GST_VIDEO_FORMAT_RGB, 1280, 720);
+    info_of(fields, &nv12);
+    nv12.fps_n = rgb.fps_n;
+    nv12.fps_d = rgb.fps_d;
+    GstBuffer *source = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&rgb), NULL);
+    GstBuffer *target = gst_buffer_new_allocate(NULL, GST_VIDEO_INFO_SIZE(&nv12), NULL);
+    fail_unless(gst_video_frame_map(&from, &rgb, source, GST_MAP_WRITE));
+    guint8 *row = GST_VIDEO_FRAME_PLANE_DATA(&from, 0);
+    for (gint y = 0; y < 720; y++, row += GST_VIDEO_FRAME_PLANE_STRIDE(&from, 0))
+        for (gint x = 0; x < 1280; x++) {
+            row[3 * x] = row[3 * x + 1] = 0;
+            row[3 * x + 2] = x <= 640 ? 0 : 255;
+        }
+    fail_unless(gst_video_frame_map(&to, &nv12, target, GST_MAP_READWRITE));
+    GstVideoConverter *converter = gst_video_converter_new(&rgb, &nv12, NULL);
+    gst_video_converter_frame(converter, &from, &to);
+    gst_video_converter_free(converter);
+    row = GST_VIDEO_FRAME_PLANE_DATA(&to, 1);
+    gint blue = row[100 * GST_VIDEO_FRAME_PLANE_STRIDE(&to, 1) + 640];
+    gst_video_frame_unmap(&to);
+    gst_video_frame_unmap(&from);
+    gst_buffer_unref(target);
+    gst_buffer_unref(source);
+    return blue;
+}
+
+/* Chroma is read where caps say that it lies, and where GStreamer's own converter puts it for the same caps. */
+GST_START_TEST(chroma_sites)
+{
+    static const struct {
+        const gchar *fields;
+        onyx_chroma_site site;
+    } cases[] = { { "", ONYX_CHROMA_LEFT },
+                  { ",colorimetry=bt709", ONYX_CHROMA_CENTRE },
+                  { ",colorimetry=bt709,chroma-site=mpeg2", ONYX_CHROMA_LEFT },
+                  { ",colorimetry=bt709,chroma-site=jpeg", ONYX_CHROMA_CENTRE },
+                  { ",chroma-site=mpeg2", ONYX_CHROMA_LEFT },
+                  { ",chroma-site=jpeg", ONYX_CHROMA_CENTRE },
+                  { ",chroma-site=dv", ONYX_CHROMA_TOP_LEFT } };
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        gint blue = converted_chroma(cases[i].fields), expected = cases[i].site == ONYX_CHROMA_CENTRE ? 184 : 156;
+        fail_unless_equals_int(site_of(cases[i].fields), cases[i].site);
+        fail_unless(ABS(blue - expected) <= 3, "%s: the converter writes %d", cases[i].fields, blue);
+    }
 }
 GST_END_TEST
 
@@ -469,6 +628,9 @@ static Suite *onyx_infer_suite(void)
     tcase_add_test(tests, tensors);
     tcase_add_test(tests, colours);
     tcase_add_test(tests, strides);
+    tcase_add_test(tests, upstream_tensors);
+    tcase_add_test(tests, pixel_aspect);
+    tcase_add_test(tests, chroma_sites);
     tcase_add_test(tests, no_copies);
     tcase_add_test(tests, behind_a_tee);
     tcase_add_test(tests, bad_models);

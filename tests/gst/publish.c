@@ -127,6 +127,107 @@ GST_START_TEST(schema)
 }
 GST_END_TEST
 
+/* COCO's compressed run lengths -> width x height bytes, column by column. */
+static guint8 *decode_counts(const gchar *text, gsize pixels)
+{
+    guint8 *result = g_malloc0(pixels), inside = 0;
+    gint64 runs[3] = { 0, 0, 0 };
+    gsize done = 0;
+
+    for (guint index = 0; *text; index++, inside = !inside) {
+        gint64 value = 0;
+        guint shift = 0;
+        gint letter;
+        do {
+            letter = *text++ - '0';
+            fail_unless(letter >= 0 && letter < 64);
+            value |= (gint64)(letter & 31) << shift;
+            shift += 5;
+        } while (letter & 32);
+        if (letter & 16)
+            value -= (gint64)1 << shift;
+        runs[2] = index > 2 ? value + runs[0] : value;
+        runs[0] = runs[1];
+        runs[1] = runs[2];
+        fail_unless(runs[2] >= 0 && done + (gsize)runs[2] <= pixels);
+        memset(result + done, inside, (gsize)runs[2]);
+        done += (gsize)runs[2];
+    }
+    fail_unless_equals_uint64(done, pixels);
+    return result;
+}
+
+/* One detection with a mask of cells x cells: what the line's text says, to be freed; NULL: nothing. */
+static gchar *published_counts(OnyxDetection where, guint cells, const guint8 *bytes, gboolean masks)
+{
+    gchar *path = file("masks.jsonl"), *counts = NULL;
+    GstHarness *harness = make_at(path);
+    GstBuffer *buffer = support_frame("RGB", 64, 32, 0, 0);
+    OnyxDetections *block = onyx_detections_new(NULL);
+    OnyxDetection *item = onyx_detections_append(block);
+
+    g_object_set(harness->element, "masks", masks, NULL);
+    *item = where;
+    item->mask = onyx_detections_append_mask(block, cells, cells);
+    OnyxMask *mask = &block->masks[item->mask - 1];
+    mask->x0 = where.x0;
+    mask->y0 = where.y0;
+    mask->x1 = where.x1;
+    mask->y1 = where.y1;
+    memcpy(block->mask_data + mask->offset, bytes, cells * cells);
+    onyx_detection_meta_add(buffer, block);
+    onyx_detections_unref(block);
+    gst_buffer_unref(gst_harness_push_and_pull(harness, buffer));
+    support_teardown(harness);
+    GPtrArray *lines = read_lines(path);
+    JsonObject *frame = json_node_get_object(g_ptr_array_index(lines, 0));
+    JsonObject *object = json_array_get_object_element(json_object_get_array_member(frame, "objects"), 0);
+    if (json_object_has_member(object, "segmentation")) {
+        JsonObject *segmentation = json_object_get_object_member(object, "segmentation");
+        JsonArray *size = json_object_get_array_member(segmentation, "size");
+        fail_unless(json_array_get_int_element(size, 0) == 32 && json_array_get_int_element(size, 1) == 64);
+        counts = g_strdup(json_object_get_string_member(segmentation, "counts"));
+    }
+    g_ptr_array_unref(lines);
+    g_free(path);
+    return counts;
+}
+
+/* Masks are COCO's run lengths at the frame's size, cut at the box. */
+GST_START_TEST(masks)
+{
+    const OnyxDetection where = { .x0 = 10, .y0 = 4, .x1 = 34, .y1 = 28, .score = 0.5f };
+    guint8 bytes[16] = { 0 };
+    gchar *counts = published_counts(where, 4, bytes, TRUE);
+    fail_unless_equals_string(counts, "PP2"); /* 2048 outside, as pycocotools writes it */
+    g_free(counts);
+    memset(bytes, 255, sizeof bytes);
+    fail_unless(published_counts(where, 4, bytes, FALSE) == NULL);
+    counts = published_counts((OnyxDetection){ .x1 = 64, .y1 = 32 }, 4, bytes, TRUE);
+    fail_unless_equals_string(counts, "0PP2"); /* none outside, 2048 inside */
+    g_free(counts);
+    counts = published_counts((OnyxDetection){ .x0 = 20, .y0 = 9, .x1 = 20, .y1 = 9 }, 4, bytes, TRUE);
+    fail_unless_equals_string(counts, "PP2"); /* an empty box */
+    g_free(counts);
+    counts = published_counts(where, 4, bytes, TRUE);
+    guint8 *pixels = decode_counts(counts, 64 * 32);
+    for (gint x = 0; x < 64; x++)
+        for (gint y = 0; y < 32; y++)
+            fail_unless_equals_int(pixels[x * 32 + y], x >= 10 && x < 34 && y >= 4 && y < 28);
+    g_free(counts);
+    g_free(pixels);
+    /* A chequered one: cells of six pixels, and the middles of cells are what they are. */
+    for (int i = 0; i < 16; i++)
+        bytes[i] = (i + i / 4) % 2 ? 255 : 0;
+    counts = published_counts(where, 4, bytes, TRUE);
+    pixels = decode_counts(counts, 64 * 32);
+    for (gint i = 0; i < 16; i++)
+        fail_unless_equals_int(pixels[(10 + i % 4 * 6 + 3) * 32 + 4 + i / 4 * 6 + 3], (i + i / 4) % 2);
+    g_free(counts);
+    g_free(pixels);
+}
+GST_END_TEST
+
 GST_START_TEST(which_frames)
 {
     static const struct {
@@ -359,6 +460,7 @@ static Suite *onyx_publish_suite(void)
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, schema);
+    tcase_add_test(tests, masks);
     tcase_add_test(tests, which_frames);
     tcase_add_test(tests, overwrite_and_append);
     tcase_add_test(tests, messages);
