@@ -34,7 +34,7 @@ def frame_of(picture, pixel_format, folder):
         return caps.split(name + "=")[1].split(")")[1].split(",")[0].strip() if name + "=" in caps else otherwise
 
     height = int(field("height", "0"))
-    site = field("chroma-site", "mpeg2" if height > 576 else "jpeg")
+    site = field("chroma-site", "jpeg")  # videoconvert names none where it has made the chroma itself, centred
     colorimetry = field("colorimetry", "bt709" if height > 576 else "bt601")
     matrix = "bt709" if "709" in colorimetry or colorimetry.startswith("2:3") else "bt601"
     return raw.read_bytes(), int(field("width", "0")), height, site != "mpeg2", matrix, colorimetry.startswith("1:")
