@@ -13,6 +13,7 @@ import pathlib
 import re
 import shutil
 import statistics
+import sys
 import tempfile
 import textwrap
 import time
@@ -407,6 +408,40 @@ class Start:
         return (paragraph(note) + "\n\n" + table(["model", "median", "least"], lines))
 
 
+class Sessions:
+    """Two sessions of a process, each on a core of its own, against one alone; and an idle one."""
+
+    name, title = "sessions", "Sessions side by side"
+    command = "tools/bench --only sessions"
+    chosen = ("yolov8n_640", "yolox_nano_416", "people")
+
+    def jobs(self, context):
+        if context.processor["cores"] < 2:
+            raise Skip("one core")
+        models = [m for m in context.models if m[0] in self.chosen] or context.models[:1]
+        for name, path in models:
+            yield Job(f"sessions/{name}", {"model": file_key(path), "runs": context.runs}, 10 + context.runs / 3,
+                      lambda path=path: self.measure(context, path))
+
+    def measure(self, context, path):
+        script = pathlib.Path(__file__).resolve().parent / "sessions.py"
+        return json.loads(run(sys.executable, script, context.library, path, max(5, context.runs)))
+
+    def tell(self, results, context):
+        lines = []
+        for name, result in results:
+            pairs = result["value"]["pairs"]
+            alone = statistics.median(p[0] for p in pairs)
+            both = statistics.median((p[1] + p[2]) / 2 for p in pairs)
+            loss = statistics.median((p[1] + p[2]) / 2 / p[0] for p in pairs) - 1
+            lines.append([name.split("/")[1], number(alone, 2), number(both, 2), f"{100 * loss:+.1f} %",
+                          f"{100 * result['value']['idle']:.2f} %"])
+        note = ("Two sessions of one process at once, each with one thread on a core of its own, against one that is alone; "
+                "and what a session of two threads takes of a core while it waits. Medians of three alternating pairs.")
+        return (paragraph(note) + "\n\n" +
+                table(["model", "alone ms", "two at once ms", "loss", "idle, of a core"], lines))
+
+
 def is_plain(name):
     return not is_quantised(name)
 
@@ -420,5 +455,5 @@ SECTIONS = [
     Peers("bf16", "bfloat16", ["openvino-bf16"], wanted=is_plain, needs=["amx_bf16"],
           note="Both with bfloat16 (`precision=bf16`)."),
     Peers("ncnn", "ncnn", ["ncnn"], wanted=is_plain, note="Where pnnx converts the model."),
-    Memory(), Nodes(), Input(), Pipeline(), Start(), Times(),
+    Memory(), Nodes(), Input(), Pipeline(), Start(), Sessions(), Times(),
 ]
