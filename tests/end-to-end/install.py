@@ -63,6 +63,7 @@ def main():
         wanted = ["onyx.h", "libonyx.so", "libonyx.so.0", "onyx"]
         if (BUILD / "gst" / "libgstonyx.so").exists():
             wanted += ["libgstonyx.so", "onyx-gst-1.0.pc", "onyxgst.h", "onyx-detect"]
+        wanted += [path.name for path in (BUILD / "models").glob("*.onnx")]
         for wish in wanted:
             checks.check(find(root, wish), f"{wish} is installed")
         if not checks.check(pc, "onyx-1.0.pc is installed"):
