@@ -283,14 +283,17 @@ static onyx_status prepare_graph(program *p, const plan_options *wish, onyx_erro
 onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, const onyx_options *options,
                          const plan_options *wish, program **result, onyx_error *error)
 {
-    arena *memory = arena_new(options && options->max_memory_bytes ? options->max_memory_bytes : 0);
+    const size_t limit = options && options->max_memory_bytes ? options->max_memory_bytes : SIZE_MAX;
+    arena *memory = arena_new(limit);
     program *p = memory ? arena_alloc(memory, sizeof(*p)) : NULL;
     if (!p) {
         arena_free(memory);
         return status_no_memory(error, sizeof(*p), "a program");
     }
     p->arena = memory;
-    onyx_status status = graph_build(file, shapes, options, &p->graph, error);
+    p->weights = packed_set_new(wish->store);
+    onyx_status status = p->weights ? graph_build(file, shapes, options, &p->graph, error)
+                                    : status_no_memory(error, 0, "packed weights");
     if (status == ONYX_OK)
         status = prepare_graph(p, wish, error);
     if (status == ONYX_OK) {
@@ -298,6 +301,8 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
         pl.memory_limit = options && options->max_memory_bytes ? options->max_memory_bytes : (size_t)16 << 30;
         status = emit(&pl);
     }
+    if (status == ONYX_OK)
+        status = packed_set_write(p->weights, wish->pool, limit, error);
     if (status != ONYX_OK) {
         program_free(p);
         return status;
@@ -313,6 +318,7 @@ void program_free(program *p)
         return;
     for (int i = 0; i < p->packed_count; i++)
         buffer_unref(p->packed[i]);
+    packed_set_free(p->weights);
     graph_free(p->graph);
     arena_free(p->arena);
 }

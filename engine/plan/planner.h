@@ -83,6 +83,9 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
                             int output_count, const void *params, size_t params_bytes);
 /* Memory that lives as long as the program; counted as packed weights. */
 void *plan_packed(planner *p, size_t bytes);
+/* The packed form of a constant, shared by all programs of the model: see packed_set_add. */
+const void *plan_pack(planner *p, const graph_value *constant, packed_function *function, const void *form,
+                      size_t form_bytes, size_t bytes);
 void *plan_alloc(planner *p, size_t bytes); /* small, zeroed */
 plan_result plan_no_memory(planner *p);
 
