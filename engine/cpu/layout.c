@@ -27,9 +27,23 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
             dst[j * dst_stride + i] = src[i * src_stride + j];
 }
 
+static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block, float *dst)
+{
+    for (size_t i = 0; i < hw; i++) {
+        float *to = dst + i * (size_t)block;
+        for (int lane = 0; lane < block; lane++)
+            to[lane] = 0;
+        for (int k = 0; k < count; k++)
+            for (int lane = 0; lane < block; lane++)
+                if (picks[k].mask >> lane & 1)
+                    to[lane] = src[k][i * (size_t)block + (size_t)picks[k].index[lane]];
+    }
+}
+
 void layout_fill_c(layout_kernels *kernels)
 {
     kernels->block = layout_block;
     kernels->unblock = layout_unblock;
     kernels->transpose = layout_transpose;
+    kernels->gather = layout_gather;
 }

@@ -15,10 +15,22 @@ typedef void layout_unblock_f32(const float *src, int lanes, size_t hw, float *d
 typedef void layout_transpose_32(const uint32_t *src, size_t src_stride, uint32_t *dst, size_t dst_stride, size_t rows,
                                  size_t cols);
 
+/* One source of layout_gather: lane i of the result is lane index[i] of the source, for the bits i of mask. */
+typedef struct layout_pick {
+    uint32_t mask;
+    int32_t index[16];
+} layout_pick;
+enum { LAYOUT_MAX_PICKS = 16 };
+/* One channel block from lanes of others, all of hw pixels: count 1..LAYOUT_MAX_PICKS sources, whose masks are disjoint;
+ * lanes of no mask become 0. dst is none of the sources. */
+typedef void layout_gather_f32(const float *const *src, const layout_pick *picks, int count, size_t hw, int block,
+                               float *dst);
+
 typedef struct layout_kernels {
     layout_block_f32 *block;
     layout_unblock_f32 *unblock;
     layout_transpose_32 *transpose;
+    layout_gather_f32 *gather;
 } layout_kernels;
 
 /* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */

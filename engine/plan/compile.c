@@ -59,6 +59,7 @@ static const struct {
     { "", "Split", plan_split },
     { "", "Slice", plan_slice },
     { "", "Transpose", plan_transpose },
+    { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
     { OP_DOMAIN_ONYX, "QConv", plan_qconv },
     { "", "QLinearConv", plan_qconv },
     { OP_DOMAIN_ONYX, "QConvFloat", plan_qconv_float },
@@ -220,7 +221,7 @@ static onyx_status emit(planner *p)
     if (!p->forms)
         return ONYX_ERROR_MEMORY;
     for (int i = 0; i < p->graph->value_count; i++)
-        p->forms[i] = (value_forms){ -1, -1, NULL };
+        p->forms[i] = (value_forms){ .plain = -1, .blocked = -1 };
     onyx_error local;
     if (!p->error)
         p->error = &local;

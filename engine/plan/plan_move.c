@@ -96,6 +96,11 @@ plan_result plan_concat(planner *p, graph_node *node)
         return PLAN_PASS;
     const bool blocked = concat_blocked(p, node, (int)axis);
     const axis_dims yd = dims_around(&y->info, (int)axis);
+    if (!blocked && axis == 1) {
+        const plan_result result = plan_concat_channels(p, node);
+        if (result != PLAN_PASS)
+            return result;
+    }
     if (!blocked && !inner_bytes(y, yd))
         return PLAN_PASS;
     const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
@@ -131,6 +136,11 @@ static plan_result plan_range_of(planner *p, graph_node *node, graph_value *y, i
     const bool blocked = plan_only_blocked(p, x) && axis == 1 && first % block == 0 && can_block(p, y) &&
                          (length % block == 0 || first + length == x->info.dims[1]);
     const size_t unit = inner_bytes(x, xd);
+    if (!blocked && axis == 1) {
+        const plan_result result = plan_slice_channels(p, node, y, first);
+        if (result != PLAN_PASS)
+            return result;
+    }
     if (!blocked && !unit)
         return PLAN_PASS;
     const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x);

@@ -104,12 +104,12 @@ bool plan_can_block_bytes(const planner *p, const graph_value *value)
 
 bool plan_has_blocked(const planner *p, const graph_value *value)
 {
-    return p->forms[value->id].blocked >= 0;
+    return p->forms[value->id].blocked >= 0 || p->forms[value->id].channels;
 }
 
 bool plan_only_blocked(const planner *p, const graph_value *value)
 {
-    return p->forms[value->id].blocked >= 0 && p->forms[value->id].plain < 0;
+    return plan_has_blocked(p, value) && p->forms[value->id].plain < 0;
 }
 
 static int new_slot(planner *p, const graph_value *value, slot_kind kind)
@@ -295,7 +295,8 @@ int plan_plain(planner *p, graph_value *value)
         return forms->plain;
     if (value->is_constant)
         return forms->plain = constant_slot(p, value);
-    assert(forms->blocked >= 0);
+    if (forms->blocked < 0 && plan_blocked(p, value) < 0)
+        return -1;
     int slot = plan_new_plain(p, value);
     if (slot < 0 || !add_reorder(p, value, "layout_unblock", run_to_plain, forms->blocked, slot))
         return -1;
@@ -309,6 +310,8 @@ int plan_blocked(planner *p, graph_value *value)
         return forms->blocked;
     if (value->is_constant)
         return forms->blocked = constant_blocked_slot(p, value);
+    if (forms->channels)
+        return plan_gather_channels(p, value);
     assert(forms->plain >= 0);
     int slot = plan_new_blocked(p, value);
     if (slot < 0 || !add_reorder(p, value, "layout_block", run_to_blocked, forms->plain, slot))

@@ -15,8 +15,14 @@ typedef struct limits_part {
     int slot, parts, blocks, first, count;
 } limits_part;
 
+/* Where a channel of a value is: in which blocked slot, and which of its channels. */
+typedef struct channel_origin {
+    int slot, channel;
+} channel_origin;
+
 typedef struct value_forms {
     int plain, blocked;        /* slots, or -1 */
+    const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
     const limits_part *limits; /* of all blocks, or NULL where they are not known */
 } value_forms;
 
@@ -37,7 +43,7 @@ typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
 typedef plan_result plan_function(planner *p, graph_node *node);
 
 plan_function plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
-    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_qconv,
+    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_shuffle, plan_qconv,
     plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
@@ -54,6 +60,11 @@ bool plan_only_blocked(const planner *p, const graph_value *value);
 bool plan_can_block(const planner *p, const graph_value *value);
 /* The same of bytes (uint8, int8); blocks have as many channels as those of float32. */
 bool plan_can_block_bytes(const planner *p, const graph_value *value);
+/* plan_channels.c: writes the blocked form of a value that is a list of channels. */
+int plan_gather_channels(planner *p, graph_value *value);
+/* Concat of channels, and y = channels [first, ...) of the node's input, as lists, where that is best. */
+plan_result plan_concat_channels(planner *p, graph_node *node);
+plan_result plan_slice_channels(planner *p, graph_node *node, graph_value *y, int64_t first);
 /* New memory for an output. */
 int plan_new_plain(planner *p, graph_value *value);
 int plan_new_blocked(planner *p, graph_value *value);

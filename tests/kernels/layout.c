@@ -54,6 +54,33 @@ static void test_transpose(const cpu_kernels *k, size_t rows, size_t cols, size_
     CHECK(guarded_front_intact(dst), "transpose %s wrote in front of dst", k->name);
 }
 
+/* Every lane from a random lane of a random source; lane `empty` from none. */
+static void test_gather(const cpu_kernels *k, int count, size_t hw, int empty)
+{
+    const size_t block = (size_t)k->block, floats = hw * block;
+    float *src = guarded(&region_src, floats * (size_t)count * sizeof(float)),
+          *dst = guarded(&region_dst, floats * sizeof(float));
+    const float *sources[LAYOUT_MAX_PICKS];
+    layout_pick picks[LAYOUT_MAX_PICKS] = { 0 };
+    int from[16], wrong = 0;
+    oracle_fill(src, floats * (size_t)count);
+    for (int i = 0; i < count; i++)
+        sources[i] = src + (size_t)i * floats;
+    for (int lane = 0; lane < k->block; lane++) {
+        from[lane] = (int)(oracle_bits() >> 8) % count;
+        picks[from[lane]].index[lane] = (int)(oracle_bits() >> 8) % k->block;
+        picks[from[lane]].mask |= lane == empty ? 0 : UINT32_C(1) << lane;
+    }
+    k->layout.gather(sources, picks, count, hw, k->block, dst);
+    for (size_t i = 0; i < hw; i++)
+        for (int lane = 0; lane < k->block; lane++) {
+            const float zero = 0, *at = sources[from[lane]] + i * block + picks[from[lane]].index[lane];
+            wrong += memcmp(lane == empty ? &zero : at, dst + i * block + (size_t)lane, sizeof(float)) != 0;
+        }
+    CHECK(wrong == 0, "gather %s count=%d hw=%zu: %d differ", k->name, count, hw, wrong);
+    CHECK(guarded_front_intact(dst), "gather %s wrote in front of dst", k->name);
+}
+
 static void bench_layout(const cpu_kernels *k)
 {
     size_t block = (size_t)k->block, hw = 1600, bytes = hw * block * sizeof(float);
@@ -84,6 +111,9 @@ void test_layout(const cpu_kernels *k, bool bench, test_counts *counts)
             for (size_t cols = 1; cols <= 35; cols++)
                 test_transpose(k, rows, cols, (rows + cols) % 3, rows % 2);
         test_transpose(k, 84, 333, 0, 0);
+        for (int count = 1; count <= LAYOUT_MAX_PICKS; count++)
+            for (size_t hw = 1; hw <= 9; hw++)
+                test_gather(k, count, hw, count % (k->block + 1));
     }
     guarded_free(&region_src);
     guarded_free(&region_dst);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Reorders, AVX-512: 16 x 16 tiles in 64 shuffles. */
+#include <stdbool.h>
+
 #include "cpu/x86/simd_avx512.h"
 
 static inline __attribute__((always_inline)) void layout_tile(__m512 *r)
@@ -38,7 +40,48 @@ static inline __attribute__((always_inline)) void layout_tile(__m512 *r)
 
 #include "cpu/layout_body.h"
 
+/* Up to four sources at a time; `more` adds to what dst holds. */
+LAYOUT_INLINE void layout_gather_few(const float *const *src, const layout_pick *picks, const int count, size_t hw,
+                                     float *dst, bool more)
+{
+    __m512i index[4];
+    __mmask16 mask[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < count; k++) {
+        index[k] = _mm512_loadu_si512(picks[k].index);
+        mask[k] = (__mmask16)picks[k].mask;
+    }
+    for (size_t i = 0; i < hw * 16; i += 16) {
+        __m512 x = more ? _mm512_loadu_ps(dst + i) : _mm512_setzero_ps();
+#pragma GCC unroll 4
+        for (int k = 0; k < count; k++)
+            x = _mm512_mask_permutexvar_ps(x, mask[k], index[k], _mm512_loadu_ps(src[k] + i));
+        _mm512_storeu_ps(dst + i, x);
+    }
+}
+
+static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block, float *dst)
+{
+    assert(block == 16);
+    for (int k = 0; k < count; k += 4) {
+        switch (count - k) {
+        case 1:
+            layout_gather_few(src + k, picks + k, 1, hw, dst, k > 0);
+            break;
+        case 2:
+            layout_gather_few(src + k, picks + k, 2, hw, dst, k > 0);
+            break;
+        case 3:
+            layout_gather_few(src + k, picks + k, 3, hw, dst, k > 0);
+            break;
+        default:
+            layout_gather_few(src + k, picks + k, 4, hw, dst, k > 0);
+        }
+    }
+}
+
 void layout_fill_avx512(layout_kernels *kernels)
 {
     layout_body_fill(kernels);
+    kernels->gather = layout_gather;
 }
