@@ -60,6 +60,8 @@ static const struct {
     { "", "Slice", plan_slice },
     { "", "Transpose", plan_transpose },
     { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
+    { "", "Pad", plan_pad },
+    { "", "LayerNormalization", plan_layer_norm },
     { OP_DOMAIN_ONYX, "QConv", plan_qconv },
     { "", "QLinearConv", plan_qconv },
     { OP_DOMAIN_ONYX, "QConvFloat", plan_qconv_float },

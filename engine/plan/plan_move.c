@@ -206,6 +206,76 @@ plan_result plan_slice(planner *p, graph_node *node)
     return sliced < 0 ? PLAN_PASS : plan_range_of(p, node, y, sliced, slice.start[sliced]);
 }
 
+/* ---- Pad of blocked data with zeros, behind the channels and around the picture ---- */
+
+typedef struct pad_step {
+    int channels, blocks, block, top, left;
+    size_t h, w, h_out, w_out, src_floats, dst_floats; /* of one image */
+} pad_step;
+
+static void run_pad(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const pad_step *s = step->params;
+    const int image = part / s->blocks, at = part % s->blocks;
+    const size_t block = (size_t)s->block, row = s->w * block, left = (size_t)s->left * block, wide = s->w_out * block;
+    const float *src = (const float *)context->tensors[step->inputs[0]].data + (size_t)image * s->src_floats +
+                       (size_t)at * s->h * row;
+    float *dst = (float *)context->tensors[step->outputs[0]].data + (size_t)image * s->dst_floats +
+                 (size_t)at * s->h_out * wide;
+    const int lanes = MIN(s->channels - at * s->block, s->block);
+    if (lanes <= 0) {
+        memset(dst, 0, s->h_out * wide * sizeof(float));
+        return;
+    }
+    memset(dst, 0, (size_t)s->top * wide * sizeof(float));
+    dst += (size_t)s->top * wide;
+    for (size_t y = 0; y < s->h; y++, src += row, dst += wide) {
+        memset(dst, 0, left * sizeof(float));
+        memcpy(dst + left, src, row * sizeof(float));
+        memset(dst + left + row, 0, (wide - left - row) * sizeof(float));
+        for (size_t x = 0; x < s->w && lanes < s->block; x++)
+            memset(dst + left + x * block + lanes, 0, (size_t)(s->block - lanes) * sizeof(float));
+    }
+    memset(dst, 0, (s->h_out - (size_t)s->top - s->h) * wide * sizeof(float));
+}
+
+/* Begins and sizes agree with a plain Pad of zeros. */
+static bool pads_known(planner *p, const graph_node *node, int64_t begin[4])
+{
+    const onyx_tensor *pads = graph_constant(p->graph, node->inputs[1]);
+    float value = 0;
+    if (((const pad_params *)node->params)->mode != OP_PAD_CONSTANT || !pads || pads->type != ONYX_TYPE_INT64 ||
+        graph_element_count(node->inputs[1]) != 8 || (node->input_count > 3 && node->inputs[3]) ||
+        (node->input_count > 2 && node->inputs[2] && (!graph_scalar(p->graph, node->inputs[2], &value) || value != 0)))
+        return false;
+    for (int i = 0; i < 8; i++)
+        if (((const int64_t *)pads->data)[i] < 0 || (i < 2 && ((const int64_t *)pads->data)[i] != 0))
+            return false;
+    memcpy(begin, pads->data, 4 * sizeof(*begin));
+    return true;
+}
+
+plan_result plan_pad(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    image_dims xd, yd;
+    int64_t begin[4];
+    if (x->info.rank != 4 || !plan_can_block(p, x) || !plan_can_block(p, y) || !plan_only_blocked(p, x) ||
+        !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || xd.n != yd.n || !pads_known(p, node, begin))
+        return PLAN_PASS;
+    const pad_step s = { .channels = xd.c, .blocks = yd.channel_blocks,
+                         .block = p->kernels->block, .top = (int)begin[2], .left = (int)begin[3], .h = (size_t)xd.h,
+                         .w = (size_t)xd.w, .h_out = (size_t)yd.h, .w_out = (size_t)yd.w, .src_floats = xd.blocked_elements,
+                         .dst_floats = yd.blocked_elements };
+    const int input = plan_blocked(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_blocked(p, y);
+    return plan_add_step(p, node, "pad_blocked", run_pad, (int)yd.n * yd.channel_blocks, 0, &input, 1, &output, 1, &s,
+                         sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+}
+
 /* ---- Reshape and its kin ---- */
 
 plan_result plan_view(planner *p, graph_node *node)
@@ -223,111 +293,4 @@ plan_result plan_view(planner *p, graph_node *node)
     if (p->program->slots[input].kind == SLOT_DYNAMIC)
         return PLAN_PASS;
     return plan_new_view(p, y, input, 0, false) < 0 ? PLAN_FAILED : PLAN_DONE;
-}
-
-/* ---- Transpose: [outer][a][b][inner] -> [outer][b][a][inner] ---- */
-
-typedef struct transpose_step {
-    layout_transpose_32 *kernel; /* inner == 1 and 4-byte elements */
-    size_t a, b, inner_bytes;
-    size_t columns; /* of b in one part */
-    int parts;      /* of one outer index */
-} transpose_step;
-
-static void run_transpose(const step_context *context, int part)
-{
-    const program_step *step = context->step;
-    const transpose_step *t = step->params;
-    const size_t outer = (size_t)(part / t->parts), whole = t->a * t->b * t->inner_bytes;
-    const size_t begin = (size_t)(part % t->parts) * t->columns, end = MIN(begin + t->columns, t->b);
-    const char *src = (const char *)context->tensors[step->inputs[0]].data + outer * whole;
-    char *dst = (char *)context->tensors[step->outputs[0]].data + outer * whole;
-    if (begin >= end)
-        return;
-    if (t->kernel) {
-        t->kernel((const uint32_t *)src + begin, t->b, (uint32_t *)dst + begin * t->a, t->a, t->a, end - begin);
-        return;
-    }
-    for (size_t j = begin; j < end; j++)
-        for (size_t i = 0; i < t->a; i++)
-            memcpy(dst + (j * t->a + i) * t->inner_bytes, src + (i * t->b + j) * t->inner_bytes, t->inner_bytes);
-}
-
-/* Reduces perm to runs of dims that stay together; true if it is one swap of neighbours. */
-static bool find_swap(const op_value *x, const int64_t *perm, size_t *outer, size_t *a, size_t *b, size_t *inner)
-{
-    size_t sizes[ONYX_MAX_RANK];
-    int first[ONYX_MAX_RANK], order[ONYX_MAX_RANK], runs = 0;
-    for (int i = 0; i < x->rank; i++) { /* in order of the output */
-        const int from = (int)perm[i];
-        if (x->dims[from] == 1)
-            continue;
-        bool follows = false;
-        if (runs) {
-            int last = -1; /* the last source dim of the run so far: skip ones between */
-            for (int k = first[runs - 1], left = order[runs - 1]; left > 0; k++)
-                if (x->dims[k] != 1)
-                    last = k, left--;
-            int next = last + 1;
-            while (next < x->rank && x->dims[next] == 1)
-                next++;
-            follows = next == from;
-        }
-        if (follows) {
-            sizes[runs - 1] *= (size_t)x->dims[from];
-            order[runs - 1]++;
-        } else {
-            first[runs] = from;
-            order[runs] = 1;
-            sizes[runs++] = (size_t)x->dims[from];
-        }
-    }
-    *outer = *a = *b = *inner = 1;
-    if (runs < 2 || runs > 4)
-        return false;
-    int at = 0;
-    int lowest = x->rank;
-    for (int i = 0; i < runs; i++)
-        lowest = MIN(lowest, first[i]);
-    if (first[0] == lowest)
-        *outer = sizes[at++];
-    if (runs - at < 2 || runs - at > 3 || first[at] < first[at + 1])
-        return false;
-    *b = sizes[at];
-    *a = sizes[at + 1];
-    if (runs - at == 3) {
-        if (first[at + 2] < first[at])
-            return false;
-        *inner = sizes[at + 2];
-    }
-    return true;
-}
-
-plan_result plan_transpose(planner *p, graph_node *node)
-{
-    const transpose_params *params = node->params;
-    graph_value *x = node->inputs[0], *y = node->outputs[0];
-    const size_t size = x->info.kind == OP_KIND_TENSOR && x->info.type != ONYX_TYPE_STRING ? type_size(x->info.type) : 0;
-    size_t outer, a, b, inner;
-    int64_t perm[ONYX_MAX_RANK];
-    if (!size || graph_element_count(x) < 1)
-        return PLAN_PASS;
-    for (int i = 0; i < x->info.rank; i++)
-        perm[i] = params->count ? params->perm[i] : x->info.rank - 1 - i;
-    if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
-        return PLAN_PASS;
-    transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };
-    if (t.inner_bytes == 4)
-        t.kernel = p->kernels->layout.transpose;
-    if (!t.kernel && t.inner_bytes < 16)
-        return PLAN_PASS;
-    const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * size * 2);
-    t.parts = (int)MAX(1, MIN(worth / outer, b / 16));
-    t.columns = size_align((b + (size_t)t.parts - 1) / (size_t)t.parts, 16);
-    const int input = plan_plain(p, x);
-    if (input < 0)
-        return PLAN_FAILED;
-    const int output = plan_new_plain(p, y);
-    return plan_add_step(p, node, "transpose", run_transpose, (int)outer * t.parts, 0, &input, 1, &output, 1, &t, sizeof(t))
-               ? PLAN_DONE : PLAN_FAILED;
 }

@@ -1,16 +1,35 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Softmax along any axis of plain data. */
+ * Softmax along any axis of plain data, and LayerNormalization of its rows. */
 #include "plan/planner.h"
+
+#include <string.h>
 
 #include "ops/params.h"
 
+/* Rows shorter than this are done as columns, in groups that are transposed in scratch. */
+#define SHORT_ROW 16
+#define SHORT_GROUP 256
+
 typedef struct softmax_step {
+    layout_transpose_32 *transpose; /* for short rows, else NULL */
     softmax_rows_f32 *rows_kernel;
     softmax_columns_f32 *columns_kernel;
     size_t outer, n, inner;
     int parts; /* of the rows, or of the columns of one outer index */
 } softmax_step;
+
+/* Rows [begin, end) of a few elements each. */
+static void run_short_rows(const softmax_step *s, const float *src, float *dst, size_t begin, size_t end, float *scratch)
+{
+    float *columns = scratch;
+    for (size_t row = begin; row < end; row += SHORT_GROUP) {
+        const size_t rows = MIN((size_t)SHORT_GROUP, end - row);
+        s->transpose((const uint32_t *)(src + row * s->n), s->n, (uint32_t *)columns, rows, rows, s->n);
+        s->columns_kernel(columns, columns, s->n, rows, 0, rows);
+        s->transpose((const uint32_t *)columns, rows, (uint32_t *)(dst + row * s->n), s->n, s->n, rows);
+    }
+}
 
 static void run_softmax(const step_context *context, int part)
 {
@@ -21,7 +40,9 @@ static void run_softmax(const step_context *context, int part)
     size_t begin, end;
     if (s->inner == 1) {
         plan_range(s->outer, 1, s->parts, part, &begin, &end);
-        if (begin < end)
+        if (begin < end && s->transpose)
+            run_short_rows(s, src, dst, begin, end, context->scratch);
+        else if (begin < end)
             s->rows_kernel(src + begin * s->n, dst + begin * s->n, end - begin, s->n);
         return;
     }
@@ -38,11 +59,14 @@ plan_result plan_softmax(planner *p, graph_node *node)
     const int64_t axis = params->axis < 0 ? params->axis + x->info.rank : params->axis;
     if (x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || axis < 0 || axis >= x->info.rank)
         return PLAN_PASS;
-    softmax_step s = { p->kernels->softmax.rows, p->kernels->softmax.columns, 1, 1, 1, 1 };
+    softmax_step s = { NULL, p->kernels->softmax.rows, p->kernels->softmax.columns, 1, 1, 1, 1 };
     for (int i = 0; i < x->info.rank; i++)
         *(i < axis ? &s.outer : i == axis || params->flatten ? &s.n : &s.inner) *= (size_t)x->info.dims[i];
     if (s.inner == 1 ? !s.rows_kernel : !s.columns_kernel)
         return PLAN_PASS;
+    if (s.inner == 1 && s.n < SHORT_ROW && s.outer >= 64 && s.columns_kernel)
+        s.transpose = p->kernels->layout.transpose;
+    const size_t scratch = s.transpose ? SHORT_ROW * SHORT_GROUP * sizeof(float) : 0;
     const int worth = plan_parts((size_t)graph_element_count(x) * 4 * sizeof(float));
     int total;
     if (s.inner == 1)
@@ -55,6 +79,57 @@ plan_result plan_softmax(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
-    return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, 0, &input, 1, &output,
+    return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, scratch, &input, 1, &output,
                          1, &s, sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+}
+
+/* ---- LayerNormalization ---- */
+
+typedef struct norm_step {
+    layer_norm_f32 *kernel;
+    size_t rows, n;
+    float epsilon;
+    int parts;
+} norm_step;
+
+static void run_norm(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const norm_step *s = step->params;
+    const float *src = context->tensors[step->inputs[0]].data, *scale = context->tensors[step->inputs[1]].data;
+    const float *bias = step->input_count > 2 ? context->tensors[step->inputs[2]].data : NULL;
+    float *dst = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(s->rows, 1, s->parts, part, &begin, &end);
+    if (begin < end)
+        s->kernel(src + begin * s->n, dst + begin * s->n, end - begin, s->n, scale, bias, s->epsilon);
+}
+
+/* A float32 tensor of the normalised dims. */
+static bool is_row(const graph_value *value, size_t n)
+{
+    return value->info.type == ONYX_TYPE_FLOAT32 && graph_element_count(value) == (int64_t)n;
+}
+
+plan_result plan_layer_norm(planner *p, graph_node *node)
+{
+    const norm_params *params = node->params;
+    graph_value *x = node->inputs[0], *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    const int64_t axis = params->axis < 0 ? params->axis + x->info.rank : params->axis;
+    norm_step s = { .kernel = p->kernels->softmax.layer_norm, .rows = 1, .n = 1, .epsilon = params->epsilon };
+    for (int i = 1; i < node->output_count; i++)
+        if (node->outputs[i])
+            return PLAN_PASS;
+    for (int i = 0; i < x->info.rank; i++)
+        *(i < axis ? &s.rows : &s.n) *= (size_t)x->info.dims[i];
+    if (!s.kernel || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || !is_row(node->inputs[1], s.n) ||
+        (bias && !is_row(bias, s.n)))
+        return PLAN_PASS;
+    const int inputs[3] = { plan_plain(p, x), plan_plain(p, node->inputs[1]), bias ? plan_plain(p, bias) : -1 };
+    if (inputs[0] < 0 || inputs[1] < 0 || (bias && inputs[2] < 0))
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, node->outputs[0]);
+    s.parts = (int)MIN((size_t)plan_parts(s.rows * s.n * 3 * sizeof(float)), s.rows);
+    return plan_add_step(p, node, "layer_norm", run_norm, s.parts, 0, inputs, bias ? 3 : 2, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE : PLAN_FAILED;
 }

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Transpose of plain data: swaps of two neighbours (the usual case) in parts, all else by walking over the runs of
+ * dims that stay together. */
+#include "plan/planner.h"
+
+#include <string.h>
+
+#include "ops/params.h"
+
+/* Short runs are many; their usual sizes are copied without a call. */
+static inline void copy_run(char *dst, const char *src, size_t bytes)
+{
+    switch (bytes) {
+    case 4:
+        memcpy(dst, src, 4);
+        break;
+    case 8:
+        memcpy(dst, src, 8);
+        break;
+    case 16:
+        memcpy(dst, src, 16);
+        break;
+    default:
+        memcpy(dst, src, bytes);
+    }
+}
+
+/* ---- Transpose: [outer][a][b][inner] -> [outer][b][a][inner] ---- */
+
+typedef struct transpose_step {
+    layout_transpose_32 *kernel; /* inner == 1 and 4-byte elements */
+    size_t a, b, inner_bytes;
+    size_t columns; /* of b in one part */
+    int parts;      /* of one outer index */
+} transpose_step;
+
+static void run_transpose(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const transpose_step *t = step->params;
+    const size_t outer = (size_t)(part / t->parts), whole = t->a * t->b * t->inner_bytes;
+    const size_t begin = (size_t)(part % t->parts) * t->columns, end = MIN(begin + t->columns, t->b);
+    const char *src = (const char *)context->tensors[step->inputs[0]].data + outer * whole;
+    char *dst = (char *)context->tensors[step->outputs[0]].data + outer * whole;
+    if (begin >= end)
+        return;
+    if (t->kernel) {
+        t->kernel((const uint32_t *)src + begin, t->b, (uint32_t *)dst + begin * t->a, t->a, t->a, end - begin);
+        return;
+    }
+    for (size_t j = begin; j < end; j++)
+        for (size_t i = 0; i < t->a; i++)
+            copy_run(dst + (j * t->a + i) * t->inner_bytes, src + (i * t->b + j) * t->inner_bytes, t->inner_bytes);
+}
+
+/* Reduces perm to runs of dims that stay together; true if it is one swap of neighbours. */
+static bool find_swap(const op_value *x, const int64_t *perm, size_t *outer, size_t *a, size_t *b, size_t *inner)
+{
+    size_t sizes[ONYX_MAX_RANK];
+    int first[ONYX_MAX_RANK], order[ONYX_MAX_RANK], runs = 0;
+    for (int i = 0; i < x->rank; i++) { /* in order of the output */
+        const int from = (int)perm[i];
+        if (x->dims[from] == 1)
+            continue;
+        bool follows = false;
+        if (runs) {
+            int last = -1; /* the last source dim of the run so far: skip ones between */
+            for (int k = first[runs - 1], left = order[runs - 1]; left > 0; k++)
+                if (x->dims[k] != 1)
+                    last = k, left--;
+            int next = last + 1;
+            while (next < x->rank && x->dims[next] == 1)
+                next++;
+            follows = next == from;
+        }
+        if (follows) {
+            sizes[runs - 1] *= (size_t)x->dims[from];
+            order[runs - 1]++;
+        } else {
+            first[runs] = from;
+            order[runs] = 1;
+            sizes[runs++] = (size_t)x->dims[from];
+        }
+    }
+    *outer = *a = *b = *inner = 1;
+    if (runs < 2 || runs > 4)
+        return false;
+    int at = 0;
+    int lowest = x->rank;
+    for (int i = 0; i < runs; i++)
+        lowest = MIN(lowest, first[i]);
+    if (first[0] == lowest)
+        *outer = sizes[at++];
+    if (runs - at < 2 || runs - at > 3 || first[at] < first[at + 1])
+        return false;
+    *b = sizes[at];
+    *a = sizes[at + 1];
+    if (runs - at == 3) {
+        if (first[at + 2] < first[at])
+            return false;
+        *inner = sizes[at + 2];
+    }
+    return true;
+}
+
+/* ---- any permutation ---- */
+
+/* The runs in order of the output; the last two are done at once: rows copied, or planes transposed. */
+typedef struct walk_step {
+    layout_transpose_32 *kernel; /* of a plane; NULL: rows are contiguous in both */
+    int rank, parts;             /* of the outer loops; of all of them */
+    size_t outer, dims[ONYX_MAX_RANK], src_steps[ONYX_MAX_RANK], dst_steps[ONYX_MAX_RANK]; /* bytes */
+    size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: cols is bytes */
+} walk_step;
+
+static void run_walk(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const walk_step *s = step->params;
+    const char *from = context->tensors[step->inputs[0]].data;
+    char *to = context->tensors[step->outputs[0]].data;
+    size_t begin, end;
+    plan_range(s->outer, 1, s->parts, part, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        size_t rest = i, src = 0, dst = 0;
+        for (int k = s->rank - 1; k >= 0; k--) {
+            const size_t at = rest % s->dims[k];
+            rest /= s->dims[k];
+            src += at * s->src_steps[k];
+            dst += at * s->dst_steps[k];
+        }
+        if (s->kernel)
+            s->kernel((const uint32_t *)(from + src), s->src_row, (uint32_t *)(to + dst), s->dst_row, s->rows, s->cols);
+        else
+            copy_run(to + dst, from + src, s->cols);
+    }
+}
+
+typedef struct run_dims {
+    size_t size, src, dst; /* steps in elements */
+} run_dims;
+
+/* Runs of the output, each contiguous in the source: count. */
+static int find_runs(const op_value *x, const int64_t *perm, run_dims *runs)
+{
+    size_t strides[ONYX_MAX_RANK], stride = 1;
+    int count = 0;
+    for (int i = x->rank - 1; i >= 0; i--) {
+        strides[i] = stride;
+        stride *= (size_t)x->dims[i];
+    }
+    for (int i = 0; i < x->rank; i++) {
+        const size_t size = (size_t)x->dims[perm[i]], step = strides[perm[i]];
+        if (size == 1)
+            continue;
+        if (count && runs[count - 1].src == size * step) {
+            runs[count - 1].size *= size;
+            runs[count - 1].src = step;
+        } else {
+            runs[count++] = (run_dims){ size, step, 0 };
+        }
+    }
+    stride = 1;
+    for (int i = count - 1; i >= 0; i--) {
+        runs[i].dst = stride;
+        stride *= runs[i].size;
+    }
+    return count;
+}
+
+static void add_outer(walk_step *s, const run_dims *run, size_t element)
+{
+    s->dims[s->rank] = run->size;
+    s->src_steps[s->rank] = run->src * element;
+    s->dst_steps[s->rank++] = run->dst * element;
+    s->outer *= run->size;
+}
+
+static plan_result plan_walk(planner *p, graph_node *node, const int64_t *perm, size_t element)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    run_dims runs[ONYX_MAX_RANK];
+    const int count = find_runs(&x->info, perm, runs), last = count - 1;
+    walk_step s = { .outer = 1 };
+    int inner = last; /* the run that is contiguous in the source */
+    if (count < 2)
+        return PLAN_PASS; /* a copy */
+    while (inner >= 0 && runs[inner].src != 1)
+        inner--;
+    if (inner < 0)
+        return PLAN_PASS;
+    for (int i = 0; i < last; i++)
+        if (i != inner)
+            add_outer(&s, &runs[i], element);
+    if (inner == last) {
+        s.cols = runs[last].size * element;
+    } else {
+        if (element != 4)
+            return PLAN_PASS;
+        s.kernel = p->kernels->layout.transpose;
+        s.rows = runs[last].size;
+        s.src_row = runs[last].src;
+        s.cols = runs[inner].size;
+        s.dst_row = runs[inner].dst;
+    }
+    s.parts = (int)MIN((size_t)plan_parts((size_t)graph_element_count(x) * element * 2), s.outer);
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, y);
+    return plan_add_step(p, node, "transpose_runs", run_walk, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
+                                                                                                            : PLAN_FAILED;
+}
+
+plan_result plan_transpose(planner *p, graph_node *node)
+{
+    const transpose_params *params = node->params;
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const size_t size = x->info.kind == OP_KIND_TENSOR && x->info.type != ONYX_TYPE_STRING ? type_size(x->info.type) : 0;
+    size_t outer, a, b, inner;
+    int64_t perm[ONYX_MAX_RANK];
+    if (!size || graph_element_count(x) < 1)
+        return PLAN_PASS;
+    for (int i = 0; i < x->info.rank; i++)
+        perm[i] = params->count ? params->perm[i] : x->info.rank - 1 - i;
+    if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
+        return plan_walk(p, node, perm, size);
+    transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };
+    if (t.inner_bytes == 4)
+        t.kernel = p->kernels->layout.transpose;
+    const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * size * 2);
+    t.parts = (int)MAX(1, MIN(worth / outer, b / 16));
+    t.columns = size_align((b + (size_t)t.parts - 1) / (size_t)t.parts, 16);
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, y);
+    return plan_add_step(p, node, "transpose", run_transpose, (int)outer * t.parts, 0, &input, 1, &output, 1, &t, sizeof(t))
+               ? PLAN_DONE : PLAN_FAILED;
+}
