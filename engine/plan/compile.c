@@ -61,6 +61,8 @@ static const struct {
     { "", "Transpose", plan_transpose },
     { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
     { "", "Pad", plan_pad },
+    { "", "LSTM", plan_rnn },
+    { "", "GRU", plan_rnn },
     { "", "LayerNormalization", plan_layer_norm },
     { OP_DOMAIN_ONYX, "QConv", plan_qconv },
     { "", "QLinearConv", plan_qconv },

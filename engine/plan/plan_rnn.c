@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * LSTM and GRU of float32 with constant weights and the usual activations: one matrix product for the inputs of all
+ * steps and directions, then the recurrence, one part for each direction of each sequence. */
+#include "plan/planner.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "ops/params.h"
+
+typedef struct rnn_step {
+    const cpu_kernels *kernels;
+    gemm_plan plan;
+    const void *packed; /* of W */
+    const float *bias;  /* what W's product gets */
+    const float *recurrent, *recurrent_bias; /* R; of the h gate of a GRU that is linear before reset, else NULL */
+    size_t gates, hidden, inputs, steps, batch, directions;
+    bool batch_first, reverse, linear_before_reset;
+    int h_input, c_input; /* of the step, or -1 */
+} rnn_step;
+
+static void run_inputs(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const rnn_step *s = step->params;
+    const gemm_arguments arguments = { .a = context->tensors[step->inputs[0]].data, .a_stride = s->inputs, .packed = s->packed,
+                                       .c = context->tensors[step->outputs[0]].data, .c_stride = s->plan.shape.n, .alpha = 1,
+                                       .bias = s->bias };
+    s->plan.run(&s->plan, &arguments, part, context->scratch);
+}
+
+/* sums[i] += row i of R * h, for rows [first, first + count). */
+static void add_recurrent(const rnn_step *s, const float *r, size_t first, size_t count, const float *h, float *sums)
+{
+    float dots[4];
+    for (size_t i = first; i < first + count; i += 4) {
+        const size_t n = MIN((size_t)4, first + count - i);
+        s->kernels->gemm.dot(h, r + i * s->hidden, s->hidden, (int)n, s->hidden, dots);
+        for (size_t k = 0; k < n; k++)
+            sums[i + k] += dots[k];
+    }
+}
+
+static void activate(const rnn_step *s, cpu_act act, float *data, size_t n)
+{
+    s->kernels->eltwise.act[act](data, data, n, 0, 0);
+}
+
+/* gates: i o f c, the products of the input. */
+static void lstm_cell(const rnn_step *s, const float *r, float *gates, float *h, float *c)
+{
+    const size_t n = s->hidden;
+    const float *in = gates, *out = gates + n, *forget = gates + 2 * n, *cell = gates + 3 * n;
+    add_recurrent(s, r, 0, 4 * n, h, gates);
+    activate(s, CPU_ACT_SIGMOID, gates, 3 * n);
+    activate(s, CPU_ACT_TANH, gates + 3 * n, n);
+    for (size_t i = 0; i < n; i++)
+        h[i] = c[i] = forget[i] * c[i] + in[i] * cell[i];
+    activate(s, CPU_ACT_TANH, h, n);
+    for (size_t i = 0; i < n; i++)
+        h[i] *= out[i];
+}
+
+/* gates: z r h; spare: n floats. */
+static void gru_cell(const rnn_step *s, const float *r, const float *bias, float *gates, float *h, float *spare)
+{
+    const size_t n = s->hidden;
+    float *update = gates, *reset = gates + n, *next = gates + 2 * n;
+    add_recurrent(s, r, 0, 2 * n, h, gates);
+    activate(s, CPU_ACT_SIGMOID, gates, 2 * n);
+    if (s->linear_before_reset) {
+        memcpy(spare, bias, n * sizeof(float));
+        add_recurrent(s, r + 2 * n * n, 0, n, h, spare);
+        for (size_t i = 0; i < n; i++)
+            next[i] += reset[i] * spare[i];
+    } else {
+        for (size_t i = 0; i < n; i++)
+            spare[i] = reset[i] * h[i];
+        add_recurrent(s, r + 2 * n * n, 0, n, spare, next);
+    }
+    activate(s, CPU_ACT_TANH, next, n);
+    for (size_t i = 0; i < n; i++)
+        h[i] = next[i] + update[i] * (h[i] - next[i]);
+}
+
+static void load_state(const step_context *context, int input, size_t at, float *state, size_t n)
+{
+    const float *from = input < 0 ? NULL : context->tensors[context->step->inputs[input]].data;
+    if (from)
+        memcpy(state, from + at, n * sizeof(float));
+    else
+        memset(state, 0, n * sizeof(float));
+}
+
+static float *output_of(const step_context *context, int index)
+{
+    const int slot = index < context->step->output_count ? context->step->outputs[index] : -1;
+    return slot < 0 ? NULL : context->tensors[slot].data;
+}
+
+static void run_recurrence(const step_context *context, int part)
+{
+    const rnn_step *s = context->step->params;
+    const size_t direction = (size_t)part / s->batch, b = (size_t)part % s->batch, n = s->hidden, wide = s->gates * n;
+    const size_t state = (s->batch_first ? b * s->directions + direction : direction * s->batch + b) * n;
+    const float *products = context->tensors[context->step->inputs[0]].data, *r = s->recurrent + direction * wide * n;
+    const float *bias = s->recurrent_bias ? s->recurrent_bias + direction * n : NULL;
+    float *y = output_of(context, 0), *last_h = output_of(context, 1), *last_c = output_of(context, 2);
+    float *gates = context->scratch, *h = gates + wide, *c = h + n;
+    load_state(context, s->h_input, state, h, n);
+    load_state(context, s->c_input, state, c, n);
+    for (size_t k = 0; k < s->steps; k++) {
+        const size_t t = s->reverse || direction ? s->steps - 1 - k : k;
+        const size_t row = s->batch_first ? b * s->steps + t : t * s->batch + b;
+        memcpy(gates, products + (row * s->directions + direction) * wide, wide * sizeof(float));
+        if (s->gates == 4)
+            lstm_cell(s, r, gates, h, c);
+        else
+            gru_cell(s, r, bias, gates, h, c);
+        if (y)
+            memcpy(y + (s->batch_first ? row * s->directions + direction : (t * s->directions + direction) * s->batch + b) * n,
+                   h, n * sizeof(float));
+    }
+    if (last_h)
+        memcpy(last_h + state, h, n * sizeof(float));
+    if (last_c)
+        memcpy(last_c + state, c, n * sizeof(float));
+}
+
+/* ---- what is taken ---- */
+
+static bool usual(const rnn_params *params)
+{
+    const int directions = params->direction == OP_RNN_BIDIRECTIONAL ? 2 : 1;
+    for (int d = 0; d < directions; d++)
+        if (params->activations[d][0].act != OP_RNN_SIGMOID || params->activations[d][1].act != OP_RNN_TANH ||
+            (params->gates == 4 && params->activations[d][2].act != OP_RNN_TANH))
+            return false;
+    return isinf(params->clip) && !params->input_forget;
+}
+
+static graph_value *input_of(const graph_node *node, int index)
+{
+    return index < node->input_count ? node->inputs[index] : NULL;
+}
+
+static const float *constant_floats(planner *p, graph_value *value)
+{
+    const onyx_tensor *t = value && value->info.type == ONYX_TYPE_FLOAT32 ? graph_constant(p->graph, value) : NULL;
+    return t ? t->data : NULL;
+}
+
+/* The input's bias; that of the state is added where it may be. */
+static bool pack_biases(planner *p, graph_node *node, rnn_step *s)
+{
+    const size_t wide = s->gates * s->hidden, n = s->hidden;
+    const float *stored = input_of(node, 3) ? constant_floats(p, input_of(node, 3)) : NULL;
+    float *bias = plan_packed(p, s->directions * wide * sizeof(float));
+    float *recurrent = s->gates == 3 && s->linear_before_reset ? plan_packed(p, s->directions * n * sizeof(float)) : NULL;
+    if (!bias || (s->gates == 3 && s->linear_before_reset && !recurrent))
+        return false;
+    for (size_t d = 0; d < s->directions; d++)
+        for (size_t i = 0; i < wide; i++) {
+            const float of_input = stored ? stored[d * 2 * wide + i] : 0, of_state = stored ? stored[(d * 2 + 1) * wide + i] : 0;
+            const bool apart = recurrent && i >= 2 * n;
+            bias[d * wide + i] = apart ? of_input : of_input + of_state;
+            if (apart)
+                recurrent[d * n + i - 2 * n] = of_state;
+        }
+    s->bias = bias;
+    s->recurrent_bias = recurrent;
+    return true;
+}
+
+static bool pack_weights(planner *p, rnn_step *s, const float *w, const float *r)
+{
+    const size_t bytes = s->directions * s->gates * s->hidden * s->hidden * sizeof(float);
+    void *packed = plan_packed(p, s->plan.packed_bytes), *recurrent = plan_packed(p, bytes);
+    if (!packed || !recurrent)
+        return false;
+    gemm_pack_b(&s->plan, w, s->inputs, packed);
+    memcpy(recurrent, r, bytes);
+    s->packed = packed;
+    s->recurrent = recurrent;
+    return true;
+}
+
+static plan_result emit_recurrence(planner *p, graph_node *node, rnn_step *s, int products)
+{
+    int inputs[3] = { products, -1, -1 }, count = 1, outputs[3] = { -1, -1, -1 };
+    int *states[2] = { &s->h_input, &s->c_input };
+    bool failed = false;
+    for (int i = 0; i < 2; i++) {
+        graph_value *state = input_of(node, 5 + i);
+        *states[i] = state ? count : -1;
+        if (state)
+            failed |= (inputs[count++] = plan_plain(p, state)) < 0;
+    }
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i])
+            failed |= (outputs[i] = plan_new_plain(p, node->outputs[i])) < 0;
+    if (failed)
+        return PLAN_FAILED;
+    /* Outputs that nobody reads stay away; the last that is there ends the list. */
+    const size_t scratch = (s->gates + 2) * s->hidden * sizeof(float);
+    program_step *step = plan_add_step(p, node, s->gates == 4 ? "lstm_cells" : "gru_cells", run_recurrence,
+                                       (int)(s->directions * s->batch), scratch, inputs, count, outputs, 0, s, sizeof(*s));
+    int *kept = step ? plan_alloc(p, sizeof(outputs)) : NULL;
+    if (!kept)
+        return PLAN_FAILED;
+    memcpy(kept, outputs, sizeof(outputs));
+    step->outputs = kept;
+    step->output_count = node->output_count;
+    step->operations = 2 * (int64_t)(s->steps * s->batch * s->directions * s->gates * s->hidden * s->hidden);
+    return PLAN_DONE;
+}
+
+plan_result plan_rnn(planner *p, graph_node *node)
+{
+    const rnn_params *params = node->params;
+    graph_value *x = node->inputs[0], *r_value = node->inputs[2];
+    const float *w = constant_floats(p, node->inputs[1]), *r = constant_floats(p, r_value);
+    if (!w || !r || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || graph_element_count(r_value) < 1 ||
+        !usual(params) || input_of(node, 4) || input_of(node, 7) || !p->kernels->gemm.dot ||
+        !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
+        (input_of(node, 3) && !constant_floats(p, input_of(node, 3))))
+        return PLAN_PASS;
+    rnn_step s = { .kernels = p->kernels, .gates = (size_t)params->gates, .hidden = (size_t)r_value->info.dims[2],
+                   .inputs = (size_t)x->info.dims[2], .steps = (size_t)x->info.dims[params->batch_first],
+                   .batch = (size_t)x->info.dims[!params->batch_first], .directions = (size_t)r_value->info.dims[0],
+                   .batch_first = params->batch_first, .reverse = params->direction == OP_RNN_REVERSE,
+                   .linear_before_reset = params->linear_before_reset };
+    const gemm_shape shape = { .m = s.steps * s.batch, .n = s.directions * s.gates * s.hidden, .k = s.inputs,
+                               .b_transposed = true };
+    gemm_choose(p->kernels, &shape, true, &s.plan);
+    graph_value *products = graph_add_value(p->graph, node->name);
+    const int src = plan_plain(p, x);
+    if (!products || src < 0 || !pack_biases(p, node, &s) || !pack_weights(p, &s, w, r))
+        return PLAN_FAILED;
+    products->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 2, .dims = { (int64_t)shape.m, (int64_t)shape.n } };
+    const int between = plan_temporary(p, products);
+    program_step *step = plan_add_step(p, node, s.plan.name, run_inputs, s.plan.parts, s.plan.scratch_bytes, &src, 1, &between,
+                                       1, &s, sizeof(s));
+    if (!step)
+        return PLAN_FAILED;
+    step->operations = 2 * (int64_t)(shape.m * shape.n * shape.k);
+    return emit_recurrence(p, node, &s, between);
+}
