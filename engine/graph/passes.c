@@ -28,6 +28,7 @@ static const graph_pass table[] = {
     { "matmul", "puts transposes, factors, bias and activation into matrix products", pass_matmul },
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
+    { "siblings", "makes small convolutions of one value a single one", pass_siblings },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },
 };
 
