@@ -363,11 +363,14 @@ enum { STRIP_LEAST = 5, STRIP_MOST = 48 };
 static cuts best_cuts(const layer *l)
 {
     static const int order[CONV_MAX_FILTERS] = { 2, 3, 4, 5, 1 };
+    const int most = conv_min(l->units->unit.filters, l->blocks_out);
     cuts best = { 0 };
-    for (int i = 0; i < CONV_MAX_FILTERS; i++)
+    for (int i = 0; i < CONV_MAX_FILTERS; i++) {
+        if (order[i] > most || (order[i] == 1 && most > 1))
+            continue;
         for (int strips = conv_ceil_div(l->tiles, STRIP_MOST); strips <= conv_ceil_div(l->tiles, STRIP_LEAST); strips++)
-            if (order[i] <= conv_min(l->units->unit.filters, l->blocks_out) && (order[i] > 1 || l->blocks_out == 1))
-                consider(l, order[i], conv_ceil_div(l->tiles, strips), &best);
+            consider(l, order[i], conv_ceil_div(l->tiles, strips), &best);
+    }
     return best;
 }
 
@@ -377,11 +380,16 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 ||
         s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
         return false;
+    /* Whether it pays is asked for one thread, always: the algorithms round differently, and results must not depend on
+     * the number of threads. Only the cuts do. */
+    conv_shape alone = *s;
+    alone.threads = 1;
+    const layer one = layer_of(units, &alone);
+    if (best_cuts(&one).cycles > 0.95 * direct_cycles(&one))
+        return false;
     const layer l = layer_of(units, s);
     const cuts best = best_cuts(&l);
     int threads = conv_max(1, s->threads);
-    if (best.cycles * threads > 0.95 * direct_cycles(&l))
-        return false;
     plan->tile[TILE_FILTERS] = best.filters;
     plan->tile[TILE_STRIP] = best.strip;
     plan->tile[TILE_STRIP_CUTS] = threads > 1 ? conv_ceil_div(l.tiles, best.strip) : 1;
