@@ -75,9 +75,11 @@ class Store:
         if self.fresh or not path.exists():
             return None
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            whole = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
             return None
+        value = whole.get("value")
+        return None if isinstance(value, dict) and "error" in value else whole  # what failed is tried again
 
     def put(self, name, settings, value):
         path = self.path(name, settings)

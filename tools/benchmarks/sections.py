@@ -130,6 +130,9 @@ class Peers:
         head = ["model", "Onyx ms"]
         for peer in self.peers:
             head += [f"{context.title_of(peer)} ms", "ratio"]
+        single = self.rows(context.results_of("peers")) if self.threads > 1 else None
+        if single is not None:
+            head.append("Onyx: one thread's time by this")
         lines = []
         for model, row in self.rows(results).items():
             onyx = [r["onyx_median_ms"] for r in row.values() if r.get("onyx_median_ms")]
@@ -141,6 +144,9 @@ class Peers:
                              f"{r['ratio']:.2f} ({r['ratio_min']:.2f}-{r['ratio_max']:.2f})"]
                 else:
                     line += ["-", "failed" if "error" in r else "-"]
+            if single is not None:
+                alone = [r["onyx_median_ms"] for r in single.get(model, {}).values() if r.get("onyx_median_ms")]
+                line.append(number(min(alone) / min(onyx), 2) if alone and onyx else "-")
             lines.append(line)
         versions = ", ".join(f"{peer.split('-')[0]} {context.version_of(peer)}" for peer in self.peers)
         note = f"{versions}. {self.note}" if self.note else f"{versions}."
