@@ -278,6 +278,23 @@ static const pass_case pass_cases[] = {
       "m = com.microsoft.QLinearMul(c, cs, cz, s, ss, z, cs, z)\ny = DequantizeLinear(m, cs, z)\noutput y\n" },
     { "another scale twice", "QLookup 1, total 3",
       BYTES "q1 = QuantizeLinear(d, cs, cz)\nd1 = DequantizeLinear(q1, cs, cz)\nq2 = QuantizeLinear(d1, ss, z)\ny = DequantizeLinear(q2, ss, z)\noutput y\n" },
+
+    { "siblings", "Conv 2, Split 1, Sigmoid 2, total 5",
+      "input x f32 1,8,6,7\ninit wa f32 1,8,1,1\ninit wb f32 4,8,1,1\ninit wc f32 10,8,1,1\ninit bb f32 4\n"
+      "init da f32 1,1,3,3\ninit db f32 4,1,3,3\ninit dc f32 10,1,3,3\ninit dbias f32 10\n"
+      "a = Conv(x, wa)\nb = Conv(x, wb, bb)\nc = Conv(x, wc)\na2 = Conv(a, da) pads=[1,1,1,1]\na3 = Sigmoid(a2)\n"
+      "b2 = Conv(b, db) pads=[1,1,1,1] group=4\nc2 = Conv(c, dc, dbias) pads=[1,1,1,1] group=10\nc3 = Sigmoid(c2)\n"
+      "output a3\noutput b2\noutput c3\n" },
+    { "siblings with one activation", "FusedConv 1, Split 1, total 2",
+      "input x f32 2,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\na = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb) strides=[2,2]\n"
+      "ra = Relu(a)\nrb = Relu(b)\noutput ra\noutput rb\n" },
+    { "siblings that differ", "Conv 4, total 4",
+      "input x f32 1,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\ninit wc f32 5,8,1,1\ninit wd f32 16,8,1,1\n"
+      "a = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb)\nc = Conv(x, wc)\nd = Conv(x, wd)\n"
+      "output a\noutput b\noutput c\noutput d\n" },
+    { "norm alone", "Mul 1, Add 1, Relu 1, total 3",
+      "input x f32 1,4,5,5\ninit s f32 4\ninit b f32 4\ninit m f32 4\ninit v f32 4 = 1\n"
+      "r = Relu(x)\ny = BatchNormalization(r, s, b, m, v)\noutput y\n" },
 };
 
 #endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Small nets through the planner, with the kernels of every instruction set at hand: each must compute what the
+ * reference kernels compute, by the steps that the case names. Programs are walked by a small runner of this test, all
+ * parts of a step in reverse, so that no part may rest on another. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cpuid.h"
+#include "check.h"
+#include "evaluate.h"
+#include "plan/planner.h"
+#include "text.h"
+
+typedef struct plan_case {
+    const char *name;
+    const char *kernels; /* comma-separated; each is the kernel of some step */
+    const char *without; /* kernels that no step has; NULL: "reference" */
+    const char *text;
+} plan_case;
+
+#define HALVES                                                                                                        \
+    "input x f32 2,3,6,5\ninit w f32 26,3,3,3\ninit d f32 26,1,3,3\ninit p f32 26,26,1,1\ninit s i64 2 = 26,26\n"     \
+    "init q f32 52,26,1,1\na0 = Conv(x, w) pads=[1,1,1,1]\na = Relu(a0)\nb = Conv(a, d) pads=[1,1,1,1] group=26\n"
+#define SHUFFLE(from, to)                                                                                             \
+    to "1 = Reshape(" from ", into)\n" to "2 = Transpose(" to "1) perm=[0,2,1,3,4]\n" to " = Reshape(" to "2, back)\n"
+
+static const plan_case cases[] = {
+    { "channels of ShuffleNet", "layout_gather", "reference,layout_block,copy_rows",
+      HALVES "init into i64 5 = 2,2,26,6,5\ninit back i64 4 = 2,52,6,5\nc = Concat(a, b) axis=1\n" SHUFFLE("c", "e")
+      "f, g = Split(e, s) axis=1\nh = Conv(g, p)\ni = Concat(f, h) axis=1\n" SHUFFLE("i", "j")
+      "k, l = Split(j, s) axis=1\nm = Conv(k, p)\nn = Conv(l, p)\noutput m\noutput n\n" },
+    { "shuffle of three groups, an output too", "layout_gather", NULL,
+      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit into i64 5 = 1,3,9,4,4\ninit back i64 4 = 1,27,4,4\na = Conv(x, w)\n"
+      SHUFFLE("a", "y") "output y\n" },
+    { "slices of channels", "layout_gather", NULL,
+      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit v f32 9,11,1,1\ninit b i64 1 = 5\ninit e i64 1 = 16\ninit one i64 1 = 1\n"
+      "a = Conv(x, w)\nc = Slice(a, b, e, one)\ny = Conv(c, v)\noutput y\n" },
+    { "pad of blocks", "pad_blocked", NULL,
+      "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
+      "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\noutput m\n" },
+    { "layer norm", "layer_norm", NULL,
+      "input x f32 3,7,19\ninit s f32 19\ninit b f32 19\ny = LayerNormalization(x, s, b) axis=-1\n"
+      "z = LayerNormalization(x, s) axis=2 epsilon=0.01\noutput y\noutput z\n" },
+    { "softmax of short rows", "softmax_rows", NULL, "input x f32 2,333,2\ny = Softmax(x) axis=-1\noutput y\n" },
+    { "softmax of short rows, eleven", "softmax_rows", NULL, "input x f32 1,70,11\ny = Softmax(x) axis=-1\noutput y\n" },
+    { "transposes", "transpose,transpose_runs", NULL,
+      "input x f32 2,3,4,5,6\ninput d f64 3,4,5\ninput h f32 7,2,9,2\na = Transpose(x) perm=[0,3,1,4,2]\nb = Transpose(x) perm=[4,3,2,1,0]\n"
+      "c = Transpose(x) perm=[1,0,3,2,4]\ne = Transpose(d) perm=[1,0,2]\nf = Transpose(h) perm=[0,2,1,3]\n"
+      "g = Transpose(h) perm=[2,0,1,3]\noutput a\noutput b\noutput c\noutput e\noutput f\noutput g\n" },
+    { "LSTM, both ways", "lstm_cells", NULL,
+      "input x f32 5,2,7\ninit w f32 2,44,7\ninit r f32 2,44,11\ninit b f32 2,88\ninput h f32 2,2,11\ninput c f32 2,2,11\n"
+      "y, yh, yc = LSTM(x, w, r, b, , h, c) hidden_size=11 direction=\"bidirectional\"\noutput y\noutput yh\noutput yc\n" },
+    { "LSTM, reverse, the last state", "lstm_cells", NULL,
+      "input x f32 5,1,7\ninit w f32 1,64,7\ninit r f32 1,64,16\n, yh = LSTM(x, w, r) hidden_size=16 direction=\"reverse\"\noutput yh\n" },
+    { "GRU, linear before reset", "gru_cells", NULL,
+      "input x f32 4,3,6\ninit w f32 2,27,6\ninit r f32 2,27,9\ninit b f32 2,54\n"
+      "y, yh = GRU(x, w, r, b) hidden_size=9 direction=\"bidirectional\" linear_before_reset=1\noutput y\noutput yh\n" },
+    { "GRU, batches first", "gru_cells", NULL,
+      "input x f32 3,4,6\ninit w f32 1,27,6\ninit r f32 1,27,9\ninput h f32 3,1,9\ninit b f32 1,54\n"
+      "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1\noutput y\noutput yh\n" },
+};
+
+/* ---- a runner ---- */
+
+typedef struct memory_of {
+    char *arena, *outputs, *scratch;
+    onyx_tensor *tensors;
+} memory_of;
+
+static void place_slots(const program *p, const onyx_tensor *inputs, memory_of *m)
+{
+    for (int i = 0; i < p->slot_count; i++) {
+        const program_slot *slot = &p->slots[i], *root = &p->slots[slot->root];
+        m->tensors[i] = slot->tensor;
+        if (slot->kind == SLOT_ARENA)
+            m->tensors[i].data = m->arena + root->place + slot->offset;
+        else if (slot->kind == SLOT_OUTPUT)
+            m->tensors[i].data = m->outputs + root->place + slot->offset;
+        else if (slot->kind == SLOT_INPUT)
+            m->tensors[i].data = (char *)inputs[slot->index].data + slot->offset;
+    }
+}
+
+/* False where a step is none that the planner made itself. */
+static bool run_program(const program *p, const memory_of *m)
+{
+    for (int i = 0; i < p->step_count; i++) {
+        const step_context context = { &p->steps[i], m->tensors, m->scratch };
+        if (!p->steps[i].run)
+            return false;
+        memset(m->scratch, 0xff, p->scratch_bytes);
+        for (int part = p->steps[i].parts - 1; part >= 0; part--)
+            p->steps[i].run(&context, part);
+    }
+    return true;
+}
+
+static bool in_list(const char *list, const char *name)
+{
+    const size_t length = strlen(name);
+    for (const char *at = list; at; at = strchr(at, ','), at += at != NULL)
+        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
+            return true;
+    return false;
+}
+
+static void check_kernels(const plan_case *c, const program *p, const char *table)
+{
+    char list[256];
+    snprintf(list, sizeof(list), "%s", c->kernels);
+    for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
+        bool found = false;
+        for (int i = 0; i < p->step_count; i++)
+            found |= strcmp(p->steps[i].kernel, name) == 0;
+        CHECK(found, "%s, %s: no step %s", c->name, table, name);
+    }
+    for (int i = 0; i < p->step_count; i++)
+        CHECK(!in_list(c->without ? c->without : "reference", p->steps[i].kernel), "%s, %s: %s runs %s", c->name, table,
+              p->steps[i].op, p->steps[i].kernel);
+}
+
+static void check_program(const plan_case *c, const program *p, const char *table, const onyx_tensor *inputs,
+                          const onyx_tensor *wanted)
+{
+    memory_of m = { memory_alloc_zero(p->arena_bytes + 64), memory_alloc_zero(p->outputs_bytes + 64),
+                    memory_alloc_zero(p->scratch_bytes + 64), calloc((size_t)p->slot_count + 1, sizeof(onyx_tensor)) };
+    memset(m.arena, 0xff, p->arena_bytes);
+    place_slots(p, inputs, &m);
+    check_kernels(c, p, table);
+    if (CHECK(run_program(p, &m), "%s, %s: a reference step", c->name, table))
+        for (int i = 0; i < p->output_count; i++) {
+            const double difference = evaluate_difference(&wanted[i], &m.tensors[p->outputs[i]]);
+            CHECK(difference <= 2e-5, "%s, %s: output %d differs by %g of its range", c->name, table, i, difference);
+        }
+    memory_free(m.arena);
+    memory_free(m.outputs);
+    memory_free(m.scratch);
+    free(m.tensors);
+}
+
+enum { MOST = 8 };
+
+static void check_tables(const plan_case *c, const model_file *file, const onyx_tensor *inputs, const onyx_tensor *wanted)
+{
+    const uint32_t available = cpuid_flags(NULL), masks[] = { 0, CPU_AVX2, ~0u };
+    const char *last = "";
+    for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
+        cpu_kernels kernels;
+        cpu_kernels_init(&kernels, available & masks[i]);
+        if (strcmp(kernels.name, last) == 0)
+            continue;
+        last = kernels.name;
+        program *p = NULL;
+        onyx_error error = { .message = "" };
+        packed_store *store = packed_store_new();
+        const plan_options wish = { .kernels = &kernels, .store = store };
+        if (CHECK(plan_compile(file, NULL, NULL, &wish, &p, &error) == ONYX_OK, "%s, %s: %s", c->name, kernels.name,
+                  error.message))
+            check_program(c, p, kernels.name, inputs, wanted);
+        program_free(p);
+        packed_store_free(store);
+    }
+}
+
+static void check_case(const plan_case *c)
+{
+    arena *memory = arena_new(0);
+    onyx_tensor inputs[MOST] = { 0 }, wanted[MOST] = { 0 };
+    onyx_error error = { .message = "" };
+    graph *g = NULL;
+    const model_file *file = text_model(c->text, 0, memory);
+    bool ready = file && graph_build(file, NULL, NULL, &g, &error) == ONYX_OK && graph_infer(g, true, &error) == ONYX_OK;
+    for (int i = 0; ready && i < g->input_count; i++)
+        ready = evaluate_random_input(g->inputs[i], 3u + (uint32_t)i, &inputs[i]);
+    if (CHECK(ready && evaluate(g, inputs, wanted, &error) == ONYX_OK, "%s: %s", c->name, error.message))
+        check_tables(c, file, inputs, wanted);
+    for (int i = 0; i < MOST; i++) {
+        memory_free(inputs[i].data);
+        memory_free(wanted[i].data);
+    }
+    graph_free(g);
+    arena_free(memory);
+}
+
+int main(int argc, char **argv)
+{
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
+            check_case(&cases[i]);
+    return check_done();
+}
