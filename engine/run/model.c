@@ -99,12 +99,30 @@ static onyx_status first_check(onyx_model *model, onyx_error *error)
     return status;
 }
 
+/* What a wish for less precision comes to on this processor. */
+static void say_precision(const onyx_options *options, uint32_t flags)
+{
+    const char *text = NULL;
+    if (options->precision == ONYX_PRECISION_BF16)
+        text = flags & CPU_AMX_BF16
+                   ? "precision bf16: this build does not use AMX yet, so all is computed in fp32, as with precision fp32"
+                   : "precision bf16: this processor has no AMX, without which bf16 is no faster than fp32 (AVX512-BF16 "
+                     "has half its rate); all is computed in fp32, as with precision fp32";
+    else if (options->precision == ONYX_PRECISION_FP16)
+        text = flags & CPU_FP16
+                   ? "precision fp16: this build does not use the processor's float16 arithmetic yet, so all is computed "
+                     "in fp32, as with precision fp32"
+                   : "precision fp16: this build uses float16 arithmetic on no processor but ARMv8.2; all is computed in "
+                     "fp32, as with precision fp32";
+    if (text)
+        log_text(options, ONYX_LOG_WARNING, text);
+}
+
 static onyx_status prepare(onyx_model *model, onyx_error *error)
 {
     const model_graph *g = model->file->graph;
     STATUS_TRY(check_device(&model->options, error));
-    if (model->options.precision == ONYX_PRECISION_BF16 || model->options.precision == ONYX_PRECISION_FP16)
-        log_text(&model->options, ONYX_LOG_WARNING, "this build has no bf16 or fp16 kernels yet: precision fp32 is used");
+    say_precision(&model->options, cpuid_flags(NULL));
     model->inputs = fill_infos(model->strings, g->inputs, g->input_count);
     model->outputs = fill_infos(model->strings, g->outputs, g->output_count);
     if (!model->inputs || !model->outputs)

@@ -119,6 +119,39 @@ static void test_idle(const writer *bytes)
     onyx_model_unref(model);
 }
 
+static void keep_log(onyx_log_level level, const char *message, void *user)
+{
+    (void)level;
+    snprintf(user, 512, "%s", message);
+}
+
+/* The engine says what becomes of a precision that the processor does not have, and gives fp32's bits. */
+static void test_precision(const writer *bytes, const float expected[NET_OUTPUTS])
+{
+    static const struct {
+        onyx_precision precision;
+        const char *name;
+    } wishes[] = { { ONYX_PRECISION_BF16, "bf16" }, { ONYX_PRECISION_FP16, "fp16" }, { ONYX_PRECISION_FP32, NULL } };
+    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++) {
+        char said[512] = "";
+        const onyx_options options =
+            ONYX_OPTIONS(.threads = 1, .precision = wishes[i].precision, .log = keep_log, .log_user = said);
+        onyx_model *model = NULL;
+        float y[NET_OUTPUTS];
+        CHECK(onyx_model_open_memory(bytes->data, bytes->size, "net", &options, &model, NULL) == ONYX_OK,
+              "precision %zu", i);
+        onyx_session *session = model ? net_session(model, sizes[0][0], sizes[0][1], 7) : NULL;
+        if (!wishes[i].name)
+            CHECK(!said[0], "fp32 is nothing to talk about, but: %s", said);
+        else if (said[0] && session && net_run(session, y))
+            CHECK(strstr(said, wishes[i].name) && strstr(said, "computed in fp32") &&
+                      memcmp(y, expected, sizeof(y)) == 0,
+                  "%s: '%s'", wishes[i].name, said);
+        onyx_session_free(session);
+        onyx_model_unref(model);
+    }
+}
+
 int main(void)
 {
     writer bytes = net_bytes();
@@ -135,6 +168,7 @@ int main(void)
         test_streams(&bytes, expected, threads, 1);
     test_streams(&bytes, expected, 2, 2);
     test_idle(&bytes);
+    test_precision(&bytes, expected[0]);
     writer_free(&bytes);
     return check_done();
 }

@@ -3,6 +3,7 @@
  * onyx bench: load, warm up, time runs. The figures of one process: load_ms is model file -> ready session, first_ms
  * the same plus the first run, peak_rss_mb the whole process's peak, cpu_min_ms the least processor time that a run took
  * of the calling thread: steady beside other work, where the clock on the wall is not. */
+#include "bench_sessions.h"
 #include "command.h"
 #include "json.h"
 #include "verbs.h"
@@ -102,13 +103,54 @@ static void print_json(const char *path, const figures *f)
     json_end(&j, '}');
 }
 
+static double percent_more(double than, double value)
+{
+    return (value / than - 1) * 100;
+}
+
+static int measure_sessions(const char *path, const run_wish *wish, const onyx_options *engine, sessions_figures *f,
+                            bool as_json)
+{
+    onyx_error error = { .message = "out of memory" };
+    onyx_status failed = bench_sessions(path, wish, engine, f, &error);
+    if (failed)
+        return failed == ONYX_ERROR_ARGUMENT ? misused("bench", "%s", error.message)
+                                             : wanting("bench", "%s", error.message);
+    if (as_json) {
+        json j = { .out = stdout };
+        json_begin(&j, NULL, '{');
+        json_text(&j, "model", path);
+        json_int(&j, "sessions", f->sessions);
+        json_int(&j, "threads", wish->threads);
+        json_int(&j, "runs", f->runs);
+        json_number(&j, "alone_ms", f->alone_ms);
+        json_number(&j, "beside_ms", f->beside_ms);
+        json_number(&j, "alone_cpu_ms", f->alone_cpu_ms);
+        json_number(&j, "beside_cpu_ms", f->beside_cpu_ms);
+        json_text(&j, "cpu", onyx_cpu_name());
+        json_text(&j, "version", onyx_version());
+        json_end(&j, '}');
+    } else {
+        printf("%s, %d sessions%s of %d thread%s\n"
+               "  a run every %.2f ms, alone %.2f: %+.1f %%; processor time of a run %.2f ms, alone %.2f: %+.1f %%\n",
+               path, f->sessions, f->own_models ? " with models of their own" : "", wish->threads,
+               wish->threads == 1 ? "" : "s", f->beside_ms, f->alone_ms, percent_more(f->alone_ms, f->beside_ms),
+               f->beside_cpu_ms, f->alone_cpu_ms, percent_more(f->alone_cpu_ms, f->beside_cpu_ms));
+    }
+    return EXIT_DONE;
+}
+
 int verb_bench(int argc, char **argv)
 {
     run_wish wish = { .threads = 1 };
     figures f = { .runs = 20, .warmup = 3 };
+    sessions_figures side = { .sessions = 1 };
     bool as_json = false;
     const option options[] = {
         RUN_OPTIONS(wish),
+        { "sessions", 's', OPTION_INT, &side.sessions, "N", "run N sessions side by side, against one alone",
+          .minimum = 1 },
+        { "own-models", 0, OPTION_FLAG, &side.own_models, NULL, "with --sessions: each opens the model for itself" },
         { "runs", 'r', OPTION_INT, &f.runs, "N", "timed runs (default 20)", .minimum = 1 },
         { "warmup", 'w', OPTION_INT, &f.warmup, "N", "untimed runs after the first (default 3)" },
         { "json", 0, OPTION_FLAG, &as_json, NULL, "print one JSON object" },
@@ -126,6 +168,11 @@ int verb_bench(int argc, char **argv)
     if (!run_options("bench", &wish, &engine))
         return EXIT_MISUSED;
     f.threads = wish.threads;
+    if (side.sessions > 1) {
+        side.runs = f.runs;
+        side.warmup = f.warmup;
+        return measure_sessions(argv[0], &wish, &engine, &side, as_json);
+    }
     engine.pin_threads = wish.threads != 1;
     error.message[0] = '\0';
     onyx_status failed = measure(argv[0], &wish, &engine, &f, &error);
