@@ -49,6 +49,15 @@ show_apt() {
     END { print "  " set_up + 0 " packages set up, done" }' >&2
 }
 
+# has_new_models FOLDER: a built-in model came after the folder was set up, which meson does not notice by itself.
+has_new_models() {
+  local path
+  for path in "$root"/models/people/*.onnx; do
+    [ ! -f "$path" ] || [ -f "$1/models/${path##*/}" ] || return 0
+  done
+  return 1
+}
+
 # build_onyx FOLDER [MESON OPTION...]: sets up once, then builds what changed, of $build_targets (empty: everything).
 build_targets=()
 build_onyx() {
@@ -59,7 +68,7 @@ build_onyx() {
     meson setup "$folder" "$root" "$@" >"$folder.log" 2>&1 || { cat "$folder.log" >&2; die "meson setup failed"; }
     sed -n '/^onyx /,$p' "$folder.log" >&2
     rm -f "$folder.log"
-  elif [ $installed = yes ]; then
+  elif [ $installed = yes ] || has_new_models "$folder"; then
     say "meson setup --reconfigure $folder" # what was missing before may be used now
     meson setup --reconfigure "$folder" "$root" >&2 || die "meson setup failed"
   fi
