@@ -7,6 +7,7 @@
  *   dense      [tile of plan.filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's
  * channels] as int8 (uint8 weights less 128), 16 bits in groups of 2; tiles are as even as can be (qconv_wide);
  *   depthwise  [block][kh][kw][lane] as int32 weight - zero;
+ *   depthwise_dot  [block][kh][ceil(kw / 4)][lane][4] as int8;
  *   plain C    [c_out][c_in / groups][kh][kw] as int16 weight - zero. */
 #include "cpu/qconv.h"
 
@@ -22,6 +23,8 @@ enum {
     STRIP_BYTES = 256 * 1024, /* source of a strip: half of a small L2 */
     STRIPS_WANTED = 8,        /* per image, so that several workers find something to do */
     WEIGHT_BYTES = 24 * 1024, /* of a tile: half of the first cache */
+    DEEP_BYTES = 512 * 1024,  /* of all weights: too many to read for every strip */
+    FILTER_PARTS = 4,
     PLAIN_CHANNELS = 16,
 };
 
@@ -50,18 +53,38 @@ static bool needs_padding(const qconv_shape *s)
     return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
 }
 
+static size_t packed_filters(const qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    if (!plan->units)
+        return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
+    if (is_depthwise(s))
+        return c_out * taps * sizeof(int32_t);
+    return c_out * taps * (size_t)qconv_groups_all(plan) * 4;
+}
+
 static void choose_strips(qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
     size_t row_bytes = (size_t)plan->strip_w * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+    if (plan->depthwise_dot) /* by block */
+        row_bytes = (size_t)plan->strip_w * (size_t)plan->block * 4;
     int fit = (int)(STRIP_BYTES / (row_bytes * (size_t)s->stride_h));
     int rows = (s->h_out + STRIPS_WANTED - 1) / STRIPS_WANTED;
     if (rows < 4) /* few rows: what neighbouring strips read twice would weigh more */
         rows = s->h_out < 4 ? s->h_out : 4;
     if (rows > fit)
         rows = fit < 1 ? 1 : fit;
+    plan->filter_parts = 1;
+    if (!is_depthwise(s) && packed_filters(plan) > DEEP_BYTES && s->h_out <= fit) { /* weights are read once a run */
+        const int wide = plan->block * plan->filter_blocks, tiles = (s->c_out + wide - 1) / wide;
+        rows = s->h_out;
+        plan->filter_parts = tiles < FILTER_PARTS ? tiles : FILTER_PARTS;
+    }
     plan->strip_rows = rows;
-    plan->parts = (s->h_out + rows - 1) / rows;
+    plan->strips = (s->h_out + rows - 1) / rows;
+    plan->parts = plan->strips * plan->filter_parts;
     plan->strip_rows_in = (rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
 }
 
@@ -73,17 +96,6 @@ static int choose_filter_blocks(const qconv_plan *plan)
         (size_t)s->kernel_h * (size_t)s->kernel_w * (size_t)qconv_groups_all(plan) * 4 * (size_t)plan->block;
     return vector * (size_t)plan->units->filter_blocks > WEIGHT_BYTES ? plan->units->deep_blocks
                                                                       : plan->units->filter_blocks;
-}
-
-static size_t packed_filters(const qconv_plan *plan)
-{
-    const qconv_shape *s = &plan->shape;
-    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = round_up((size_t)s->c_out, (size_t)plan->block);
-    if (!plan->units)
-        return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
-    if (is_depthwise(s))
-        return c_out * taps * sizeof(int32_t);
-    return c_out * taps * (size_t)qconv_groups_all(plan) * 4;
 }
 
 static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch);
@@ -113,6 +125,11 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape);
     plan->strip_w = (shape->w_out - 1) * shape->stride_w + (shape->kernel_w - 1) * shape->dilation_w + 1;
     plan->filter_blocks = choose_filter_blocks(plan);
+    plan->depthwise_dot = is_depthwise(shape) && units->depthwise_dot && shape->dilation_w == 1 && !shape->weights_zero;
+    if (plan->depthwise_dot) {
+        plan->run = units->depthwise_dot;
+        plan->in_place = false;
+    }
     choose_strips(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
 
@@ -126,6 +143,12 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
     if (qconv_winograd_fits(units, shape)) {
         qconv_winograd_plan(plan);
+        return true;
+    }
+    if (plan->depthwise_dot) {
+        size_t pixel = (size_t)plan->block, kept = (columns + 3) / (size_t)qconv_kept_step(plan) + 4;
+        plan->spread_at = plan->strip_at + round_up((columns + 8) * pixel, 64);
+        plan->scratch_bytes = plan->spread_at + rows * kept * 4 * pixel;
         return true;
     }
     plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
@@ -198,6 +221,22 @@ static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out
     }
 }
 
+static void pack_depthwise_dot(const qconv_plan *plan, const void *weights, const int *zeros, int8_t *out)
+{
+    const qconv_shape *s = &plan->shape;
+    int blocks = (s->c_out + plan->block - 1) / plan->block, fours = qconv_fours(plan);
+    for (int b = 0; b < blocks; b++)
+        for (int ky = 0; ky < s->kernel_h; ky++)
+            for (int four = 0; four < fours; four++)
+                for (int lane = 0; lane < plan->block; lane++)
+                    for (int k = 0; k < 4; k++) {
+                        int c = b * plan->block + lane, kx = 4 * four + k;
+                        size_t at = ((size_t)c * (size_t)s->kernel_h + (size_t)ky) * (size_t)s->kernel_w + (size_t)kx;
+                        bool real = c < s->c_out && kx < s->kernel_w;
+                        *out++ = real ? (int8_t)(weight_at(plan, weights, at) - zero_of(plan, zeros, c)) : 0;
+                    }
+}
+
 static void pack_depthwise(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
 {
     const qconv_shape *s = &plan->shape;
@@ -237,6 +276,8 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
         int16_t *out = (int16_t *)(void *)body;
         for (size_t i = 0; i < (size_t)s->c_out * filter; i++)
             out[i] = (int16_t)(weight_at(plan, weights, i) - zero_of(plan, zeros, (int)(i / filter)));
+    } else if (plan->depthwise_dot) {
+        pack_depthwise_dot(plan, weights, zeros, (int8_t *)(void *)body);
     } else if (is_depthwise(s)) {
         pack_depthwise(plan, weights, zeros, body);
     } else {

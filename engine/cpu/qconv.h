@@ -68,6 +68,7 @@ typedef struct qconv_units {
     int filter_blocks; /* vectors of output channels in a tile, at most */
     int deep_blocks;   /* the same where the weights of such a tile do not stay in the first cache */
     qconv_run_function *dense, *depthwise;
+    qconv_run_function *depthwise_dot; /* four taps at a time, for weights that fit int8 less their zero; or NULL */
     const char *winograd_name;
     int winograd_blocks;          /* as filter_blocks */
     qconv_run_function *winograd; /* or NULL */
@@ -84,6 +85,7 @@ struct qconv_plan {
     const struct cpu_kernels *kernels; /* must outlive the plan */
     const qconv_units *units;
     int filter_blocks;                 /* vectors of output channels in a tile, at most */
+    int strips, filter_parts;          /* parts = strips * filter_parts */
     int strip_rows;                    /* output rows of a part */
     int strip_rows_in, strip_w;        /* rows and columns of the source that a strip needs, pads included */
     int src_blocks, block_channels;    /* channel blocks of the source, and channels in each */
@@ -91,7 +93,9 @@ struct qconv_plan {
     bool in_place;                     /* the source is read where it lies */
     size_t taps_at, sums_at, strip_at; /* offsets in scratch */
     bool winograd;
-    int tiles; /* of 4x4 output pixels in a part; the following are offsets in scratch again */
+    bool depthwise_dot;
+    size_t spread_at; /* in scratch: its pixels, each with the three behind it */
+    int tiles;        /* of 4x4 output pixels in a part; the following are offsets in scratch again */
     size_t zero_row_at, columns_at, tiles_at, products_at;
 };
 

@@ -9,6 +9,7 @@
  *   vq_expand(dst, src, n, flip)         n bytes of the source, each xor flip, as values of the strip
  *   vq_sum(p)                            the sum of VF_LANES values of the strip
  *   vq_sums(sums, p, n)                  where VQ_HAS_SUMS is defined: adds vq_sum of n pixels of a block to sums
+ *   vq_spread(dst, src)                  where VQ_HAS_SPREAD is defined: [VF_LANES][4] bytes from four pixels
  *   QCONV_TILES(X)                       X(filters, pixels) for each tile of so many vectors of filters and 1, 4, 8 or
  *                                        12 pixels; with every number of filters those of 1 and 4 pixels
  *   QCONV_FILTERS                        the most filters of these
@@ -363,17 +364,21 @@ static void qconv_table(const qconv_job *j, int first, int blocks, int row, int 
 static void qconv_start(qconv_job *j, const qconv_plan *plan, const qconv_arguments *a, int part)
 {
     const qconv_output output = plan->shape.output;
-    int end = (part + 1) * plan->strip_rows;
+    int strip = part % plan->strips, end = (strip + 1) * plan->strip_rows;
     *j = (qconv_job){ .plan = plan,
                       .arguments = a,
                       .bytes = output == QCONV_U8 || output == QCONV_S8,
                       .bytes_signed = output == QCONV_S8,
                       .row_pixels = plan->shape.w_out,
-                      .row_begin = part * plan->strip_rows,
+                      .row_begin = strip * plan->strip_rows,
                       .row_end = end < plan->shape.h_out ? end : plan->shape.h_out };
 }
 
 #include "cpu/qconv_dense_body.h"
+
+#ifdef VQ_HAS_SPREAD
+#include "cpu/qconv_depthwise_body.h"
+#endif
 
 /* ---- depthwise ---- */
 

@@ -192,8 +192,12 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     int flat = 1; /* rows that lie one behind the other and are done as one */
     if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
         flat = FLAT_PIXELS / s->w_out;
-    for (int first = 0, wide; first < blocks; first += wide) {
+    const int filter_part = part / plan->strips, blocks_end = blocks * (filter_part + 1) / plan->filter_parts;
+    const int blocks_begin = blocks * filter_part / plan->filter_parts;
+    for (int first = 0, wide; first < blocks_end; first += wide, w += (size_t)wide * filter_bytes) {
         wide = qconv_wide(plan->filter_blocks, blocks - first);
+        if (first < blocks_begin) /* the tile in which a part begins belongs to the one before */
+            continue;
         for (int row = j.row_begin; row < j.row_end; row += flat) {
             const int rows = j.row_end - row < flat ? j.row_end - row : flat;
             j.row_pixels = rows * s->w_out;
@@ -202,7 +206,6 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
             qconv_dense_row(&j, w, first, wide, row);
             qconv_table(&j, first, wide, row, j.row_pixels);
         }
-        w += (size_t)wide * filter_bytes;
     }
     qconv_finish_limits(&j);
 }

@@ -33,6 +33,17 @@ static inline int qconv_winograd_pairs(const qconv_plan *plan)
     return (plan->shape.c_in + 1) / 2;
 }
 
+/* Depthwise by fours: vectors of weights for a row of the kernel, and pixels between two that are kept. */
+static inline int qconv_fours(const qconv_plan *plan)
+{
+    return (plan->shape.kernel_w + 3) / 4;
+}
+
+static inline int qconv_kept_step(const qconv_plan *plan)
+{
+    return plan->shape.stride_w % 2 ? 1 : 2;
+}
+
 /* Winograd takes this shape, and it pays. */
 bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *shape);
 /* Makes a plan that qconv_choose has begun one for Winograd. */

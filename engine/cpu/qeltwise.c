@@ -42,6 +42,14 @@ static void mul(const void *a, const void *b, void *dst, size_t n, const qeltwis
     }
 }
 
+static void limits(const float *x, size_t n, float *low, float *high)
+{
+    for (size_t i = 0; i < n; i++) {
+        *low = x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+    }
+}
+
 static void max_u8(const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n)
 {
     for (size_t i = 0; i < n; i++)
@@ -56,5 +64,7 @@ static void max_s8(const int8_t *a, const int8_t *b, int8_t *dst, size_t n)
 
 void qeltwise_fill_c(qeltwise_kernels *kernels)
 {
-    *kernels = (qeltwise_kernels){ .lookup = lookup, .add = add, .mul = mul, .max_u8 = max_u8, .max_s8 = max_s8 };
+    *kernels = (qeltwise_kernels){
+        .lookup = lookup, .add = add, .mul = mul, .limits = limits, .max_u8 = max_u8, .max_s8 = max_s8
+    };
 }

@@ -24,6 +24,8 @@ typedef struct qeltwise_kernels {
     /* dst[i] = table[src[i]]; dst may be src. Any function of one 8-bit value: activations, another scale. */
     void (*lookup)(const uint8_t *src, uint8_t *dst, size_t n, const uint8_t table[256]);
     qeltwise_binary *add, *mul;
+    /* The smallest of low[0] and x[i], and the largest of high[0] and x[i]; NaN does not count. */
+    void (*limits)(const float *x, size_t n, float *low, float *high);
     /* dst[i] = max(a[i], b[i]) */
     void (*max_u8)(const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n);
     void (*max_s8)(const int8_t *a, const int8_t *b, int8_t *dst, size_t n);

@@ -102,10 +102,48 @@ static void qeltwise_max_s8(const int8_t *a, const int8_t *b, int8_t *dst, size_
     qeltwise_max((const uint8_t *)a, (const uint8_t *)b, (uint8_t *)dst, n, true);
 }
 
+/* vf_min and vf_max give their second operand where the first is NaN. */
+static void qeltwise_limits(const float *x, size_t n, float *low, float *high)
+{
+    vf smallest[4], largest[4];
+    size_t i = 0;
+    for (int k = 0; k < 4; k++) {
+        smallest[k] = vf_set1(*low);
+        largest[k] = vf_set1(*high);
+    }
+    for (; i + 4 * VF_LANES <= n; i += 4 * VF_LANES) {
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            vf v = vf_load(x + i + (size_t)k * VF_LANES);
+            smallest[k] = vf_min(v, smallest[k]);
+            largest[k] = vf_max(v, largest[k]);
+        }
+    }
+    for (; i + VF_LANES <= n; i += VF_LANES) {
+        vf v = vf_load(x + i);
+        smallest[0] = vf_min(v, smallest[0]);
+        largest[0] = vf_max(v, largest[0]);
+    }
+    vf all_low = vf_min(vf_min(smallest[0], smallest[1]), vf_min(smallest[2], smallest[3]));
+    vf all_high = vf_max(vf_max(largest[0], largest[1]), vf_max(largest[2], largest[3]));
+    float lanes[2 * VF_LANES];
+    vf_store(lanes, all_low);
+    vf_store(lanes + VF_LANES, all_high);
+    for (int k = 0; k < VF_LANES; k++) {
+        *low = lanes[k] < *low ? lanes[k] : *low;
+        *high = lanes[VF_LANES + k] > *high ? lanes[VF_LANES + k] : *high;
+    }
+    for (; i < n; i++) {
+        *low = x[i] < *low ? x[i] : *low;
+        *high = x[i] > *high ? x[i] : *high;
+    }
+}
+
 static void qeltwise_body_fill(qeltwise_kernels *kernels)
 {
     kernels->add = qeltwise_add;
     kernels->mul = qeltwise_mul;
+    kernels->limits = qeltwise_limits;
     kernels->max_u8 = qeltwise_max_u8;
     kernels->max_s8 = qeltwise_max_s8;
 }

@@ -118,7 +118,9 @@ plan_result plan_concat(planner *p, graph_node *node)
             return PLAN_FAILED;
         const size_t bytes = p->program->slots[slot].tensor.size_bytes / outer;
         const copy_step c = { .rows = outer, .bytes = bytes, .src_stride = bytes, .dst_stride = row, .dst_offset = at };
-        if (!(outer == 1 && plan_place_in(p, slot, output, at)) && !add_rows(p, node, slot, output, c))
+        const bool there = outer == 1 ? plan_place_in(p, slot, output, at)
+                                      : !blocked && plan_dequantize_into(p, x, output, outer, row, at);
+        if (!there && !add_rows(p, node, slot, output, c))
             return PLAN_FAILED;
         at += bytes;
     }

@@ -97,6 +97,9 @@ typedef struct qbinary_step {
     qeltwise_scales scales;
     size_t elements;
     int parts;
+    /* A second operand with one element per image and channel: */
+    size_t pixels; /* 0: it is as large as the first */
+    int block;
 } qbinary_step;
 
 static void run_qbinary(const step_context *context, int part)
@@ -111,6 +114,49 @@ static void run_qbinary(const step_context *context, int part)
         s->kernel(a + begin, b + begin, dst + begin, end - begin, &s->scales);
 }
 
+#define PATTERN_BYTES 1024
+
+/* By channel block: its elements of the second operand, over and over. */
+static void run_qbinary_channels(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const qbinary_step *s = step->params;
+    const size_t block = (size_t)s->block, bytes = s->pixels * block, room = PATTERN_BYTES / block * block;
+    const uint8_t *a = context->tensors[step->inputs[0]].data, *b = context->tensors[step->inputs[1]].data;
+    uint8_t *dst = context->tensors[step->outputs[0]].data, pattern[PATTERN_BYTES];
+    size_t begin, end;
+    plan_range(s->elements / bytes, 1, s->parts, part, &begin, &end);
+    for (size_t i = begin; i < end; i++) {
+        for (size_t k = 0; k < room; k += block)
+            memcpy(pattern + k, b + i * block, block);
+        for (size_t at = i * bytes; at < (i + 1) * bytes; at += room)
+            s->kernel(a + at, pattern, dst + at, MIN(room, (i + 1) * bytes - at), &s->scales);
+    }
+}
+
+/* [n, c, 1, ...] beside [n, c, h, ...]: squeeze and excitation. */
+static bool one_per_channel(const graph_value *value, const graph_value *like)
+{
+    if (value->info.rank != like->info.rank || like->info.rank < 3)
+        return false;
+    for (int i = 0; i < value->info.rank; i++)
+        if (value->info.dims[i] != (i < 2 ? like->info.dims[i] : 1))
+            return false;
+    return true;
+}
+
+static void swap_operands(graph_value **a, graph_value **b, qeltwise_scales *s)
+{
+    const qeltwise_scales t = *s;
+    graph_value *value = *a;
+    *a = *b;
+    *b = value;
+    s->a_scale = t.b_scale;
+    s->b_scale = t.a_scale;
+    s->a_zero = t.b_zero;
+    s->b_zero = t.a_zero;
+}
+
 static bool same_dims(const graph_value *a, const graph_value *b)
 {
     return a->info.rank == b->info.rank &&
@@ -123,14 +169,20 @@ plan_result plan_qbinary(planner *p, graph_node *node)
     const bool add = graph_is_in(node, "com.microsoft", "QLinearAdd");
     qbinary_step s = { .kernel = add ? p->kernels->qeltwise.add : p->kernels->qeltwise.mul };
     qeltwise_scales *scales = &s.scales;
-    if (!s.kernel || !is_byte(a) || a->info.type != b->info.type || !same_dims(a, y) || !same_dims(b, y) ||
-        graph_element_count(y) < 1 ||
+    image_dims dims;
+    if (!s.kernel || !is_byte(a) || a->info.type != b->info.type || graph_element_count(y) < 1 ||
         !scale_of(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
         !scale_of(p, node->inputs[4], node->inputs[5], &scales->b_scale, &scales->b_zero) ||
         !scale_of(p, node->inputs[6], input_of(node, 7), &scales->dst_scale, &scales->dst_zero))
         return PLAN_PASS;
+    if (!same_dims(a, y))
+        swap_operands(&a, &b, scales);
+    const bool channels = !same_dims(b, y);
+    if (!same_dims(a, y) || (channels && !(one_per_channel(b, y) && plan_can_block_bytes(p, a) &&
+                                           plan_can_block_bytes(p, b) && plan_image_dims(p, y, &dims))))
+        return PLAN_PASS;
     scales->is_signed = a->info.type == ONYX_TYPE_INT8;
-    const bool blocked = plan_only_blocked(p, a) || plan_only_blocked(p, b);
+    const bool blocked = channels || plan_only_blocked(p, a) || plan_only_blocked(p, b);
     const int inputs[2] = { blocked ? plan_blocked(p, a) : plan_plain(p, a),
                             blocked ? plan_blocked(p, b) : plan_plain(p, b) };
     if (inputs[0] < 0 || inputs[1] < 0)
@@ -140,8 +192,10 @@ plan_result plan_qbinary(planner *p, graph_node *node)
         return PLAN_FAILED;
     s.elements = p->program->slots[output].tensor.size_bytes;
     s.parts = plan_parts(3 * s.elements);
-    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", run_qbinary, s.parts, 0, inputs, 2, &output, 1,
-                         &s, sizeof(s))
+    s.block = p->kernels->block;
+    s.pixels = channels ? (size_t)dims.h * (size_t)dims.w : 0;
+    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", channels ? run_qbinary_channels : run_qbinary,
+                         s.parts, 0, inputs, 2, &output, 1, &s, sizeof(s))
                ? PLAN_DONE
                : PLAN_FAILED;
 }
@@ -155,6 +209,8 @@ typedef struct edge_step {
     bool is_signed;
     size_t elements;
     int parts;
+    /* Of rows of `elements` that go apart: bytes between two results, and where the first lies */
+    size_t rows, dst_stride, dst_offset;
 } edge_step;
 
 static void quantize(const edge_step *s, const float *src, uint8_t *dst, size_t begin, size_t end)
@@ -176,6 +232,14 @@ static void run_quantize(const step_context *context, int part)
     quantize(s, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 
+static void dequantize(const edge_step *s, const uint8_t *src, float *dst, size_t n)
+{
+    if (s->is_signed)
+        s->kernels->dequantize_s8((const int8_t *)src, dst, n, s->scale, s->zero);
+    else
+        s->kernels->dequantize_u8(src, dst, n, s->scale, s->zero);
+}
+
 static void run_dequantize(const step_context *context, int part)
 {
     const program_step *step = context->step;
@@ -184,12 +248,56 @@ static void run_dequantize(const step_context *context, int part)
     float *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
     plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
-    if (begin >= end)
-        return;
-    if (s->is_signed)
-        s->kernels->dequantize_s8((const int8_t *)src + begin, dst + begin, end - begin, s->scale, s->zero);
-    else
-        s->kernels->dequantize_u8(src + begin, dst + begin, end - begin, s->scale, s->zero);
+    if (begin < end)
+        dequantize(s, src + begin, dst + begin, end - begin);
+}
+
+static void run_dequantize_rows(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const edge_step *s = step->params;
+    const uint8_t *src = context->tensors[step->inputs[0]].data;
+    char *dst = (char *)context->tensors[step->outputs[0]].data + s->dst_offset;
+    size_t begin, end;
+    plan_range(s->rows, 1, s->parts, part, &begin, &end);
+    for (size_t row = begin; row < end; row++)
+        dequantize(s, src + row * s->elements, (float *)(void *)(dst + row * s->dst_stride), s->elements);
+}
+
+/* The DequantizeLinear that a value is, through views that nobody else reads; NULL where there is none. */
+static const graph_node *sole_dequantize(const graph_value *value)
+{
+    while (value->user_count == 1 && !value->output_uses && value->producer && (value->producer->row->flags & OP_VIEW))
+        value = value->producer->inputs[0];
+    const graph_node *maker = value->user_count == 1 && !value->output_uses ? value->producer : NULL;
+    return maker && graph_is(maker, "DequantizeLinear") ? maker : NULL;
+}
+
+bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
+                          size_t dst_offset)
+{
+    const graph_node *maker = sole_dequantize(value);
+    const int made = maker ? p->forms[maker->outputs[0]->id].plain : -1;
+    program_step *step = NULL;
+    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
+        if (p->program->steps[i].run == run_dequantize && p->program->steps[i].outputs[0] == made)
+            step = &p->program->steps[i];
+    edge_step *s = step ? plan_alloc(p, sizeof(*s)) : NULL;
+    int *outputs = s ? plan_alloc(p, sizeof(*outputs)) : NULL;
+    if (!outputs)
+        return false;
+    *s = *(const edge_step *)step->params;
+    s->elements /= rows;
+    s->rows = rows;
+    s->dst_stride = dst_stride;
+    s->dst_offset = dst_offset;
+    s->parts = (int)MIN((size_t)s->parts, rows);
+    *outputs = to;
+    step->run = run_dequantize_rows;
+    step->params = s;
+    step->parts = s->parts;
+    step->outputs = outputs;
+    return true;
 }
 
 /* Blocked float32 is of no use to its first reader. */
@@ -243,6 +351,7 @@ plan_result plan_dequantize(planner *p, graph_node *node)
 
 typedef struct dynamic_step {
     const eltwise_kernels *kernels;
+    void (*find)(const float *x, size_t n, float *low, float *high);
     size_t elements;
     int parts;
     /* Blocked data whose last block has lanes without a channel: */
@@ -251,28 +360,6 @@ typedef struct dynamic_step {
     limits_part limits[MOST_LIMITS];
     int limits_count;
 } dynamic_step;
-
-#define STRIDE 16 /* independent limits, so that they fit vectors */
-
-static void find_limits(const float *x, size_t n, float limits[2])
-{
-    float low[STRIDE] = { 0 }, high[STRIDE] = { 0 };
-    size_t i = 0;
-    for (; i + STRIDE <= n; i += STRIDE)
-        for (int k = 0; k < STRIDE; k++) {
-            const float v = x[i + (size_t)k];
-            low[k] = v < low[k] ? v : low[k];
-            high[k] = v > high[k] ? v : high[k];
-        }
-    for (; i < n; i++) {
-        low[0] = x[i] < low[0] ? x[i] : low[0];
-        high[0] = x[i] > high[0] ? x[i] : high[0];
-    }
-    for (int k = 0; k < STRIDE; k++) {
-        limits[0] = MIN(limits[0], low[k]);
-        limits[1] = MAX(limits[1], high[k]);
-    }
-}
 
 static void run_limits(const step_context *context, int part)
 {
@@ -285,13 +372,13 @@ static void run_limits(const step_context *context, int part)
     plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
     if (s->lanes == s->block) {
         if (begin < end)
-            find_limits(x + begin, end - begin, limits);
+            s->find(x + begin, end - begin, &limits[0], &limits[1]);
         return;
     }
     for (size_t at = begin; at < end;) { /* by pixel; a range starts at one, because GRAIN is a multiple of the block */
         const size_t pixel = at / (size_t)s->block, cb = pixel / s->pixels % (size_t)s->channel_blocks;
         const int lanes = cb + 1 == (size_t)s->channel_blocks ? s->lanes : s->block;
-        find_limits(x + at, (size_t)lanes, limits);
+        s->find(x + at, (size_t)lanes, &limits[0], &limits[1]);
         at += (size_t)s->block;
     }
 }
@@ -331,7 +418,7 @@ static bool add_limits_step(planner *p, const graph_node *node, graph_value *x)
     image_dims dims;
     const bool blocked = plan_only_blocked(p, x) && plan_image_dims(p, x, &dims);
     const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x), block = p->kernels->block;
-    dynamic_step s = { .block = block, .lanes = block };
+    dynamic_step s = { .find = p->kernels->qeltwise.limits, .block = block, .lanes = block };
     if (input < 0)
         return false;
     s.elements = p->program->slots[input].tensor.size_bytes / sizeof(float);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, QConvFloat gives float32. */
+ * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, QConvFloat gives float32. Groups that are
+ * not single channels run as dense convolutions, as many of them together as fill whole channel blocks; what a filter
+ * does not see has weights equal to its zero point. */
 #include "plan/planner.h"
 
 #include <stdlib.h>
@@ -20,26 +22,43 @@ typedef struct qconv_step {
     const uint8_t *table;
     int src_zero, dst_zero;
     cpu_activation activation;
-    bool finds_limits; /* output 1 */
-    int channel_blocks;
-    size_t scale_at;             /* QConvFloat: offset in scratch of the scales of this run */
-    size_t src_bytes, dst_bytes; /* of one image */
+    bool finds_limits;  /* output 1 */
+    int channel_blocks; /* of the whole output */
+    int bundles;        /* of groups; 1 where the convolution is dense or depthwise. The plan is that of one bundle: */
+    int filters;
+    size_t packed_step, src_step, dst_step; /* bytes from one bundle to the next */
+    size_t scale_at;                        /* QConvFloat: offset in scratch of the scales of this run */
+    size_t src_bytes, dst_bytes;            /* of one image */
 } qconv_step;
 
-static qconv_arguments arguments_of(const step_context *context, size_t image)
+/* A part of the step: image, bundle of groups, part of the plan. */
+typedef struct qconv_part {
+    size_t image, bundle;
+    int part;
+} qconv_part;
+
+static qconv_part part_of(const qconv_step *s, int part)
+{
+    const int bundle = part / s->plan.parts;
+    return (qconv_part){ (size_t)(bundle / s->bundles), (size_t)(bundle % s->bundles), part % s->plan.parts };
+}
+
+static qconv_arguments arguments_of(const step_context *context, const qconv_part *at)
 {
     const program_step *step = context->step;
     const qconv_step *s = step->params;
+    const size_t filter = at->bundle * (size_t)s->filters;
     return (qconv_arguments){
-        .src = (const char *)context->tensors[step->inputs[0]].data + image * s->src_bytes,
+        .src =
+            (const char *)context->tensors[step->inputs[0]].data + at->image * s->src_bytes + at->bundle * s->src_step,
         .src_zero = s->src_zero,
-        .dst = (char *)context->tensors[step->outputs[0]].data + image * s->dst_bytes,
-        .packed = s->packed,
-        .bias = s->bias,
-        .scale = s->scale,
+        .dst = (char *)context->tensors[step->outputs[0]].data + at->image * s->dst_bytes + at->bundle * s->dst_step,
+        .packed = (const char *)s->packed + at->bundle * s->packed_step,
+        .bias = s->bias ? s->bias + filter : NULL,
+        .scale = s->scale + filter,
         .dst_zero = s->dst_zero,
         .table = s->table,
-        .float_bias = s->float_bias,
+        .float_bias = s->float_bias ? s->float_bias + filter : NULL,
         .activation = s->activation,
     };
 }
@@ -47,8 +66,9 @@ static qconv_arguments arguments_of(const step_context *context, size_t image)
 static void run_qconv(const step_context *context, int part)
 {
     const qconv_step *s = context->step->params;
-    const qconv_arguments arguments = arguments_of(context, (size_t)(part / s->plan.parts));
-    s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
+    const qconv_part at = part_of(s, part);
+    const qconv_arguments arguments = arguments_of(context, &at);
+    s->plan.run(&s->plan, &arguments, at.part, context->scratch);
 }
 
 /* Inputs: x, x_scale, x_zero. */
@@ -56,18 +76,22 @@ static void run_qconv_float(const step_context *context, int part)
 {
     const program_step *step = context->step;
     const qconv_step *s = step->params;
-    qconv_arguments arguments = arguments_of(context, (size_t)(part / s->plan.parts));
+    const qconv_part at = part_of(s, part);
+    qconv_arguments arguments = arguments_of(context, &at);
     const float x_scale = *(const float *)context->tensors[step->inputs[1]].data;
     const void *zero = context->tensors[step->inputs[2]].data;
     float *scale = (float *)(void *)((char *)context->scratch + s->scale_at);
-    for (int c = 0; c < s->plan.shape.c_out; c++)
-        scale[c] = x_scale * s->scale[c];
+    for (int c = 0; c < s->filters; c++)
+        scale[c] = x_scale * arguments.scale[c];
     arguments.scale = scale;
-    if (s->finds_limits)
-        arguments.limits =
-            (float *)context->tensors[step->outputs[1]].data + (size_t)part * 2 * (size_t)s->channel_blocks;
+    if (s->finds_limits) {
+        float *limits = (float *)context->tensors[step->outputs[1]].data + (size_t)part * 2 * (size_t)s->channel_blocks;
+        if (s->bundles > 1)
+            memset(limits, 0, 2 * sizeof(*limits) * (size_t)s->channel_blocks);
+        arguments.limits = limits + 2 * at.bundle * (size_t)(s->filters / s->plan.block);
+    }
     arguments.src_zero = s->plan.shape.src_signed ? *(const int8_t *)zero : *(const uint8_t *)zero;
-    s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
+    s->plan.run(&s->plan, &arguments, at.part, context->scratch);
 }
 
 /* ---- constants ---- */
@@ -166,13 +190,12 @@ static bool choose(planner *p, const graph_value *x, qconv_shape *shape, qconv_p
 }
 
 /* What the sums of a 3x3 convolution can grow to: it decides whether Winograd is exact. */
-static void measure_weights(planner *p, graph_value *value, const int *zeros, qconv_shape *shape)
+static void measure_weights(const uint8_t *w, const int *zeros, int filters, qconv_shape *shape)
 {
-    const uint8_t *w = graph_constant(p->graph, value)->data;
     const int filter = shape->c_in / shape->groups * shape->kernel_h * shape->kernel_w;
     if (shape->kernel_h != 3 || shape->kernel_w != 3 || filter > INT32_MAX / 512)
         return;
-    for (int c = 0; c < shape->c_out; c++, w += filter) {
+    for (int c = 0; c < filters; c++, w += filter) {
         int sum = 0, largest = 0;
         for (int i = 0; i < filter; i++) {
             const int size = abs((shape->weights_signed ? (int8_t)w[i] : w[i]) - zeros[c]);
@@ -182,6 +205,47 @@ static void measure_weights(planner *p, graph_value *value, const int *zeros, qc
         shape->largest_filter = MAX(shape->largest_filter, sum);
         shape->largest_weight = MAX(shape->largest_weight, largest);
     }
+}
+
+#define MOST_WASTE 32 /* products with nothing for one that counts */
+
+/* How many groups are done as one dense convolution: 1 for what is dense or depthwise; 0: that would be too dear. */
+static int bundle_groups(const qconv_shape *s, int block)
+{
+    const int in = s->c_in / s->groups, out = s->c_out / s->groups;
+    if (s->groups == 1 || (s->groups == s->c_in && s->groups == s->c_out))
+        return 1;
+    int bundle = 1;
+    while (bundle < s->groups && (s->groups % bundle || in * bundle % block || out * bundle % block))
+        bundle++;
+    return bundle > MOST_WASTE ? 0 : bundle;
+}
+
+/* The weights of one convolution for all groups of each bundle, to be freed; NULL: memory is out. */
+static uint8_t *spread_weights(const uint8_t *w, const int *zeros, const qconv_shape *s, int bundle)
+{
+    const size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, out = (size_t)(s->c_out / s->groups);
+    const size_t filter = (size_t)(s->c_in / s->groups) * taps, wide = filter * (size_t)bundle;
+    uint8_t *spread = memory_alloc((size_t)s->c_out * wide);
+    for (size_t c = 0; spread && c < (size_t)s->c_out; c++) {
+        memset(spread + c * wide, zeros[c] & 255, wide);
+        memcpy(spread + c * wide + c / out % (size_t)bundle * filter, w + c * filter, filter);
+    }
+    return spread;
+}
+
+/* Packs every bundle. */
+static bool pack(planner *p, qconv_step *s, const uint8_t *w, const int *zeros)
+{
+    const qconv_shape *shape = &s->plan.shape;
+    const size_t filter = (size_t)(shape->c_in / shape->groups) * (size_t)(shape->kernel_h * shape->kernel_w);
+    s->packed_step = size_align(s->plan.packed_bytes, ONYX_ALIGNMENT);
+    char *packed = plan_packed(p, s->packed_step * (size_t)s->bundles);
+    for (int i = 0; packed && i < s->bundles; i++)
+        qconv_pack(&s->plan, w + (size_t)i * (size_t)s->filters * filter, zeros + i * s->filters,
+                   packed + (size_t)i * s->packed_step);
+    s->packed = packed;
+    return packed != NULL;
 }
 
 /* What both have in common: shape, kernel and packed weights, which are input 3 with zero points in input 5. */
@@ -204,17 +268,34 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
         shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
     }
     shape.output = output;
-    measure_weights(p, w, list, &shape);
-    if (!choose(p, x, &shape, &s->plan))
+    const uint8_t *weights = graph_constant(p->graph, w)->data;
+    uint8_t *spread = NULL;
+    const int bundle = bundle_groups(&shape, p->kernels->block);
+    if (!bundle)
         return PLAN_PASS;
+    measure_weights(weights, list, yd.c, &shape);
+    s->bundles = 1;
+    s->filters = yd.c;
+    if (shape.groups > 1 && !(shape.groups == xd.c && shape.groups == yd.c)) {
+        weights = spread = spread_weights(weights, list, &shape, bundle);
+        if (!spread)
+            return plan_no_memory(p);
+        s->bundles = shape.groups / bundle;
+        shape.groups = 1;
+        shape.c_in /= s->bundles;
+        s->filters = shape.c_out /= s->bundles;
+    }
+    if (!choose(p, x, &shape, &s->plan)) {
+        memory_free(spread);
+        return PLAN_PASS;
+    }
     s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
     s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 ? sizeof(float) : 1);
-    void *packed = plan_packed(p, s->plan.packed_bytes);
-    if (!packed)
-        return PLAN_FAILED;
-    qconv_pack(&s->plan, graph_constant(p->graph, w)->data, list, packed);
-    s->packed = packed;
-    return PLAN_DONE;
+    s->src_step = s->src_bytes / (size_t)s->bundles;
+    s->dst_step = s->dst_bytes / (size_t)s->bundles;
+    const bool packed = pack(p, s, weights, list);
+    memory_free(spread);
+    return packed ? PLAN_DONE : PLAN_FAILED;
 }
 
 static plan_result emit(planner *p, graph_node *node, const char *title, step_function *run, size_t scratch,
@@ -222,9 +303,9 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
 {
     const qconv_shape *shape = &s->plan.shape;
     const int64_t n = node->outputs[0]->info.dims[0];
-    const int parts = (int)n * s->plan.parts, block = s->plan.block;
+    const int parts = (int)n * s->bundles * s->plan.parts, block = s->plan.block;
     int outputs[2] = { plan_new_blocked(p, node->outputs[0]), -1 };
-    s->channel_blocks = (shape->c_out + block - 1) / block;
+    s->channel_blocks = (s->bundles * s->filters + block - 1) / block;
     if (s->finds_limits)
         outputs[1] = plan_new_limits(p, node, parts, s->channel_blocks, &p->forms[node->outputs[0]->id].limits);
     program_step *step = plan_add_step(p, node, s->plan.name, run, parts, scratch, inputs, input_count, outputs,
@@ -232,9 +313,8 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
     if (!step)
         return PLAN_FAILED;
     step->op = title;
-    step->operations = 2 * n * shape->c_out * shape->h_out * shape->w_out * (shape->c_in / shape->groups) *
-                       shape->kernel_h * shape->kernel_w;
-    step->moved_bytes += (int64_t)s->plan.packed_bytes;
+    step->operations = 2 * n * graph_element_count(node->inputs[3]) * shape->h_out * shape->w_out;
+    step->moved_bytes += (int64_t)s->packed_step * s->bundles;
     return PLAN_DONE;
 }
 

@@ -75,6 +75,11 @@ int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes,
 /* Makes arena slot `slot` a view into `base`, if it is free to move there: its own root, in the arena, not yet a view. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
+/* Makes the step that dequantised the value, which only the caller reads, write its `rows` equal rows into slot `to`,
+ * `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
+bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
+                          size_t dst_offset);
+
 /* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
 int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits);
 

@@ -30,6 +30,19 @@ static void test_lookup(const cpu_kernels *k, size_t n, bool in_place)
     CHECK(guarded_front_intact(dst), "lookup %s wrote in front of dst", k->name);
 }
 
+static void test_limits(const cpu_kernels *k, size_t n)
+{
+    float *x = guarded(&region_a, n * sizeof(float)), low = -0.5f, high = 0.25f, want_low = low, want_high = high;
+    for (size_t i = 0; i < n; i++) {
+        x[i] = oracle_int(0, 9) ? oracle_float(-2, 2) : NAN;
+        want_low = x[i] < want_low ? x[i] : want_low;
+        want_high = x[i] > want_high ? x[i] : want_high;
+    }
+    k->qeltwise.limits(x, n, &low, &high);
+    CHECK(low == want_low && high == want_high, "limits %s n=%zu: %g %g, expected %g %g", k->name, n, (double)low,
+          (double)high, (double)want_low, (double)want_high);
+}
+
 static void test_binary(const cpu_kernels *k, size_t n, bool is_signed, bool product, bool in_place)
 {
     int low = is_signed ? -128 : 0;
@@ -92,6 +105,7 @@ void test_qeltwise(const cpu_kernels *k, bool bench, test_counts *counts)
     if (bench)
         bench_qeltwise(k);
     for (size_t n = 1; n <= 4099 && !bench; n = n < 140 ? n + 1 : n * 2 + 3) {
+        test_limits(k, n);
         for (int in_place = 0; in_place < 2; in_place++) {
             test_lookup(k, n, in_place);
             test_max(k, n, in_place);

@@ -9,8 +9,9 @@
 #define QCONV_FILTERS 6
 #define QCONV_TILES(X)                                                                                                 \
     X(1, 1)                                                                                                            \
-    X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(2, 12) X(3, 1) X(3, 4) X(3, 8) X(4, 1) X(4, 4) X(5, 1) X(5, 4)  \
-        X(6, 1) X(6, 4)
+    X(1, 4)                                                                                                            \
+    X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(2, 12) X(3, 1) X(3, 4) X(3, 8) X(4, 1) X(4, 4) X(5, 1) X(5, 4) X(6, 1)  \
+        X(6, 4)
 
 typedef __m512i vq_x;
 typedef __m512i vq_w;
@@ -68,6 +69,16 @@ static inline void vq_sums(int32_t *sums, const uint8_t *p, size_t n)
     }
 }
 
+#define VQ_HAS_SPREAD
+/* A transpose of dwords across the 128-bit lanes, then of bytes within them. */
+static inline void vq_spread(uint8_t *dst, const uint8_t *src)
+{
+    const __m512i dwords = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i bytes = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    __m512i x = _mm512_permutexvar_epi32(dwords, _mm512_loadu_si512(src));
+    _mm512_storeu_si512(dst, _mm512_shuffle_epi8(x, bytes));
+}
+
 #include "cpu/qconv_body.h"
 
 static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
@@ -94,6 +105,7 @@ static const qconv_units units = { .name = "qconv_avx512_vnni",
                                    .deep_blocks = 3,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise,
+                                   .depthwise_dot = qconv_depthwise_dot,
                                    .winograd_name = "qconv_winograd_avx512_vnni",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
                                    .winograd = qconv_winograd };

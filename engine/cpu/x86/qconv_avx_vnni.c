@@ -45,6 +45,17 @@ static inline int vq_sum(const uint8_t *p)
     return _mm_cvtsi128_si32(_mm_sad_epu8(_mm_loadl_epi64((const __m128i *)p), _mm_setzero_si128()));
 }
 
+#define VQ_HAS_SPREAD
+/* A transpose of dwords across the 128-bit lanes, then of bytes within them. */
+static inline void vq_spread(uint8_t *dst, const uint8_t *src)
+{
+    const __m256i dwords = _mm256_setr_epi32(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m256i bytes =
+        _mm256_broadcastsi128_si256(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
+    __m256i x = _mm256_permutevar8x32_epi32(_mm256_loadu_si256((const __m256i *)src), dwords);
+    _mm256_storeu_si256((__m256i *)dst, _mm256_shuffle_epi8(x, bytes));
+}
+
 #include "cpu/qconv_body.h"
 
 static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)
@@ -67,6 +78,7 @@ static const qconv_units units = { .name = "qconv_avx_vnni",
                                    .deep_blocks = 3,
                                    .dense = qconv_dense,
                                    .depthwise = qconv_depthwise,
+                                   .depthwise_dot = qconv_depthwise_dot,
                                    .winograd_name = "qconv_winograd_avx_vnni",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
                                    .winograd = qconv_winograd };
