@@ -12,6 +12,8 @@ static const struct {
     const char *domain, *op;
     plan_function *plan;
 } families[] = {
+    { "", "Conv", plan_chain },
+    { OP_DOMAIN_ONYX, "FusedConv", plan_chain },
     { "", "Conv", plan_conv },
     { OP_DOMAIN_ONYX, "FusedConv", plan_conv },
     { "", "ConvTranspose", plan_conv_transpose },

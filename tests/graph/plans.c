@@ -37,6 +37,15 @@ static const plan_case cases[] = {
     { "slices of channels", "layout_gather", NULL,
       "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit v f32 9,11,1,1\ninit b i64 1 = 5\ninit e i64 1 = 16\ninit one i64 1 = 1\n"
       "a = Conv(x, w)\nc = Slice(a, b, e, one)\ny = Conv(c, v)\noutput y\n" },
+    { "1x1 and depthwise", "conv_chain", NULL,
+      "input x0 f32 2,3,100,90\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit b f32 32\ninit d f32 32,1,3,3\ninit f f32 32\nc = Conv(x, w, b)\nr = Relu(c)\n"
+      "e = Conv(r, d, f) pads=[1,1,1,1] group=32\ny = Relu(e)\noutput y\n" },
+    { "1x1 and depthwise, wide, two", "conv_chain", NULL,
+      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,5,5\nc = Conv(x, w)\nr = HardSwish(c)\n"
+      "e = Conv(r, d) pads=[2,2,2,2] strides=[2,2] group=40\ny = HardSwish(e)\noutput y\n" },
+    { "1x1 and depthwise, padded on one side", "conv_chain", NULL,
+      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\nc = Conv(x, w)\n"
+      "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\noutput m\n" },
