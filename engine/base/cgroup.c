@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/size.h"
 
@@ -99,6 +100,8 @@ int cgroup_quota_cores(const char *root)
         snprintf(rest, sizeof rest, "%s", group);
         if (snprintf(mount, sizeof mount, "%s/sys/fs/cgroup%s%s", root, unified ? "" : "/", controllers) < 0)
             continue;
+        if (!unified && access(mount, F_OK) != 0) /* mounted as "cpu,cpuacct" but listed the other way round */
+            snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/cpu", root);
         int64_t quota = smallest_quota(mount, rest, unified);
         if (quota && (!smallest || quota < smallest))
             smallest = quota;

@@ -276,7 +276,8 @@ static void run_here(workers_function *function, void *context, int parts, int i
         function(context, part, index);
 }
 
-/* The index of the calling thread in a pool: a job inside a job keeps the number, and so the scratch, of its worker. */
+/* The index of the calling thread in a pool: a worker's job inside a job runs alone and keeps its number, and so its
+ * scratch. */
 static int own_index(const workers *pool)
 {
     pthread_t self = pthread_self();
@@ -289,12 +290,11 @@ static int own_index(const workers *pool)
 static void run_shared(workers *pool, workers_function *function, void *context, int parts, int wanted)
 {
     job j = { .function = function, .context = context, .parts = parts, .core = cores_current() };
-    const int index = own_index(pool);
     atomic_init(&j.unclaimed, parts);
     atomic_init(&j.helpers, (unsigned)wanted);
     atomic_fetch_add_explicit(&pool->lent, wanted, memory_order_relaxed);
     int missing = wanted - ask(pool, &j, wanted);
-    do_parts(&j, index);
+    do_parts(&j, 0);
     missing += take_back(pool, &j);
     if (missing)
         atomic_fetch_sub_explicit(&j.helpers, (unsigned)missing, memory_order_acq_rel);
@@ -305,11 +305,11 @@ static void run_shared(workers *pool, workers_function *function, void *context,
 void workers_run(workers *pool, workers_function *function, void *context, int parts)
 {
     unsigned mode = workers_set_float_mode();
-    const int wanted = pool && pool->count > 1 ? share(pool, parts) : 0;
+    const int index = pool ? own_index(pool) : 0, wanted = pool && !index ? share(pool, parts) : 0;
     if (wanted > 0)
         run_shared(pool, function, context, parts, wanted);
     else
-        run_here(function, context, parts, pool && pool->count > 1 ? own_index(pool) : 0);
+        run_here(function, context, parts, index);
     workers_restore_float_mode(mode);
 }
 

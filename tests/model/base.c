@@ -7,6 +7,7 @@
 
 #include "base/cpuid.h"
 #include "base/memory.h"
+#include "base/region.h"
 #include "base/size.h"
 #include "base/status.h"
 #include "base/types.h"
@@ -317,6 +318,52 @@ static void test_cpuid(void)
           cpuid_l2_bytes());
 }
 
+/* Many blocks of odd sizes, more than one span holds: all are aligned, apart from each other, writable to the last byte
+ * of their slack, and what is committed stays when more is reserved. */
+static void test_region(void)
+{
+    enum { BLOCKS = 40 };
+    static const size_t sizes[] = { 1, 63, 64, 4096, 100001, (size_t)3 << 20, (size_t)9 << 20 };
+    unsigned char *blocks[BLOCKS];
+    size_t bytes[BLOCKS], sum = 0, wrong = 0;
+    region *r = region_new();
+    for (int half = 0; half < 2; half++) {
+        for (int i = half * BLOCKS / 2; i < (half + 1) * BLOCKS / 2; i++) {
+            bytes[i] = sizes[(size_t)i % ARRAY_LENGTH(sizes)];
+            blocks[i] = region_reserve(r, bytes[i]);
+            sum += bytes[i];
+            wrong += !blocks[i] || (uintptr_t)blocks[i] % ONYX_ALIGNMENT;
+        }
+        if (!CHECK(!wrong && region_commit(r), "%zu blocks are wrong, or there is no memory", wrong))
+            break;
+        for (int i = half * BLOCKS / 2; i < (half + 1) * BLOCKS / 2; i++) {
+            region_populate(blocks[i], bytes[i]);
+            blocks[i][0] = blocks[i][bytes[i] - 1] = (unsigned char)(i + 1);
+            wrong += blocks[i][bytes[i] + ONYX_SLACK - 1];
+        }
+    }
+    for (int i = 0; i < BLOCKS && !wrong; i++)
+        wrong += blocks[i][0] != i + 1 || blocks[i][bytes[i] - 1] != i + 1;
+    CHECK(wrong == 0, "%zu blocks do not hold what was written", wrong);
+    CHECK(region_size(r) >= sum, "%zu bytes for %zu", region_size(r), sum);
+    CHECK(!region_reserve(r, SIZE_MAX - 10) && !region_reserve(r, SIZE_MAX / 2), "addresses without end");
+    region_free(r);
+    region_free(NULL);
+}
+
+static void test_large_memory(void)
+{
+    const size_t bytes = ((size_t)5 << 20) + 123;
+    unsigned char *memory = memory_alloc_zero(bytes);
+    size_t sum = 0;
+    for (size_t i = 0; memory && i < bytes + ONYX_SLACK; i++)
+        sum += memory[i];
+    CHECK(memory && (uintptr_t)memory % ONYX_ALIGNMENT == 0 && sum == 0, "a large block at %p, sum %zu", (void *)memory,
+          sum);
+    memory_free(memory);
+    CHECK(!memory_alloc(SIZE_MAX - 100), "memory without end");
+}
+
 int main(void)
 {
     test_sizes();
@@ -329,5 +376,7 @@ int main(void)
     test_text();
     test_status();
     test_cpuid();
+    test_region();
+    test_large_memory();
     return check_done();
 }

@@ -24,6 +24,7 @@ typedef struct job {
     atomic_int runs[MAX_PARTS];
     atomic_int inside[MAX_THREADS]; /* how many threads use a worker number at the moment */
     atomic_int clashes;
+    atomic_int used[MAX_THREADS];
     int plain[MAX_PARTS]; /* written by workers, read by the caller: for TSan */
 } job;
 
@@ -33,6 +34,8 @@ static void count_part(void *context, int part, int worker)
     if (worker < 0 || worker >= workers_count(j->pool) || atomic_fetch_add(&j->inside[worker], 1) != 0)
         atomic_fetch_add(&j->clashes, 1);
     atomic_fetch_add(&j->runs[part], 1);
+    if (worker >= 0 && worker < MAX_THREADS)
+        atomic_store(&j->used[worker], 1);
     j->plain[part] += part;
     atomic_fetch_sub(&j->inside[worker], 1);
 }
@@ -71,7 +74,7 @@ static void *run_many(void *context)
     return NULL;
 }
 
-/* Several threads, each with its own job, on one pool: whoever finds it busy works alone. */
+/* Several threads, each with its own job, on one pool: each takes the workers that are idle. */
 static void test_shared_pool(void)
 {
     static job jobs[4];
@@ -98,29 +101,56 @@ static void test_shared_pool(void)
     workers_free(pool);
 }
 
+/* With as many callers as threads, each works alone; when they have gone, the workers help again. */
+static void test_shares(void)
+{
+    static job j;
+    workers *pool = NULL;
+    workers_new(4, false, &pool, NULL);
+    for (int callers = 1; callers <= 5; callers++) {
+        int most = 0;
+        workers_enter(pool);
+        for (int k = 0; k < 100; k++) {
+            memset(&j, 0, sizeof j);
+            j.pool = pool;
+            workers_run(pool, count_part, &j, 64);
+            int used = 0;
+            for (int i = 0; i < MAX_THREADS; i++)
+                used += j.used[i];
+            most = MAX(most, used);
+            if (wrong_parts(&j, 64, 1))
+                most = MAX_THREADS;
+        }
+        const int allowed = MAX((4 + callers - 1) / callers, 1);
+        CHECK(most <= allowed, "%d callers: a job ran on %d threads, %d are its share", callers, most, allowed);
+    }
+    for (int callers = 1; callers <= 5; callers++)
+        workers_leave(pool);
+    workers_enter(NULL);
+    workers_leave(NULL);
+    workers_free(pool);
+}
+
 typedef struct nested {
     workers *pool;
     atomic_int inner, foreign;
+    atomic_uintptr_t holders[MAX_THREADS]; /* the thread that has a number */
 } nested;
-
-typedef struct nested_inner {
-    nested *outer;
-    int worker;
-} nested_inner;
 
 static void inner_part(void *context, int part, int worker)
 {
-    nested_inner *n = context;
-    atomic_fetch_add(&n->outer->inner, part + 1);
-    if (worker != n->worker)
-        atomic_fetch_add(&n->outer->foreign, 1);
+    nested *n = context;
+    uintptr_t none = 0, self = (uintptr_t)pthread_self();
+    atomic_fetch_add(&n->inner, part + 1);
+    if (!atomic_compare_exchange_strong(&n->holders[worker], &none, self) && none != self)
+        atomic_fetch_add(&n->foreign, 1);
 }
 
 static void outer_part(void *context, int part, int worker)
 {
     nested *n = context;
-    nested_inner inner = { n, worker };
-    workers_run(n->pool, inner_part, &inner, 4);
+    inner_part(context, -1, worker);
+    workers_run(n->pool, inner_part, n, 4);
 }
 
 static void test_nested(void)
@@ -130,7 +160,7 @@ static void test_nested(void)
     for (int i = 0; i < 50; i++)
         workers_run(n.pool, outer_part, &n, 20);
     CHECK(n.inner == 50 * 20 * 10, "nested jobs ran %d instead of %d", n.inner, 50 * 20 * 10);
-    CHECK(n.foreign == 0, "%d nested parts have the number of another worker", n.foreign);
+    CHECK(n.foreign == 0, "%d parts of nested jobs have the number of another thread", n.foreign);
     workers_free(n.pool);
 }
 
@@ -257,6 +287,11 @@ static void test_cgroups(void)
           { { "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_quota_us", "400000\n" },
             { "/sys/fs/cgroup/cpu,cpuacct/x/cpu.cfs_period_us", "100000\n" } },
           4 },
+        { "5:cpuacct,cpu:/x/y\n",
+          { { "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "300000\n" },
+            { "/sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n" },
+            { "/sys/fs/cgroup/cpu/x/y/cpu.cfs_quota_us", "-1\n" } },
+          3 },
         { "5:cpu:/x\n", { { "/sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "-1\n" } }, 0 },
         { "3:cpuset:/x\n", { { "/sys/fs/cgroup/cpuset/x/cpu.cfs_quota_us", "100000\n" } }, 0 },
         { "nonsense\n", { { NULL } }, 0 },
@@ -292,6 +327,7 @@ int main(void)
     test_every_part(2);
     test_every_part(5);
     test_shared_pool();
+    test_shares();
     test_nested();
     test_float_mode();
     test_idle();
