@@ -141,7 +141,7 @@ typedef struct onyx_options {
     const char *device;       /* ordered wish, such as "cuda,cpu"; NULL: "cpu" */
     bool unoptimised;         /* run every node by its reference kernel: slow, for comparing */
     const char *disable_pass; /* comma-separated names of passes to leave out, for debugging */
-    bool pin_threads;         /* pin each worker to one allowed core */
+    bool pin_threads;         /* each worker to one core from the start; else only off its caller's */
     size_t max_model_bytes;   /* default 64 GiB */
     size_t max_memory_bytes;  /* budget of what loading and planning may allocate; default 16 GiB */
     size_t max_nodes;         /* nodes of all graphs and inlined functions; default 1,000,000 */
