@@ -86,3 +86,21 @@ int conv_best_filters(const conv_tile_set *set, int blocks, int n)
     }
     return conv_ceil_div(blocks, conv_ceil_div(blocks, best)); /* as many as the largest group has */
 }
+
+double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads)
+{
+    enum { MOST = 64 };
+    double busy[MOST] = { 0 }, most = 0;
+    threads = conv_max(1, conv_min(threads, MOST));
+    for (int i = 0; i < group_cuts; i++)
+        for (int j = 0; j < item_cuts; j++) {
+            conv_range some = conv_cut(groups, group_cuts, i), part = conv_cut(items, item_cuts, j);
+            int idle = 0;
+            for (int t = 1; t < threads; t++)
+                if (busy[t] < busy[idle])
+                    idle = t;
+            busy[idle] += (double)(some.end - some.begin) * (part.end - part.begin);
+            most = busy[idle] > most ? busy[idle] : most;
+        }
+    return (double)items * groups / (most * threads);
+}

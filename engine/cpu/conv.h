@@ -29,6 +29,11 @@ typedef struct conv_shape {
     int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
 } conv_shape;
 
+/* The rows of an image that a buffer holds; its planes follow each other at that height. rows 0: the whole image. */
+typedef struct conv_band {
+    int first, rows;
+} conv_band;
+
 typedef struct conv_arguments {
     const float *src;      /* blocked (or plain) [c_in][h_in][w_in] */
     float *dst;            /* blocked [c_out][h_out][w_out] */
@@ -36,12 +41,16 @@ typedef struct conv_arguments {
     const float *bias;     /* c_out rounded up to the block, zero padded; never NULL */
     const float *residual; /* blocked like dst, or NULL; may equal dst */
     cpu_activation activation;
-    bool residual_before; /* add the residual before the activation instead of after it */
+    bool residual_before;         /* add the residual before the activation instead of after it */
+    conv_band src_band, dst_band; /* for run_rows only; dst_band holds for the residual too */
 } conv_arguments;
 
 struct cpu_kernels;
 typedef struct conv_plan conv_plan;
 typedef void conv_run_function(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch);
+/* Rows [begin, end) of the output; src holds all rows that they need. */
+typedef void conv_rows_function(const conv_plan *plan, const conv_arguments *arguments, int begin, int end,
+                                void *scratch);
 
 struct conv_plan {
     const char *name; /* "conv_winograd43_f32_avx512" */
@@ -51,6 +60,9 @@ struct conv_plan {
     size_t packed_bytes;  /* of the packed weights */
     size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
     conv_run_function *run;
+    conv_rows_function *run_rows; /* NULL where the algorithm has none; scratch as for run */
+    double cycles;                /* estimate of one thread for all of it, data in the near cache */
+    double balance;               /* estimate: share of the time that shape.threads threads are all at work */
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);
     int tile[8];                       /* the algorithm's own: filter blocks, cuts, strip rows ... */
     const struct cpu_kernels *kernels; /* must outlive the plan */
@@ -61,6 +73,25 @@ struct conv_plan {
 bool conv_choose(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 /* weights: plain [c_out][c_in / groups][kh][kw], any alignment. packed: plan->packed_bytes, 64-byte aligned. */
 void conv_pack(const conv_plan *plan, const float *weights, void *packed);
+
+/* Convolutions in a row whose tensors between them would leave the near cache: a strip of the last one's rows is
+ * carried through all, what lies between stays in scratch. The first and last one's arguments have src, dst and
+ * residual. */
+enum { CONV_STRIPS_MOST = 3 };
+typedef struct conv_strips {
+    conv_plan plans[CONV_STRIPS_MOST];
+    int count;
+    int rows; /* of a strip */
+    int parts;
+    size_t band_floats[CONV_STRIPS_MOST]; /* of what lies behind each but the last */
+    size_t scratch_bytes;
+    double cycles; /* estimate, less what moving the tensors between would take */
+} conv_strips;
+
+/* False where a plan has no run_rows, or where by the cost model it takes more than `alone` cycles. */
+bool conv_strips_choose(const conv_plan *plans, int count, double alone, conv_strips *chain);
+/* arguments: one for each plan; src and dst of what lies between are ignored. */
+void conv_strips_run(const conv_strips *chain, const conv_arguments *arguments, int part, void *scratch);
 
 /* What an instruction set offers: register tiles and transforms, see conv_tile.h. */
 typedef struct conv_units conv_units;

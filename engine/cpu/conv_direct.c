@@ -8,7 +8,7 @@
 
 #include "cpu/conv_private.h"
 
-enum { TILE_FILTERS, TILE_UNIT_CUTS, TILE_FILTER_CUTS, TILE_STRIP, TILE_UNIT_PIXELS };
+enum { TILE_FILTERS, TILE_UNIT_CUTS, TILE_FILTER_CUTS, TILE_STRIP, TILE_UNIT_PIXELS, TILE_COUNT };
 
 enum { STRIP_BYTES = 384 * 1024, WEIGHT_BYTES = 640 * 1024, LINE_BYTES = 256 * 1024, LINE_LEAST = 48, ROW_MOST = 512 };
 
@@ -29,6 +29,8 @@ typedef struct geometry {
     bool padded;
     int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
+    /* pixels between planes, and of an image in front of the rows that the buffer holds */
+    ptrdiff_t src_plane, dst_plane, src_skip, dst_skip;
 } geometry;
 
 static bool needs_padding(const conv_shape *s)
@@ -67,6 +69,8 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
         g.shape.w_in = g.shape.w_out = s->h_out * s->w_out;
         g.shape.h_in = g.shape.h_out = 1;
     }
+    g.src_plane = (ptrdiff_t)s->h_in * s->w_in;
+    g.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
     g.padded = needs_padding(s);
     g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
     g.strip_rows = (strip - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
@@ -84,18 +88,18 @@ static size_t strip_bytes(const geometry *g)
 static conv_tile tile_of(const geometry *g)
 {
     const conv_shape *s = &g->shape;
-    int width = g->padded ? g->strip_width : s->w_in, height = g->padded ? g->strip_rows : s->h_in;
+    int width = g->padded ? g->strip_width : s->w_in;
     conv_tile t = {
         .blocks = g->blocks_in,
         .taps_h = s->kernel_h,
         .taps_w = s->kernel_w,
         .inner = g->lanes,
         .inner_last = conv_last_block(g->channels, g->lanes),
-        .block_stride = (ptrdiff_t)width * height * g->pixel,
+        .block_stride = (g->padded ? (ptrdiff_t)g->strip_width * g->strip_rows : g->src_plane) * g->pixel,
         .row_stride = (ptrdiff_t)width * s->dilation_h * g->pixel,
         .tap_stride = (ptrdiff_t)s->dilation_w * g->pixel,
         .step = (ptrdiff_t)s->stride_w * g->pixel,
-        .residual_block_stride = (ptrdiff_t)s->h_out * s->w_out * g->lanes,
+        .residual_block_stride = g->dst_plane * g->lanes,
         .cold = g->sum <= COLD_SUM,
     };
     if (s->src_plain) {
@@ -118,7 +122,7 @@ static void copy_strip(const geometry *g, const float *src, int y, int x, int ro
     int right = g->strip_width - left - inside;
     size_t pixel = (size_t)g->pixel * sizeof(float), row_bytes = (size_t)g->strip_width * pixel;
     for (int block = 0; block < g->blocks_in; block++) {
-        const char *plane = (const char *)src + (size_t)block * (size_t)s->h_in * (size_t)s->w_in * pixel;
+        const char *plane = (const char *)src + (block * g->src_plane - g->src_skip) * (ptrdiff_t)pixel;
         char *to = (char *)scratch + (size_t)block * (size_t)g->strip_rows * row_bytes;
         for (int row = 0; row < height; row++, to += row_bytes) {
             int from = first_row + row;
@@ -128,7 +132,7 @@ static void copy_strip(const geometry *g, const float *src, int y, int x, int ro
             }
             memset(to, 0, (size_t)left * pixel);
             if (inside > 0)
-                memcpy(to + (size_t)left * pixel, plane + ((size_t)from * (size_t)s->w_in + (size_t)from_x) * pixel,
+                memcpy(to + (size_t)left * pixel, plane + ((ptrdiff_t)from * s->w_in + from_x) * (ptrdiff_t)pixel,
                        (size_t)inside * pixel);
             memset(to + (size_t)(left + inside) * pixel, 0, (size_t)right * pixel);
         }
@@ -176,9 +180,9 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (ptrdiff_t)(g->padded ? g->strip_width : s->w_in) * s->stride_h * g->pixel;
-    size_t at =
-        block * (size_t)r->tile.residual_block_stride + ((size_t)y * (size_t)s->w_out + (size_t)x) * (size_t)g->lanes;
-    for (int row = 0; row < rows; row++, base += down, at += (size_t)s->w_out * (size_t)g->lanes) {
+    ptrdiff_t at =
+        (ptrdiff_t)block * r->tile.residual_block_stride + ((ptrdiff_t)y * s->w_out + x - g->dst_skip) * g->lanes;
+    for (int row = 0; row < rows; row++, base += down, at += (ptrdiff_t)s->w_out * g->lanes) {
         const float *residual = a->residual ? a->residual + at : NULL;
         if (r->act)
             run_line_post(r, count, base, weights, bias, residual, a->dst + at, n);
@@ -192,12 +196,12 @@ static void run_strip(direct_run *r, conv_range groups, int y, int x, int rows, 
 {
     const geometry *g = r->g;
     const conv_shape *s = &g->shape;
-    ptrdiff_t first =
-        (((ptrdiff_t)y * s->stride_h - s->pad_top) * s->w_in + (ptrdiff_t)x * s->stride_w - s->pad_left) * g->pixel;
+    ptrdiff_t first = ((ptrdiff_t)y * s->stride_h - s->pad_top) * s->w_in + (ptrdiff_t)x * s->stride_w - s->pad_left;
+    first = (first - g->src_skip) * g->pixel;
     int copied = -1;
     for (int q = groups.begin; q < groups.end; q++) {
         int group = q / g->filter_groups;
-        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * s->h_in * s->w_in * g->pixel;
+        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * g->src_plane * g->pixel;
         if (g->padded && group != copied)
             copy_strip(g, src, y, x, rows, scratch);
         copied = group;
@@ -205,15 +209,49 @@ static void run_strip(direct_run *r, conv_range groups, int y, int x, int rows, 
     }
 }
 
+static geometry planned_geometry(const conv_plan *plan)
+{
+    const int *tile = plan->tile;
+    return geometry_of(plan->kernels, &plan->shape, tile[TILE_FILTERS], tile[TILE_UNIT_PIXELS], tile[TILE_STRIP]);
+}
+
+static direct_run start(const geometry *g, const cpu_kernels *kernels, const conv_arguments *arguments, void *scratch)
+{
+    direct_run r = { .g = g, .kernels = kernels, .arguments = arguments, .tile = tile_of(g) };
+    r.tile.dst_block_stride = r.tile.residual_block_stride;
+    r.act = conv_split_activation(kernels, arguments, &r.tile.epilogue);
+    r.post = (float *)((char *)scratch + strip_bytes(g));
+    return r;
+}
+
+static void direct_run_rows(const conv_plan *plan, const conv_arguments *arguments, int begin, int end, void *scratch)
+{
+    const conv_shape *s = &plan->shape;
+    const conv_band *from = &arguments->src_band, *to = &arguments->dst_band;
+    geometry g = planned_geometry(plan);
+    bool line = is_line(s);
+    if (from->rows > 0) {
+        g.src_plane = (ptrdiff_t)from->rows * s->w_in;
+        g.src_skip = (ptrdiff_t)from->first * s->w_in;
+    }
+    if (to->rows > 0) {
+        g.dst_plane = (ptrdiff_t)to->rows * s->w_out;
+        g.dst_skip = (ptrdiff_t)to->first * s->w_out;
+    }
+    if (line) /* a row ends where the rows asked for end */
+        g.shape.w_out = end * s->w_out;
+    direct_run r = start(&g, plan->kernels, arguments, scratch);
+    conv_range groups = { 0, s->groups * g.filter_groups };
+    for (int x = line ? begin * s->w_out : 0; x < g.shape.w_out; x += g.unit_pixels)
+        for (int y = line ? 0 : begin, last = line ? 1 : end; y < last; y += plan->tile[TILE_STRIP])
+            run_strip(&r, groups, y, x, conv_min(plan->tile[TILE_STRIP], last - y), scratch);
+}
+
 static void direct_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
     const int *tile = plan->tile;
-    const geometry g =
-        geometry_of(plan->kernels, &plan->shape, tile[TILE_FILTERS], tile[TILE_UNIT_PIXELS], tile[TILE_STRIP]);
-    direct_run r = { .g = &g, .kernels = plan->kernels, .arguments = arguments, .tile = tile_of(&g) };
-    r.tile.dst_block_stride = r.tile.residual_block_stride;
-    r.act = conv_split_activation(plan->kernels, arguments, &r.tile.epilogue);
-    r.post = (float *)((char *)scratch + strip_bytes(&g));
+    const geometry g = planned_geometry(plan);
+    direct_run r = start(&g, plan->kernels, arguments, scratch);
     conv_range groups = conv_cut(g.shape.groups * g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_UNIT_CUTS]);
     conv_range units = conv_cut(g.units, tile[TILE_UNIT_CUTS], part % tile[TILE_UNIT_CUTS]);
     for (int unit = units.begin; unit < units.end;) {
@@ -291,12 +329,26 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
         return false;
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
-    int filters = conv_best_filters(set, blocks, is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out);
+    int line = is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
+    int filters = conv_best_filters(set, blocks, line);
     int parts =
         conv_parts_for((double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out);
-    int unit_pixels = unit_size(s, set->pixels[filters - 1], parts);
+    int unit_pixels = 0;
+    plan->balance = 0;
+    for (int n = parts; n <= (s->threads > 1 ? parts + 4 * s->threads : parts) && plan->balance < 0.96; n++) {
+        int pixels = unit_size(s, set->pixels[filters - 1], n), tile[TILE_COUNT];
+        geometry g = geometry_of(kernels, s, filters, pixels, 1);
+        cut(&g, n, tile);
+        double balance = conv_balance(g.units, tile[TILE_UNIT_CUTS], s->groups * g.filter_groups,
+                                      tile[TILE_FILTER_CUTS], s->threads);
+        if (n > parts && balance <= plan->balance)
+            continue;
+        plan->balance = balance;
+        plan->tile[TILE_UNIT_CUTS] = tile[TILE_UNIT_CUTS];
+        plan->tile[TILE_FILTER_CUTS] = tile[TILE_FILTER_CUTS];
+        unit_pixels = pixels;
+    }
     geometry g = geometry_of(kernels, s, filters, unit_pixels, 1);
-    cut(&g, parts, plan->tile);
     int strip = conv_min(strip_units(&g), conv_ceil_div(g.units, plan->tile[TILE_UNIT_CUTS]));
     plan->tile[TILE_FILTERS] = filters;
     plan->tile[TILE_UNIT_PIXELS] = unit_pixels;
@@ -308,6 +360,8 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->packed_bytes = g.sum * (size_t)g.blocks_out * (size_t)s->groups * (size_t)g.lanes * sizeof(float);
     plan->scratch_bytes = strip_bytes(&g) + sizeof(float) * (size_t)filters * (size_t)unit_pixels * (size_t)g.lanes;
     plan->run = direct_run_part;
+    plan->run_rows = direct_run_rows;
+    plan->cycles = conv_tile_cost(set, filters, blocks, line) * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;
 }

@@ -328,12 +328,6 @@ static double direct_cycles(const layer *l)
     return 9 * cost * s->c_in * s->h_out * s->w_out + weights / CONV_FAR_RATE + copied / CONV_NEAR_RATE;
 }
 
-/* Time of the slowest of `threads` when parts are equal. */
-static double makespan(double cycles, int parts, int threads)
-{
-    return cycles / parts * conv_ceil_div(parts, threads);
-}
-
 typedef struct cuts {
     int filters, strip, filter_cuts;
     double cycles;
@@ -344,12 +338,11 @@ static void consider(const layer *l, int filters, int strip, cuts *best)
     int groups = conv_ceil_div(l->blocks_out, filters), strips = conv_ceil_div(l->tiles, strip);
     int threads = conv_max(1, l->shape->threads), enough = threads == 1 ? 1 : 2 * threads;
     for (int filter_cuts = 1; filter_cuts <= groups; filter_cuts++) {
-        if (groups % filter_cuts && filter_cuts < groups)
-            continue;
         int parts = strips * filter_cuts;
-        double cycles = makespan(layer_cycles(l, filters, strip, filter_cuts), parts, threads);
+        double cycles = layer_cycles(l, filters, strip, filter_cuts) /
+                        (threads * conv_balance(l->tiles, strips, groups, filter_cuts, threads));
         if (parts < enough) /* one part late costs the more, the fewer there are */
-            cycles *= 1.05;
+            cycles *= 1.1;
         if (best->cycles == 0 || cycles < 0.97 * best->cycles)
             *best = (cuts){ filters, strip, filter_cuts, cycles };
         if (parts >= enough)
@@ -385,7 +378,8 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     conv_shape alone = *s;
     alone.threads = 1;
     const layer one = layer_of(units, &alone);
-    if (best_cuts(&one).cycles > 0.95 * direct_cycles(&one))
+    const double cycles = best_cuts(&one).cycles;
+    if (cycles > 0.95 * direct_cycles(&one))
         return false;
     const layer l = layer_of(units, s);
     const cuts best = best_cuts(&l);
@@ -401,6 +395,9 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
     plan->packed_bytes = WEIGHT_POINTS * (size_t)g.channels * (size_t)l.blocks_out * (size_t)g.lanes * sizeof(float);
     plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)g.lanes) * sizeof(float);
     plan->run = winograd_run_part;
+    plan->cycles = cycles;
+    plan->balance =
+        conv_balance(l.tiles, plan->tile[TILE_STRIP_CUTS], g.filter_groups, plan->tile[TILE_FILTER_CUTS], threads);
     plan->pack = winograd_pack;
     return true;
 }

@@ -13,6 +13,7 @@
 
 typedef struct conv_step {
     conv_plan plan;
+    double alone; /* cycles by the algorithm that is best without a chain */
     const void *packed;
     const float *bias;
     cpu_activation activation;
@@ -20,22 +21,49 @@ typedef struct conv_step {
     size_t src_elements, dst_elements; /* of one image */
 } conv_step;
 
-static void run_conv(const step_context *context, int part)
+/* Several that are run strip by strip; the last one's plan is that of the chain, too. */
+typedef struct strips_step {
+    conv_strips chain;
+    conv_step links[CONV_STRIPS_MOST];
+} strips_step;
+
+static conv_arguments arguments_of(const conv_step *conv, const float *src, const float *residual, float *dst,
+                                   size_t image)
 {
-    const program_step *step = context->step;
-    const conv_step *conv = step->params;
-    const size_t image = (size_t)(part / conv->plan.parts);
-    const float *residual = conv->has_residual ? context->tensors[step->inputs[1]].data : NULL;
-    const conv_arguments arguments = {
-        .src = (const float *)context->tensors[step->inputs[0]].data + image * conv->src_elements,
-        .dst = (float *)context->tensors[step->outputs[0]].data + image * conv->dst_elements,
+    return (conv_arguments){
+        .src = src ? src + image * conv->src_elements : NULL,
+        .dst = dst ? dst + image * conv->dst_elements : NULL,
         .packed = conv->packed,
         .bias = conv->bias,
         .residual = residual ? residual + image * conv->dst_elements : NULL,
         .activation = conv->activation,
         .residual_before = conv->residual_before,
     };
+}
+
+static void run_conv(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const conv_step *conv = step->params;
+    const float *residual = conv->has_residual ? context->tensors[step->inputs[1]].data : NULL;
+    const conv_arguments arguments =
+        arguments_of(conv, context->tensors[step->inputs[0]].data, residual, context->tensors[step->outputs[0]].data,
+                     (size_t)(part / conv->plan.parts));
     conv->plan.run(&conv->plan, &arguments, part % conv->plan.parts, context->scratch);
+}
+
+static void run_strips(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const strips_step *c = step->params;
+    const int last = c->chain.count - 1;
+    const size_t image = (size_t)(part / c->chain.parts);
+    conv_arguments arguments[CONV_STRIPS_MOST];
+    for (int i = 0; i <= last; i++)
+        arguments[i] = arguments_of(&c->links[i], i == 0 ? context->tensors[step->inputs[0]].data : NULL,
+                                    c->links[i].has_residual ? context->tensors[step->inputs[1]].data : NULL,
+                                    i == last ? context->tensors[step->outputs[0]].data : NULL, image);
+    conv_strips_run(&c->chain, arguments, part % c->chain.parts, context->scratch);
 }
 
 static bool is_float_constant(const graph_value *value)
@@ -96,6 +124,58 @@ static const void *packed_weights(planner *p, const conv_plan *plan, const graph
     return plan_pack(p, weights, pack_conv, &form, sizeof(form), plan->packed_bytes);
 }
 
+/* The step that wrote x, if it is a convolution that this use of x alone waits for; or -1. */
+static int producer_of(const planner *p, const graph_value *x)
+{
+    const int slot = p->forms[x->id].blocked;
+    if (slot < 0 || p->forms[x->id].channels || x->user_count != 1 || x->output_uses || p->forms[x->id].plain >= 0 ||
+        p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
+        return -1;
+    for (int i = p->program->step_count - 1; i >= 0; i--) {
+        const program_step *step = &p->program->steps[i];
+        if (step->output_count == 1 && step->outputs[0] == slot)
+            return (step->run == run_conv || step->run == run_strips) && step->input_count == 1 ? i : -1;
+    }
+    return -1;
+}
+
+static program_step take_step(program *target, int index)
+{
+    const program_step step = target->steps[index];
+    target->step_count--;
+    memmove(target->steps + index, target->steps + index + 1, sizeof(step) * (size_t)(target->step_count - index));
+    return step;
+}
+
+/* Adds `conv` to what its producer's step does. False: nothing to be gained. */
+static bool choose_strips(planner *p, const program_step *producer, const conv_step *conv, strips_step *c)
+{
+    conv_plan plans[CONV_STRIPS_MOST];
+    *c = (strips_step){ 0 };
+    int count = 1;
+    if (producer->run == run_strips) {
+        *c = *(const strips_step *)producer->params;
+        count = c->chain.count;
+    } else {
+        c->links[0] = *(const conv_step *)producer->params;
+        c->chain.cycles = c->links[0].alone;
+    }
+    if (count == CONV_STRIPS_MOST)
+        return false;
+    const double alone = c->chain.cycles + conv->alone;
+    for (int i = 0; i < count; i++)
+        plans[i] = c->links[i].plan;
+    c->links[count] = *conv;
+    plans[count] = conv->plan;
+    if (!conv->plan.run_rows) {
+        conv_shape direct = conv->plan.shape;
+        direct.exact = true;
+        if (!conv_choose(p->kernels, &direct, &plans[count]))
+            return false;
+        c->links[count].plan = plans[count];
+    }
+    return conv_strips_choose(plans, count + 1, alone, &c->chain);
+}
 plan_result plan_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -124,22 +204,42 @@ plan_result plan_conv(planner *p, graph_node *node)
     conv.src_elements = shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
     conv.dst_elements = yd.blocked_elements;
 
-    conv.packed = packed_weights(p, &conv.plan, w);
-    conv.bias = padded_bias(p, bias, yd.c);
-    if (!conv.packed || !conv.bias)
+    conv.alone = conv.plan.cycles;
+
+    strips_step chain;
+    const int producer = shape.src_plain ? -1 : producer_of(p, x);
+    const bool chained = producer >= 0 && choose_strips(p, &p->program->steps[producer], &conv, &chain);
+    conv_step *own = chained ? &chain.links[chain.chain.count - 1] : &conv;
+    own->packed = packed_weights(p, &own->plan, w);
+    own->bias = padded_bias(p, bias, yd.c);
+    if (!own->packed || !own->bias)
         return PLAN_FAILED;
 
-    const int inputs[2] = { shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x), residual ? plan_blocked(p, residual) : -1 };
+    program_step before = { 0 };
+    if (chained)
+        before = take_step(p->program, producer);
+    const int inputs[2] = { chained ? before.inputs[0] : shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x),
+                            residual ? plan_blocked(p, residual) : -1 };
     if (inputs[0] < 0 || (residual && inputs[1] < 0))
         return PLAN_FAILED;
-    const int output = plan_new_blocked(p, y);
-    program_step *step = plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.n * conv.plan.parts, conv.plan.scratch_bytes,
-                                       inputs, residual ? 2 : 1, &output, 1, &conv, sizeof(conv));
+    const int output = plan_new_blocked(p, y), count = residual ? 2 : 1;
+    program_step *step =
+        chained ? plan_add_step(p, node, "conv_strips", run_strips, (int)xd.n * chain.chain.parts, chain.chain.scratch_bytes,
+                                inputs, count, &output, 1, &chain, sizeof(chain))
+                : plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.n * conv.plan.parts, conv.plan.scratch_bytes,
+                                inputs, count, &output, 1, &conv, sizeof(conv));
     if (!step)
         return PLAN_FAILED;
-    step->op = conv_title(p, &params->activation, residual != NULL);
+    const char *title = conv_title(p, &params->activation, residual != NULL);
+    step->op = chained ? arena_printf(p->program->arena, "%s, %s", before.op, title) : title;
     step->operations = 2 * xd.n * yd.c * yd.h * yd.w * (xd.c / shape.groups) * shape.kernel_h * shape.kernel_w;
-    step->moved_bytes += (int64_t)conv.plan.packed_bytes;
+    step->moved_bytes += (int64_t)own->plan.packed_bytes;
+    if (chained) {
+        step->op = step->op ? step->op : title;
+        step->operations += before.operations;
+        for (int i = 0; i + 1 < chain.chain.count; i++)
+            step->moved_bytes += (int64_t)chain.links[i].plan.packed_bytes;
+    }
     return PLAN_DONE;
 }
 

@@ -244,6 +244,7 @@ static void random_shape(const cpu_kernels *kernels, int kind)
 {
     conv_shape s = { .groups = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
     int small = oracle_int(0, 1);
+    s.threads = oracle_int(0, 4);
     s.c_in = small ? oracle_int(1, 9) : oracle_int(1, 70);
     s.c_out = small ? oracle_int(1, 70) : oracle_int(1, 40);
     s.h_in = oracle_int(1, small ? 40 : 14);
@@ -329,6 +330,158 @@ static void test_cuts(const cpu_kernels *kernels)
         test_shape(kernels, &shapes[i]);
 }
 
+/* ---- chains ---- */
+
+typedef struct chained {
+    conv_plan plan;
+    float *weights, *bias, *out; /* out: blocked, whole */
+    void *packed, *scratch;
+} chained;
+
+static float *floats_of(size_t n, float low, float high)
+{
+    float *p = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t)63);
+    if (p)
+        oracle_fill_plain(p, n, low, high);
+    return p;
+}
+
+/* A shape that takes `c` channels of h x w: 1x1, 3x3 of stride 1 and 2, depthwise; no Winograd. */
+static conv_shape next_shape(int c, int h, int w, bool first, int threads)
+{
+    conv_shape s = { .c_in = c,
+                     .c_out = oracle_int(1, 40),
+                     .groups = 1,
+                     .h_in = h,
+                     .w_in = w,
+                     .kernel_h = 1,
+                     .kernel_w = 1,
+                     .stride_h = 1,
+                     .stride_w = 1,
+                     .dilation_h = 1,
+                     .dilation_w = 1,
+                     .exact = true,
+                     .threads = threads };
+    int kind = oracle_int(0, 3); /* 1x1, 3x3, depthwise 3x3, 5x5 */
+    if (kind > 0) {
+        s.kernel_h = s.kernel_w = kind == 3 ? 5 : 3;
+        s.pad_top = s.pad_left = oracle_int(0, s.kernel_h / 2);
+        s.stride_h = s.stride_w = oracle_int(1, 2);
+    }
+    s.src_plain = first && c <= 4;
+    if (kind == 2 && !s.src_plain && c > 1)
+        s.groups = s.c_out = c;
+    s.h_out = (h + 2 * s.pad_top - s.kernel_h) / s.stride_h + 1;
+    s.w_out = (w + 2 * s.pad_left - s.kernel_w) / s.stride_w + 1;
+    return s;
+}
+
+static bool make_link(const cpu_kernels *kernels, const conv_shape *s, chained *l)
+{
+    if (!CHECK(conv_choose(kernels, s, &l->plan) && l->plan.run_rows, "%s: no rows of %s", kernels->name,
+               shape_text(s)))
+        return false;
+    size_t padded = (size_t)((s->c_out + 15) / 16 * 16);
+    l->weights = floats_of((size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
+    l->bias = floats_of(padded, 0, 0);
+    l->out = floats_of(blocked_floats(s->c_out, l->plan.block, s->h_out, s->w_out), 0, 0);
+    l->packed = floats_of(l->plan.packed_bytes / sizeof(float), 0, 0);
+    l->scratch = floats_of(l->plan.scratch_bytes / sizeof(float) + 1, 0, 0);
+    conv_pack(&l->plan, l->weights, l->packed);
+    return true;
+}
+
+static void free_link(chained *l)
+{
+    free(l->weights);
+    free(l->bias);
+    free(l->out);
+    free(l->packed);
+    free(l->scratch);
+}
+
+/* The same bits as one convolution after the other. */
+static void random_chain(const cpu_kernels *kernels)
+{
+    chained links[CONV_STRIPS_MOST] = { 0 };
+    conv_plan plans[CONV_STRIPS_MOST];
+    conv_arguments arguments[CONV_STRIPS_MOST];
+    conv_strips chain;
+    int count = oracle_int(2, CONV_STRIPS_MOST), threads = oracle_int(1, 3);
+    int c = oracle_int(0, 1) ? 3 : oracle_int(1, 40), h = oracle_int(9, 40), w = oracle_int(9, 40), made = 0;
+    float *src = floats_of(blocked_floats(c, 16, h, w), -1, 1), *other = NULL;
+    for (; made < count; made++) {
+        conv_shape s = next_shape(c, h, w, made == 0, threads);
+        if (s.h_out < 1 || s.w_out < 1 || !make_link(kernels, &s, &links[made]))
+            break;
+        plans[made] = links[made].plan;
+        arguments[made] = (conv_arguments){ .src = made ? links[made - 1].out : src,
+                                            .dst = links[made].out,
+                                            .packed = links[made].packed,
+                                            .bias = links[made].bias,
+                                            .activation = random_activation() };
+        run_parts(&plans[made], &arguments[made], links[made].scratch, false);
+        c = s.c_out;
+        h = s.h_out;
+        w = s.w_out;
+    }
+    if (made == count && conv_strips_choose(plans, count, 1e30, &chain)) {
+        size_t floats = blocked_floats(c, kernels->block, h, w);
+        void *scratch = floats_of(chain.scratch_bytes / sizeof(float), NAN, NAN);
+        other = floats_of(floats, 0, 0);
+        for (size_t i = 0; i < chain.scratch_bytes / sizeof(float); i++)
+            ((float *)scratch)[i] = NAN;
+        arguments[count - 1].dst = other;
+        for (int part = chain.parts - 1; part >= 0; part--)
+            conv_strips_run(&chain, arguments, part, scratch);
+        CHECK(memcmp(other, links[count - 1].out, floats * sizeof(float)) == 0,
+              "%s: a chain of %d in %d strips differs, last %s", kernels->name, count, chain.parts,
+              shape_text(&plans[count - 1].shape));
+        free(scratch);
+    }
+    for (int i = 0; i < CONV_STRIPS_MOST; i++)
+        free_link(&links[i]);
+    free(src);
+    free(other);
+}
+
+/* What several threads share: parts for all of them, that keep all busy to the end. */
+static void test_sharing(const cpu_kernels *kernels)
+{
+    static const struct {
+        int kernel, stride, size, c_in, c_out;
+    } layers[] = {
+        { 3, 1, 160, 16, 16 }, { 3, 1, 80, 64, 64 },   { 3, 1, 40, 64, 64 },   { 3, 1, 20, 128, 128 },
+        { 3, 1, 20, 256, 64 }, { 3, 1, 10, 128, 128 }, { 3, 2, 40, 128, 128 }, { 3, 2, 20, 128, 256 },
+        { 1, 1, 80, 96, 128 }, { 1, 1, 40, 192, 128 }, { 1, 1, 20, 512, 256 },
+    };
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++)
+        for (int threads = 2; threads <= 4; threads += 2) {
+            conv_plan plan;
+            int in = layers[i].size * layers[i].stride, pad = layers[i].kernel / 2;
+            conv_shape s = { .c_in = layers[i].c_in,
+                             .c_out = layers[i].c_out,
+                             .groups = 1,
+                             .h_in = in,
+                             .w_in = in,
+                             .h_out = layers[i].size,
+                             .w_out = layers[i].size,
+                             .kernel_h = layers[i].kernel,
+                             .kernel_w = layers[i].kernel,
+                             .stride_h = layers[i].stride,
+                             .stride_w = layers[i].stride,
+                             .dilation_h = 1,
+                             .dilation_w = 1,
+                             .pad_top = pad,
+                             .pad_left = pad,
+                             .threads = threads };
+            if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, shape_text(&s)))
+                continue;
+            CHECK(plan.parts >= threads && plan.balance >= 0.88, "%s %s: %d parts for %d threads, balance %.2f",
+                  plan.name, shape_text(&s), plan.parts, threads, plan.balance);
+        }
+}
+
 static void test_refusals(const cpu_kernels *kernels)
 {
     conv_plan plan;
@@ -347,8 +500,12 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
         *regions[i] = guarded_create(bytes);
     test_refusals(kernels);
     test_cuts(kernels);
-    for (int round = 0; round < rounds; round++)
+    test_sharing(kernels);
+    for (int round = 0; round < rounds; round++) {
         random_shape(kernels, round % 6);
+        if (round % 3 == 0)
+            random_chain(kernels);
+    }
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         guarded_free(regions[i]);
     oracle_report(counts);
