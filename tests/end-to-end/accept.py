@@ -5,8 +5,9 @@
 usage: accept.py [MODEL...] [--formats F...]; without models: those below, RGB and NV12 (ONYX_ALL=1: everything).
 
 A case that fails is looked at again without Onyx (ideal_pixels.py). Where ONNX Runtime, given the pixels of the very
-frame in double precision, deviates from the reference too, the decoder or the chroma's subsampling has changed the
-boxes: the case is counted as skipped, and named. What only our pipeline gets wrong is a failure.
+frame in double precision, deviates from the reference too, the decoder, the chroma's subsampling or the order of exact
+arithmetic has changed the boxes: the case is counted as skipped, and named. What only our pipeline gets wrong is a
+failure.
 """
 import os
 import re

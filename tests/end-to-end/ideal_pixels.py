@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""What a model finds in the very pixels that a pipeline hands to onnxinfer, without Onyx: the frame is converted to RGB
-in double precision at full size (chroma interpolated where the caps say that it lies), and the shared folder's
-expected.py does the rest with ONNX Runtime.
+"""What a model finds in the very pixels that a pipeline hands to onnxinfer, without Onyx, in double precision and with
+ONNX Runtime, in two orders that are both right: the frame converted to RGB at full size (chroma interpolated where the
+caps say that it lies) and then resized, as the shared folder's expected.py does it with pictures; and the planes resized
+and then converted, as libraries do it in one pass.
 
-Reference boxes are made from the picture file. Decoders differ, and subsampled chroma loses colour: some boxes change
-before any of our code sees the frame. This program tells these cases from faults of ours.
+Reference boxes are made from the picture file. Decoders differ, subsampled chroma loses colour, and 8-bit networks jump:
+some boxes change before any of our code sees the frame, and some with the order of exact arithmetic. This program tells
+these cases from faults of ours.
 
 usage: ideal_pixels.py SHARED MODEL:PICTURE:FORMAT...
 Prints a line for each: "MODEL PICTURE FORMAT agrees", or "... deviates: " and how from the reference.
@@ -60,36 +62,58 @@ def planes(data, width, height, pixel_format, np):
     return y, u[:, :half_width], v[:, :half_width], 2, 2
 
 
-def upsample(plane, height, width, down_y, down_x, centred, np):
-    def taps(n, source, down, offset):
-        position = (np.arange(n) - offset) / down
+def resample(plane, size, frame_size, down, site, np):
+    """A plane at another size. All pairs are y, x; down: 2 where the plane has half the frame's samples, whose first lies
+    at `site` then."""
+    def taps(n, source, among, half, offset):
+        position = ((np.arange(n) + 0.5) * source / n - 0.5 - (offset if half == 2 else 0)) / half
         low = np.floor(position)
-        first = np.clip(low, 0, source - 1).astype(int)
-        return first, np.clip(low + 1, 0, source - 1).astype(int), position - low
+        first = np.clip(low, 0, among - 1).astype(int)
+        return first, np.clip(low + 1, 0, among - 1).astype(int), position - low
 
-    x0, x1, wx = taps(width, plane.shape[1], down_x, 0.5 if centred else 0.0)
-    y0, y1, wy = taps(height, plane.shape[0], down_y, 0.5 if down_y == 2 else 0.0)
+    y0, y1, wy = taps(size[0], frame_size[0], plane.shape[0], down[0], site[0])
+    x0, x1, wx = taps(size[1], frame_size[1], plane.shape[1], down[1], site[1])
     plane = plane.astype(np.float64)
     rows = plane[:, x0] * (1 - wx) + plane[:, x1] * wx
     return rows[y0] * (1 - wy)[:, None] + rows[y1] * wy[:, None]
 
 
-def to_rgb(picture, pixel_format, folder, np):
-    data, width, height, centred, matrix, full = frame_of(picture, pixel_format, folder)
+def to_rgb(frame, pixel_format, np, size=None):
+    """frame: what frame_of gives. At its own size, or in one pass at another (height, width)."""
+    data, width, height, centred, matrix, full = frame
     if pixel_format == "RGB":
         stride = (width * 3 + 3) // 4 * 4
         return np.frombuffer(data, np.uint8).reshape(height, stride)[:, :width * 3].reshape(height, width, 3)
-    y, u, v, down_y, down_x = planes(data, width, height, pixel_format, np)
+    size = size or (height, width)
+    y, u, v, *down = planes(data, width, height, pixel_format, np)
+    site = (0.5, 0.5 if centred else 0.0)
+    y = resample(y, size, (height, width), (1, 1), site, np)
+    u, v = (resample(plane, size, (height, width), down, site, np) for plane in (u, v))
     red, blue = (0.2126, 0.0722) if matrix == "bt709" else (0.299, 0.114)
     green = 1 - red - blue
     luma, chroma = (1, 1) if full else (255 / 219, 255 / 224)
-    y = (y.astype(np.float64) - (0 if full else 16)) * luma
-    u = (upsample(u, height, width, down_y, down_x, centred, np) - 128) * chroma
-    v = (upsample(v, height, width, down_y, down_x, centred, np) - 128) * chroma
+    y, u, v = (y - (0 if full else 16)) * luma, (u - 128) * chroma, (v - 128) * chroma
     rgb = np.stack([y + 2 * (1 - red) * v,
                     y - 2 * (1 - blue) * blue / green * u - 2 * (1 - red) * red / green * v,
                     y + 2 * (1 - blue) * u], -1)
     return np.clip(np.floor(rgb + 0.5), 0, 255).astype(np.uint8)
+
+
+def complaints_about(frame, pixel_format, session, recipe, judge, expected, np):
+    """Of the first of the two orders that deviates. judge: found -> complaints."""
+    image, resize = to_rgb(frame, pixel_format, np), expected.resize_bilinear
+    ways = [resize] if pixel_format == "RGB" else [
+        resize, lambda _, width, height: to_rgb(frame, pixel_format, np, (height, width))]
+    try:
+        for way in ways:
+            expected.resize_bilinear = way
+            found = expected.detect(session, image, recipe, 0.25)
+            complaints = judge([(d["box"], d["score"], d["label_id"]) for d in found])
+            if complaints:
+                return complaints
+    finally:
+        expected.resize_bilinear = resize
+    return []
 
 
 def main():
@@ -107,12 +131,11 @@ def main():
             model, picture, pixel_format = case.split(":")
             if model not in sessions:
                 sessions = {model: onnxruntime.InferenceSession(shared / "models" / model / "model.onnx")}
-            image = to_rgb(shared / "images" / picture, pixel_format, pathlib.Path(scratch), np)
-            found = [(d["box"], d["score"], d["label_id"])
-                     for d in expected.detect(sessions[model], image, recipes[model], 0.25)]
+            frame = frame_of(shared / "images" / picture, pixel_format, pathlib.Path(scratch))
             floor, overlap, slack, ceiling = accept_pictures.limits_for(model, picture, pixel_format)
-            complaints = accept_pictures.compare(reference[model][picture], found,
-                                                 (floor, overlap, NEARLY * slack, ceiling))
+            limits, wanted = (floor, overlap, NEARLY * slack, ceiling), reference[model][picture]
+            complaints = complaints_about(frame, pixel_format, sessions[model], recipes[model],
+                                          lambda found: accept_pictures.compare(wanted, found, limits), expected, np)
             print(model, picture, pixel_format, "deviates: " + "; ".join(complaints) if complaints else "agrees")
 
 
