@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Depthwise convolution on blocked data: every channel block for itself, row by row, borders by leaving taps out. */
+#include <string.h>
+
 #include "cpu/conv_private.h"
 
 typedef struct depthwise_run {
@@ -104,8 +106,11 @@ static void depthwise_pack(const conv_plan *plan, const float *weights, void *pa
     float *to = packed;
     for (int c0 = 0; c0 < s->c_in; c0 += plan->block)
         for (int tap = 0; tap < taps; tap++)
-            for (int c = c0; c < c0 + plan->block; c++)
-                *to++ = c < s->c_in ? weights[(size_t)c * (size_t)taps + (size_t)tap] : 0;
+            for (int c = c0; c < c0 + plan->block; c++, to++) {
+                *to = 0;
+                if (c < s->c_in) /* weights may lie anywhere in a file: no plain load */
+                    memcpy(to, weights + (size_t)c * (size_t)taps + (size_t)tap, sizeof(*to));
+            }
 }
 
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)

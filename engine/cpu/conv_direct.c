@@ -276,10 +276,12 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
         for (int c0 = 0; c0 < g.channels; c0 += inner)
             for (int tap = 0; tap < taps; tap++)
                 for (int c = c0; c < conv_min(c0 + inner, g.channels); c++)
-                    for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++)
-                        *to++ = o < filters_out && c < channels
-                                    ? group[((size_t)o * (size_t)channels + (size_t)c) * (size_t)taps + (size_t)tap]
-                                    : 0;
+                    for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
+                        *to = 0;
+                        if (o < filters_out && c < channels) /* weights may lie anywhere in a file: no plain load */
+                            memcpy(to, group + ((size_t)o * (size_t)channels + (size_t)c) * (size_t)taps + (size_t)tap,
+                                   sizeof(*to));
+                    }
     }
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Reorders in plain C. The plain C table has blocks of 8 channels. */
+#include <string.h>
+
 #include "cpu/layout.h"
 
 enum { LAYOUT_BLOCK = 8 };
@@ -23,8 +25,8 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
                              size_t cols)
 {
     for (size_t i = 0; i < rows; i++)
-        for (size_t j = 0; j < cols; j++)
-            dst[j * dst_stride + i] = src[i * src_stride + j];
+        for (size_t j = 0; j < cols; j++) /* src may be weights, which lie anywhere in a file: no plain load */
+            memcpy(dst + j * dst_stride + i, src + i * src_stride + j, sizeof(*dst));
 }
 
 static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block, float *dst)

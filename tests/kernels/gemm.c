@@ -97,8 +97,11 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
                          p->bias ? bias : NULL,
                          p->bias == 2,
                          p->activation };
-    if (p->constant)
-        gemm_pack_b(&plan, b, p->b_stride, packed);
+    if (p->constant) { /* as in a file, where it lies anywhere */
+        memmove((char *)b - 1, b, b_floats * 4);
+        gemm_pack_b(&plan, (const float *)((char *)b - 1), p->b_stride, packed);
+        memmove(b, (char *)b - 1, b_floats * 4);
+    }
     memset(scratch, 0xff, plan.scratch_bytes);
     for (int part = 0; part < plan.parts; part++)
         plan.run(&plan, &g, part, scratch);
