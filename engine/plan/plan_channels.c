@@ -108,6 +108,13 @@ static const channel_origin *origins_of(planner *p, graph_value *value)
     return own;
 }
 
+/* The Transpose that takes a picture apart into rows of channels. */
+static bool makes_rows(const graph_node *node)
+{
+    const transpose_params *t = node->params;
+    return graph_is(node, "Transpose") && t->count == 4 && t->perm[0] == 0 && t->perm[1] == 2 && t->perm[2] == 3;
+}
+
 /* All readers work on blocks; then a list is better than plain data. */
 static bool read_blocked(const planner *p, const graph_value *value)
 {
@@ -120,7 +127,7 @@ static bool read_blocked(const planner *p, const graph_value *value)
         size_t k = 0;
         while (k < ARRAY_LENGTH(names) && strcmp(value->users[i]->row->name, names[k]) != 0)
             k++;
-        if (k == ARRAY_LENGTH(names))
+        if (k == ARRAY_LENGTH(names) && !makes_rows(value->users[i]))
             return false;
     }
     return true;

@@ -186,7 +186,11 @@ int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes,
 
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes)
 {
-    program_slot *part = &p->program->slots[slot];
+    program_slot *slots = p->program->slots;
+    while (slots[slot].base >= 0 && slots[slot].base_offset == 0 &&
+           slots[slots[slot].base].tensor.size_bytes == slots[slot].tensor.size_bytes)
+        slot = slots[slot].base; /* another view of all of it */
+    program_slot *part = &slots[slot];
     if (part->kind != SLOT_ARENA || part->base >= 0 || slot == base)
         return false;
     part->base = base;

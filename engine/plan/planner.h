@@ -73,7 +73,8 @@ int plan_new_blocked(planner *p, graph_value *value);
 int plan_temporary(planner *p, const graph_value *value);
 /* A slot that is a view of `base`; becomes the value's plain (or blocked) form. */
 int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes, bool blocked);
-/* Makes arena slot `slot` a view into `base`, if it is free to move there: its own root, in the arena, not yet a view. */
+/* Makes arena slot `slot` a view into `base`, if it is free to move there: in the arena, its own root or a view of a whole
+ * root. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
 /* Makes the step that dequantised the value, which only the caller reads, write its `rows` equal rows into slot `to`,

@@ -295,6 +295,11 @@ static const pass_case pass_cases[] = {
     { "norm alone", "Mul 1, Add 1, Relu 1, total 3",
       "input x f32 1,4,5,5\ninit s f32 4\ninit b f32 4\ninit m f32 4\ninit v f32 4 = 1\n"
       "r = Relu(x)\ny = BatchNormalization(r, s, b, m, v)\noutput y\n" },
+    { "rows of one head", "Transpose 1, Reshape 1, Relu 1, total 3",
+      "input x f32 2,5,3,4\ninit f i64 3 = 0,0,-1\nr = Relu(x)\na = Reshape(r, f)\ny = Transpose(a) perm=[0,2,1]\noutput y\n" },
+    { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
+      "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
+      "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
 };
 
 #endif

@@ -46,6 +46,13 @@ static const plan_case cases[] = {
     { "1x1 and depthwise, padded on one side", "conv_chain", NULL,
       "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\nc = Conv(x, w)\n"
       "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
+    { "rows of a head", "layout_rows,layout_gather", "reference,transpose,layout_unblock,copy_rows",
+      "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit u f32 21,20,1,1\ninit s i64 2 = 3,18\ninit f i64 3 = 0,0,-1\n"
+      "a = Conv(x, w)\nb = Conv(x, v)\nc = Conv(a, u)\nd = Conv(b, u)\ne, e2 = Split(c, s) axis=1\ne3 = Sigmoid(e2)\n"
+      "h = Concat(e3, e) axis=1\ni = Reshape(h, f)\nj = Reshape(d, f)\nk = Concat(i, j) axis=2\ny = Transpose(k) perm=[0,2,1]\noutput y\n" },
+    { "rows of patches", "layout_rows", "reference,transpose,layout_unblock",
+      "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\nb = Reshape(a, f)\n"
+      "y = Transpose(b) perm=[0,2,1]\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\noutput m\n" },

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Heads of detectors and patches of transformers: a picture n x c x h x w is flattened to n x c x hw, maybe joined with
+ * others along hw, and transposed to n x hw x c. Transposing the picture itself instead takes it as the convolution left
+ * it, and what is joined then lies behind each other. */
+#include "graph/passes.h"
+
+/* The picture that a value n x c x m is the flattened form of, or NULL. Only its reader wants the value. */
+static graph_value *picture_of(const graph_value *value)
+{
+    graph_node *reshape = graph_sole(value) ? graph_maker(value, "Reshape") : NULL;
+    graph_value *x = reshape ? reshape->inputs[0] : NULL;
+    if (!x || x->info.rank != 4 || value->info.rank != 3 || graph_element_count(x) <= 0 || graph_element_count(value) <= 0 ||
+        !graph_is_f32(x) || x->info.dims[0] != value->info.dims[0] || x->info.dims[1] != value->info.dims[1] ||
+        !x->producer)
+        return NULL;
+    return x;
+}
+
+/* n x c x m -> n x m x c */
+static bool swaps_last(const graph_node *node)
+{
+    int rank, perm[ONYX_MAX_RANK];
+    return graph_is(node, "Transpose") && graph_output(node, 0) && graph_permutation(node, &rank, perm) && rank == 3 &&
+           perm[0] == 0 && perm[1] == 2;
+}
+
+static onyx_status insert_rows(graph *g, graph_node *before, graph_value *x, graph_value **rows, onyx_error *error)
+{
+    static const int64_t perm[4] = { 0, 2, 3, 1 };
+    op_attribute attribute;
+    if (!attribute_ints(g, "perm", perm, 4, &attribute))
+        return status_no_memory(error, sizeof(perm), "attributes");
+    return graph_insert(g, before, "", "Transpose", before->name, &x, 1, &attribute, 1, rows, error);
+}
+
+static onyx_status join_rows(graph *g, graph_node *node, graph_node *concat, bool *changed, onyx_error *error)
+{
+    enum { MOST = 16 };
+    graph_value *rows[MOST] = { NULL };
+    const int64_t axis = ((const axis_params *)concat->params)->axis;
+    if (concat->input_count > MOST || (axis != 2 && axis != -1))
+        return ONYX_OK;
+    for (int i = 0; i < concat->input_count; i++)
+        if (!picture_of(concat->inputs[i]))
+            return ONYX_OK;
+    for (int i = 0; i < concat->input_count; i++) {
+        const op_value *flat = &concat->inputs[i]->info;
+        const int64_t dims[3] = { flat->dims[0], flat->dims[2], flat->dims[1] };
+        graph_value *turned = NULL;
+        STATUS_TRY(insert_rows(g, node, picture_of(concat->inputs[i]), &turned, error));
+        STATUS_TRY(graph_insert_reshape(g, node, node->name, turned, 3, dims, &rows[i], error));
+    }
+    const op_attribute attribute = attribute_int("axis", 1);
+    *changed = true;
+    return graph_substitute(g, node, "", "Concat", concat->name, rows, concat->input_count, &attribute, 1, NULL, error);
+}
+
+onyx_status pass_rows(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
+{
+    (void)options;
+    GRAPH_EACH_NODE(g, node)
+    {
+        if (!swaps_last(node))
+            continue;
+        graph_value *flat = node->inputs[0], *x = picture_of(flat), *turned = NULL;
+        graph_node *concat = graph_sole(flat) ? graph_maker(flat, "Concat") : NULL;
+        if (x) {
+            const op_value *y = &node->outputs[0]->info;
+            *changed = true;
+            STATUS_TRY(insert_rows(g, node, x, &turned, error));
+            STATUS_TRY(graph_substitute_reshape(g, node, turned, y->rank, y->dims, error));
+        } else if (concat) {
+            STATUS_TRY(join_rows(g, node, concat, changed, error));
+        }
+    }
+    return ONYX_OK;
+}
