@@ -197,6 +197,19 @@ float half_to_float(uint16_t half)
     return small_decode(&half_format, code, sign);
 }
 
+/* Without branches and without denormal operands, so that compilers make vectors of it in any float mode. */
+void halves_to_floats(const uint16_t *halves, float *floats, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const uint32_t half = halves[i], sign = (half & 0x8000) << 16, bits = (half & 0x7FFF) << 13;
+        const uint32_t normal = bits + (112u << 23);
+        const uint32_t tiny = float_bits(bits_float(bits + (113u << 23)) - bits_float(113u << 23));
+        const uint32_t is_tiny = -(uint32_t)(bits < 1u << 23), is_special = -(uint32_t)(bits >= 0x0F800000);
+        const uint32_t special = 0x7F800000 | (-(uint32_t)(bits > 0x0F800000) & 0x400000);
+        floats[i] = bits_float(sign | (tiny & is_tiny) | (normal & ~is_tiny) | (special & is_special));
+    }
+}
+
 uint16_t float_to_half(float value)
 {
     uint32_t bits = float_bits(value);

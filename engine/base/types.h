@@ -17,6 +17,7 @@ size_t type_size(onyx_type type);
 bool type_is_packed(onyx_type type);
 
 float half_to_float(uint16_t half);
+void halves_to_floats(const uint16_t *halves, float *floats, size_t count); /* the same, many at once */
 uint16_t float_to_half(float value); /* round to nearest even */
 float bfloat16_to_float(uint16_t value);
 uint16_t float_to_bfloat16(float value);

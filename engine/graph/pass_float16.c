@@ -53,9 +53,10 @@ static onyx_status twin_of_constant(twins *t, graph_value *value, graph_value **
         return status_no_memory(t->error, value->constant.size_bytes, "a constant");
     STATUS_TRY(graph_new_floats((size_t)count, &storage, &data, t->error));
     const uint16_t *half = tensor->data;
-    const bool brain = tensor->type == ONYX_TYPE_BFLOAT16;
-    for (int64_t i = 0; i < count; i++)
-        data[i] = brain ? bfloat16_to_float(half[i]) : half_to_float(half[i]);
+    if (tensor->type == ONYX_TYPE_FLOAT16)
+        halves_to_floats(half, data, (size_t)count);
+    for (int64_t i = 0; i < count && tensor->type == ONYX_TYPE_BFLOAT16; i++)
+        data[i] = bfloat16_to_float(half[i]);
     return graph_add_f32(t->g, value->name, tensor->rank, tensor->dims, storage, twin, t->error);
 }
 

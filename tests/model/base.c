@@ -12,6 +12,7 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "base/utf8.h"
+#include "base/workers.h"
 #include "check.h"
 
 static void test_sizes(void)
@@ -79,6 +80,25 @@ static void test_halves(void)
     }
     CHECK(wrong == 0, "%d middles between halves round wrongly", wrong);
     CHECK(float_to_half(1e30f) == 0x7C00 && float_to_half(-1e-30f) == 0x8000, "halves out of range");
+}
+
+/* All at once and one by one give the same bits; an odd count, and with denormals flushed. */
+static void test_many_halves(void)
+{
+    enum { COUNT = 0x10000 };
+    static uint16_t halves[COUNT + 1];
+    static float floats[COUNT + 1];
+    for (uint32_t i = 0; i < COUNT; i++)
+        halves[i] = (uint16_t)i;
+    const unsigned mode = workers_set_float_mode();
+    halves_to_floats(halves + 1, floats + 1, COUNT - 1);
+    workers_restore_float_mode(mode);
+    int wrong = floats[0] != 0 || floats[COUNT] != 0;
+    for (uint32_t i = 1; i < COUNT; i++) {
+        const float one = half_to_float((uint16_t)i);
+        wrong += memcmp(&one, &floats[i], sizeof(one)) != 0;
+    }
+    CHECK(wrong == 0, "%d of 65535 halves convert otherwise than one by one", wrong);
 }
 
 static void test_bfloat16(void)
@@ -369,6 +389,7 @@ int main(void)
     test_sizes();
     test_type_sizes();
     test_halves();
+    test_many_halves();
     test_bfloat16();
     test_small_floats();
     test_float8e8m0();
