@@ -6,11 +6,13 @@ The graph is written node by node rather than traced: it stays the same whatever
 centres come from shapes, so that an engine computes them once a size and not once a picture.
 
     export.py CHECKPOINT OUT.onnx          (needs torch, numpy, onnx; onnxruntime checks the result)
+    export.py --least 0.4 CHECKPOINT OUT   boxes of a score below 0.4 stay unseen at the decoder's default threshold
     export.py --random OUT.onnx            untrained weights, to measure speed
 """
 import argparse
 import hashlib
 import json
+import math
 import sys
 
 import numpy as np
@@ -21,6 +23,7 @@ from onnx import TensorProto, helper, numpy_helper
 import model as network
 
 VERSION = "1.0"
+THRESHOLD = 0.25  # the default of onnxdecode-yolo
 
 
 class Graph:
@@ -175,12 +178,22 @@ def load(path, weights="ema"):
     return net.eval().fuse(), state
 
 
+def calm(net, least):
+    """Shifts all scores so that what was `least` becomes the decoder's default threshold; their order stays."""
+    shift = math.log(THRESHOLD / (1 - THRESHOLD)) - math.log(least / (1 - least))
+    with torch.no_grad():
+        for head in net.heads:
+            head.score.bias += shift
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("checkpoint", nargs="?")
     parser.add_argument("output")
     parser.add_argument("--random", action="store_true", help="untrained weights")
     parser.add_argument("--size", type=int, nargs=2, default=(384, 224), metavar=("WIDTH", "HEIGHT"))
+    parser.add_argument("--least", type=float, default=THRESHOLD, metavar="SCORE",
+                        help="score of the network from which on boxes are shown by default (0.25: as they are)")
     arguments = parser.parse_args()
     if bool(arguments.checkpoint) == arguments.random:
         parser.error("give a checkpoint or --random")
@@ -190,7 +203,8 @@ def main():
         note = "untrained"
     else:
         net, state = load(arguments.checkpoint)
-        note = f"step {state['step']}"
+        note = f"step {state['step']}, shown from {arguments.least}"
+    calm(net, arguments.least)
     made = to_onnx(net, tuple(arguments.size), note)
     worst = check(made, net, tuple(arguments.size))
     if worst > 1e-4:
