@@ -133,14 +133,15 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     choose_strips(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
 
-    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; sums of pixels, of windows; the strip */
+    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; sums of pixels, of windows, of columns;
+     * the strip */
     size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
     size_t taps = (size_t)plan->src_blocks * (size_t)shape->kernel_h * (size_t)shape->kernel_w;
     plan->taps_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
     plan->sums_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
-        plan->strip_at += round_up((rows * columns + (size_t)shape->w_out) * sizeof(int32_t), 64);
+        plan->strip_at += round_up((rows * columns + (size_t)shape->w_out + columns) * sizeof(int32_t), 64);
     if (qconv_winograd_fits(units, shape)) {
         qconv_winograd_plan(plan);
         return true;

@@ -181,20 +181,28 @@ static void qconv_sum_pixels(const qconv_job *j, int rows)
     }
 }
 
-/* Sums over the windows of one output row, from the sums of pixels. */
+/* Sums over the windows of one output row, from the sums of pixels: down the columns, then along the row. */
 static void qconv_sum_windows(const qconv_job *j, int row)
 {
     const qconv_plan *plan = j->plan;
     const qconv_shape *s = &plan->shape;
-    memset(j->window_sums, 0, (size_t)s->w_out * sizeof(int32_t));
-    for (int ky = 0; ky < s->kernel_h; ky++) {
-        for (int kx = 0; kx < s->kernel_w; kx++) {
-            size_t y = (size_t)((row - j->row_begin) * s->stride_h + ky * s->dilation_h);
-            const int32_t *in = j->pixel_sums + y * (size_t)plan->strip_w + (size_t)(kx * s->dilation_w);
-            for (int x = 0; x < s->w_out; x++)
-                j->window_sums[x] += in[(size_t)x * (size_t)s->stride_w];
+    const int top = (row - j->row_begin) * s->stride_h, pixels = plan->strip_w;
+    const int32_t *in = j->pixel_sums + (size_t)top * (size_t)plan->strip_w;
+    if (s->kernel_h > 1) {
+        int32_t *columns = j->window_sums + s->w_out;
+        memcpy(columns, in, (size_t)pixels * sizeof(int32_t));
+        for (int ky = 1; ky < s->kernel_h; ky++) {
+            const int32_t *more = in + (size_t)(ky * s->dilation_h) * (size_t)plan->strip_w;
+            for (int x = 0; x < pixels; x++)
+                columns[x] += more[x];
         }
+        in = columns;
     }
+    for (int x = 0; x < s->w_out; x++)
+        j->window_sums[x] = in[(size_t)x * (size_t)s->stride_w];
+    for (int kx = 1; kx < s->kernel_w; kx++)
+        for (int x = 0; x < s->w_out; x++)
+            j->window_sums[x] += in[(size_t)x * (size_t)s->stride_w + (size_t)(kx * s->dilation_w)];
 }
 
 /* ---- start of a part ---- */
