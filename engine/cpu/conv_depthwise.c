@@ -17,8 +17,9 @@ typedef struct depthwise_run {
 
 static conv_depthwise_f32 *row_kernel(const conv_units *units, const conv_shape *s)
 {
-    bool known = s->dilation_w == 1 && s->stride_w <= 2 && (s->kernel_w == 3 || s->kernel_w == 5);
-    return known ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : units->depthwise_any;
+    bool known = s->dilation_w == 1 && s->stride_w <= 2 && s->kernel_w >= 3 && s->kernel_w <= 7 && s->kernel_w % 2;
+    conv_depthwise_f32 *kernel = known ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : NULL;
+    return kernel ? kernel : units->depthwise_any;
 }
 
 static int floor_div(int a, int b)

@@ -33,7 +33,7 @@ CONV_INLINE void depthwise_chunk(const conv_depthwise_row *row, const float *src
     for (int p = 0; p < P; p++)
         acc[p] = start;
     for (int ky = 0; ky < row->kernel_h; ky++, src += row->row_stride, weights += KW * VF_LANES) {
-        vf w[5];
+        vf w[7];
         CONV_UNROLL
         for (int kx = 0; kx < KW; kx++)
             w[kx] = vf_load(weights + kx * VF_LANES);
@@ -96,6 +96,17 @@ static void depthwise_5_two(const conv_depthwise_row *row, const float *src, con
                             const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 5, 2);
+}
+
+static void depthwise_7_unit(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
+                             const float *residual, float *dst, int count, int low, int high)
+{
+    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 1);
+}
+static void depthwise_7_two(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
+                            const float *residual, float *dst, int count, int low, int high)
+{
+    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 2);
 }
 
 /* Any kernel width, stride and dilation: four outputs at a time, tap by tap. */

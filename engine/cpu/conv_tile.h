@@ -93,8 +93,8 @@ struct conv_units {
     conv_winograd_input_f32 *winograd_input[2];
     conv_winograd_output_f32 *winograd_output[2];
     conv_winograd_weights_f32 *winograd_weights;
-    /* kernel width 3 and 5, stride 1 and 2, no dilation; and any */
-    conv_depthwise_f32 *depthwise[2][2], *depthwise_any;
+    /* kernel width 3, 5 and 7 (or NULL), stride 1 and 2, no dilation; and any */
+    conv_depthwise_f32 *depthwise[3][2], *depthwise_any;
 };
 
 #endif

@@ -57,6 +57,7 @@ static const struct {
     { "", "ReduceMean", plan_reduce },
     { "", "Resize", plan_resize },
     { "", "Softmax", plan_softmax },
+    { "", "Cast", plan_cast },
     { "", "Concat", plan_concat },
     { "", "Split", plan_split },
     { "", "Slice", plan_slice },

@@ -43,7 +43,7 @@ typedef struct planner {
 typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
 typedef plan_result plan_function(planner *p, graph_node *node);
 
-plan_function plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
+plan_function plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
     plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv,
     plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize;
 

@@ -57,7 +57,8 @@ static const conv_units units = {
     .winograd_input = { winograd_input_unit, winograd_input_two },
     .winograd_output = { winograd_output_unit, winograd_output_two },
     .winograd_weights = winograd_weights,
-    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
+    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
+                   { depthwise_7_unit, depthwise_7_two } },
     .depthwise_any = depthwise_any,
 };
 
