@@ -126,7 +126,7 @@ typedef enum onyx_precision {
     ONYX_PRECISION_FP32,
     ONYX_PRECISION_STRICT, /* fp32 without Winograd and without reordered sums beyond blocking */
     ONYX_PRECISION_BF16,
-    ONYX_PRECISION_FP16
+    ONYX_PRECISION_FP16 /* float16 arithmetic and storage, where the processor has it (ARMv8.2); else fp32 */
 } onyx_precision;
 
 typedef enum onyx_log_level { ONYX_LOG_WARNING, ONYX_LOG_INFO, ONYX_LOG_DEBUG } onyx_log_level;

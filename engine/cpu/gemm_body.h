@@ -19,6 +19,13 @@
 
 enum { GEMM_MAX_ACCUMULATORS = 32 };
 
+/* Row first + lane of gemm_step; a lane must be a literal. */
+#define GEMM_LANE(lane)                                                                                                \
+    GEMM_UNROLL                                                                                                        \
+    for (int c = 0; c < C; c++)                                                                                        \
+        if (first + lane < R)                                                                                          \
+            acc[(first + lane) * C + c] = vf_fma_lane(w[c], x, lane, acc[(first + lane) * C + c]);
+
 GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R, const int C)
 {
     vf w[4];
@@ -30,12 +37,10 @@ GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R,
     GEMM_UNROLL
     for (int first = 0; first < R; first += VF_LANES) {
         vf x = vf_load(a + first);
-        GEMM_UNROLL
-        for (int r = first; r < first + VF_LANES; r++) {
-            GEMM_UNROLL
-            for (int c = 0; c < C && r < R; c++)
-                acc[r * C + c] = vf_fma_lane(w[c], x, r - first, acc[r * C + c]);
-        }
+        GEMM_LANE(0)
+        GEMM_LANE(1)
+        GEMM_LANE(2)
+        GEMM_LANE(3)
     }
 #else
     GEMM_UNROLL

@@ -276,6 +276,24 @@ static void pack_dense(const half_conv_plan *plan, const float *weights, uint16_
     }
 }
 
+void half_conv_pack_form(const half_conv_plan *plan, half_conv_plan *form)
+{
+    memset(form, 0, sizeof(*form));
+    form->shape.c_in = plan->shape.c_in;
+    form->shape.c_out = plan->shape.c_out;
+    form->shape.groups = plan->shape.groups;
+    form->shape.kernel_h = plan->shape.kernel_h;
+    form->shape.kernel_w = plan->shape.kernel_w;
+    form->shape.src_plain = plan->shape.src_plain;
+    form->shape.h_in = form->shape.w_in = form->shape.h_out = form->shape.w_out = 1;
+    form->shape.stride_h = form->shape.stride_w = form->shape.dilation_h = form->shape.dilation_w = 1;
+    form->unit = form->strip = 1;
+    form->filters = plan->filters;
+    form->depthwise = plan->depthwise;
+    form->packed_bytes = plan->packed_bytes;
+    form->kernels = plan->kernels;
+}
+
 void half_conv_pack(const half_conv_plan *plan, const float *weights, void *packed)
 {
     if (plan->depthwise)

@@ -45,7 +45,9 @@ struct cpu_kernels;
 /* False where the table has no float16 arithmetic or groups neither are the channels nor fill blocks. src_plain: up to
  * four channels of plain float32 (a network's first layer). */
 bool half_conv_choose(const struct cpu_kernels *kernels, const conv_shape *shape, half_conv_plan *plan);
-/* weights: plain float32 [c_out][c_in / groups][kh][kw], any alignment. */
+/* What the packed weights depend on, as in conv.h; padding is zero. */
+void half_conv_pack_form(const half_conv_plan *plan, half_conv_plan *form);
+/* weights: plain float32 [c_out][c_in / groups][kh][kw], any alignment. A form may be given as the plan. */
 void half_conv_pack(const half_conv_plan *plan, const float *weights, void *packed);
 void half_conv_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch);
 

@@ -12,6 +12,20 @@ static const struct {
     const char *domain, *op;
     plan_function *plan;
 } families[] = {
+    { "", "Conv", plan_half_conv },
+    { OP_DOMAIN_ONYX, "FusedConv", plan_half_conv },
+    { OP_DOMAIN_ONYX, "Silu", plan_half_unary },
+    { "", "Relu", plan_half_unary },
+    { "", "Sigmoid", plan_half_unary },
+    { "", "HardSwish", plan_half_unary },
+    { "", "Add", plan_half_binary },
+    { "", "Sub", plan_half_binary },
+    { "", "Mul", plan_half_binary },
+    { "", "MaxPool", plan_half_pool },
+    { "", "Resize", plan_half_resize },
+    { "", "Concat", plan_half_concat },
+    { "", "Split", plan_half_split },
+    { "", "Slice", plan_half_slice },
     { "", "Conv", plan_chain },
     { OP_DOMAIN_ONYX, "FusedConv", plan_chain },
     { "", "Conv", plan_conv },
@@ -228,7 +242,7 @@ static onyx_status emit(planner *p)
     if (!p->forms)
         return ONYX_ERROR_MEMORY;
     for (int i = 0; i < p->graph->value_count; i++)
-        p->forms[i] = (value_forms){ .plain = -1, .blocked = -1 };
+        p->forms[i] = (value_forms){ .plain = -1, .blocked = -1, .half = -1 };
     onyx_error local;
     if (!p->error)
         p->error = &local;

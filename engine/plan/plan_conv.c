@@ -71,8 +71,8 @@ static bool is_float_constant(const graph_value *value)
     return value->is_constant && value->info.type == ONYX_TYPE_FLOAT32;
 }
 
-static bool fill_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
-                       conv_shape *shape)
+bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
+                     conv_shape *shape)
 {
     op_window window;
     if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[1]->info, &window) || window.spatial > 2)
@@ -93,7 +93,7 @@ static bool fill_shape(const conv_params *params, const graph_node *node, const 
     return true;
 }
 
-static const char *conv_title(planner *p, const op_activation *activation, bool residual)
+const char *plan_conv_title(planner *p, const op_activation *activation, bool residual)
 {
     const char *act = activation->act == OP_ACT_NONE ? "" : op_act_name(activation->act);
     const char *title = arena_printf(p->program->arena, "Conv%s%s%s", act[0] ? "+" : "", act, residual ? "+add" : "");
@@ -187,7 +187,7 @@ plan_result plan_conv(planner *p, graph_node *node)
                        .residual_before = params->residual_before, .has_residual = residual != NULL };
     conv_shape shape;
     if (!plan_can_block(p, x) || !is_float_constant(w) || (bias && !is_float_constant(bias)) ||
-        !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !fill_shape(params, node, &xd, &yd, &shape))
+        !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !plan_conv_shape(params, node, &xd, &yd, &shape))
         return PLAN_PASS;
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
@@ -230,7 +230,7 @@ plan_result plan_conv(planner *p, graph_node *node)
                                 inputs, count, &output, 1, &conv, sizeof(conv));
     if (!step)
         return PLAN_FAILED;
-    const char *title = conv_title(p, &params->activation, residual != NULL);
+    const char *title = plan_conv_title(p, &params->activation, residual != NULL);
     step->op = chained ? arena_printf(p->program->arena, "%s, %s", before.op, title) : title;
     step->operations = 2 * xd.n * yd.c * yd.h * yd.w * (xd.c / shape.groups) * shape.kernel_h * shape.kernel_w;
     step->moved_bytes += (int64_t)own->plan.packed_bytes;

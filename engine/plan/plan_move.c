@@ -44,6 +44,11 @@ static bool add_rows(planner *p, const graph_node *node, int from, int to, copy_
     return step != NULL;
 }
 
+bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t bytes, size_t at)
+{
+    return add_rows(p, node, from, to, (copy_step){ .rows = 1, .bytes = bytes, .dst_offset = at });
+}
+
 /* [outer][axis][inner] of plain data. */
 typedef struct axis_dims {
     size_t outer, axis, inner;

@@ -299,6 +299,8 @@ int plan_plain(planner *p, graph_value *value)
         return forms->plain;
     if (value->is_constant)
         return forms->plain = constant_slot(p, value);
+    if (forms->half >= 0 && forms->blocked < 0)
+        return plan_plain_of_half(p, value);
     if (forms->blocked < 0 && plan_blocked(p, value) < 0)
         return -1;
     int slot = plan_new_plain(p, value);
@@ -316,6 +318,8 @@ int plan_blocked(planner *p, graph_value *value)
         return forms->blocked = constant_blocked_slot(p, value);
     if (forms->channels)
         return plan_gather_channels(p, value);
+    if (forms->half >= 0 && plan_plain(p, value) < 0) /* from its half form, where that is all there is */
+        return -1;
     assert(forms->plain >= 0);
     int slot = plan_new_blocked(p, value);
     if (slot < 0 || !add_reorder(p, value, "layout_block", run_to_blocked, forms->plain, slot))

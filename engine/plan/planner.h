@@ -7,6 +7,7 @@
 #define ONYX_PLAN_PLANNER_H
 
 #include "base/size.h"
+#include "ops/params.h"
 #include "plan/program.h"
 
 /* Smallest and largest values of channel blocks [first, first + count), found by `parts` parts of a step: float
@@ -21,7 +22,7 @@ typedef struct channel_origin {
 } channel_origin;
 
 typedef struct value_forms {
-    int plain, blocked;        /* slots, or -1 */
+    int plain, blocked, half;  /* slots, or -1; half: float16 in blocks of 8, see plan_half.c */
     const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
     const graph_node *chained; /* the producer, which its only reader computes too; then there is no form */
     const limits_part *limits; /* of all blocks, or NULL where they are not known */
@@ -45,7 +46,8 @@ typedef plan_result plan_function(planner *p, graph_node *node);
 
 plan_function plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
     plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv,
-    plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize;
+    plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv,
+    plan_half_unary, plan_half_binary, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
@@ -93,6 +95,15 @@ typedef struct image_dims {
     size_t blocked_elements; /* of one image */
 } image_dims;
 bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims);
+/* Plain float32 from a value's half form, which is all that exists of it. */
+int plan_plain_of_half(planner *p, graph_value *value);
+
+/* ---- what the families of convolutions and of moves share ---- */
+bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
+                     conv_shape *shape);
+const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);
+/* A step that copies `bytes` of slot `from` to offset `at` of slot `to`. */
+bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t bytes, size_t at);
 
 /* ---- steps ---- */
 /* A step for `node`; params are copied into the program. `slots`: inputs then outputs. */

@@ -156,7 +156,9 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     memset(bias, 0, blocked(s->c_out, 1) * 2);
     fill_halves(kernels, bias_values, bias, (size_t)s->c_out, -1, 1);
     fill_halves(kernels, addend, residual, dst_bytes / 2, -1, 1);
-    half_conv_pack(&plan, weights, packed);
+    half_conv_plan form;
+    half_conv_pack_form(&plan, &form);
+    half_conv_pack(&form, weights, packed);
     const int mode = oracle_int(0, 2);
     half_conv_arguments a = { src, dst, packed, bias, mode ? residual : NULL, random_activation(), mode == 2 };
     memset(dst, 0xff, dst_bytes);

@@ -146,6 +146,26 @@ static void json_model(json *j, const findings *f)
     json_end(j, '}');
 }
 
+/* The steps that a run takes, unlike `steps` which counts them: what a model of the time starts from. */
+static void json_program(json *j, const onyx_session *session)
+{
+    json_begin(j, "program", '[');
+    for (int i = 0; i < onyx_session_step_count(session); i++) {
+        onyx_step_info step;
+        if (onyx_session_step(session, i, &step))
+            continue;
+        json_begin(j, NULL, '{');
+        json_text(j, "name", step.name);
+        json_text(j, "operator", step.operator_);
+        json_text(j, "kernel", step.kernel);
+        json_text(j, "shapes", step.shapes);
+        json_int(j, "operations", step.operations);
+        json_int(j, "moved_bytes", step.moved_bytes);
+        json_end(j, '}');
+    }
+    json_end(j, ']');
+}
+
 static void print_json(const findings *f)
 {
     json out = { .out = stdout }, *j = &out;
@@ -175,6 +195,7 @@ static void print_json(const findings *f)
         json_int(j, "arena_bytes", (int64_t)f->cost.arena_bytes);
         json_int(j, "packed_weight_bytes", (int64_t)f->cost.packed_weight_bytes);
         json_int(j, "scratch_bytes", (int64_t)f->cost.scratch_bytes);
+        json_program(j, f->session);
     } else {
         json_text(j, "error", f->error.message);
     }
