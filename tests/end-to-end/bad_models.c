@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Models and calls that are wrong, through the public interface: each gives a message that says what is wrong and where,
- * and what was good before stays good. (Bytes that are no model at all: tests/model/hostile.c.) */
+ * Models and calls that are wrong, through the public interface: each gives a message that says what is wrong and
+ * where, and what was good before stays good. (Bytes that are no model at all: tests/model/hostile.c.) */
 #include <math.h>
 #include <string.h>
 
@@ -92,9 +92,9 @@ static onyx_status try_all(const writer *model, size_t budget, onyx_error *error
 static void test_unknown_operators(void)
 {
     static const node nodes[] = {
-        { "Frobnicate", NULL, { "x" }, "a" },   { "Relu", NULL, { "a" }, "b2" }, { "Knit", "com.acme", { "b2" }, "c" },
-        { "Frobnicate", NULL, { "c" }, "d" },   { "Relu", "com.acme", { "d" }, "e" },
-        { "Quux", NULL, { "e", "f" }, "y" },
+        { "Frobnicate", NULL, { "x" }, "a" },  { "Relu", NULL, { "a" }, "b2" },
+        { "Knit", "com.acme", { "b2" }, "c" }, { "Frobnicate", NULL, { "c" }, "d" },
+        { "Relu", "com.acme", { "d" }, "e" },  { "Quux", NULL, { "e", "f" }, "y" },
     };
     static const char *const words[] = { "4 operators", "Frobnicate", "com.acme", "Knit", "Relu", "Quux", "bad.onnx" };
     writer model = model_of(nodes, 6);
@@ -112,14 +112,14 @@ static void test_unknown_operators(void)
 static void test_senseless_nodes(void)
 {
     static const node cases[] = {
-        { "Add", NULL, { "x", "i" }, "y" },      { "MatMul", NULL, { "x", "i" }, "y" },
-        { "Conv", NULL, { "g", "b" }, "y" },     { "Reshape", NULL, { "x", "f" }, "y" },
-        { "Gather", NULL, { "x", "f" }, "y" },   { "And", NULL, { "x", "f" }, "y" },
+        { "Add", NULL, { "x", "i" }, "y" },         { "MatMul", NULL, { "x", "i" }, "y" },
+        { "Conv", NULL, { "g", "b" }, "y" },        { "Reshape", NULL, { "x", "f" }, "y" },
+        { "Gather", NULL, { "x", "f" }, "y" },      { "And", NULL, { "x", "f" }, "y" },
         { "ConvInteger", NULL, { "g", "b" }, "y" }, { "Where", NULL, { "x", "f", "f" }, "y" },
-        { "MatMul", NULL, { "x", "f" }, "y" },   { "Conv", NULL, { "x", "g" }, "y" },
-        { "Add", NULL, { "g", "x" }, "y" },      { "Expand", NULL, { "x", "s" }, "y" },
-        { "Gather", NULL, { "x", "s" }, "y" },   { "GatherND", NULL, { "x", "i" }, "y" },
-        { "Relu", NULL, { "x", "f" }, "y" },     { "Add", NULL, { "x" }, "y" },
+        { "MatMul", NULL, { "x", "f" }, "y" },      { "Conv", NULL, { "x", "g" }, "y" },
+        { "Add", NULL, { "g", "x" }, "y" },         { "Expand", NULL, { "x", "s" }, "y" },
+        { "Gather", NULL, { "x", "s" }, "y" },      { "GatherND", NULL, { "x", "i" }, "y" },
+        { "Relu", NULL, { "x", "f" }, "y" },        { "Add", NULL, { "x" }, "y" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         writer model = model_of(&cases[i], 1);
@@ -127,8 +127,8 @@ static void test_senseless_nodes(void)
         onyx_status status = try_all(&model, 0, &error);
         CHECK(status && status != ONYX_ERROR_INTERNAL && strstr(error.message, cases[i].op) &&
                   strstr(error.message, "the node"),
-              "%s of %s and %s: %s, '%s'", cases[i].op, cases[i].inputs[0], cases[i].inputs[1] ? cases[i].inputs[1] : "-",
-              onyx_status_name(status), error.message);
+              "%s of %s and %s: %s, '%s'", cases[i].op, cases[i].inputs[0],
+              cases[i].inputs[1] ? cases[i].inputs[1] : "-", onyx_status_name(status), error.message);
         writer_free(&model);
     }
 }
@@ -216,11 +216,16 @@ static void test_calls(void)
     static const node relu = { "Relu", NULL, { "x" }, "y" };
     static _Alignas(64) float memory[32];
     static const onyx_tensor wrong[] = {
-        { ONYX_TYPE_FLOAT64, 2, { 2, 3 }, memory, 48 },         { ONYX_TYPE_FLOAT32, 3, { 1, 2, 3 }, memory, 24 },
-        { ONYX_TYPE_FLOAT32, 2, { 2, 4 }, memory, 32 },         { ONYX_TYPE_FLOAT32, 2, { -2, 3 }, memory, 24 },
-        { ONYX_TYPE_FLOAT32, -1, { 2, 3 }, memory, 24 },        { ONYX_TYPE_FLOAT32, 99, { 2, 3 }, memory, 24 },
-        { ONYX_TYPE_UNDEFINED, 2, { 2, 3 }, memory, 24 },       { ONYX_TYPE_FLOAT32, 2, { INT64_MAX, INT64_MAX }, memory, 24 },
-        { ONYX_TYPE_FLOAT32, 2, { 2, 3 }, memory, 20 },         { ONYX_TYPE_FLOAT32, 2, { 2, 3 }, NULL, 24 },
+        { ONYX_TYPE_FLOAT64, 2, { 2, 3 }, memory, 48 },
+        { ONYX_TYPE_FLOAT32, 3, { 1, 2, 3 }, memory, 24 },
+        { ONYX_TYPE_FLOAT32, 2, { 2, 4 }, memory, 32 },
+        { ONYX_TYPE_FLOAT32, 2, { -2, 3 }, memory, 24 },
+        { ONYX_TYPE_FLOAT32, -1, { 2, 3 }, memory, 24 },
+        { ONYX_TYPE_FLOAT32, 99, { 2, 3 }, memory, 24 },
+        { ONYX_TYPE_UNDEFINED, 2, { 2, 3 }, memory, 24 },
+        { ONYX_TYPE_FLOAT32, 2, { INT64_MAX, INT64_MAX }, memory, 24 },
+        { ONYX_TYPE_FLOAT32, 2, { 2, 3 }, memory, 20 },
+        { ONYX_TYPE_FLOAT32, 2, { 2, 3 }, NULL, 24 },
         { ONYX_TYPE_FLOAT32, 2, { 2, 3 }, (char *)memory + 4, 24 },
     };
     const size_t of_shape = 8; /* the first ones are wrong as shapes, too */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Fuzz target: any bytes as a model that is opened, planned and run through the public interface. Nothing may happen but
- * an error with a message, or outputs that can be read.
+ * Fuzz target: any bytes as a model that is opened, planned and run through the public interface. Nothing may happen
+ * but an error with a message, or outputs that can be read.
  *
- *     CC=clang CFLAGS=-fsanitize=fuzzer-no-link meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false \
- *         -Dbuildtype=debug -Doptimization=1 -Dgst=disabled && ninja -C build-fuzz tests/model/fuzz_engine
+ *     CC=clang CFLAGS=-fsanitize=fuzzer-no-link meson setup build-fuzz -Db_sanitize=address,undefined -Db_lundef=false
+ * \ -Dbuildtype=debug -Doptimization=1 -Dgst=disabled && ninja -C build-fuzz tests/model/fuzz_engine
  *     build-fuzz/tests/model/fuzz_engine -max_len=8192 -timeout=60 CORPUS tools/fuzz/seeds/engine
  *
  * Without clang: build-asan/tests/model/fuzz_engine_replay -n 100000 tools/fuzz/seeds/engine */
@@ -97,6 +97,7 @@ static onyx_status run(onyx_model *model, const onyx_tensor *shapes, onyx_error 
             onyx_outputs_unref(outputs);
         }
     }
+    (void)sum;
     onyx_session_free(session);
     return status;
 }
