@@ -266,6 +266,26 @@ static void run_transpose_product(const step_context *context, int part)
     t->plan.run(&t->plan, &arguments, part % t->plan.parts, context->scratch);
 }
 
+/* Kernel and stride 2 without padding: every output has one tap, and two neighbours interleave. */
+static void interleave_taps(const transpose_step *t, const float *products, float bias, float *plane)
+{
+    const size_t hw = (size_t)t->h_in * (size_t)t->w_in;
+    for (int y = 0; y < 2 * t->h_in; y++) {
+        const float *even = products + (size_t)(y % 2 * 2) * hw + (size_t)(y / 2) * (size_t)t->w_in, *odd = even + hw;
+        float *row = plane + (size_t)y * (size_t)t->w_out;
+        for (int x = 0; x < t->w_in; x++) {
+            row[2 * x] = bias + even[x];
+            row[2 * x + 1] = bias + odd[x];
+        }
+    }
+}
+
+static bool is_interleaved(const transpose_step *t)
+{
+    return t->kernel_h == 2 && t->kernel_w == 2 && t->stride_h == 2 && t->stride_w == 2 && t->dilation_h == 1 &&
+           t->dilation_w == 1 && t->pad_top == 0 && t->pad_left == 0 && t->h_out == 2 * t->h_in && t->w_out == 2 * t->w_in;
+}
+
 static void run_transpose_gather(const step_context *context, int part)
 {
     const program_step *step = context->step;
@@ -274,6 +294,10 @@ static void run_transpose_gather(const step_context *context, int part)
     const float *products = (const float *)context->tensors[step->inputs[0]].data + (size_t)part * taps * hw;
     float *plane = (float *)context->tensors[step->outputs[0]].data + (size_t)part * (size_t)t->h_out * (size_t)t->w_out;
     const float bias = t->bias[part % t->c_out];
+    if (is_interleaved(t)) {
+        interleave_taps(t, products, bias, plane);
+        return;
+    }
     for (int y = 0; y < t->h_out; y++) {
         float *row = plane + (size_t)y * (size_t)t->w_out;
         for (int x = 0; x < t->w_out; x++)
