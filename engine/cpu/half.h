@@ -4,7 +4,7 @@
  * images flow (convolution, activations, sums, pools, upsampling). Layout "half": [n][ceil(c / 8)][h][w][8] of float16,
  * lanes behind channel c - 1 hold finite values. All else stays float32; half_block and half_unblock lie between.
  *
- * A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16 too, but put aside after
+ * A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16 too, but put aside after about
  * HALF_CHUNK inputs and added up at the end, so that the error of a long sum grows with the number of pieces and not of
  * inputs. Bound per output against double: 2^-11 * 2 * sum |w||x| for terms of either sign (at worst HALF_CHUNK / 2 times
  * that), plus the activation's, see act. No Winograd: its transforms cost F(4, 3) three of the eleven bits. Results
@@ -90,7 +90,7 @@ typedef struct half_kernels {
     const char *direct_name, *depthwise_name; /* NULL: no float16 arithmetic, and nothing below */
     half_tile_set unit, two, any, plain;      /* by step: 8, 16, any; plain: pixels of 4, any step */
     half_depthwise *depthwise[2][2], *depthwise_any; /* kernel width 3 and 5, stride 1 and 2 */
-    /* n elements; dst may be src. Bounds: SiLU 4e-3 relative + 3e-4; others as float32's, rounded. */
+    /* n elements; dst may be src. Bounds: SiLU, Sigmoid 4e-3 relative + 3e-4; others as float32's, rounded. */
     void (*act)(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation);
     void (*binary)(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n); /* add, sub, mul */
     void (*max_pool)(const half_pool *pool, const uint16_t *src, uint16_t *dst, int row_begin, int row_end);

@@ -36,14 +36,13 @@ HALF_INLINE vh vh_set1(float x)
 
 /* ---- activations ---- */
 
-/* x / (1 + e^-x). e^-x is 2^t with t in [-14, 15.9], which float16 holds: beyond, x is clamped (silu(-11) is -2e-4) or
- * the sum is 1. Adding 1536, from where on float16 has no fractions, rounds t to n and leaves n in the low bits: rounding
+/* 1 / (1 + e^-x) for x from -11 on. e^-x is 2^t with t in [-14, 15.9], which float16 holds: beyond, the
+ * sum is 1. Adding 1536, from where on float16 has no fractions, rounds t to n and leaves n in the low bits: rounding
  * and conversion proper take four cycles each. 2^f on [-0.5, 0.5] is a minimax cubic, error 1e-4. The reciprocal: an
  * estimate of 8 bits and a step of Newton's. */
-HALF_INLINE vh vh_silu(vh x)
+HALF_INLINE vh vh_sigmoid(vh x)
 {
-    vh c = vmaxq_f16(x, vh_set1(-11.0f)), magic = vh_set1(1536.0f);
-    vh t = vmaxq_f16(vmulq_f16(c, vh_set1(-1.44269504f)), vh_set1(-14.0f));
+    vh magic = vh_set1(1536.0f), t = vmaxq_f16(vmulq_f16(x, vh_set1(-1.44269504f)), vh_set1(-14.0f));
     vh m = vaddq_f16(t, magic), f = vsubq_f16(t, vsubq_f16(m, magic));
     vh p = vfmaq_f16(vh_set1(0.2426112f), f, vh_set1(0.0551717f));
     p = vfmaq_f16(vh_set1(0.6932610f), f, p);
@@ -51,7 +50,18 @@ HALF_INLINE vh vh_silu(vh x)
     int16x8_t n = vshlq_n_s16(vreinterpretq_s16_f16(m), 10);
     p = vreinterpretq_f16_s16(vaddq_s16(vreinterpretq_s16_f16(p), n));
     vh d = vaddq_f16(p, vh_set1(1.0f)), r = vrecpeq_f16(d);
-    return vmulq_f16(c, vmulq_f16(r, vrecpsq_f16(d, r)));
+    return vmulq_f16(r, vrecpsq_f16(d, r));
+}
+
+HALF_INLINE vh vh_clamped(vh x) /* below, both functions are within 2e-4 of 0 */
+{
+    return vmaxq_f16(x, vh_set1(-11.0f));
+}
+
+HALF_INLINE vh vh_silu(vh x)
+{
+    x = vh_clamped(x);
+    return vmulq_f16(x, vh_sigmoid(x));
 }
 
 /* Any other activation: in float32. */
@@ -71,6 +81,11 @@ HALF_INLINE void apply(const cpu_activation *a, vh *acc, const int n)
         HALF_UNROLL
         for (int i = 0; i < n; i++)
             acc[i] = vh_silu(acc[i]);
+        break;
+    case CPU_ACT_SIGMOID:
+        HALF_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = vh_sigmoid(vh_clamped(acc[i]));
         break;
     case CPU_ACT_RELU:
         HALF_UNROLL
@@ -342,7 +357,7 @@ static void depthwise_any(const half_row *row, const uint16_t *src, const uint16
 
 /* ---- elementwise; n of any size, ends by way of a small buffer ---- */
 
-static void act_silu(const uint16_t *src, uint16_t *dst, size_t n)
+static __attribute__((noinline)) void act_silu(const uint16_t *src, uint16_t *dst, size_t n)
 {
     for (size_t i = 0; i + HALF_LANES <= n; i += HALF_LANES)
         vh_store(dst + i, vh_silu(vh_load(src + i)));
