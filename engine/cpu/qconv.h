@@ -71,6 +71,7 @@ typedef struct qconv_units {
     qconv_run_function *depthwise_dot; /* four taps at a time, for weights that fit int8 less their zero; or NULL */
     const char *winograd_name;
     int winograd_blocks;          /* as filter_blocks */
+    int winograd_tiles;           /* fewer: reading larger weights eats what is saved, measured in whole nets */
     qconv_run_function *winograd; /* or NULL */
 } qconv_units;
 

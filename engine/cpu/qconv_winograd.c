@@ -17,8 +17,7 @@ enum {
     LARGEST_WEIGHT = 227,        /* 144 * 227 < 2^15 */
     LARGEST_SUM = (1 << 25) - 1, /* 64 * sum < 2^31 */
     FEWEST_CHANNELS = 32,        /* below, what the transforms cost eats what they save */
-    FEWEST_TILES = 49, /* below, reading 8 times the bytes of weights eats what is saved: measured in whole nets */
-    BATCH = 24,        /* tiles that are done together */
+    BATCH = 24,                  /* tiles that are done together */
 };
 
 bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *s)
@@ -31,7 +30,7 @@ bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *s)
         s->largest_filter > LARGEST_SUM / 255)
         return false;
     int tiles = (s->h_out + 3) / 4 * ((s->w_out + 3) / 4);
-    return tiles >= FEWEST_TILES && tiles * 16 <= s->h_out * s->w_out * 4 / 3;
+    return tiles >= units->winograd_tiles && tiles * 16 <= s->h_out * s->w_out * 4 / 3;
 }
 
 static size_t aligned(size_t n)

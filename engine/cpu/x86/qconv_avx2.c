@@ -70,6 +70,7 @@ static const qconv_units units = { .name = "qconv_avx2",
                                    .depthwise = qconv_depthwise,
                                    .winograd_name = "qconv_winograd_avx2",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
+                                   .winograd_tiles = 16,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx2(qconv_kernels *kernels)

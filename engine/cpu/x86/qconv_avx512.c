@@ -9,8 +9,9 @@
 #define QCONV_FILTERS 6
 #define QCONV_TILES(X)                                                                                                 \
     X(1, 1)                                                                                                            \
-    X(1, 4) X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(2, 12) X(3, 1) X(3, 4) X(3, 8) X(4, 1) X(4, 4) X(5, 1) X(5, 4)  \
-        X(6, 1) X(6, 4)
+    X(1, 4)                                                                                                            \
+    X(1, 8) X(1, 12) X(2, 1) X(2, 4) X(2, 8) X(2, 12) X(3, 1) X(3, 4) X(3, 8) X(4, 1) X(4, 4) X(5, 1) X(5, 4) X(6, 1)  \
+        X(6, 4)
 
 typedef __m512i vq_x;
 typedef __m512i vq_w;
@@ -77,6 +78,7 @@ static const qconv_units units = { .name = "qconv_avx512",
                                    .depthwise = qconv_depthwise,
                                    .winograd_name = "qconv_winograd_avx512",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
+                                   .winograd_tiles = 16,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx512(qconv_kernels *kernels)

@@ -81,6 +81,7 @@ static const qconv_units units = { .name = "qconv_avx_vnni",
                                    .depthwise_dot = qconv_depthwise_dot,
                                    .winograd_name = "qconv_winograd_avx_vnni",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
+                                   .winograd_tiles = 49,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx_vnni(qconv_kernels *kernels)
