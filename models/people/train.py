@@ -204,7 +204,7 @@ class Run:
                 judged = before = time.monotonic()  # judging costs no budget
         self.save("last.pt")
         if not self.stopping:
-            self.judge(every=1)
+            self.judge(every=a.judge_every)  # the same pictures as before, or the best could not be told
         print(f"{'stopped' if self.stopping else 'done'} at step {self.step}, best {self.best:.3f}", flush=True)
 
     def tell(self, means, seconds):
