@@ -30,6 +30,7 @@ static const graph_pass table[] = {
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
     { "siblings", "makes small convolutions of one value a single one", pass_siblings },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
+    { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },
 };
 

@@ -46,6 +46,9 @@ static const plan_case cases[] = {
     { "1x1 and depthwise, padded on one side", "conv_chain", NULL,
       "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\nc = Conv(x, w)\n"
       "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
+    { "small groups", "", "reference",
+      "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\nb = Conv(a, w) group=8 pads=[1,1,1,1]\n"
+      "c = Relu(b)\ny = Conv(c, m) group=32\noutput y\n" },
     { "rows of a head", "layout_rows,layout_gather", "reference,transpose,layout_unblock,copy_rows",
       "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit u f32 21,20,1,1\ninit s i64 2 = 3,18\ninit f i64 3 = 0,0,-1\n"
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Conv(a, u)\nd = Conv(b, u)\ne, e2 = Split(c, s) axis=1\ne3 = Sigmoid(e2)\n"
