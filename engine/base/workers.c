@@ -174,8 +174,8 @@ static void do_parts(job *j, int index)
 }
 
 /* Some kernels leave two busy threads of a process on one core for seconds, with the other one idle. Where one did, a
- * pool of two with pauses of 5 ms had both on one core in every round that both took part in, and with this in none of
- * 120 (2026-11-21, Linux 6.18, two virtual cores, sched_vcpu_pack=15). */
+ * pool of two with pauses of 5 ms had both on one core in every round that both took part in, and with this in one of a
+ * hundred (2026-11-21, Linux 6.18, two virtual cores, sched_vcpu_pack=15). */
 static void look_around(worker *self, const job *j)
 {
     const workers *pool = self->pool;
