@@ -234,13 +234,18 @@ static onyx_status shape_blocks(op_shape_context *context, bool to_space)
                 return shape_fail(context, "%lld channels are no multiple of blocksize squared", (long long)dims[1]);
             dims[1] = dims[1] < 0 ? -1 : dims[1] / (b * b);
         } else {
-            dims[1] = dims[1] < 0 ? -1 : dims[1] * b * b;
+            if (dims[1] >= 0 && __builtin_mul_overflow(dims[1], b * b, &dims[1]))
+                return shape_fail(context, "the channels are too many");
         }
         for (int i = 2; i < 4; i++) {
-            if (!to_space && dims[i] >= 0 && dims[i] % b)
+            if (dims[i] < 0)
+                continue;
+            if (!to_space && dims[i] % b)
                 return shape_fail(context, "%lld is no multiple of blocksize", (long long)dims[i]);
-            if (dims[i] >= 0)
-                dims[i] = to_space ? dims[i] * b : dims[i] / b;
+            if (!to_space)
+                dims[i] /= b;
+            else if (__builtin_mul_overflow(dims[i], b, &dims[i]))
+                return shape_fail(context, "the picture is too large");
         }
     }
     shape_set(&context->outputs[0], in->type, 4, dims);
