@@ -112,6 +112,14 @@ bool plan_only_blocked(const planner *p, const graph_value *value)
     return plan_has_blocked(p, value) && p->forms[value->id].plain < 0;
 }
 
+/* Values within the limit also keep all sums of bytes and operations within 64 bits. */
+static int too_large(planner *p, const graph_value *value)
+{
+    status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' takes more than %zu bytes (max_memory_bytes)",
+                value->name ? value->name : "", p->memory_limit);
+    return -1;
+}
+
 static int new_slot(planner *p, const graph_value *value, slot_kind kind)
 {
     program *target = p->program;
@@ -126,8 +134,8 @@ static int new_slot(planner *p, const graph_value *value, slot_kind kind)
     memcpy(slot->tensor.dims, value->info.dims, sizeof(slot->tensor.dims));
     if (graph_shape_known(value)) {
         size_t bytes = 0;
-        if (!type_bytes(value->info.type, (size_t)graph_element_count(value), &bytes))
-            return status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' is too large", value->name), -1;
+        if (!type_bytes(value->info.type, (size_t)graph_element_count(value), &bytes) || bytes > p->memory_limit)
+            return too_large(p, value);
         slot->tensor.size_bytes = bytes;
     }
     return target->slot_count++;
@@ -153,10 +161,9 @@ static int new_blocked_slot(planner *p, const graph_value *value, slot_kind kind
     if (slot < 0)
         return -1;
     size_t bytes;
-    if (!size_mul(dims.blocked_elements, type_size(value->info.type), &bytes) || !size_mul(bytes, (size_t)dims.n, &bytes)) {
-        status_fail(p->error, ONYX_ERROR_LIMIT, "value '%s' is too large", value->name);
-        return -1;
-    }
+    if (!size_mul(dims.blocked_elements, type_size(value->info.type), &bytes) ||
+        !size_mul(bytes, (size_t)dims.n, &bytes) || bytes > p->memory_limit)
+        return too_large(p, value);
     p->program->slots[slot].blocked = true;
     p->program->slots[slot].tensor.size_bytes = bytes;
     return slot;
