@@ -217,7 +217,8 @@ static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
     int src_zero = a->src_zero + (j->plan->shape.src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
     for (size_t c = 0; c < padded; c++) {
         bool real = c < c_out;
-        bias[c] = (real && a->bias ? a->bias[c] : 0) - src_zero * sums[c];
+        /* Sums of 32 bits wrap, as the products' do. */
+        bias[c] = (int32_t)((uint32_t)(real && a->bias ? a->bias[c] : 0) - (uint32_t)src_zero * (uint32_t)sums[c]);
         zero[c] = depthwise ? 0 : zeros[c];
         scale[c] = real && a->scale ? a->scale[c] : 0;
         float_bias[c] = real && a->float_bias ? a->float_bias[c] : 0;
