@@ -38,7 +38,8 @@ def leaks(model, scratch):
         "no tensors": "videotestsrc num-buffers=2 ! onnxdecode-yolo ! fakesink",
     }
     for name, line in lines.items():
-        run = launch(line, GST_TRACERS="leaks", GST_DEBUG="GST_TRACER:7")
+        run = launch(line, GST_TRACERS="leaks", GST_DEBUG="GST_TRACER:7",
+                     ONYX_MODELS=scratch)  # so that there is no built-in model
         alive = [text for text in run.stderr.splitlines() if "object-alive, " in text and "new format" not in text]
         check((run.returncode == 0) == (not name.startswith("no ")), f"{name}: exit status {run.returncode}\n{run.stderr[-2000:]}")
         check(not alive, f"{name}: leaks\n" + "\n".join(alive[:10]))

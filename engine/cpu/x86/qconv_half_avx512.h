@@ -4,6 +4,9 @@
 #ifndef ONYX_CPU_QCONV_HALF_AVX512_H
 #define ONYX_CPU_QCONV_HALF_AVX512_H
 
+#include <immintrin.h>
+#include <stdint.h>
+
 typedef __m512i vh;
 
 static inline vh vh_load(const int16_t *p)
