@@ -70,8 +70,8 @@ static bool choose(const planner *p, const graph_node *point, const graph_node *
 {
     conv_shape first, second;
     image_dims between;
-    return depth && depth->inputs[0] == point->outputs[0] && depth->inputs[1] != point->outputs[0] &&
-           shape_of(p, point, &first) && shape_of(p, depth, &second) &&
+    return depth && depth->input_count >= 2 && depth->inputs[0] == point->outputs[0] &&
+           depth->inputs[1] != point->outputs[0] && shape_of(p, point, &first) && shape_of(p, depth, &second) &&
            plan_image_dims(p, point->outputs[0], &between) && between.blocked_elements * sizeof(float) > LEAST_BYTES &&
            conv_chain_choose(p->kernels, &first, &second, chain);
 }

@@ -87,6 +87,14 @@ def convolutions():
     return net
 
 
+def pointwise():
+    net = Net()
+    x = net.add("Conv", net.input("x", [1, 8, 8, 8]), net.random(8, 8, 3, 3), pads=[1, 1, 1, 1])
+    y = net.add("MaxPool", net.add("Conv", x, net.random(8, 8, 1, 1)), kernel_shape=[2, 2])
+    net.output(net.add("Conv", net.add("Conv", y, net.random(8, 8, 1, 1)), net.random(8, 1, 3, 3), group=8))
+    return net
+
+
 def quantised(dynamic):
     net = Net()
     x = net.input("x", [1, 4, 8, 8])
@@ -195,7 +203,8 @@ def main():
     folder.mkdir(parents=True, exist_ok=True)
     for name, net in {"detector": detector(), "convolutions": convolutions(), "qdq": quantised(False),
                       "dynamic": quantised(True), "qlinear": qlinear(), "attention": attention(),
-                      "shapes": dynamic_shapes(), "boxes": boxes(), "halves": halves()}.items():
+                      "shapes": dynamic_shapes(), "boxes": boxes(), "halves": halves(),
+                      "pointwise": pointwise()}.items():
         net.write(folder / f"{name}.onnx")
 
 
