@@ -55,7 +55,7 @@ def system():
         release = platform.freedesktop_os_release()
     except OSError:
         release = {}
-    return f"{release.get('PRETTY_NAME', platform.system())}, Linux {platform.release()}"
+    return f"{release.get('PRETTY_NAME', platform.system())}, Linux {'.'.join(platform.release().split('.')[:2])}"
 
 
 class Store:
