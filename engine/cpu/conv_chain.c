@@ -46,6 +46,15 @@ bool conv_chain_choose(const cpu_kernels *kernels, const conv_shape *point, cons
     return true;
 }
 
+void conv_chain_pack_form(const conv_chain *chain, conv_chain *form)
+{
+    memset(form, 0, sizeof(*form));
+    form->point.c_in = chain->point.c_in;
+    form->point.c_out = chain->point.c_out;
+    form->filters = chain->filters;
+    form->kernels = chain->kernels;
+}
+
 /* [filter group][input][filter block][lane] */
 void conv_chain_pack(const conv_chain *chain, const float *weights, void *packed)
 {
@@ -95,7 +104,8 @@ static void run_point(const chain_run *r, int begin, int end, int at)
 {
     const conv_shape *s = &r->chain->point;
     const int summed = conv_summed_channels(s->c_in), pixels = (end - begin) * s->w_in;
-    const int line = r->chain->point_bytes <= NEAR_WEIGHTS ? SHORT_LINE : conv_max(48, LINE_BYTES / (int)sizeof(float) / summed);
+    const int line =
+        r->chain->point_bytes <= NEAR_WEIGHTS ? SHORT_LINE : conv_max(48, LINE_BYTES / (int)sizeof(float) / summed);
     const int lines = conv_ceil_div(pixels, line);
     for (int i = 0; i < lines; i++) {
         const conv_range cut = conv_cut(pixels, lines, i);
@@ -110,7 +120,8 @@ static void run_depth(chain_run *r, conv_depthwise_f32 *kernel, int block, int y
     const conv_shape *s = &r->chain->depth.shape;
     const int top = y * s->stride_h - s->pad_top, above = conv_max(0, -top), end = conv_min(s->kernel_h, s->h_in - top);
     const float *src = r->between + block * r->plane + (top + above - first) * r->row - s->pad_left * r->lanes;
-    const float *weights = (const float *)r->depth->packed + ((ptrdiff_t)block * s->kernel_h + above) * s->kernel_w * r->lanes;
+    const float *weights =
+        (const float *)r->depth->packed + ((ptrdiff_t)block * s->kernel_h + above) * s->kernel_w * r->lanes;
     float *dst = r->depth->dst + ((ptrdiff_t)block * s->h_out + y) * s->w_out * r->lanes;
     r->job.kernel_h = conv_max(end - above, 0);
     kernel(&r->job, src, weights, r->depth->bias + block * r->lanes, NULL, r->depth_act ? r->post : dst, s->w_out,
@@ -129,10 +140,17 @@ static chain_run start(const conv_chain *chain, const conv_arguments *point, con
     r.row = (ptrdiff_t)s->w_out * lanes;
     r.plane = r.row * r.rows + PLANE_GAP * lanes;
     r.post = r.between + r.plane * r.blocks;
-    r.tile = (conv_tile){ .blocks = conv_ceil_div(s->c_in, lanes), .taps_h = 1, .taps_w = 1, .inner = lanes,
+    r.tile = (conv_tile){ .blocks = conv_ceil_div(s->c_in, lanes),
+                          .taps_h = 1,
+                          .taps_w = 1,
+                          .inner = lanes,
                           .inner_last = conv_last_block(conv_summed_channels(s->c_in), lanes),
-                          .block_stride = (ptrdiff_t)s->h_in * s->w_in * lanes, .row_stride = r.row, .tap_stride = lanes,
-                          .step = lanes, .dst_block_stride = r.plane, .residual_block_stride = r.plane };
+                          .block_stride = (ptrdiff_t)s->h_in * s->w_in * lanes,
+                          .row_stride = r.row,
+                          .tap_stride = lanes,
+                          .step = lanes,
+                          .dst_block_stride = r.plane,
+                          .residual_block_stride = r.plane };
     r.point_act = conv_split_activation(chain->kernels, point, &r.tile.epilogue);
     r.depth_act = conv_split_activation(chain->kernels, depth, &r.job.epilogue);
     r.job.kernel_w = d->kernel_w;

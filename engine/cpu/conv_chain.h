@@ -19,7 +19,8 @@ typedef struct conv_chain {
 /* False where the shapes are no such pair. */
 bool conv_chain_choose(const struct cpu_kernels *kernels, const conv_shape *point, const conv_shape *depth,
                        conv_chain *chain);
-/* Reads of `chain` no more than the channels of `point`, `filters` and the kernels' block. */
+/* What the packed 1x1 weights depend on, see pack_form.h. For conv_chain_pack. */
+void conv_chain_pack_form(const conv_chain *chain, conv_chain *form);
 void conv_chain_pack(const conv_chain *chain, const float *weights, void *packed);
 /* src of `point`, dst of `depth`, and packed, bias and activation of both; no residuals. */
 void conv_chain_run(const conv_chain *chain, const conv_arguments *point, const conv_arguments *depth, int part,

@@ -35,34 +35,20 @@ static bool is_conv(const graph_node *node)
     return graph_is(node, "Conv") || graph_is_in(node, OP_DOMAIN_ONYX, "FusedConv");
 }
 
-static bool is_float_constant(const graph_value *value)
-{
-    return value->is_constant && value->info.type == ONYX_TYPE_FLOAT32;
-}
-
 static graph_value *bias_of(const graph_node *conv)
 {
     return conv->input_count > 2 ? conv->inputs[2] : NULL;
 }
 
-/* The shape of a 2-D convolution of blocks with constant weights and without residual. */
+/* The shape of a convolution of images in blocks with constant weights and without residual. */
 static bool shape_of(const planner *p, const graph_node *conv, conv_shape *shape)
 {
-    const conv_params *params = conv->params;
     image_dims x, y;
-    op_window w;
-    if (!is_conv(conv) || (conv->input_count > 3 && conv->inputs[3]) || conv->inputs[0]->info.rank != 4 ||
-        !plan_can_block(p, conv->inputs[0]) || !plan_can_block(p, conv->outputs[0]) || !is_float_constant(conv->inputs[1]) ||
-        (bias_of(conv) && !is_float_constant(bias_of(conv))) || !plan_image_dims(p, conv->inputs[0], &x) ||
-        !plan_image_dims(p, conv->outputs[0], &y) ||
-        !op_conv_geometry(params, &conv->inputs[0]->info, &conv->inputs[1]->info, &w) || w.spatial != 2)
-        return false;
-    *shape = (conv_shape){ .c_in = x.c, .c_out = y.c, .groups = (int)params->group, .h_in = x.h, .w_in = x.w, .h_out = y.h,
-                           .w_out = y.w, .kernel_h = (int)w.kernel[0], .kernel_w = (int)w.kernel[1],
-                           .stride_h = (int)w.stride[0], .stride_w = (int)w.stride[1], .dilation_h = (int)w.dilation[0],
-                           .dilation_w = (int)w.dilation[1], .pad_top = (int)w.pad_begin[0],
-                           .pad_left = (int)w.pad_begin[1] };
-    return true;
+    return is_conv(conv) && !(conv->input_count > 3 && conv->inputs[3]) && conv->inputs[0]->info.rank == 4 &&
+           plan_can_block(p, conv->inputs[0]) && plan_can_block(p, conv->outputs[0]) &&
+           plan_is_float_constant(conv->inputs[1]) && (!bias_of(conv) || plan_is_float_constant(bias_of(conv))) &&
+           plan_image_dims(p, conv->inputs[0], &x) && plan_image_dims(p, conv->outputs[0], &y) &&
+           plan_conv_shape(conv->params, conv, &x, &y, shape);
 }
 
 /* The 1x1 convolution of a pair that is worth one step. */
@@ -83,27 +69,11 @@ static void pack_point(const void *form, const void *source, void *packed)
     conv_chain_pack(form, source, packed);
 }
 
-static void pack_depth(const void *form, const void *source, void *packed)
-{
-    conv_pack(form, source, packed);
-}
-
-static const float *padded_bias(planner *p, const graph_node *conv)
-{
-    const size_t channels = (size_t)conv->outputs[0]->info.dims[1], padded = size_align(channels, 16);
-    float *copy = plan_packed(p, padded * sizeof(float));
-    if (!copy)
-        return NULL;
-    memset(copy, 0, padded * sizeof(float));
-    if (bias_of(conv))
-        memcpy(copy, bias_of(conv)->constant.data, channels * sizeof(float));
-    return copy;
-}
-
 static conv_arguments arguments_of(planner *p, const graph_node *conv, const void *packed)
 {
     const op_activation *act = &((const conv_params *)conv->params)->activation;
-    return (conv_arguments){ .packed = packed, .bias = padded_bias(p, conv),
+    return (conv_arguments){ .packed = packed,
+                             .bias = plan_padded_bias(p, bias_of(conv), (int)conv->outputs[0]->info.dims[1]),
                              .activation = { (cpu_act)act->act, act->a, act->b } };
 }
 
@@ -111,15 +81,11 @@ static bool pack_weights(planner *p, const graph_node *point, const graph_node *
 {
     conv_plan depth_form;
     conv_chain point_form;
-    memset(&point_form, 0, sizeof(point_form));
-    point_form.point.c_in = s->chain.point.c_in;
-    point_form.point.c_out = s->chain.point.c_out;
-    point_form.filters = s->chain.filters;
-    point_form.kernels = s->chain.kernels;
+    conv_chain_pack_form(&s->chain, &point_form);
     conv_pack_form(&s->chain.depth, &depth_form);
     s->point = arguments_of(p, point, plan_pack(p, point->inputs[1], pack_point, &point_form, sizeof(point_form),
                                                 s->chain.point_bytes));
-    s->depth = arguments_of(p, depth, plan_pack(p, depth->inputs[1], pack_depth, &depth_form, sizeof(depth_form),
+    s->depth = arguments_of(p, depth, plan_pack(p, depth->inputs[1], plan_pack_conv, &depth_form, sizeof(depth_form),
                                                 s->chain.depth.packed_bytes));
     return s->point.packed && s->point.bias && s->depth.packed && s->depth.bias;
 }
@@ -157,8 +123,8 @@ static plan_result emit(planner *p, const graph_node *point, graph_node *depth)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, depth->outputs[0]);
-    program_step *step = plan_add_step(p, depth, "conv_chain", run_chain, (int)x.n * s.chain.parts, s.chain.scratch_bytes, &input,
-                                       1, &output, 1, &s, sizeof(s));
+    program_step *step = plan_add_step(p, depth, "conv_chain", run_chain, (int)x.n * s.chain.parts,
+                                       s.chain.scratch_bytes, &input, 1, &output, 1, &s, sizeof(s));
     if (!step)
         return PLAN_FAILED;
     step->op = title(p, point, depth);

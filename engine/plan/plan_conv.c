@@ -66,7 +66,7 @@ static void run_strips(const step_context *context, int part)
     conv_strips_run(&c->chain, arguments, part % c->chain.parts, context->scratch);
 }
 
-static bool is_float_constant(const graph_value *value)
+bool plan_is_float_constant(const graph_value *value)
 {
     return value->is_constant && value->info.type == ONYX_TYPE_FLOAT32;
 }
@@ -100,7 +100,7 @@ const char *plan_conv_title(planner *p, const op_activation *activation, bool re
     return title ? title : "Conv";
 }
 
-static float *padded_bias(planner *p, graph_value *bias, int channels)
+const float *plan_padded_bias(planner *p, const graph_value *bias, int channels)
 {
     const size_t padded = size_align((size_t)channels, 16);
     float *copy = plan_packed(p, padded * sizeof(float));
@@ -112,7 +112,7 @@ static float *padded_bias(planner *p, graph_value *bias, int channels)
     return copy;
 }
 
-static void pack_conv(const void *form, const void *source, void *packed)
+void plan_pack_conv(const void *form, const void *source, void *packed)
 {
     conv_pack(form, source, packed);
 }
@@ -121,7 +121,7 @@ static const void *packed_weights(planner *p, const conv_plan *plan, const graph
 {
     conv_plan form;
     conv_pack_form(plan, &form);
-    return plan_pack(p, weights, pack_conv, &form, sizeof(form), plan->packed_bytes);
+    return plan_pack(p, weights, plan_pack_conv, &form, sizeof(form), plan->packed_bytes);
 }
 
 /* The step that wrote x, if it is a convolution that this use of x alone waits for; or -1. */
@@ -176,6 +176,7 @@ static bool choose_strips(planner *p, const program_step *producer, const conv_s
     }
     return conv_strips_choose(plans, count + 1, alone, &c->chain);
 }
+
 plan_result plan_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -186,7 +187,7 @@ plan_result plan_conv(planner *p, graph_node *node)
     conv_step conv = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },
                        .residual_before = params->residual_before, .has_residual = residual != NULL };
     conv_shape shape;
-    if (!plan_can_block(p, x) || !is_float_constant(w) || (bias && !is_float_constant(bias)) ||
+    if (!plan_can_block(p, x) || !plan_is_float_constant(w) || (bias && !plan_is_float_constant(bias)) ||
         !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !plan_conv_shape(params, node, &xd, &yd, &shape))
         return PLAN_PASS;
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
@@ -203,7 +204,6 @@ plan_result plan_conv(planner *p, graph_node *node)
         return PLAN_PASS;
     conv.src_elements = shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
     conv.dst_elements = yd.blocked_elements;
-
     conv.alone = conv.plan.cycles;
 
     strips_step chain;
@@ -211,7 +211,7 @@ plan_result plan_conv(planner *p, graph_node *node)
     const bool chained = producer >= 0 && choose_strips(p, &p->program->steps[producer], &conv, &chain);
     conv_step *own = chained ? &chain.links[chain.chain.count - 1] : &conv;
     own->packed = packed_weights(p, &own->plan, w);
-    own->bias = padded_bias(p, bias, yd.c);
+    own->bias = plan_padded_bias(p, bias, yd.c);
     if (!own->packed || !own->bias)
         return PLAN_FAILED;
 
@@ -224,8 +224,8 @@ plan_result plan_conv(planner *p, graph_node *node)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, y), count = residual ? 2 : 1;
     program_step *step =
-        chained ? plan_add_step(p, node, "conv_strips", run_strips, (int)xd.n * chain.chain.parts, chain.chain.scratch_bytes,
-                                inputs, count, &output, 1, &chain, sizeof(chain))
+        chained ? plan_add_step(p, node, "conv_strips", run_strips, (int)xd.n * chain.chain.parts,
+                                chain.chain.scratch_bytes, inputs, count, &output, 1, &chain, sizeof(chain))
                 : plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.n * conv.plan.parts, conv.plan.scratch_bytes,
                                 inputs, count, &output, 1, &conv, sizeof(conv));
     if (!step)
@@ -283,7 +283,8 @@ static void interleave_taps(const transpose_step *t, const float *products, floa
 static bool is_interleaved(const transpose_step *t)
 {
     return t->kernel_h == 2 && t->kernel_w == 2 && t->stride_h == 2 && t->stride_w == 2 && t->dilation_h == 1 &&
-           t->dilation_w == 1 && t->pad_top == 0 && t->pad_left == 0 && t->h_out == 2 * t->h_in && t->w_out == 2 * t->w_in;
+           t->dilation_w == 1 && t->pad_top == 0 && t->pad_left == 0 && t->h_out == 2 * t->h_in &&
+           t->w_out == 2 * t->w_in;
 }
 
 static void run_transpose_gather(const step_context *context, int part)
@@ -292,7 +293,8 @@ static void run_transpose_gather(const step_context *context, int part)
     const transpose_step *t = step->params;
     const size_t hw = (size_t)t->h_in * (size_t)t->w_in, taps = (size_t)t->kernel_h * (size_t)t->kernel_w;
     const float *products = (const float *)context->tensors[step->inputs[0]].data + (size_t)part * taps * hw;
-    float *plane = (float *)context->tensors[step->outputs[0]].data + (size_t)part * (size_t)t->h_out * (size_t)t->w_out;
+    float *plane =
+        (float *)context->tensors[step->outputs[0]].data + (size_t)part * (size_t)t->h_out * (size_t)t->w_out;
     const float bias = t->bias[part % t->c_out];
     if (is_interleaved(t)) {
         interleave_taps(t, products, bias, plane);
@@ -332,22 +334,32 @@ plan_result plan_conv_transpose(planner *p, graph_node *node)
     graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
     image_dims xd, yd;
     op_window window;
-    if (!plan_can_block(p, x) || x->info.rank != 4 || params->group != 1 || !is_float_constant(w) ||
-        (bias && !is_float_constant(bias)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
+    if (!plan_can_block(p, x) || x->info.rank != 4 || params->group != 1 || !plan_is_float_constant(w) ||
+        (bias && !plan_is_float_constant(bias)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
         op_conv_transpose_window(params, 4, x->info.dims, w->info.dims, &window, NULL) != ONYX_OK)
         return PLAN_PASS;
     transpose_step t = {
-        .c_in = xd.c, .c_out = yd.c, .kernel_h = (int)window.kernel[0], .kernel_w = (int)window.kernel[1],
-        .stride_h = (int)window.stride[0], .stride_w = (int)window.stride[1], .dilation_h = (int)window.dilation[0],
-        .dilation_w = (int)window.dilation[1], .pad_top = (int)window.pad_begin[0], .pad_left = (int)window.pad_begin[1],
-        .h_in = xd.h, .w_in = xd.w, .h_out = yd.h, .w_out = yd.w,
+        .c_in = xd.c,
+        .c_out = yd.c,
+        .kernel_h = (int)window.kernel[0],
+        .kernel_w = (int)window.kernel[1],
+        .stride_h = (int)window.stride[0],
+        .stride_w = (int)window.stride[1],
+        .dilation_h = (int)window.dilation[0],
+        .dilation_w = (int)window.dilation[1],
+        .pad_top = (int)window.pad_begin[0],
+        .pad_left = (int)window.pad_begin[1],
+        .h_in = xd.h,
+        .w_in = xd.w,
+        .h_out = yd.h,
+        .w_out = yd.w,
     };
     const size_t m = (size_t)yd.c * (size_t)t.kernel_h * (size_t)t.kernel_w, hw = (size_t)xd.h * (size_t)xd.w;
     const gemm_shape shape = { .m = m, .n = hw, .k = (size_t)xd.c, .a_transposed = true };
     gemm_choose(p->kernels, &shape, false, &t.plan);
     const size_t bytes = (size_t)xd.c * m * sizeof(float);
     t.weights = plan_pack(p, w, copy_weights, &bytes, sizeof(bytes), bytes);
-    t.bias = padded_bias(p, bias, yd.c);
+    t.bias = plan_padded_bias(p, bias, yd.c);
     if (!t.weights || !t.bias)
         return PLAN_FAILED;
 
@@ -362,6 +374,8 @@ plan_result plan_conv_transpose(planner *p, graph_node *node)
     if (!product)
         return PLAN_FAILED;
     product->operations = 2 * xd.n * (int64_t)(m * hw) * xd.c;
-    return plan_add_step(p, node, "conv_transpose_gather", run_transpose_gather, (int)xd.n * yd.c, 0, &between, 1, &output,
-                         1, &t, sizeof(t)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, "conv_transpose_gather", run_transpose_gather, (int)xd.n * yd.c, 0, &between, 1,
+                         &output, 1, &t, sizeof(t))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }

@@ -44,10 +44,11 @@ typedef struct planner {
 typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
 typedef plan_result plan_function(planner *p, graph_node *node);
 
-plan_function plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize,
-    plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose, plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv,
-    plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv,
-    plan_half_unary, plan_half_binary, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
+plan_function plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary, plan_binary, plan_pool,
+    plan_global_pool, plan_resize, plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose,
+    plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv, plan_qconv_float, plan_qlookup,
+    plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv, plan_half_unary,
+    plan_half_binary, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
@@ -102,6 +103,10 @@ int plan_plain_of_half(planner *p, graph_value *value);
 bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
                      conv_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);
+bool plan_is_float_constant(const graph_value *value);
+/* A bias (or NULL: zeros) as the kernels of float32 want it: whole blocks of 16. NULL: memory is out. */
+const float *plan_padded_bias(planner *p, const graph_value *bias, int channels);
+packed_function plan_pack_conv; /* conv_pack, by the form of conv_pack_form */
 /* A step that copies `bytes` of slot `from` to offset `at` of slot `to`. */
 bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t bytes, size_t at);
 
