@@ -2,7 +2,7 @@
  *
  * Convolution of one kernel table against double precision: odd shapes, all activations and residual modes, guard pages
  * behind the buffers, parts in any order. */
-#include "oracle.h"
+#include "conv_oracle.h"
 
 enum { MAX_FLOATS = 1 << 20 };
 
@@ -12,46 +12,6 @@ static guarded_region region_src, region_dst, region_other, region_packed, regio
 static float *aligned(guarded_region *region, size_t n)
 {
     return guarded(region, (n * sizeof(float) + 63) & ~(size_t)63);
-}
-
-static bool tail_intact(const float *buffer, size_t n)
-{
-    const unsigned char *p = (const unsigned char *)(buffer + n);
-    for (size_t i = 0; (n * sizeof(float) + i) % 64 != 0; i++)
-        if (p[i] != 0xa5)
-            return false;
-    return guarded_front_intact(buffer);
-}
-
-static double act_of(const cpu_activation *activation, double x)
-{
-    double a = activation->a, b = activation->b;
-    switch (activation->act) {
-    case CPU_ACT_RELU:
-        return fmax(x, 0);
-    case CPU_ACT_LEAKY_RELU:
-        return x < 0 ? a * x : x;
-    case CPU_ACT_CLIP:
-        return fmin(fmax(x, a), b);
-    case CPU_ACT_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case CPU_ACT_SILU:
-        return x / (1 + exp(-x));
-    case CPU_ACT_HARD_SIGMOID:
-        return fmin(fmax(a * x + b, 0), 1);
-    case CPU_ACT_HARD_SWISH:
-        return x * fmin(fmax(x / 6 + 0.5, 0), 1);
-    case CPU_ACT_TANH:
-        return tanh(x);
-    case CPU_ACT_GELU:
-        return 0.5 * x * erfc(-x * sqrt(0.5));
-    case CPU_ACT_MISH:
-        return x * tanh(log1p(exp(x)));
-    case CPU_ACT_ELU:
-        return x < 0 ? a * expm1(x) : x;
-    default:
-        return x;
-    }
 }
 
 static cpu_activation random_activation(void)
@@ -93,35 +53,6 @@ static size_t blocked_at(int block, int h, int w, int c, int y, int x)
 {
     return (((size_t)(c / block) * (size_t)h + (size_t)y) * (size_t)w + (size_t)x) * (size_t)block +
            (size_t)(c % block);
-}
-
-/* Sum (without bias) and sum of magnitudes of one output. */
-static void convolve(const conv_shape *s, int o, int y, int x, double *sum, double *magnitude)
-{
-    int inputs = s->c_in / s->groups, group = o / (s->c_out / s->groups);
-    *sum = *magnitude = 0;
-    for (int c = 0; c < inputs; c++)
-        for (int ky = 0; ky < s->kernel_h; ky++)
-            for (int kx = 0; kx < s->kernel_w; kx++) {
-                int iy = y * s->stride_h + ky * s->dilation_h - s->pad_top;
-                int ix = x * s->stride_w + kx * s->dilation_w - s->pad_left;
-                if (iy < 0 || ix < 0 || iy >= s->h_in || ix >= s->w_in)
-                    continue;
-                double v = (double)plain[((group * inputs + c) * s->h_in + iy) * s->w_in + ix] *
-                           weights[((o * inputs + c) * s->kernel_h + ky) * s->kernel_w + kx];
-                *sum += v;
-                *magnitude += fabs(v);
-            }
-}
-
-static const char *shape_text(const conv_shape *s)
-{
-    static char text[200];
-    snprintf(text, sizeof(text), "c %d>%d groups %d in %dx%d out %dx%d k %dx%d s %d,%d d %d,%d pad %d,%d%s%s", s->c_in,
-             s->c_out, s->groups, s->h_in, s->w_in, s->h_out, s->w_out, s->kernel_h, s->kernel_w, s->stride_h,
-             s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->src_plain ? " plain" : "",
-             s->exact ? " exact" : "");
-    return text;
 }
 
 static void prepare(const conv_plan *plan, buffers *b)
@@ -166,7 +97,7 @@ static bool compare(const conv_plan *plan, const conv_arguments *a, const float 
     double range = 0, k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w;
     for (int o = 0; o < s->c_out; o++)
         for (int i = 0; i < s->h_out * s->w_out; i++, n++) {
-            convolve(s, o, i / s->w_out, i % s->w_out, &sums[n], &magnitudes[n]);
+            conv_oracle_sum(s, plain, weights, o, i / s->w_out, i % s->w_out, &sums[n], &magnitudes[n]);
             range = fmax(range, fabs(sums[n]));
         }
     n = 0;
@@ -174,12 +105,13 @@ static bool compare(const conv_plan *plan, const conv_arguments *a, const float 
         for (int i = 0; i < s->h_out * s->w_out; i++, n++) {
             size_t at = blocked_at(plan->block, s->h_out, s->w_out, o, i / s->w_out, i % s->w_out);
             double add = residual ? (double)residual[at] : 0, x = sums[n] + (double)a->bias[o];
-            double y = a->residual_before ? act_of(&a->activation, x + add) : act_of(&a->activation, x) + add;
+            double y = a->residual_before ? conv_oracle_act(&a->activation, x + add)
+                                          : conv_oracle_act(&a->activation, x) + add;
             double bound = winograd ? 5e-5 * range : 2 * k * FLT_EPSILON * (magnitudes[n] + fabs((double)a->bias[o]));
             bound = 1.2 * bound + 4e-6 * fabs(y) + 2e-6;
             if (!(fabs((double)a->dst[at] - y) <= bound))
                 return CHECK(false, "%s %s %s act %d: filter %d y %d x %d: expected %.9g, got %.9g (bound %.2g)",
-                             plan->name, shape_text(s), mode, a->activation.act, o, i / s->w_out, i % s->w_out, y,
+                             plan->name, conv_oracle_text(s), mode, a->activation.act, o, i / s->w_out, i % s->w_out, y,
                              (double)a->dst[at], bound);
         }
     return CHECK(true, "%s", plan->name);
@@ -197,12 +129,12 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     conv_plan plan;
     buffers b;
     if (!conv_choose(kernels, s, &plan)) {
-        CHECK(s->groups != 1, "%s: no algorithm takes %s", kernels->name, shape_text(s));
+        CHECK(s->groups != 1, "%s: no algorithm takes %s", kernels->name, conv_oracle_text(s));
         return;
     }
     if (!CHECK(plan.parts >= 1 && plan.scratch_bytes % 4 == 0 && plan.scratch_bytes <= MAX_FLOATS * sizeof(float) &&
                    plan.packed_bytes <= MAX_FLOATS * sizeof(float),
-               "%s %s: parts %d scratch %zu packed %zu", plan.name, shape_text(s), plan.parts, plan.scratch_bytes,
+               "%s %s: parts %d scratch %zu packed %zu", plan.name, conv_oracle_text(s), plan.parts, plan.scratch_bytes,
                plan.packed_bytes))
         return;
     prepare(&plan, &b);
@@ -226,16 +158,16 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     bool finite = true;
     for (size_t i = 0; i < b.dst_floats; i++)
         finite &= isfinite(b.dst[i]) != 0;
-    CHECK(finite, "%s %s: not all of the output was written", plan.name, shape_text(s));
-    CHECK(tail_intact(b.dst, b.dst_floats) && tail_intact(b.scratch, plan.scratch_bytes / sizeof(float)) &&
-              tail_intact(b.packed, plan.packed_bytes / sizeof(float)),
-          "%s %s: wrote outside", plan.name, shape_text(s));
+    CHECK(finite, "%s %s: not all of the output was written", plan.name, conv_oracle_text(s));
+    CHECK(conv_oracle_intact(b.dst, b.dst_floats * sizeof(float)) &&
+              conv_oracle_intact(b.scratch, plan.scratch_bytes) && conv_oracle_intact(b.packed, plan.packed_bytes),
+          "%s %s: wrote outside", plan.name, conv_oracle_text(s));
     conv_arguments again = a;
     again.dst = b.other;
     again.residual = mode ? b.residual : NULL;
     run_parts(&plan, &again, b.scratch, true);
     CHECK(memcmp(b.dst, b.other, b.dst_floats * sizeof(float)) == 0, "%s %s: order of parts changes bits", plan.name,
-          shape_text(s));
+          conv_oracle_text(s));
 }
 
 static int out_size(int in, int kernel, int stride, int dilation, int pads)
@@ -382,7 +314,7 @@ static conv_shape next_shape(int c, int h, int w, bool first, int threads)
 static bool make_link(const cpu_kernels *kernels, const conv_shape *s, chained *l)
 {
     if (!CHECK(conv_choose(kernels, s, &l->plan) && l->plan.run_rows, "%s: no rows of %s", kernels->name,
-               shape_text(s)))
+               conv_oracle_text(s)))
         return false;
     size_t padded = (size_t)((s->c_out + 15) / 16 * 16);
     l->weights = floats_of((size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
@@ -439,7 +371,7 @@ static void random_chain(const cpu_kernels *kernels)
             conv_strips_run(&chain, arguments, part, scratch);
         CHECK(memcmp(other, links[count - 1].out, floats * sizeof(float)) == 0,
               "%s: a chain of %d in %d strips differs, last %s", kernels->name, count, chain.parts,
-              shape_text(&plans[count - 1].shape));
+              conv_oracle_text(&plans[count - 1].shape));
         free(scratch);
     }
     for (int i = 0; i < CONV_STRIPS_MOST; i++)
@@ -478,10 +410,10 @@ static void test_sharing(const cpu_kernels *kernels)
                              .pad_top = pad,
                              .pad_left = pad,
                              .threads = threads };
-            if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, shape_text(&s)))
+            if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, conv_oracle_text(&s)))
                 continue;
             CHECK(plan.parts >= threads && plan.balance >= 0.88, "%s %s: %d parts for %d threads, balance %.2f",
-                  plan.name, shape_text(&s), plan.parts, threads, plan.balance);
+                  plan.name, conv_oracle_text(&s), plan.parts, threads, plan.balance);
         }
 }
 

@@ -2,7 +2,7 @@
  *
  * Float16 kernels of one table against double precision: convolutions of odd shapes with all activations and residual
  * modes, guard pages behind the buffers, parts in any order; activations, sums, pools and reorders. */
-#include "oracle.h"
+#include "conv_oracle.h"
 
 enum { MAX_VALUES = 1 << 19 };
 
@@ -24,32 +24,12 @@ static void fill_halves(const cpu_kernels *kernels, float *values, uint16_t *hal
     kernels->eltwise.half_to_float(halves, values, n);
 }
 
-static double act_of(const cpu_activation *activation, double x)
-{
-    double a = activation->a, b = activation->b;
-    switch (activation->act) {
-    case CPU_ACT_RELU:
-        return fmax(x, 0);
-    case CPU_ACT_LEAKY_RELU:
-        return x < 0 ? a * x : x;
-    case CPU_ACT_CLIP:
-        return fmin(fmax(x, a), b);
-    case CPU_ACT_SIGMOID:
-        return 1 / (1 + exp(-x));
-    case CPU_ACT_SILU:
-        return x / (1 + exp(-x));
-    case CPU_ACT_HARD_SWISH:
-        return x * fmin(fmax(x / 6 + 0.5, 0), 1);
-    default:
-        return x;
-    }
-}
-
 static cpu_activation random_activation(void)
 {
     static const cpu_activation all[] = {
-        { CPU_ACT_NONE, 0, 0 },  { CPU_ACT_SILU, 0, 0 },    { CPU_ACT_RELU, 0, 0 },      { CPU_ACT_LEAKY_RELU, 0.1f, 0 },
-        { CPU_ACT_CLIP, -1, 2 }, { CPU_ACT_SIGMOID, 0, 0 }, { CPU_ACT_HARD_SWISH, 0, 0 },
+        { CPU_ACT_NONE, 0, 0 },          { CPU_ACT_SILU, 0, 0 },  { CPU_ACT_RELU, 0, 0 },
+        { CPU_ACT_LEAKY_RELU, 0.1f, 0 }, { CPU_ACT_CLIP, -1, 2 }, { CPU_ACT_SIGMOID, 0, 0 },
+        { CPU_ACT_HARD_SWISH, 0, 0 },
     };
     return all[oracle_int(0, 6)];
 }
@@ -64,33 +44,6 @@ static size_t blocked_at(int pixels, int c, int i)
     return ((size_t)(c / 8) * (size_t)pixels + (size_t)i) * 8 + (size_t)(c % 8);
 }
 
-static void convolve(const conv_shape *s, int o, int y, int x, double *sum, double *magnitude)
-{
-    int inputs = s->c_in / s->groups, group = o / (s->c_out / s->groups);
-    *sum = *magnitude = 0;
-    for (int c = 0; c < inputs; c++)
-        for (int ky = 0; ky < s->kernel_h; ky++)
-            for (int kx = 0; kx < s->kernel_w; kx++) {
-                int iy = y * s->stride_h + ky * s->dilation_h - s->pad_top;
-                int ix = x * s->stride_w + kx * s->dilation_w - s->pad_left;
-                if (iy < 0 || ix < 0 || iy >= s->h_in || ix >= s->w_in)
-                    continue;
-                double v = (double)plain[((group * inputs + c) * s->h_in + iy) * s->w_in + ix] *
-                           weights[((o * inputs + c) * s->kernel_h + ky) * s->kernel_w + kx];
-                *sum += v;
-                *magnitude += fabs(v);
-            }
-}
-
-static const char *text_of(const conv_shape *s)
-{
-    static char text[200];
-    snprintf(text, sizeof(text), "c %d>%d groups %d in %dx%d out %dx%d k %dx%d s %d,%d d %d,%d pad %d,%d%s", s->c_in,
-             s->c_out, s->groups, s->h_in, s->w_in, s->h_out, s->w_out, s->kernel_h, s->kernel_w, s->stride_h,
-             s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->src_plain ? " plain" : "");
-    return text;
-}
-
 /* Every output; residual: as floats in half layout, or NULL. */
 static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, const half_conv_arguments *a,
                     const float *bias, const float *residual)
@@ -101,44 +54,37 @@ static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, cons
     for (int o = 0; o < s->c_out; o++)
         for (int i = 0; i < pixels; i++) {
             double sum, magnitude, add = residual ? (double)residual[blocked_at(pixels, o, i)] : 0;
-            convolve(s, o, i / s->w_out, i % s->w_out, &sum, &magnitude);
+            conv_oracle_sum(s, plain, weights, o, i / s->w_out, i % s->w_out, &sum, &magnitude);
             double x = sum + (double)bias[o];
-            double y = a->residual_before ? act_of(&a->activation, x + add) : act_of(&a->activation, x) + add;
-            /* A sum in float16 walks by half a unit of what it has reached with each term: over some hundred terms
-             * the error passed two of them once in 100,000 results; a missing term is more than ten. */
-            double bound = 0x1p-11 * (4 * (magnitude + fabs((double)bias[o]) + fabs(add)) + 8 * fabs(y)) + 4e-4;
+            double y = a->residual_before ? conv_oracle_act(&a->activation, x + add)
+                                          : conv_oracle_act(&a->activation, x) + add;
+            double bound = 0x1p-11 * (2 * (magnitude + fabs((double)bias[o]) + fabs(add)) + 8 * fabs(y)) + 4e-4;
             double actual = (double)got[blocked_at(pixels, o, i)];
             if (!(fabs(actual - y) <= bound)) {
                 CHECK(false, "%s %s act %d: filter %d y %d x %d: expected %.6g, got %.6g (bound %.2g)", plan->name,
-                      text_of(s), a->activation.act, o, i / s->w_out, i % s->w_out, y, actual, bound);
+                      conv_oracle_text(s), a->activation.act, o, i / s->w_out, i % s->w_out, y, actual, bound);
                 return;
             }
         }
     CHECK(true, "%s", plan->name);
 }
 
-static bool intact(const void *buffer, size_t bytes)
-{
-    const unsigned char *p = (const unsigned char *)buffer + bytes;
-    for (size_t i = 0; (bytes + i) % 64 != 0; i++)
-        if (p[i] != 0xa5)
-            return false;
-    return guarded_front_intact(buffer);
-}
-
 static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
 {
     half_conv_plan plan;
     if (!half_conv_choose(kernels, s, &plan)) {
-        CHECK(s->groups != 1, "%s: no float16 convolution takes %s", kernels->name, text_of(s));
+        CHECK(s->groups != 1, "%s: no float16 convolution takes %s", kernels->name, conv_oracle_text(s));
         return;
     }
     const int pixels = s->h_out * s->w_out;
-    const size_t src_count = s->src_plain ? (size_t)s->c_in * (size_t)(s->h_in * s->w_in) : blocked(s->c_in, s->h_in * s->w_in);
+    const size_t src_count =
+        s->src_plain ? (size_t)s->c_in * (size_t)(s->h_in * s->w_in) : blocked(s->c_in, s->h_in * s->w_in);
     const size_t dst_bytes = blocked(s->c_out, pixels) * 2;
-    if (!CHECK(plan.packed_bytes <= MAX_VALUES * 2 && plan.scratch_bytes <= MAX_VALUES * 2, "%s: too large", text_of(s)))
+    if (!CHECK(plan.packed_bytes <= MAX_VALUES * 2 && plan.scratch_bytes <= MAX_VALUES * 2, "%s: too large",
+               conv_oracle_text(s)))
         return;
-    fill_halves(kernels, weights, NULL, (size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
+    fill_halves(kernels, weights, NULL, (size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w),
+                -1, 1);
     void *src = aligned(&region_src, src_count * (s->src_plain ? 4 : 2));
     uint16_t *dst = aligned(&region_dst, dst_bytes), *other = aligned(&region_other, dst_bytes);
     uint16_t *residual = aligned(&region_residual, dst_bytes), *bias = aligned(&region_bias, blocked(s->c_out, 1) * 2);
@@ -168,13 +114,14 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     for (int part = 0; part < plan.parts; part++)
         half_conv_run(&plan, &a, part, scratch);
     compare(kernels, &plan, &a, bias_values, mode ? addend : NULL);
-    CHECK(intact(dst, dst_bytes) && intact(scratch, plan.scratch_bytes) && intact(packed, plan.packed_bytes),
-          "%s %s: wrote outside", plan.name, text_of(s));
+    CHECK(conv_oracle_intact(dst, dst_bytes) && conv_oracle_intact(scratch, plan.scratch_bytes) &&
+              conv_oracle_intact(packed, plan.packed_bytes),
+          "%s %s: wrote outside", plan.name, conv_oracle_text(s));
     a.dst = other;
     memset(scratch, 0xff, plan.scratch_bytes);
     for (int part = plan.parts - 1; part >= 0; part--)
         half_conv_run(&plan, &a, part, scratch);
-    CHECK(memcmp(dst, other, dst_bytes) == 0, "%s %s: order of parts changes bits", plan.name, text_of(s));
+    CHECK(memcmp(dst, other, dst_bytes) == 0, "%s %s: order of parts changes bits", plan.name, conv_oracle_text(s));
 }
 
 static int out_size(int in, int kernel, int stride, int dilation, int pads)
@@ -249,7 +196,7 @@ static void test_act(const cpu_kernels *kernels)
         kernels->eltwise.half_to_float(out, got, N);
         bool good = true;
         for (int i = 0; good && i < N; i++) {
-            double y = act_of(&acts[k], (double)plain[i]);
+            double y = conv_oracle_act(&acts[k], (double)plain[i]);
             good = CHECK(fabs((double)got[i] - y) <= 4e-3 * fabs(y) + 3e-4, "half act %d of %g: expected %g, got %g",
                          acts[k].act, (double)plain[i], y, (double)got[i]);
         }
@@ -258,8 +205,8 @@ static void test_act(const cpu_kernels *kernels)
     kernels->eltwise.float_to_half(special, in, 3);
     kernels->half.act(in, out, 3, (cpu_activation){ CPU_ACT_SILU, 0, 0 });
     kernels->eltwise.half_to_float(out, got, 3);
-    CHECK(isnan(got[0]) && isinf(got[1]) && got[1] > 0 && fabsf(got[2]) <= 3e-4f, "half silu of NaN, inf, -inf: %g %g %g",
-          (double)got[0], (double)got[1], (double)got[2]);
+    CHECK(isnan(got[0]) && isinf(got[1]) && got[1] > 0 && fabsf(got[2]) <= 3e-4f,
+          "half silu of NaN, inf, -inf: %g %g %g", (double)got[0], (double)got[1], (double)got[2]);
 }
 
 static void test_binary(const cpu_kernels *kernels)
@@ -274,8 +221,8 @@ static void test_binary(const cpu_kernels *kernels)
         kernels->eltwise.half_to_float(c, got, N);
         for (int i = 0; i < N; i++) {
             double x = (double)plain[i], y = (double)weights[i], z = k == 0 ? x + y : k == 1 ? x - y : x * y;
-            if (!CHECK(fabs((double)got[i] - z) <= 0x1p-11 * fabs(z) + 1e-7, "half binary %d [%d]: expected %g, got %g", k,
-                       i, z, (double)got[i]))
+            if (!CHECK(fabs((double)got[i] - z) <= 0x1p-11 * fabs(z) + 1e-7, "half binary %d [%d]: expected %g, got %g",
+                       k, i, z, (double)got[i]))
                 break;
         }
     }
@@ -302,7 +249,8 @@ static void test_pool_max(const cpu_kernels *kernels)
             float most = -INFINITY;
             for (int ky = 0; ky < p.kernel_h; ky++)
                 for (int kx = 0; kx < p.kernel_w; kx++) {
-                    int y = i / 8 / p.w_out * p.stride_h + ky - p.pad_top, x = i / 8 % p.w_out * p.stride_w + kx - p.pad_left;
+                    int y = i / 8 / p.w_out * p.stride_h + ky - p.pad_top,
+                        x = i / 8 % p.w_out * p.stride_w + kx - p.pad_left;
                     if (y >= 0 && x >= 0 && y < p.h_in && x < p.w_in)
                         most = fmaxf(most, plain[(y * p.w_in + x) * 8 + i % 8]);
                 }
@@ -331,7 +279,8 @@ static void test_reorders(const cpu_kernels *kernels)
             good = true;
             for (int c = 0; c < 8; c++)
                 for (size_t i = 0; i < stride; i++)
-                    good &= back[(size_t)c * stride + i] == (c < lanes && i < (size_t)hw ? plain[(size_t)c * stride + i] : 0);
+                    good &= back[(size_t)c * stride + i] ==
+                            (c < lanes && i < (size_t)hw ? plain[(size_t)c * stride + i] : 0);
             CHECK(good, "half unblock of %d lanes, %d pixels", lanes, hw);
             if (lanes > 4)
                 continue;
