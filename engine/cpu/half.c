@@ -118,7 +118,7 @@ static half_tile tile_of(const half_conv_plan *plan, const geometry *g, const ha
         .blocks = g->blocks_in,
         .taps_h = s->kernel_h,
         .taps_w = s->kernel_w,
-        .chunk = conv_max(1, (HALF_CHUNK + taps * HALF_LANES / 2) / (taps * HALF_LANES)),
+        .chunk = conv_max(1, HALF_CHUNK / (taps * HALF_LANES)),
         .block_stride = width * height * g->lanes,
         .row_stride = width * s->dilation_h * g->lanes,
         .tap_stride = (ptrdiff_t)s->dilation_w * g->lanes,
