@@ -190,8 +190,9 @@ static void winograd_weights(const float *w, const float (*G)[3], float *u, ptrd
     for (int i = 0; i < SIDE; i++) {
         const vf g0 = vf_set1(G[i][0]), g1 = vf_set1(G[i][1]), g2 = vf_set1(G[i][2]);
         for (int j = 0; j < 3; j++)
-            half[i][j] = vf_fma(g0, vf_load(w + j * VF_LANES),
-                                vf_fma(g1, vf_load(w + (3 + j) * VF_LANES), vf_mul(g2, vf_load(w + (6 + j) * VF_LANES))));
+            half[i][j] =
+                vf_fma(g0, vf_load(w + j * VF_LANES),
+                       vf_fma(g1, vf_load(w + (3 + j) * VF_LANES), vf_mul(g2, vf_load(w + (6 + j) * VF_LANES))));
     }
     for (int j = 0; j < SIDE; j++) {
         const vf g0 = vf_set1(G[j][0]), g1 = vf_set1(G[j][1]), g2 = vf_set1(G[j][2]);

@@ -29,7 +29,8 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
             memcpy(dst + j * dst_stride + i, src + i * src_stride + j, sizeof(*dst));
 }
 
-static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block, float *dst)
+static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block,
+                          float *dst)
 {
     for (size_t i = 0; i < hw; i++) {
         float *to = dst + i * (size_t)block;

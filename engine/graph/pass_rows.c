@@ -10,9 +10,9 @@ static graph_value *picture_of(const graph_value *value)
 {
     graph_node *reshape = graph_sole(value) ? graph_maker(value, "Reshape") : NULL;
     graph_value *x = reshape ? reshape->inputs[0] : NULL;
-    if (!x || x->info.rank != 4 || value->info.rank != 3 || graph_element_count(x) <= 0 || graph_element_count(value) <= 0 ||
-        !graph_is_f32(x) || x->info.dims[0] != value->info.dims[0] || x->info.dims[1] != value->info.dims[1] ||
-        !x->producer)
+    if (!x || x->info.rank != 4 || value->info.rank != 3 || graph_element_count(x) <= 0 ||
+        graph_element_count(value) <= 0 || !graph_is_f32(x) || x->info.dims[0] != value->info.dims[0] ||
+        x->info.dims[1] != value->info.dims[1] || !x->producer)
         return NULL;
     return x;
 }

@@ -110,13 +110,14 @@ static onyx_status insert_conv(graph *g, const siblings *s, graph_value *x, grap
     const bool fused = s->one_activation && act->act != OP_ACT_NONE;
     if (!attribute_ints(g, "kernel_shape", w->kernel, 2, &attributes[0]) ||
         !attribute_ints(g, "strides", w->stride, 2, &attributes[1]) ||
-        !attribute_ints(g, "dilations", w->dilation, 2, &attributes[2]) || !attribute_ints(g, "pads", pads, 4, &attributes[3]))
+        !attribute_ints(g, "dilations", w->dilation, 2, &attributes[2]) ||
+        !attribute_ints(g, "pads", pads, 4, &attributes[3]))
         return status_no_memory(error, sizeof(pads), "attributes");
     attributes[4] = attribute_int("group", s->group);
     attribute_activation(act, attributes + 5);
     STATUS_TRY(join_weights(g, s, inputs, error));
-    return graph_insert(g, s->earliest, fused ? OP_DOMAIN_ONYX : "", fused ? "FusedConv" : "Conv", s->convs[0]->name, inputs, 3,
-                        attributes, fused ? 5 + ACTIVATION_ATTRIBUTES : 5, y, error);
+    return graph_insert(g, s->earliest, fused ? OP_DOMAIN_ONYX : "", fused ? "FusedConv" : "Conv", s->convs[0]->name,
+                        inputs, 3, attributes, fused ? 5 + ACTIVATION_ATTRIBUTES : 5, y, error);
 }
 
 /* One convolution of x and a Split in the place of all. */
@@ -134,7 +135,8 @@ static onyx_status merge(graph *g, const siblings *s, graph_value *x, onyx_error
             return status_no_memory(error, sizeof(*parts[i]), "a value");
     }
     STATUS_TRY(graph_add_ints(g, before->name, sizes, s->count, &inputs[1], error));
-    STATUS_TRY(graph_add_node(g, before, "", "Split", before->name, inputs, 2, parts, s->count, &axis, 1, &split, error));
+    STATUS_TRY(
+        graph_add_node(g, before, "", "Split", before->name, inputs, 2, parts, s->count, &axis, 1, &split, error));
     for (int i = 0; i < s->count; i++) {
         graph_value *part = parts[i];
         if (!s->one_activation && graph_conv_activation(s->convs[i])->act == OP_ACT_SIGMOID) {
@@ -186,15 +188,16 @@ static bool find_small(graph *g, graph_node *first, siblings *s)
 static bool find_depthwise(graph *g, const graph_node *split, siblings *s)
 {
     *s = (siblings){ 0 };
-    if (!graph_is(split, "Split") || split->inputs[0]->info.rank != 4 || ((const split_params *)split->params)->axis != 1 ||
-        split->output_count < 2)
+    if (!graph_is(split, "Split") || split->inputs[0]->info.rank != 4 ||
+        ((const split_params *)split->params)->axis != 1 || split->output_count < 2)
         return false;
     for (int i = 0; i < split->output_count; i++) {
         graph_value *part = graph_output(split, i);
         graph_node *conv = part ? graph_single_user(part) : NULL;
         const int64_t channels = conv ? part->info.dims[1] : 0;
-        if (!conv || !simple(g, conv) || conv->inputs[0] != part || ((const conv_params *)conv->params)->group != channels ||
-            conv->outputs[0]->info.dims[1] != channels || !join(s, conv))
+        if (!conv || !simple(g, conv) || conv->inputs[0] != part ||
+            ((const conv_params *)conv->params)->group != channels || conv->outputs[0]->info.dims[1] != channels ||
+            !join(s, conv))
             return false;
     }
     s->group = s->channels;

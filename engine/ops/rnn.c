@@ -58,7 +58,8 @@ static onyx_status parse_activations(const op_parse_context *context, rnn_params
         while (k < ARRAY_LENGTH(activations) && !same_name(names->strings[i], activations[k].name))
             k++;
         if (k == ARRAY_LENGTH(activations))
-            return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "activation '%s' is not known", names->strings[i]);
+            return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "activation '%s' is not known",
+                               names->strings[i]);
         *act = (rnn_activation){ activations[k].act, activations[k].alpha, activations[k].beta };
         if (activations[k].parameters > 0 && alphas && alpha < alphas->count)
             act->alpha = alphas->floats[alpha++];
@@ -317,8 +318,10 @@ onyx_status op_run_rnn(op_run_context *context)
 {
     rnn_params p = *(const rnn_params *)context->params;
     const onyx_tensor *x = context->inputs[0], *lengths = run_input(context, 4);
-    rnn_data d = { .steps = x->dims[p.batch_first], .batch = x->dims[!p.batch_first],
-                   .directions = p.direction == OP_RNN_BIDIRECTIONAL ? 2 : 1, .lengths = lengths ? lengths->data : NULL };
+    rnn_data d = { .steps = x->dims[p.batch_first],
+                   .batch = x->dims[!p.batch_first],
+                   .directions = p.direction == OP_RNN_BIDIRECTIONAL ? 2 : 1,
+                   .lengths = lengths ? lengths->data : NULL };
     onyx_status status = ONYX_OK;
     p.hidden = context->inputs[2]->dims[2];
     for (int i = 0; i < 8; i++)

@@ -173,7 +173,8 @@ static bool plan_inputs(planner *p)
     for (int i = 0; i < g->input_count; i++) {
         graph_value *value = g->inputs[i];
         if (!graph_shape_known(value)) {
-            status_fail(p->error, ONYX_ERROR_SHAPE, "input '%s' has free dimensions and no shape was given", value->name);
+            status_fail(p->error, ONYX_ERROR_SHAPE, "input '%s' has free dimensions and no shape was given",
+                        value->name);
             return false;
         }
         slots[i] = plan_new_plain(p, value);
@@ -218,8 +219,8 @@ static bool plan_outputs(planner *p)
         if (kind == SLOT_INPUT || kind == SLOT_CONSTANT) {
             int from = slots[i];
             slots[i] = plan_new_plain(p, g->outputs[i]);
-            program_step *step = slots[i] < 0 ? NULL : plan_add_step(p, NULL, "copy", run_copy, 1, 0, &from, 1, &slots[i], 1,
-                                                                     NULL, 0);
+            program_step *step =
+                slots[i] < 0 ? NULL : plan_add_step(p, NULL, "copy", run_copy, 1, 0, &from, 1, &slots[i], 1, NULL, 0);
             if (!step)
                 return false;
             step->name = g->outputs[i]->name;

@@ -33,7 +33,8 @@ static void run_gather(const step_context *context, int part)
     const block_sources *s = &g->blocks[part % g->channel_blocks];
     const float *sources[LAYOUT_MAX_PICKS];
     for (int i = 0; i < s->count; i++)
-        sources[i] = (const float *)context->tensors[step->inputs[s->input[i]]].data + image * s->stride[i] + s->block[i];
+        sources[i] =
+            (const float *)context->tensors[step->inputs[s->input[i]]].data + image * s->stride[i] + s->block[i];
     g->kernels->layout.gather(sources, s->picks, s->count, g->hw, g->kernels->block,
                               (float *)context->tensors[step->outputs[0]].data + (size_t)part * floats);
 }
@@ -83,8 +84,8 @@ int plan_gather_channels(planner *p, graph_value *value)
         add_lane(p, &blocks[c / block], c % block, input_of(inputs, &count, from[c].slot), &from[c], g.hw, dims.n);
     g.blocks = blocks;
     const int output = plan_new_blocked(p, value);
-    program_step *step = plan_add_step(p, NULL, "layout_gather", run_gather, (int)dims.n * dims.channel_blocks, 0, inputs,
-                                       count, &output, 1, &g, sizeof(g));
+    program_step *step = plan_add_step(p, NULL, "layout_gather", run_gather, (int)dims.n * dims.channel_blocks, 0,
+                                       inputs, count, &output, 1, &g, sizeof(g));
     if (!step)
         return -1;
     step->name = value->name;

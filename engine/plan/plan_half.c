@@ -97,7 +97,8 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
     if (from < 0 || to < 0 || !dims_of(p, value, &d))
         return false;
     const reorder_step r = { &p->kernels->half, d.image.c, d.blocks, (size_t)d.image.h * (size_t)d.image.w };
-    program_step *step = plan_add_step(p, NULL, name, run, (int)d.image.n * d.blocks, 0, &from, 1, &to, 1, &r, sizeof(r));
+    program_step *step =
+        plan_add_step(p, NULL, name, run, (int)d.image.n * d.blocks, 0, &from, 1, &to, 1, &r, sizeof(r));
     if (!step)
         return false;
     step->name = value->name;
@@ -213,8 +214,9 @@ plan_result plan_half_conv(planner *p, graph_node *node)
     if (inputs[0] < 0 || (residual && inputs[1] < 0))
         return PLAN_FAILED;
     const int output = new_half(p, y);
-    program_step *step = plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.image.n * conv.plan.parts,
-                                       conv.plan.scratch_bytes, inputs, residual ? 2 : 1, &output, 1, &conv, sizeof(conv));
+    program_step *step =
+        plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.image.n * conv.plan.parts, conv.plan.scratch_bytes,
+                      inputs, residual ? 2 : 1, &output, 1, &conv, sizeof(conv));
     if (!step)
         return PLAN_FAILED;
     step->op = plan_conv_title(p, &params->activation, residual != NULL);
@@ -257,7 +259,8 @@ static void run_binary(const step_context *context, int part)
                         (uint16_t *)context->tensors[step->outputs[0]].data + begin, end - begin);
 }
 
-static plan_result emit_flat(planner *p, graph_node *node, const char *name, step_function *run, flat_step *f, int inputs)
+static plan_result emit_flat(planner *p, graph_node *node, const char *name, step_function *run, flat_step *f,
+                             int inputs)
 {
     half_dims d;
     int slots[2] = { -1, -1 };
@@ -269,7 +272,8 @@ static plan_result emit_flat(planner *p, graph_node *node, const char *name, ste
     f->half = &p->kernels->half;
     f->elements = d.elements * (size_t)d.image.n;
     f->parts = plan_parts(f->elements * sizeof(uint16_t) * (size_t)(inputs + 1));
-    return plan_add_step(p, node, name, run, f->parts, 0, slots, inputs, &output, 1, f, sizeof(*f)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, name, run, f->parts, 0, slots, inputs, &output, 1, f, sizeof(*f)) ? PLAN_DONE
+                                                                                                    : PLAN_FAILED;
 }
 
 plan_result plan_half_unary(planner *p, graph_node *node)
@@ -293,11 +297,14 @@ plan_result plan_half_binary(planner *p, graph_node *node)
 {
     const graph_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
     half_dims d;
-    flat_step f = { .op = graph_is(node, "Add") ? CPU_BINARY_ADD : graph_is(node, "Sub") ? CPU_BINARY_SUB : CPU_BINARY_MUL };
+    flat_step f = { .op = graph_is(node, "Add")   ? CPU_BINARY_ADD
+                          : graph_is(node, "Sub") ? CPU_BINARY_SUB
+                                                  : CPU_BINARY_MUL };
     const size_t bytes = sizeof(int64_t) * (size_t)MAX(y->info.rank, 0);
-    if (!enabled(p) || node->input_count != 2 || !(has_half(p, a) || has_half(p, b)) || a->is_constant || b->is_constant ||
-        a->info.rank != y->info.rank || b->info.rank != y->info.rank || memcmp(a->info.dims, y->info.dims, bytes) ||
-        memcmp(b->info.dims, y->info.dims, bytes) || !dims_of(p, a, &d) || !dims_of(p, b, &d) || !dims_of(p, y, &d))
+    if (!enabled(p) || node->input_count != 2 || !(has_half(p, a) || has_half(p, b)) || a->is_constant ||
+        b->is_constant || a->info.rank != y->info.rank || b->info.rank != y->info.rank ||
+        memcmp(a->info.dims, y->info.dims, bytes) || memcmp(b->info.dims, y->info.dims, bytes) || !dims_of(p, a, &d) ||
+        !dims_of(p, b, &d) || !dims_of(p, y, &d))
         return PLAN_PASS;
     return emit_flat(p, node, "half_binary", run_binary, &f, 2);
 }
@@ -420,7 +427,8 @@ plan_result plan_half_slice(planner *p, graph_node *node)
     for (int i = 0; i < x->info.rank; i++)
         if (slice.step[i] != 1 || (i != 1 && (slice.start[i] != 0 || slice.length[i] != x->info.dims[i])))
             return PLAN_PASS;
-    return can_view(p, x, node->outputs[0], slice.start[1]) ? emit_view(p, x, node->outputs[0], slice.start[1]) : PLAN_PASS;
+    return can_view(p, x, node->outputs[0], slice.start[1]) ? emit_view(p, x, node->outputs[0], slice.start[1])
+                                                            : PLAN_PASS;
 }
 
 /* ---- MaxPool and nearest Resize ---- */
@@ -462,8 +470,10 @@ static plan_result emit_window(planner *p, graph_node *node, const char *name, w
     const int blocks = (int)d->image.n * d->blocks;
     s->half = &p->kernels->half;
     s->strips = MAX(1, MIN(s->pool.h_out, 16 / blocks));
-    return output >= 0 && plan_add_step(p, node, name, run_window, blocks * s->strips, 0, &input, 1, &output, 1, s, sizeof(*s))
-               ? PLAN_DONE : PLAN_FAILED;
+    return output >= 0 &&
+                   plan_add_step(p, node, name, run_window, blocks * s->strips, 0, &input, 1, &output, 1, s, sizeof(*s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 plan_result plan_half_pool(planner *p, graph_node *node)
@@ -506,8 +516,8 @@ plan_result plan_half_resize(planner *p, graph_node *node)
     const onyx_tensor *lists[4] = { 0 };
     op_resize_axis axes[ONYX_MAX_RANK];
     half_dims xd, yd;
-    if (!enabled(p) || !has_half(p, x) || params->mode != OP_RESIZE_NEAREST || x->info.rank != 4 || !dims_of(p, x, &xd) ||
-        !dims_of(p, y, &yd) || xd.image.n != yd.image.n || xd.image.c != yd.image.c ||
+    if (!enabled(p) || !has_half(p, x) || params->mode != OP_RESIZE_NEAREST || x->info.rank != 4 ||
+        !dims_of(p, x, &xd) || !dims_of(p, y, &yd) || xd.image.n != yd.image.n || xd.image.c != yd.image.c ||
         params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE)
         return PLAN_PASS;
     for (int i = 1; i < node->input_count && i < 4; i++)

@@ -167,8 +167,8 @@ plan_result plan_matmul(planner *p, graph_node *node)
     if (inputs[0] < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, y);
-    program_step *step = plan_add_step(p, node, mm.plan.name, run_matmul, (int)mm.batches * mm.plan.parts, mm.plan.scratch_bytes,
-                                       inputs, count, &output, 1, &mm, sizeof(mm));
+    program_step *step = plan_add_step(p, node, mm.plan.name, run_matmul, (int)mm.batches * mm.plan.parts,
+                                       mm.plan.scratch_bytes, inputs, count, &output, 1, &mm, sizeof(mm));
     if (!step)
         return PLAN_FAILED;
     step->operations = 2 * (int64_t)(mm.batches * shape.m * shape.n * shape.k);

@@ -66,7 +66,9 @@ static axis_dims dims_around(const op_value *info, int axis)
 /* Bytes of one index along the axis, or 0 for types that are packed. */
 static size_t inner_bytes(const graph_value *value, axis_dims d)
 {
-    return value->info.kind == OP_KIND_TENSOR && value->info.type != ONYX_TYPE_STRING ? d.inner * type_size(value->info.type) : 0;
+    return value->info.kind == OP_KIND_TENSOR && value->info.type != ONYX_TYPE_STRING
+               ? d.inner * type_size(value->info.type)
+               : 0;
 }
 
 /* ---- Concat ---- */
@@ -271,9 +273,16 @@ plan_result plan_pad(planner *p, graph_node *node)
     if (x->info.rank != 4 || !plan_can_block(p, x) || !plan_can_block(p, y) || !plan_only_blocked(p, x) ||
         !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || xd.n != yd.n || !pads_known(p, node, begin))
         return PLAN_PASS;
-    const pad_step s = { .channels = xd.c, .blocks = yd.channel_blocks,
-                         .block = p->kernels->block, .top = (int)begin[2], .left = (int)begin[3], .h = (size_t)xd.h,
-                         .w = (size_t)xd.w, .h_out = (size_t)yd.h, .w_out = (size_t)yd.w, .src_floats = xd.blocked_elements,
+    const pad_step s = { .channels = xd.c,
+                         .blocks = yd.channel_blocks,
+                         .block = p->kernels->block,
+                         .top = (int)begin[2],
+                         .left = (int)begin[3],
+                         .h = (size_t)xd.h,
+                         .w = (size_t)xd.w,
+                         .h_out = (size_t)yd.h,
+                         .w_out = (size_t)yd.w,
+                         .src_floats = xd.blocked_elements,
                          .dst_floats = yd.blocked_elements };
     const int input = plan_blocked(p, x);
     if (input < 0)

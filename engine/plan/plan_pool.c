@@ -43,8 +43,10 @@ static plan_result emit_pool(planner *p, graph_node *node, const char *name, con
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, node->outputs[0]);
     const size_t scratch = s->kernel ? pool_scratch_bytes(&s->shape) : qplane_pool_scratch_bytes(&s->shape);
-    return plan_add_step(p, node, name, s->kernel ? run_pool : run_byte_pool, (int)images * s->shape.channel_blocks, scratch,
-                         &input, 1, &output, 1, s, sizeof(*s)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, name, s->kernel ? run_pool : run_byte_pool, (int)images * s->shape.channel_blocks,
+                         scratch, &input, 1, &output, 1, s, sizeof(*s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 plan_result plan_pool(planner *p, graph_node *node)
@@ -63,12 +65,23 @@ plan_result plan_pool(planner *p, graph_node *node)
     const int last = w.spatial - 1;
     pool_step s = {
         .kernel = max ? p->kernels->pool.max : p->kernels->pool.average,
-        .shape = { .channel_blocks = xd.channel_blocks, .block = p->kernels->block, .h_in = xd.h, .w_in = xd.w, .h_out = yd.h,
-                   .w_out = yd.w, .kernel_h = 1, .kernel_w = (int)w.kernel[last], .stride_h = 1,
-                   .stride_w = (int)w.stride[last], .dilation_h = 1, .dilation_w = (int)w.dilation[last],
-                   .pad_left = (int)w.pad_begin[last], .pad_right = (int)w.pad_end[last],
+        .shape = { .channel_blocks = xd.channel_blocks,
+                   .block = p->kernels->block,
+                   .h_in = xd.h,
+                   .w_in = xd.w,
+                   .h_out = yd.h,
+                   .w_out = yd.w,
+                   .kernel_h = 1,
+                   .kernel_w = (int)w.kernel[last],
+                   .stride_h = 1,
+                   .stride_w = (int)w.stride[last],
+                   .dilation_h = 1,
+                   .dilation_w = (int)w.dilation[last],
+                   .pad_left = (int)w.pad_begin[last],
+                   .pad_right = (int)w.pad_end[last],
                    .count_include_pad = params->count_include_pad },
-        .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements,
+        .src_elements = xd.blocked_elements,
+        .dst_elements = yd.blocked_elements,
     };
     if (w.spatial == 2) {
         s.shape.kernel_h = (int)w.kernel[0];
@@ -116,14 +129,25 @@ plan_result plan_global_pool(planner *p, graph_node *node)
         !plan_image_dims(p, node->outputs[0], &yd) || yd.c != xd.c || yd.h != 1 || yd.w != 1)
         return PLAN_PASS;
     if (!graph_is(node, "GlobalAveragePool") &&
-        (x->info.rank != 4 || !((const reduce_params *)node->params)->keepdims || !reduce_axes(p, node, &mask) || mask != 0xc))
+        (x->info.rank != 4 || !((const reduce_params *)node->params)->keepdims || !reduce_axes(p, node, &mask) ||
+         mask != 0xc))
         return PLAN_PASS;
     const pool_step s = {
         .kernel = p->kernels->pool.global_average,
-        .shape = { .channel_blocks = xd.channel_blocks, .block = p->kernels->block, .h_in = xd.h, .w_in = xd.w, .h_out = 1,
-                   .w_out = 1, .kernel_h = xd.h, .kernel_w = xd.w, .stride_h = 1, .stride_w = 1, .dilation_h = 1,
+        .shape = { .channel_blocks = xd.channel_blocks,
+                   .block = p->kernels->block,
+                   .h_in = xd.h,
+                   .w_in = xd.w,
+                   .h_out = 1,
+                   .w_out = 1,
+                   .kernel_h = xd.h,
+                   .kernel_w = xd.w,
+                   .stride_h = 1,
+                   .stride_w = 1,
+                   .dilation_h = 1,
                    .dilation_w = 1 },
-        .src_elements = xd.blocked_elements, .dst_elements = yd.blocked_elements,
+        .src_elements = xd.blocked_elements,
+        .dst_elements = yd.blocked_elements,
     };
     return s.kernel ? emit_pool(p, node, "pool_global_average", &s, xd.n) : PLAN_PASS;
 }
@@ -153,8 +177,8 @@ plan_result plan_reduce(planner *p, graph_node *node)
 {
     graph_value *x = node->inputs[0];
     uint32_t mask;
-    if (x->info.type != ONYX_TYPE_FLOAT32 || x->info.rank < 1 || graph_element_count(x) < 1 || !reduce_axes(p, node, &mask) ||
-        !mask)
+    if (x->info.type != ONYX_TYPE_FLOAT32 || x->info.rank < 1 || graph_element_count(x) < 1 ||
+        !reduce_axes(p, node, &mask) || !mask)
         return PLAN_PASS;
     reduce_step r = { .rows = 1, .n = 1, .scale = 1 };
     for (int i = 0; i < x->info.rank; i++) {
@@ -175,8 +199,9 @@ plan_result plan_reduce(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
-    return plan_add_step(p, node, "reduce_rows", run_reduce, r.parts, 0, &input, 1, &output, 1, &r, sizeof(r)) ? PLAN_DONE
-                                                                                                              : PLAN_FAILED;
+    return plan_add_step(p, node, "reduce_rows", run_reduce, r.parts, 0, &input, 1, &output, 1, &r, sizeof(r))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- Resize ---- */
@@ -249,8 +274,8 @@ plan_result plan_resize(planner *p, graph_node *node)
     const onyx_tensor *roi = constant_input(p, node, 1, &known), *scales = constant_input(p, node, 2, &known),
                       *sizes = constant_input(p, node, 3, &known);
     const bool bytes = params->mode == OP_RESIZE_NEAREST && plan_can_block_bytes(p, x);
-    if (!known || (!bytes && !plan_can_block(p, x)) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
-        xd.n != yd.n || xd.c != yd.c || params->mode == OP_RESIZE_CUBIC ||
+    if (!known || (!bytes && !plan_can_block(p, x)) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) ||
+        !plan_image_dims(p, y, &yd) || xd.n != yd.n || xd.c != yd.c || params->mode == OP_RESIZE_CUBIC ||
         (params->antialias && (yd.h < xd.h || yd.w < xd.w)) || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE ||
         op_resize_axes(params, 4, x->info.dims, roi, scales, sizes, axes, NULL) != ONYX_OK || axes[2].out != yd.h ||
         axes[3].out != yd.w)
@@ -273,7 +298,11 @@ plan_result plan_resize(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, y);
-    return plan_add_step(p, node, s.linear ? "resize_linear" : bytes ? "qplane_resize_nearest" : "resize_nearest", run_resize,
-                         (int)xd.n * xd.channel_blocks * s.strips, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
-                                                                                                           : PLAN_FAILED;
+    return plan_add_step(p, node,
+                         s.linear ? "resize_linear"
+                         : bytes  ? "qplane_resize_nearest"
+                                  : "resize_nearest",
+                         run_resize, (int)xd.n * xd.channel_blocks * s.strips, 0, &input, 1, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }

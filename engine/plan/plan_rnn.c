@@ -24,8 +24,12 @@ static void run_inputs(const step_context *context, int part)
 {
     const program_step *step = context->step;
     const rnn_step *s = step->params;
-    const gemm_arguments arguments = { .a = context->tensors[step->inputs[0]].data, .a_stride = s->inputs, .packed = s->packed,
-                                       .c = context->tensors[step->outputs[0]].data, .c_stride = s->plan.shape.n, .alpha = 1,
+    const gemm_arguments arguments = { .a = context->tensors[step->inputs[0]].data,
+                                       .a_stride = s->inputs,
+                                       .packed = s->packed,
+                                       .c = context->tensors[step->outputs[0]].data,
+                                       .c_stride = s->plan.shape.n,
+                                       .alpha = 1,
                                        .bias = s->bias };
     s->plan.run(&s->plan, &arguments, part, context->scratch);
 }
@@ -119,7 +123,9 @@ static void run_recurrence(const step_context *context, int part)
         else
             gru_cell(s, r, bias, gates, h, c);
         if (y)
-            memcpy(y + (s->batch_first ? row * s->directions + direction : (t * s->directions + direction) * s->batch + b) * n,
+            memcpy(y + (s->batch_first ? row * s->directions + direction
+                                       : (t * s->directions + direction) * s->batch + b) *
+                           n,
                    h, n * sizeof(float));
     }
     if (last_h)
@@ -157,12 +163,14 @@ static bool pack_biases(planner *p, graph_node *node, rnn_step *s)
     const size_t wide = s->gates * s->hidden, n = s->hidden;
     const float *stored = input_of(node, 3) ? constant_floats(p, input_of(node, 3)) : NULL;
     float *bias = plan_packed(p, s->directions * wide * sizeof(float));
-    float *recurrent = s->gates == 3 && s->linear_before_reset ? plan_packed(p, s->directions * n * sizeof(float)) : NULL;
+    float *recurrent =
+        s->gates == 3 && s->linear_before_reset ? plan_packed(p, s->directions * n * sizeof(float)) : NULL;
     if (!bias || (s->gates == 3 && s->linear_before_reset && !recurrent))
         return false;
     for (size_t d = 0; d < s->directions; d++)
         for (size_t i = 0; i < wide; i++) {
-            const float of_input = stored ? stored[d * 2 * wide + i] : 0, of_state = stored ? stored[(d * 2 + 1) * wide + i] : 0;
+            const float of_input = stored ? stored[d * 2 * wide + i] : 0,
+                        of_state = stored ? stored[(d * 2 + 1) * wide + i] : 0;
             const bool apart = recurrent && i >= 2 * n;
             bias[d * wide + i] = apart ? of_input : of_input + of_state;
             if (apart)
@@ -204,8 +212,9 @@ static plan_result emit_recurrence(planner *p, graph_node *node, rnn_step *s, in
         return PLAN_FAILED;
     /* Outputs that nobody reads stay away; the last that is there ends the list. */
     const size_t scratch = (s->gates + 2) * s->hidden * sizeof(float);
-    program_step *step = plan_add_step(p, node, s->gates == 4 ? "lstm_cells" : "gru_cells", run_recurrence,
-                                       (int)(s->directions * s->batch), scratch, inputs, count, outputs, 0, s, sizeof(*s));
+    program_step *step =
+        plan_add_step(p, node, s->gates == 4 ? "lstm_cells" : "gru_cells", run_recurrence,
+                      (int)(s->directions * s->batch), scratch, inputs, count, outputs, 0, s, sizeof(*s));
     int *kept = step ? plan_alloc(p, sizeof(outputs)) : NULL;
     if (!kept)
         return PLAN_FAILED;
@@ -221,9 +230,9 @@ plan_result plan_rnn(planner *p, graph_node *node)
     const rnn_params *params = node->params;
     graph_value *x = node->inputs[0], *r_value = node->inputs[2];
     const float *w = constant_floats(p, node->inputs[1]), *r = constant_floats(p, r_value);
-    if (!w || !r || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || graph_element_count(r_value) < 1 ||
-        !usual(params) || input_of(node, 4) || input_of(node, 7) || !p->kernels->gemm.dot ||
-        !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
+    if (!w || !r || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 ||
+        graph_element_count(r_value) < 1 || !usual(params) || input_of(node, 4) || input_of(node, 7) ||
+        !p->kernels->gemm.dot || !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
         (input_of(node, 3) && !constant_floats(p, input_of(node, 3))))
         return PLAN_PASS;
     rnn_step s = { .kernels = p->kernels, .gates = (size_t)params->gates, .hidden = (size_t)r_value->info.dims[2],
@@ -240,8 +249,8 @@ plan_result plan_rnn(planner *p, graph_node *node)
         return PLAN_FAILED;
     products->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 2, .dims = { (int64_t)shape.m, (int64_t)shape.n } };
     const int between = plan_temporary(p, products);
-    program_step *step = plan_add_step(p, node, s.plan.name, run_inputs, s.plan.parts, s.plan.scratch_bytes, &src, 1, &between,
-                                       1, &s, sizeof(s));
+    program_step *step = plan_add_step(p, node, s.plan.name, run_inputs, s.plan.parts, s.plan.scratch_bytes, &src, 1,
+                                       &between, 1, &s, sizeof(s));
     if (!step)
         return PLAN_FAILED;
     step->operations = 2 * (int64_t)(shape.m * shape.n * shape.k);

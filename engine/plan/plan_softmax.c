@@ -20,7 +20,8 @@ typedef struct softmax_step {
 } softmax_step;
 
 /* Rows [begin, end) of a few elements each. */
-static void run_short_rows(const softmax_step *s, const float *src, float *dst, size_t begin, size_t end, float *scratch)
+static void run_short_rows(const softmax_step *s, const float *src, float *dst, size_t begin, size_t end,
+                           float *scratch)
 {
     float *columns = scratch;
     for (size_t row = begin; row < end; row += SHORT_GROUP) {
@@ -79,8 +80,10 @@ plan_result plan_softmax(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
-    return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, scratch, &input, 1, &output,
-                         1, &s, sizeof(s)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, scratch,
+                         &input, 1, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- LayerNormalization ---- */

@@ -209,8 +209,9 @@ static plan_result plan_walk(planner *p, graph_node *node, const int64_t *perm, 
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, y);
-    return plan_add_step(p, node, "transpose_runs", run_walk, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s)) ? PLAN_DONE
-                                                                                                            : PLAN_FAILED;
+    return plan_add_step(p, node, "transpose_runs", run_walk, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- from blocks to rows of channels ---- */
@@ -271,14 +272,16 @@ plan_result plan_transpose(planner *p, graph_node *node)
 {
     const transpose_params *params = node->params;
     graph_value *x = node->inputs[0], *y = node->outputs[0];
-    const size_t size = x->info.kind == OP_KIND_TENSOR && x->info.type != ONYX_TYPE_STRING ? type_size(x->info.type) : 0;
+    const size_t size =
+        x->info.kind == OP_KIND_TENSOR && x->info.type != ONYX_TYPE_STRING ? type_size(x->info.type) : 0;
     size_t outer, a, b, inner;
     int64_t perm[ONYX_MAX_RANK];
     if (!size || graph_element_count(x) < 1)
         return PLAN_PASS;
     for (int i = 0; i < x->info.rank; i++)
         perm[i] = params->count ? params->perm[i] : x->info.rank - 1 - i;
-    if (x->info.rank == 4 && perm[0] == 0 && perm[1] == 2 && perm[2] == 3 && plan_can_block(p, x) && plan_only_blocked(p, x))
+    if (x->info.rank == 4 && perm[0] == 0 && perm[1] == 2 && perm[2] == 3 && plan_can_block(p, x) &&
+        plan_only_blocked(p, x))
         return plan_rows(p, node);
     if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
         return plan_walk(p, node, perm, size);
@@ -292,6 +295,8 @@ plan_result plan_transpose(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, y);
-    return plan_add_step(p, node, "transpose", run_transpose, (int)outer * t.parts, 0, &input, 1, &output, 1, &t, sizeof(t))
-               ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, "transpose", run_transpose, (int)outer * t.parts, 0, &input, 1, &output, 1, &t,
+                         sizeof(t))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }

@@ -92,14 +92,16 @@ bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dim
 bool plan_can_block(const planner *p, const graph_value *value)
 {
     image_dims dims;
-    return value->info.kind == OP_KIND_TENSOR && value->info.type == ONYX_TYPE_FLOAT32 && plan_image_dims(p, value, &dims);
+    return value->info.kind == OP_KIND_TENSOR && value->info.type == ONYX_TYPE_FLOAT32 &&
+           plan_image_dims(p, value, &dims);
 }
 
 bool plan_can_block_bytes(const planner *p, const graph_value *value)
 {
     image_dims dims;
     return value->info.kind == OP_KIND_TENSOR &&
-           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8) && plan_image_dims(p, value, &dims);
+           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8) &&
+           plan_image_dims(p, value, &dims);
 }
 
 bool plan_has_blocked(const planner *p, const graph_value *value)
@@ -261,8 +263,8 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
         return false;
     const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w,
                                     type_size(value->info.type) == 1 };
-    program_step *step = plan_add_step(p, NULL, name, run, (int)(dims.n * dims.channel_blocks), 0, &from, 1, &to, 1, &params,
-                                       sizeof(params));
+    program_step *step = plan_add_step(p, NULL, name, run, (int)(dims.n * dims.channel_blocks), 0, &from, 1, &to, 1,
+                                       &params, sizeof(params));
     if (!step)
         return false;
     step->name = value->name;

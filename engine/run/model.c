@@ -104,10 +104,11 @@ static void say_precision(const onyx_options *options, uint32_t flags)
 {
     const char *text = NULL;
     if (options->precision == ONYX_PRECISION_BF16)
-        text = flags & CPU_AMX_BF16
-                   ? "precision bf16: this build does not use AMX yet, so all is computed in fp32, as with precision fp32"
-                   : "precision bf16: this processor has no AMX, without which bf16 is no faster than fp32 (AVX512-BF16 "
-                     "has half its rate); all is computed in fp32, as with precision fp32";
+        text =
+            flags & CPU_AMX_BF16
+                ? "precision bf16: this build does not use AMX yet, so all is computed in fp32, as with precision fp32"
+                : "precision bf16: this processor has no AMX, without which bf16 is no faster than fp32 (AVX512-BF16 "
+                  "has half its rate); all is computed in fp32, as with precision fp32";
     else if (options->precision == ONYX_PRECISION_FP16 && !(flags & CPU_FP16))
         text = "precision fp16: this build uses float16 arithmetic on no processor but ARMv8.2; all is computed in "
                "fp32, as with precision fp32";
@@ -144,7 +145,8 @@ static onyx_status open_model(const char *path, const void *bytes, size_t size_b
     atomic_init(&model->references, 1);
     pthread_mutex_init(&model->mutex, NULL);
     model->strings = arena_new(0);
-    onyx_status status = model->strings && copy_options(model, options) ? ONYX_OK : status_no_memory(error, 0, "options");
+    onyx_status status =
+        model->strings && copy_options(model, options) ? ONYX_OK : status_no_memory(error, 0, "options");
     if (status == ONYX_OK)
         status = bytes ? model_load_memory(bytes, size_bytes, path, &model->options, &model->file, error)
                        : model_load(path, &model->options, &model->file, error);
@@ -318,10 +320,15 @@ void model_default_shapes(const onyx_model *model, onyx_tensor *shapes)
         const model_value *input = &model->file->graph->inputs[i];
         onyx_tensor *shape = &shapes[i];
         *shape = (onyx_tensor){ .type = input->type, .rank = MAX(input->rank, 0) };
-        const bool channels_last = input->rank == 4 && (input->dims[3] == 3 || input->dims[3] == 1) && input->dims[1] < 0;
+        const bool channels_last =
+            input->rank == 4 && (input->dims[3] == 3 || input->dims[3] == 1) && input->dims[1] < 0;
         const int row = input->rank == 4 ? (channels_last ? 1 : 2) : -1;
         for (int k = 0; k < input->rank; k++)
-            shape->dims[k] = input->dims[k] >= 0 ? input->dims[k] : row < 0 || k == 0 ? 1 : k == row ? height : k == row + 1 ? width : 3;
+            shape->dims[k] = input->dims[k] >= 0 ? input->dims[k]
+                             : row < 0 || k == 0 ? 1
+                             : k == row          ? height
+                             : k == row + 1      ? width
+                                                 : 3;
     }
 }
 

@@ -62,8 +62,9 @@ static bool allocate(onyx_session *session)
     session->times = calloc((size_t)p->step_count + 1, sizeof(*session->times));
     session->outputs = outputs_pool_new();
     return session->arena && session->scratch && session->tensors && (session->dynamic || !p->has_dynamic) &&
-           session->own_inputs && session->bound && session->input_slots && session->output_slots && session->step_inputs &&
-           session->step_outputs && session->value_pointers && session->values && session->times && session->outputs;
+           session->own_inputs && session->bound && session->input_slots && session->output_slots &&
+           session->step_inputs && session->step_outputs && session->value_pointers && session->values &&
+           session->times && session->outputs;
 }
 
 static void place_slots(onyx_session *session)
@@ -197,10 +198,12 @@ onyx_status onyx_session_bind_input(onyx_session *session, int index, const onyx
     }
     if (tensor->type != own->type || tensor->rank != own->rank ||
         memcmp(tensor->dims, own->dims, sizeof(int64_t) * (size_t)own->rank) != 0)
-        return status_fail(error, ONYX_ERROR_SHAPE, "onyx_session_bind_input: input %d has another type or shape", index);
+        return status_fail(error, ONYX_ERROR_SHAPE, "onyx_session_bind_input: input %d has another type or shape",
+                           index);
     if (!tensor->data || tensor->size_bytes < own->size_bytes || (uintptr_t)tensor->data % ONYX_ALIGNMENT)
-        return status_fail(error, ONYX_ERROR_ARGUMENT, "onyx_session_bind_input: input %d needs %zu bytes, aligned to %d",
-                           index, own->size_bytes, ONYX_ALIGNMENT);
+        return status_fail(error, ONYX_ERROR_ARGUMENT,
+                           "onyx_session_bind_input: input %d needs %zu bytes, aligned to %d", index, own->size_bytes,
+                           ONYX_ALIGNMENT);
     session->bound[index] = true;
     place_input(session, index, tensor->data);
     return ONYX_OK;
@@ -294,7 +297,8 @@ onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_
         return status_no_memory(error, p->outputs_bytes, "outputs");
     for (int i = 0; i < session->output_slot_count; i++) {
         const program_slot *slot = &p->slots[session->output_slots[i]];
-        session->tensors[session->output_slots[i]].data = (char *)outputs->block + p->slots[slot->root].place + slot->offset;
+        session->tensors[session->output_slots[i]].data =
+            (char *)outputs->block + p->slots[slot->root].place + slot->offset;
     }
     const unsigned mode = workers_set_float_mode();
     workers_enter(session->model->pool);

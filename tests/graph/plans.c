@@ -32,50 +32,66 @@ static const plan_case cases[] = {
       "f, g = Split(e, s) axis=1\nh = Conv(g, p)\ni = Concat(f, h) axis=1\n" SHUFFLE("i", "j")
       "k, l = Split(j, s) axis=1\nm = Conv(k, p)\nn = Conv(l, p)\noutput m\noutput n\n" },
     { "shuffle of three groups, an output too", "layout_gather", NULL,
-      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit into i64 5 = 1,3,9,4,4\ninit back i64 4 = 1,27,4,4\na = Conv(x, w)\n"
+      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit into i64 5 = 1,3,9,4,4\ninit back i64 4 = 1,27,4,4\n"
+      "a = Conv(x, w)\n"
       SHUFFLE("a", "y") "output y\n" },
     { "slices of channels", "layout_gather", NULL,
-      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit v f32 9,11,1,1\ninit b i64 1 = 5\ninit e i64 1 = 16\ninit one i64 1 = 1\n"
+      "input x f32 1,3,4,4\ninit w f32 27,3,1,1\ninit v f32 9,11,1,1\ninit b i64 1 = 5\ninit e i64 1 = 16\n"
+      "init one i64 1 = 1\n"
       "a = Conv(x, w)\nc = Slice(a, b, e, one)\ny = Conv(c, v)\noutput y\n" },
     { "1x1 and depthwise", "conv_chain", NULL,
-      "input x0 f32 2,3,100,90\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit b f32 32\ninit d f32 32,1,3,3\ninit f f32 32\nc = Conv(x, w, b)\nr = Relu(c)\n"
+      "input x0 f32 2,3,100,90\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit b f32 32\n"
+      "init d f32 32,1,3,3\ninit f f32 32\nc = Conv(x, w, b)\nr = Relu(c)\n"
       "e = Conv(r, d, f) pads=[1,1,1,1] group=32\ny = Relu(e)\noutput y\n" },
     { "1x1 and depthwise, wide, two", "conv_chain", NULL,
-      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,5,5\nc = Conv(x, w)\nr = HardSwish(c)\n"
+      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,5,5\n"
+      "c = Conv(x, w)\nr = HardSwish(c)\n"
       "e = Conv(r, d) pads=[2,2,2,2] strides=[2,2] group=40\ny = HardSwish(e)\noutput y\n" },
     { "1x1 and depthwise, padded on one side", "conv_chain", NULL,
-      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\nc = Conv(x, w)\n"
+      "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\n"
+      "c = Conv(x, w)\n"
       "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
     { "small groups", "", "reference",
-      "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\nb = Conv(a, w) group=8 pads=[1,1,1,1]\n"
+      "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\n"
+      "b = Conv(a, w) group=8 pads=[1,1,1,1]\n"
       "c = Relu(b)\ny = Conv(c, m) group=32\noutput y\n" },
     { "rows of a head", "layout_rows,layout_gather", "reference,transpose,layout_unblock,copy_rows",
-      "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit u f32 21,20,1,1\ninit s i64 2 = 3,18\ninit f i64 3 = 0,0,-1\n"
+      "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit u f32 21,20,1,1\ninit s i64 2 = 3,18\n"
+      "init f i64 3 = 0,0,-1\n"
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Conv(a, u)\nd = Conv(b, u)\ne, e2 = Split(c, s) axis=1\ne3 = Sigmoid(e2)\n"
-      "h = Concat(e3, e) axis=1\ni = Reshape(h, f)\nj = Reshape(d, f)\nk = Concat(i, j) axis=2\ny = Transpose(k) perm=[0,2,1]\noutput y\n" },
+      "h = Concat(e3, e) axis=1\ni = Reshape(h, f)\nj = Reshape(d, f)\nk = Concat(i, j) axis=2\n"
+      "y = Transpose(k) perm=[0,2,1]\noutput y\n" },
     { "rows of patches", "layout_rows", "reference,transpose,layout_unblock",
-      "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\nb = Reshape(a, f)\n"
+      "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\n"
+      "b = Reshape(a, f)\n"
       "y = Transpose(b) perm=[0,2,1]\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
-      "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\noutput m\n" },
+      "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
+      "output m\n" },
     { "layer norm", "layer_norm", NULL,
       "input x f32 3,7,19\ninit s f32 19\ninit b f32 19\ny = LayerNormalization(x, s, b) axis=-1\n"
       "z = LayerNormalization(x, s) axis=2 epsilon=0.01\noutput y\noutput z\n" },
     { "softmax of short rows", "softmax_rows", NULL, "input x f32 2,333,2\ny = Softmax(x) axis=-1\noutput y\n" },
-    { "softmax of short rows, eleven", "softmax_rows", NULL, "input x f32 1,70,11\ny = Softmax(x) axis=-1\noutput y\n" },
+    { "softmax of short rows, eleven", "softmax_rows", NULL,
+      "input x f32 1,70,11\ny = Softmax(x) axis=-1\noutput y\n" },
     { "transposes", "transpose,transpose_runs", NULL,
-      "input x f32 2,3,4,5,6\ninput d f64 3,4,5\ninput h f32 7,2,9,2\na = Transpose(x) perm=[0,3,1,4,2]\nb = Transpose(x) perm=[4,3,2,1,0]\n"
+      "input x f32 2,3,4,5,6\ninput d f64 3,4,5\ninput h f32 7,2,9,2\na = Transpose(x) perm=[0,3,1,4,2]\n"
+      "b = Transpose(x) perm=[4,3,2,1,0]\n"
       "c = Transpose(x) perm=[1,0,3,2,4]\ne = Transpose(d) perm=[1,0,2]\nf = Transpose(h) perm=[0,2,1,3]\n"
       "g = Transpose(h) perm=[2,0,1,3]\noutput a\noutput b\noutput c\noutput e\noutput f\noutput g\n" },
     { "LSTM, both ways", "lstm_cells", NULL,
-      "input x f32 5,2,7\ninit w f32 2,44,7\ninit r f32 2,44,11\ninit b f32 2,88\ninput h f32 2,2,11\ninput c f32 2,2,11\n"
-      "y, yh, yc = LSTM(x, w, r, b, , h, c) hidden_size=11 direction=\"bidirectional\"\noutput y\noutput yh\noutput yc\n" },
+      "input x f32 5,2,7\ninit w f32 2,44,7\ninit r f32 2,44,11\ninit b f32 2,88\ninput h f32 2,2,11\n"
+      "input c f32 2,2,11\n"
+      "y, yh, yc = LSTM(x, w, r, b, , h, c) hidden_size=11 direction=\"bidirectional\"\noutput y\noutput yh\n"
+      "output yc\n" },
     { "LSTM, reverse, the last state", "lstm_cells", NULL,
-      "input x f32 5,1,7\ninit w f32 1,64,7\ninit r f32 1,64,16\n, yh = LSTM(x, w, r) hidden_size=16 direction=\"reverse\"\noutput yh\n" },
+      "input x f32 5,1,7\ninit w f32 1,64,7\ninit r f32 1,64,16\n"
+      ", yh = LSTM(x, w, r) hidden_size=16 direction=\"reverse\"\noutput yh\n" },
     { "GRU, linear before reset", "gru_cells", NULL,
       "input x f32 4,3,6\ninit w f32 2,27,6\ninit r f32 2,27,9\ninit b f32 2,54\n"
-      "y, yh = GRU(x, w, r, b) hidden_size=9 direction=\"bidirectional\" linear_before_reset=1\noutput y\noutput yh\n" },
+      "y, yh = GRU(x, w, r, b) hidden_size=9 direction=\"bidirectional\" linear_before_reset=1\noutput y\n"
+      "output yh\n" },
     { "GRU, batches first", "gru_cells", NULL,
       "input x f32 3,4,6\ninit w f32 1,27,6\ninit r f32 1,27,9\ninput h f32 3,1,9\ninit b f32 1,54\n"
       "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1\noutput y\noutput yh\n" },
@@ -161,7 +177,8 @@ static void check_program(const plan_case *c, const program *p, const char *tabl
 
 enum { MOST = 8 };
 
-static void check_tables(const plan_case *c, const model_file *file, const onyx_tensor *inputs, const onyx_tensor *wanted)
+static void check_tables(const plan_case *c, const model_file *file, const onyx_tensor *inputs,
+                         const onyx_tensor *wanted)
 {
     const uint32_t available = cpuid_flags(NULL), masks[] = { 0, CPU_AVX2, ~0u };
     const char *last = "";
@@ -190,7 +207,8 @@ static void check_case(const plan_case *c)
     onyx_error error = { .message = "" };
     graph *g = NULL;
     const model_file *file = text_model(c->text, 0, memory);
-    bool ready = file && graph_build(file, NULL, NULL, &g, &error) == ONYX_OK && graph_infer(g, true, &error) == ONYX_OK;
+    bool ready =
+        file && graph_build(file, NULL, NULL, &g, &error) == ONYX_OK && graph_infer(g, true, &error) == ONYX_OK;
     for (int i = 0; ready && i < g->input_count; i++)
         ready = evaluate_random_input(g->inputs[i], 3u + (uint32_t)i, &inputs[i]);
     if (CHECK(ready && evaluate(g, inputs, wanted, &error) == ONYX_OK, "%s: %s", c->name, error.message))

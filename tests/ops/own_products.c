@@ -17,9 +17,9 @@ static void gemm_case(onyx_type type, int64_t m, int64_t n, int64_t k, bool tran
     own_fill(&a, -1, 1);
     own_fill(&b, -1, 1);
     double *expected = calloc((size_t)(m * n), sizeof(*expected));
-    if (expected &&
-        own_check(runner_node(r, "", "Gemm", 13, attributes, ARRAY_LENGTH(attributes), inputs, 2, &y, 1, &error) == ONYX_OK,
-                  "Gemm: %s", error.message)) {
+    if (expected && own_check(runner_node(r, "", "Gemm", 13, attributes, ARRAY_LENGTH(attributes), inputs, 2, &y, 1,
+                                          &error) == ONYX_OK,
+                              "Gemm: %s", error.message)) {
         for (int64_t i = 0; i < m; i++)
             for (int64_t j = 0; j < n; j++)
                 for (int64_t l = 0; l < k; l++)
@@ -33,7 +33,8 @@ static void gemm_case(onyx_type type, int64_t m, int64_t n, int64_t k, bool tran
 
 void own_products(void)
 {
-    static const int64_t sizes[][3] = { { 1, 1, 1 }, { 8, 8, 8 }, { 64, 64, 64 }, { 65, 63, 130 }, { 7, 200, 9 }, { 130, 66, 70 } };
+    static const int64_t sizes[][3] = { { 1, 1, 1 },     { 8, 8, 8 },   { 64, 64, 64 },
+                                        { 65, 63, 130 }, { 7, 200, 9 }, { 130, 66, 70 } };
     for (size_t i = 0; i < ARRAY_LENGTH(sizes); i++)
         for (int transposed = 0; transposed < 4; transposed++) {
             gemm_case(ONYX_TYPE_FLOAT64, sizes[i][0], sizes[i][1], sizes[i][2], transposed & 1, transposed & 2, 1e-13);

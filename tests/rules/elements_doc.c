@@ -125,7 +125,8 @@ int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
     printf("# Elements\n\n<!-- Made by tests/rules/elements_doc; a test compares. Do not edit. -->\n\n"
-           "All but onnxtestscene, a source, are in-place: the frame keeps its size, format and memory, and only metadata\n"
+           "All but onnxtestscene, a source, are in-place: the frame keeps its size, format and memory, and only "
+           "metadata\n"
            "is added or (onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n");
     for (size_t i = 0; i < G_N_ELEMENTS(elements); i++)
         print_element(elements[i]);

@@ -54,7 +54,8 @@ LAYOUT_INLINE void layout_gather_few(const float *const *src, const layout_pick 
     }
 }
 
-static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block, float *dst)
+static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block,
+                          float *dst)
 {
     assert(block == 8);
     for (int k = 0; k < count; k += 2) {
