@@ -92,6 +92,8 @@ double conv_balance(int items, int item_cuts, int groups, int group_cuts, int th
     enum { MOST = 64 };
     double busy[MOST] = { 0 }, most = 0;
     threads = conv_max(1, conv_min(threads, MOST));
+    if (threads == 1)
+        return 1;
     for (int i = 0; i < group_cuts; i++)
         for (int j = 0; j < item_cuts; j++) {
             conv_range some = conv_cut(groups, group_cuts, i), part = conv_cut(items, item_cuts, j);

@@ -339,10 +339,12 @@ static void consider(const layer *l, int filters, int strip, cuts *best)
     int threads = conv_max(1, l->shape->threads), enough = threads == 1 ? 1 : 2 * threads;
     for (int filter_cuts = 1; filter_cuts <= groups; filter_cuts++) {
         int parts = strips * filter_cuts;
-        double cycles = layer_cycles(l, filters, strip, filter_cuts) /
-                        (threads * conv_balance(l->tiles, strips, groups, filter_cuts, threads));
+        double cycles = layer_cycles(l, filters, strip, filter_cuts) / threads;
         if (parts < enough) /* one part late costs the more, the fewer there are */
             cycles *= 1.1;
+        /* The balance is at most 1, and takes long to count. */
+        if (best->cycles == 0 || cycles < 0.97 * best->cycles)
+            cycles /= conv_balance(l->tiles, strips, groups, filter_cuts, threads);
         if (best->cycles == 0 || cycles < 0.97 * best->cycles)
             *best = (cuts){ filters, strip, filter_cuts, cycles };
         if (parts >= enough)

@@ -47,12 +47,11 @@ onyx_status pass_conv_groups(graph *g, const graph_pass_options *options, bool *
         graph_value *inputs[4] = { NULL };
         int count = 0;
         if (!graph_is_conv(node) || node->attribute_count > 14 || node->input_count > 4 ||
-            node->inputs[1]->info.rank != 4 || graph_element_count(node->inputs[1]) <= 0 ||
-            !graph_constant_f32(g, node->inputs[1]))
+            node->inputs[1]->info.rank != 4 || graph_element_count(node->inputs[1]) <= 0)
             continue;
         const int64_t groups = ((const conv_params *)node->params)->group, *dims = node->inputs[1]->info.dims;
         const int64_t out = dims[0] / groups, k = joined(groups, dims[1], out);
-        if (!k)
+        if (!k || !graph_constant_f32(g, node->inputs[1])) /* last, as it may copy the weights out of the file */
             continue;
         for (int i = 0; i < node->attribute_count; i++)
             if (strcmp(node->attributes[i].name, "group") != 0)

@@ -20,14 +20,19 @@ typedef struct siblings {
     bool one_activation;
 } siblings;
 
+/* Asked of every convolution: no look at the numbers, which may copy them out of the file. */
+static bool constant_f32(const graph_value *value)
+{
+    return value->is_constant && graph_is_f32(value);
+}
+
 /* A convolution of known shapes with constant float weights and nothing added. */
-static bool simple(graph *g, const graph_node *conv)
+static bool simple(const graph_node *conv)
 {
     const graph_value *bias = graph_input(conv, 2);
     return graph_is_conv(conv) && !graph_input(conv, 3) && graph_is_f32(conv->inputs[0]) &&
            graph_element_count(conv->inputs[0]) > 0 && graph_element_count(conv->outputs[0]) > 0 &&
-           conv->inputs[1]->info.rank == 4 && graph_constant_f32(g, conv->inputs[1]) &&
-           (!bias || graph_constant_f32(g, conv->inputs[2]));
+           conv->inputs[1]->info.rank == 4 && constant_f32(conv->inputs[1]) && (!bias || constant_f32(bias));
 }
 
 static bool same_window(const op_window *a, const op_window *b)
@@ -73,31 +78,40 @@ static bool join(siblings *s, graph_node *conv)
 
 /* ---- the new nodes ---- */
 
+/* Appends a constant's numbers at *to. */
+static bool append(graph *g, graph_value *constant, float **to)
+{
+    const float *from = graph_constant_f32(g, constant);
+    const size_t count = (size_t)graph_element_count(constant);
+    if (from)
+        memcpy(*to, from, count * sizeof(*from));
+    *to += count;
+    return from != NULL;
+}
+
 static onyx_status join_weights(graph *g, const siblings *s, graph_value *inputs[3], onyx_error *error)
 {
     const op_value *first = &s->convs[0]->inputs[1]->info;
     const int64_t dims[4] = { s->channels, first->dims[1], first->dims[2], first->dims[3] };
     const size_t filter = (size_t)(dims[1] * dims[2] * dims[3]);
-    buffer *storage;
+    buffer *storage, *bias_storage;
     float *weights, *bias;
+    bool copied = true;
     STATUS_TRY(graph_new_floats((size_t)s->channels * filter, &storage, &weights, error));
-    for (int i = 0; i < s->count; i++) {
-        const size_t count = (size_t)graph_element_count(s->convs[i]->inputs[1]);
-        memcpy(weights, graph_constant_f32(g, s->convs[i]->inputs[1]), count * sizeof(float));
-        weights += count;
-    }
+    for (int i = 0; i < s->count; i++)
+        copied &= append(g, s->convs[i]->inputs[1], &weights);
     STATUS_TRY(graph_add_f32(g, s->convs[0]->inputs[1]->name, 4, dims, storage, &inputs[1], error));
-    STATUS_TRY(graph_new_floats((size_t)s->channels, &storage, &bias, error));
+    STATUS_TRY(graph_new_floats((size_t)s->channels, &bias_storage, &bias, error));
+    memset(bias, 0, (size_t)s->channels * sizeof(*bias));
     for (int i = 0; i < s->count; i++) {
-        const size_t count = (size_t)s->convs[i]->outputs[0]->info.dims[1];
         graph_value *own = graph_input(s->convs[i], 2);
         if (own)
-            memcpy(bias, graph_constant_f32(g, own), count * sizeof(float));
+            copied &= append(g, own, &bias);
         else
-            memset(bias, 0, count * sizeof(float));
-        bias += count;
+            bias += s->convs[i]->outputs[0]->info.dims[1];
     }
-    return graph_add_f32(g, s->convs[0]->inputs[1]->name, 1, dims, storage, &inputs[2], error);
+    STATUS_TRY(graph_add_f32(g, s->convs[0]->inputs[1]->name, 1, dims, bias_storage, &inputs[2], error));
+    return copied ? ONYX_OK : status_no_memory(error, 0, "joined weights");
 }
 
 static onyx_status insert_conv(graph *g, const siblings *s, graph_value *x, graph_value **y, onyx_error *error)
@@ -163,29 +177,29 @@ static bool will_be_taken(const graph_node *conv)
     return false;
 }
 
-static bool small_conv(graph *g, const graph_node *node)
+static bool small_conv(const graph_node *node)
 {
-    return simple(g, node) && ((const conv_params *)node->params)->group == 1 &&
+    return simple(node) && ((const conv_params *)node->params)->group == 1 &&
            node->outputs[0]->info.dims[1] % BLOCK != 0 && !will_be_taken(node);
 }
 
 /* `first` is the first of its siblings. */
-static bool find_small(graph *g, graph_node *first, siblings *s)
+static bool find_small(graph_node *first, siblings *s)
 {
     const graph_value *x = first->inputs[0];
     *s = (siblings){ .group = 1 };
-    if (x->user_count < 2 || !small_conv(g, first) || !join(s, first))
+    if (x->user_count < 2 || !small_conv(first) || !join(s, first))
         return false;
     for (int i = 0; i < x->user_count; i++) {
         graph_node *other = x->users[i];
-        if (other != first && other->inputs[0] == x && small_conv(g, other))
+        if (other != first && other->inputs[0] == x && small_conv(other))
             join(s, other);
     }
     return s->count > 1 && (s->channels + BLOCK - 1) / BLOCK < s->blocks;
 }
 
 /* All parts of a Split of channels, in order, go into depthwise convolutions alone. */
-static bool find_depthwise(graph *g, const graph_node *split, siblings *s)
+static bool find_depthwise(const graph_node *split, siblings *s)
 {
     *s = (siblings){ 0 };
     if (!graph_is(split, "Split") || split->inputs[0]->info.rank != 4 ||
@@ -195,7 +209,7 @@ static bool find_depthwise(graph *g, const graph_node *split, siblings *s)
         graph_value *part = graph_output(split, i);
         graph_node *conv = part ? graph_single_user(part) : NULL;
         const int64_t channels = conv ? part->info.dims[1] : 0;
-        if (!conv || !simple(g, conv) || conv->inputs[0] != part ||
+        if (!conv || !simple(conv) || conv->inputs[0] != part ||
             ((const conv_params *)conv->params)->group != channels || conv->outputs[0]->info.dims[1] != channels ||
             !join(s, conv))
             return false;
@@ -221,7 +235,7 @@ static onyx_status merge_one(graph *g, bool *merged, onyx_error *error)
     *merged = false;
     GRAPH_EACH_NODE(g, node)
     {
-        if ((graph_is_conv(node) && find_small(g, node, &s)) || find_depthwise(g, node, &s)) {
+        if ((graph_is_conv(node) && find_small(node, &s)) || find_depthwise(node, &s)) {
             *merged = true;
             s.earliest = earliest(g, &s);
             return merge(g, &s, node->inputs[0], error);
