@@ -29,6 +29,15 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
             memcpy(dst + j * dst_stride + i, src + i * src_stride + j, sizeof(*dst));
 }
 
+static void layout_rows(const float *src, size_t block_stride, size_t first, size_t channels, size_t pixels, float *dst,
+                        size_t dst_stride)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t k = 0; k < channels; k++)
+            dst[i * dst_stride + k] = src[(first + k) / LAYOUT_BLOCK * block_stride + i * LAYOUT_BLOCK +
+                                          (first + k) % LAYOUT_BLOCK];
+}
+
 static void layout_gather(const float *const *src, const layout_pick *picks, int count, size_t hw, int block,
                           float *dst)
 {
@@ -48,5 +57,6 @@ void layout_fill_c(layout_kernels *kernels)
     kernels->block = layout_block;
     kernels->unblock = layout_unblock;
     kernels->transpose = layout_transpose;
+    kernels->rows = layout_rows;
     kernels->gather = layout_gather;
 }

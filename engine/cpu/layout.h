@@ -15,6 +15,11 @@ typedef void layout_unblock_f32(const float *src, int lanes, size_t hw, float *d
 typedef void layout_transpose_32(const uint32_t *src, size_t src_stride, uint32_t *dst, size_t dst_stride, size_t rows,
                                  size_t cols);
 
+/* Rows of channels: dst[i * dst_stride + k] is channel first + k of pixel i, for `channels` >= 1 channels. src: block 0
+ * of the first pixel, blocks block_stride floats apart. */
+typedef void layout_rows_f32(const float *src, size_t block_stride, size_t first, size_t channels, size_t pixels,
+                             float *dst, size_t dst_stride);
+
 /* One source of layout_gather: lane i of the result is lane index[i] of the source, for the bits i of mask. */
 typedef struct layout_pick {
     uint32_t mask;
@@ -30,6 +35,7 @@ typedef struct layout_kernels {
     layout_block_f32 *block;
     layout_unblock_f32 *unblock;
     layout_transpose_32 *transpose;
+    layout_rows_f32 *rows;
     layout_gather_f32 *gather;
 } layout_kernels;
 

@@ -101,11 +101,45 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
     }
 }
 
+/* Block by block, so that the source is read in long runs. Where a row goes on behind what is copied, a whole vector is
+ * stored: the next block overwrites the surplus. */
+LAYOUT_INLINE void layout_rows_block(const float *src, size_t skip, size_t lanes, bool more, size_t pixels, float *dst,
+                                     size_t dst_stride)
+{
+    for (size_t i = 0; i < pixels; i++, src += VF_LANES, dst += dst_stride) {
+        const vf x = lanes == VF_LANES ? vf_load(src) : vf_load_part(src + skip, lanes);
+        if (more || lanes == VF_LANES)
+            vf_store(dst, x);
+        else
+            vf_store_part(dst, x, lanes);
+    }
+}
+
+static void layout_rows(const float *src, size_t block_stride, size_t first, size_t channels, size_t pixels, float *dst,
+                        size_t dst_stride)
+{
+    const size_t skip = first % VF_LANES, room = VF_LANES - skip;
+    assert(channels >= 1 && dst_stride >= channels);
+    src += first / VF_LANES * block_stride;
+    if (skip) {
+        const size_t head = channels < room ? channels : room;
+        layout_rows_block(src, skip, head, channels - head >= VF_LANES, pixels, dst, dst_stride);
+        channels -= head;
+        dst += head;
+        src += block_stride;
+    }
+    for (; channels >= VF_LANES; channels -= VF_LANES, dst += VF_LANES, src += block_stride)
+        layout_rows_block(src, 0, VF_LANES, false, pixels, dst, dst_stride);
+    if (channels)
+        layout_rows_block(src, 0, channels, false, pixels, dst, dst_stride);
+}
+
 static void layout_body_fill(layout_kernels *kernels)
 {
     kernels->block = layout_block;
     kernels->unblock = layout_unblock;
     kernels->transpose = layout_transpose;
+    kernels->rows = layout_rows;
 }
 
 #endif

@@ -7,20 +7,13 @@
 
 #include <string.h>
 
-/* value = source[..., begin : begin + length, ...] along `axis`. */
-typedef struct range {
-    graph_value *source;
-    int axis;
-    int64_t begin, length;
-} range;
-
 static bool axis_of(int64_t axis, int rank, int *result)
 {
     *result = (int)(axis < 0 ? axis + rank : axis);
     return rank > 0 && *result >= 0 && *result < rank;
 }
 
-static bool split_range(const graph_value *value, range *r)
+static bool split_range(const graph_value *value, graph_range *r)
 {
     const graph_node *split = value->producer;
     int axis;
@@ -38,7 +31,7 @@ static bool split_range(const graph_value *value, range *r)
 }
 
 /* One axis is cut, all steps are one. */
-static bool slice_range(graph *g, const graph_value *value, range *r)
+static bool slice_range(graph *g, const graph_value *value, graph_range *r)
 {
     const graph_node *slice = value->producer;
     const onyx_tensor *numbers[4] = { NULL };
@@ -68,7 +61,7 @@ static bool slice_range(graph *g, const graph_value *value, range *r)
     return r->axis >= 0;
 }
 
-static bool range_of(graph *g, const graph_value *value, range *r)
+bool graph_range_of(graph *g, const graph_value *value, graph_range *r)
 {
     const graph_node *node = value->producer;
     if (!node || !graph_shape_known(value) || value->info.kind != OP_KIND_TENSOR)
@@ -86,15 +79,15 @@ static bool range_of(graph *g, const graph_value *value, range *r)
 /* How many inputs from `first` on are, together, all of one tensor; 0: none. */
 static int whole_run(graph *g, graph_value *const *inputs, int count, int first, int axis, graph_value **source)
 {
-    range r, next;
-    if (!range_of(g, inputs[first], &r) || r.axis != axis || r.begin != 0)
+    graph_range r, next;
+    if (!graph_range_of(g, inputs[first], &r) || r.axis != axis || r.begin != 0)
         return 0;
     for (int i = first + 1;; i++) {
         if (r.length == r.source->info.dims[axis]) {
             *source = r.source;
             return i - first;
         }
-        if (i == count || !range_of(g, inputs[i], &next) || next.source != r.source || next.axis != axis ||
+        if (i == count || !graph_range_of(g, inputs[i], &next) || next.source != r.source || next.axis != axis ||
             next.begin != r.length)
             return 0;
         r.length += next.length;
@@ -150,7 +143,7 @@ static onyx_status simplify_concat(graph *g, graph_node *node, bool *changed, on
 
 /* ---- ranges of a Concat, ranges of ranges ---- */
 
-static onyx_status substitute_slice(graph *g, graph_node *node, const range *r, onyx_error *error)
+static onyx_status substitute_slice(graph *g, graph_node *node, const graph_range *r, onyx_error *error)
 {
     graph_value *inputs[5] = { r->source };
     const int64_t numbers[4] = { r->begin, r->begin + r->length, r->axis, 1 };
@@ -160,7 +153,7 @@ static onyx_status substitute_slice(graph *g, graph_node *node, const range *r, 
 }
 
 /* The source is a Concat along the same axis and one of its inputs holds all of the range: now a range of that. */
-static bool step_into_concat(range *r)
+static bool step_into_concat(graph_range *r)
 {
     const graph_node *concat = graph_maker(r->source, "Concat");
     int axis;
@@ -185,13 +178,13 @@ static bool step_into_concat(range *r)
 
 static onyx_status simplify_range(graph *g, graph_node *node, graph_value *value, bool *changed, onyx_error *error)
 {
-    range r, outer;
+    graph_range r, outer;
     bool moved = false, slice = graph_is(node, "Slice");
-    if (!range_of(g, value, &r))
+    if (!graph_range_of(g, value, &r))
         return ONYX_OK;
     for (bool again = true; again;) {
         again = step_into_concat(&r);
-        if (slice && range_of(g, r.source, &outer) && outer.axis == r.axis) {
+        if (slice && graph_range_of(g, r.source, &outer) && outer.axis == r.axis) {
             r.source = outer.source;
             r.begin += outer.begin;
             again = true;

@@ -25,6 +25,7 @@ static const graph_pass table[] = {
     { "focus", "makes a space-to-depth in front of a convolution part of it", pass_focus },
     { "dfl", "computes the box distribution of YOLO heads without transposing it", pass_dfl },
     { "act_up", "moves activations behind Reshape and Concat up to their convolutions", pass_act_up },
+    { "columns", "computes on a part of the columns in place, without Split and Concat", pass_columns },
     { "matmul", "puts transposes, factors, bias and activation into matrix products", pass_matmul },
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },

@@ -15,7 +15,7 @@
 graph_pass_function pass_dead, pass_shapes, pass_identity, pass_common, pass_float16, pass_canonical, pass_conv_bn,
     pass_conv_scale, pass_activations, pass_layer_norm, pass_transpose, pass_concat_split, pass_shuffle, pass_focus,
     pass_dfl, pass_act_up, pass_matmul, pass_conv_act, pass_conv_add, pass_conv_1d, pass_quantized, pass_siblings,
-    pass_rows, pass_conv_groups;
+    pass_rows, pass_conv_groups, pass_columns;
 
 /* ---- attributes of new nodes; arrays are copied into the graph's arena (NULL there: out of memory) ---- */
 op_attribute attribute_int(const char *name, int64_t value);
@@ -59,6 +59,14 @@ static inline const op_activation *graph_conv_activation(const graph_node *conv)
     return &((const conv_params *)conv->params)->activation;
 }
 bool graph_has_row(const char *domain, const char *op);
+
+/* value = source[..., begin : begin + length, ...] along `axis`: an output of Split, or of a Slice of one axis. */
+typedef struct graph_range {
+    graph_value *source;
+    int axis;
+    int64_t begin, length;
+} graph_range;
+bool graph_range_of(graph *g, const graph_value *value, graph_range *r);
 
 /* ---- constants ---- */
 /* int64 or int32: count, or -1 when it is no such constant or has more than `max`. */

@@ -292,6 +292,30 @@ typedef struct shuffle_params { /* onyx ChannelShuffle: channel g * (c / groups)
     int64_t groups;
 } shuffle_params;
 
+/* onyx ColumnChain: what happens to ranges of the last axis, one after the other; the rest stays. The operand of a
+ * binary one is input `input`: a single number, or of x's dims with `width` as the last. */
+typedef enum op_column {
+    OP_COLUMN_ADD,
+    OP_COLUMN_SUB,
+    OP_COLUMN_MUL,
+    OP_COLUMN_DIV,
+    OP_COLUMN_BINARIES,
+    OP_COLUMN_SQUARE = OP_COLUMN_BINARIES,
+    OP_COLUMN_EXP,
+    OP_COLUMN_SIGMOID,
+    OP_COLUMN_COUNT
+} op_column;
+
+typedef struct column_code {
+    int64_t begin, width, op, swap, input; /* swap: operand op x */
+} column_code;
+#define COLUMN_CODE_INTS (sizeof(column_code) / sizeof(int64_t))
+
+typedef struct columns_params {
+    const column_code *codes;
+    int count;
+} columns_params;
+
 typedef struct cumsum_params {
     bool exclusive, reverse;
 } cumsum_params;

@@ -26,6 +26,11 @@ op_parse_function op_parse_cast;
 op_shape_function op_shape_cast, op_shape_cast_like;
 op_run_function op_run_cast;
 
+/* columns.c */
+op_parse_function op_parse_columns;
+op_shape_function op_shape_columns;
+op_run_function op_run_columns;
+
 /* compare.c */
 op_shape_function op_shape_where;
 op_run_function op_run_and, op_run_equal, op_run_greater, op_run_greater_or_equal, op_run_less, op_run_less_or_equal,

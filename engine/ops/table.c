@@ -264,6 +264,8 @@ static const op_row rows[] = {
       sizeof(unary_params), op_parse_quick_gelu, shape_same, op_run_swish },
     { OP_DOMAIN_ONYX, "ChannelShuffle", 1, 0, 1, 1, 1, 1, 0, TYPES_WHOLE,
       sizeof(shuffle_params), op_parse_shuffle, op_shape_shuffle, op_run_shuffle },
+    { OP_DOMAIN_ONYX, "ColumnChain", 1, 0, 1, MANY, 1, 1, 0, TYPES_F32,
+      sizeof(columns_params), op_parse_columns, op_shape_columns, op_run_columns },
     { OP_DOMAIN_ONYX, "FusedConv", 1, 0, 2, 4, 1, 1, 0, TYPES_FLOAT,
       sizeof(conv_params), op_parse_fused_conv, op_shape_fused_conv, op_run_conv },
     { OP_DOMAIN_ONYX, "FusedMatMul", 1, 0, 2, 3, 1, 1, 0, TYPES_FLOAT,

@@ -77,6 +77,7 @@ static const struct {
     { "", "Slice", plan_slice },
     { "", "Transpose", plan_transpose },
     { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
+    { OP_DOMAIN_ONYX, "ColumnChain", plan_columns },
     { "", "Pad", plan_pad },
     { "", "LSTM", plan_rnn },
     { "", "GRU", plan_rnn },

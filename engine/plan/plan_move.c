@@ -303,6 +303,8 @@ plan_result plan_view(planner *p, graph_node *node)
     for (int i = 1; i < node->output_count; i++)
         if (node->outputs[i])
             return PLAN_PASS;
+    if (plan_rows_later(p, node))
+        return PLAN_DONE;
     const int input = plan_plain(p, x);
     if (input < 0)
         return PLAN_FAILED;

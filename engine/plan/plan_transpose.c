@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Transpose: blocked pictures to rows of channels; of plain data, swaps of two neighbours (the usual case) in parts, all else by walking over the runs of
- * dims that stay together. */
+ * Transpose of plain data (of blocked pictures: plan_rows.c): swaps of two neighbours, the usual case, in parts, all
+ * else by walking over the runs of dims that stay together. */
 #include "plan/planner.h"
 
 #include <string.h>
@@ -214,60 +214,6 @@ static plan_result plan_walk(planner *p, graph_node *node, const int64_t *perm, 
                : PLAN_FAILED;
 }
 
-/* ---- from blocks to rows of channels ---- */
-
-typedef struct rows_step {
-    size_t block, blocks, channels, hw, columns; /* columns: pixels of one part */
-    int parts;                                   /* of one image */
-} rows_step;
-
-/* Whole blocks of `block` channels of one pixel, `stride` floats apart. */
-static inline void copy_blocks(float *dst, const float *src, size_t count, size_t block, size_t stride)
-{
-    for (size_t i = 0; i < count; i++)
-        memcpy(dst + i * block, src + i * stride, block * sizeof(float));
-}
-
-static void run_rows(const step_context *context, int part)
-{
-    const program_step *step = context->step;
-    const rows_step *s = step->params;
-    const size_t image = (size_t)(part / s->parts), begin = (size_t)(part % s->parts) * s->columns;
-    const size_t end = MIN(begin + s->columns, s->hw), whole = s->channels / s->block, rest = s->channels % s->block;
-    const size_t stride = s->hw * s->block;
-    const float *src = (const float *)context->tensors[step->inputs[0]].data + image * s->blocks * stride;
-    float *dst = (float *)context->tensors[step->outputs[0]].data + image * s->hw * s->channels;
-    for (size_t i = begin; i < end; i++) {
-        const float *from = src + i * s->block;
-        float *to = dst + i * s->channels;
-        if (s->block == 16) /* the sizes are constants for the compiler */
-            copy_blocks(to, from, whole, 16, stride);
-        else
-            copy_blocks(to, from, whole, s->block == 8 ? 8 : s->block, stride);
-        for (size_t k = 0; k < rest; k++)
-            to[whole * s->block + k] = from[whole * stride + k];
-    }
-}
-
-static plan_result plan_rows(planner *p, graph_node *node)
-{
-    graph_value *x = node->inputs[0], *y = node->outputs[0];
-    image_dims d;
-    if (!plan_image_dims(p, x, &d))
-        return PLAN_PASS;
-    rows_step s = { .block = (size_t)p->kernels->block, .blocks = (size_t)d.channel_blocks, .channels = (size_t)d.c,
-                    .hw = (size_t)d.h * (size_t)d.w };
-    s.parts = (int)MIN((size_t)plan_parts(s.hw * s.channels * 2 * sizeof(float)), s.hw);
-    s.columns = (s.hw + (size_t)s.parts - 1) / (size_t)s.parts;
-    s.parts = (int)((s.hw + s.columns - 1) / s.columns);
-    const int input = plan_blocked(p, x);
-    if (input < 0)
-        return PLAN_FAILED;
-    const int output = plan_new_plain(p, y);
-    return plan_add_step(p, node, "layout_rows", run_rows, (int)d.n * s.parts, 0, &input, 1, &output, 1, &s, sizeof(s))
-               ? PLAN_DONE : PLAN_FAILED;
-}
-
 plan_result plan_transpose(planner *p, graph_node *node)
 {
     const transpose_params *params = node->params;
@@ -280,9 +226,9 @@ plan_result plan_transpose(planner *p, graph_node *node)
         return PLAN_PASS;
     for (int i = 0; i < x->info.rank; i++)
         perm[i] = params->count ? params->perm[i] : x->info.rank - 1 - i;
-    if (x->info.rank == 4 && perm[0] == 0 && perm[1] == 2 && perm[2] == 3 && plan_can_block(p, x) &&
-        plan_only_blocked(p, x))
-        return plan_rows(p, node);
+    const plan_result rows = plan_rows(p, node);
+    if (rows != PLAN_PASS)
+        return rows;
     if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
         return plan_walk(p, node, perm, size);
     transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };

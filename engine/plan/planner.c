@@ -310,6 +310,10 @@ int plan_plain(planner *p, graph_value *value)
         return forms->plain = constant_slot(p, value);
     if (forms->half >= 0 && forms->blocked < 0)
         return plan_plain_of_half(p, value);
+    if (forms->picture) {
+        const int whole = plan_plain(p, forms->picture);
+        return whole < 0 ? -1 : plan_new_view(p, value, whole, 0, false);
+    }
     if (forms->blocked < 0 && plan_blocked(p, value) < 0)
         return -1;
     int slot = plan_new_plain(p, value);
@@ -327,7 +331,7 @@ int plan_blocked(planner *p, graph_value *value)
         return forms->blocked = constant_blocked_slot(p, value);
     if (forms->channels)
         return plan_gather_channels(p, value);
-    if (forms->half >= 0 && plan_plain(p, value) < 0) /* from its half form, where that is all there is */
+    if ((forms->half >= 0 || forms->picture) && plan_plain(p, value) < 0) /* from the form that there is */
         return -1;
     assert(forms->plain >= 0);
     int slot = plan_new_blocked(p, value);

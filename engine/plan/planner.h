@@ -24,6 +24,7 @@ typedef struct channel_origin {
 typedef struct value_forms {
     int plain, blocked, half;  /* slots, or -1; half: float16 in blocks of 8, see plan_half.c */
     const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
+    graph_value *picture; /* the blocked one that this is a Reshape of, whose plain form nobody wants yet; or NULL */
     const graph_node *chained; /* the producer, which its only reader computes too; then there is no form */
     const limits_part *limits; /* of all blocks, or NULL where they are not known */
 } value_forms;
@@ -48,7 +49,7 @@ plan_function plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul
     plan_global_pool, plan_resize, plan_softmax, plan_concat, plan_split, plan_slice, plan_view, plan_transpose,
     plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv, plan_qconv_float, plan_qlookup,
     plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv, plan_half_unary,
-    plan_half_binary, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
+    plan_half_binary, plan_columns, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
@@ -69,6 +70,10 @@ int plan_gather_channels(planner *p, graph_value *value);
 /* Concat of channels, and y = channels [first, ...) of the node's input, as lists, where that is best. */
 plan_result plan_concat_channels(planner *p, graph_node *node);
 plan_result plan_slice_channels(planner *p, graph_node *node, graph_value *y, int64_t first);
+/* plan_rows.c: rows of channels from a blocked picture, by Transpose; PASS where it makes none. */
+plan_result plan_rows(planner *p, graph_node *node);
+/* The Reshape only groups the channels of a blocked picture, for a Transpose that plan_rows takes: nothing to do yet. */
+bool plan_rows_later(planner *p, graph_node *reshape);
 /* New memory for an output. */
 int plan_new_plain(planner *p, graph_value *value);
 int plan_new_blocked(planner *p, graph_value *value);

@@ -121,6 +121,24 @@ static const pass_case pass_cases[] = {
     { "pad of a pool that leaves padding out", "Pad 1",
       "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,0,1\na = Pad(x, p)\nc = AveragePool(a) kernel_shape=[3,3] pads=[1,1,1,1]\noutput c\n" },
 
+    { "columns of a head", "ColumnChain 1, Reshape 1, Transpose 1, FusedConv 1, total 4",
+      "input x f32 2,4,5,3\ninit w f32 14,4,1,1\ninit into i64 5 = 2,2,7,5,3\ninit s i64 3 = 2,2,3\n" SCALAR("two", "2")
+      "init grid f32 1,1,5,3,2\ninit anchor f32 1,2,1,1,2\n" SCALAR("stride", "8") SCALAR("one", "1")
+      "c = Conv(x, w)\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,4,2]\ng = Sigmoid(t)\n"
+      "xy, wh, rest = Split(g, s) axis=4\na = Mul(xy, two)\nb = Add(a, grid)\nd = Mul(b, stride)\n"
+      "e = Mul(wh, two)\nf = Pow(e, two)\nh = Mul(f, anchor)\ni = Sub(one, h)\ny = Concat(d, i, rest) axis=4\noutput y\n" },
+    { "columns by slices", "ColumnChain 1, total 1",
+      "input x f32 3,5\ninit b i64 1 = 0\ninit m i64 1 = 3\ninit e i64 1 = 9\ninit last i64 1 = -1\ninit v f32 3\n"
+      "a = Slice(x, b, m, last)\nc = Slice(x, m, e, last)\nd = Exp(a)\nf = Div(v, d)\ng = Sigmoid(c)\n"
+      "y = Concat(f, g) axis=-1\noutput y\n" },
+    { "columns in another order", "Concat 1",
+      "input x f32 3,4\ninit s i64 2 = 2,2\na, b = Split(x, s) axis=1\nc = Exp(a)\ny = Concat(b, c) axis=1\noutput y\n" },
+    { "columns that others read", "Concat 1",
+      "input x f32 3,4\ninit s i64 2 = 2,2\na, b = Split(x, s) axis=1\nc = Exp(a)\ny = Concat(c, b) axis=1\noutput y\noutput c\n" },
+    { "columns of an operand that is larger", "Concat 1",
+      "input x f32 1,4\ninit s i64 2 = 2,2\ninit v f32 3,2\na, b = Split(x, s) axis=1\nc = Add(a, v)\nd = Add(b, v)\n"
+      "y = Concat(c, d) axis=1\noutput y\n" },
+
     { "silu", "Silu 1, total 1", "input x f32 3,40\ns = Sigmoid(x)\ny = Mul(s, x)\noutput y\n" },
     { "not silu", "Mul 1", "input x f32 3,40\ninput z f32 3,40\ns = Sigmoid(x)\ny = Mul(s, z)\noutput y\n" },
     { "hard swish of paddle", "HardSwish 1, total 1",

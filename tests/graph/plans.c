@@ -65,6 +65,19 @@ static const plan_case cases[] = {
       "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\n"
       "b = Reshape(a, f)\n"
       "y = Transpose(b) perm=[0,2,1]\noutput y\n" },
+    { "rows of anchors, boxes among them", "layout_rows", "reference,transpose,layout_unblock,copy_rows,columns",
+      "input x f32 2,3,13,11\ninit w f32 21,3,1,1\ninit into i64 5 = 2,3,7,13,11\ninit s i64 3 = 2,3,2\n"
+      "init grid f32 1,1,13,11,2\ninit anchor f32 3,1,1,3\ninit two f32 - = 2\ninit back i64 3 = 2,-1,7\n"
+      "c0 = Conv(x, w)\nc = Sigmoid(c0)\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,4,2]\n"
+      "a, b, rest = Split(t, s) axis=4\nd = Mul(a, two)\ne = Sub(grid, d)\nf = Mul(b, b)\ng = Mul(f, anchor)\n"
+      "h = Concat(e, g, rest) axis=4\ny = Reshape(h, back)\noutput y\n" },
+    { "rows of anchors, plain too", "layout_rows,layout_unblock,columns", "reference",
+      "input x f32 1,3,6,5\ninit w f32 34,3,1,1\ninit into i64 4 = 1,2,17,30\ninit s i64 3 = 9,3,5\n"
+      "c0 = Conv(x, w)\nc = Relu(c0)\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,2]\n"
+      "a, b, d = Split(t, s) axis=3\ne = Exp(a)\nf = Sigmoid(d)\ny = Concat(e, b, f) axis=3\noutput y\noutput t\noutput c\n" },
+    { "columns in place", "columns", "reference,copy_rows",
+      "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
+      "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"

@@ -54,6 +54,26 @@ static void test_transpose(const cpu_kernels *k, size_t rows, size_t cols, size_
     CHECK(guarded_front_intact(dst), "transpose %s wrote in front of dst", k->name);
 }
 
+static void test_rows(const cpu_kernels *k, size_t first, size_t channels, size_t pixels, size_t gap)
+{
+    const size_t block = (size_t)k->block, blocks = (first + channels + block - 1) / block;
+    const size_t stride = pixels * block, row = channels + gap, to = row * pixels - gap;
+    float *src = guarded(&region_src, blocks * stride * sizeof(float)), *dst = guarded(&region_dst, to * sizeof(float));
+    oracle_fill(src, blocks * stride);
+    k->layout.rows(src, stride, first, channels, pixels, dst, row);
+    int wrong = 0;
+    for (size_t i = 0; i < pixels; i++)
+        for (size_t c = 0; c < row && i * row + c < to; c++) {
+            static const uint32_t untouched = 0xa5a5a5a5u;
+            const size_t at = first + c;
+            const void *want = c < channels ? (const void *)(src + at / block * stride + i * block + at % block)
+                                            : (const void *)&untouched;
+            wrong += memcmp(want, dst + i * row + c, sizeof(float)) != 0;
+        }
+    CHECK(wrong == 0, "rows %s first=%zu channels=%zu pixels=%zu: %d differ", k->name, first, channels, pixels, wrong);
+    CHECK(guarded_front_intact(dst), "rows %s wrote in front of dst", k->name);
+}
+
 /* Every lane from a random lane of a random source; lane `empty` from none. */
 static void test_gather(const cpu_kernels *k, int count, size_t hw, int empty)
 {
@@ -88,6 +108,8 @@ static void bench_layout(const cpu_kernels *k)
     oracle_fill(src, hw * block);
     ORACLE_BENCH(k->name, "block 40x40", 2 * bytes, k->layout.block(src, hw, (int)block, hw, dst));
     ORACLE_BENCH(k->name, "unblock 40x40", 2 * bytes, k->layout.unblock(src, (int)block, hw, dst, hw));
+    ORACLE_BENCH(k->name, "rows of 85", 2 * 85 * 64 * 4, k->layout.rows(src, 64 * block, 0, 85, 64, dst, 85));
+    ORACLE_BENCH(k->name, "rows of 85 from 85", 2 * 85 * 64 * 4, k->layout.rows(src, 64 * block, 5, 85, 64, dst, 85));
     ORACLE_BENCH(k->name, "block 3 of a block", 2 * bytes, k->layout.block(src, hw, 3, hw, dst));
     ORACLE_BENCH(k->name, "unblock 5 of a block", 2 * bytes, k->layout.unblock(src, 5, hw, dst, hw));
     uint32_t *a = guarded(&region_src, 84 * 840 * 4), *b = guarded(&region_dst, 84 * 840 * 4);
@@ -111,6 +133,10 @@ void test_layout(const cpu_kernels *k, bool bench, test_counts *counts)
             for (size_t cols = 1; cols <= 35; cols++)
                 test_transpose(k, rows, cols, (rows + cols) % 3, rows % 2);
         test_transpose(k, 84, 333, 0, 0);
+        for (size_t first = 0; first <= 17; first++)
+            for (size_t channels = 1; channels <= 37; channels++)
+                test_rows(k, first, channels, 1 + (first + channels) % 5, channels % 3);
+        test_rows(k, 85, 85, 33, 0);
         for (int count = 1; count <= LAYOUT_MAX_PICKS; count++)
             for (size_t hw = 1; hw <= 9; hw++)
                 test_gather(k, count, hw, count % (k->block + 1));

@@ -119,6 +119,41 @@ static void silu_and_shuffle(void)
     runner_free(r);
 }
 
+/* Columns 1..2 become (n - x)^2 * v[row, column], column 4 becomes exp(x) and then its sigmoid. */
+static void column_chain(void)
+{
+    static const int64_t codes[] = { 1, 2, OP_COLUMN_SUB, 1, 1, 1, 2, OP_COLUMN_SQUARE, 0, 0, 1, 2, OP_COLUMN_MUL, 0, 2,
+                                     4, 1, OP_COLUMN_EXP, 0, 0, 4, 1, OP_COLUMN_SIGMOID, 0, 0 };
+    runner *r = runner_new(NULL);
+    onyx_tensor x = filled(r, 3, (int64_t[]){ 2, 3, 5 }), n = filled(r, 1, (int64_t[]){ 1 });
+    onyx_tensor v = filled(r, 3, (int64_t[]){ 2, 3, 2 }), y = { 0 };
+    const onyx_tensor *inputs[3] = { &x, &n, &v };
+    op_attribute attribute = own_ints("codes", codes, ARRAY_LENGTH(codes));
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "ColumnChain", 1, &attribute, 1, inputs, 3, &y, 1, &error);
+    if (own_check(status == ONYX_OK, "ColumnChain: %s", error.message)) {
+        double expected[30];
+        for (size_t i = 0; i < 30; i++) {
+            const size_t column = i % 5;
+            const double at = own_get(&x, i), difference = own_get(&n, 0) - at;
+            expected[i] = at;
+            if (column == 1 || column == 2)
+                expected[i] = difference * difference * own_get(&v, i / 5 * 2 + column - 1);
+            else if (column == 4)
+                expected[i] = 1 / (1 + exp(-exp(at)));
+        }
+        own_compare("ColumnChain", &y, 3, x.dims, expected, 1e-5, 1e-6);
+    }
+    inputs[2] = &x; /* five columns for two */
+    own_check(runner_node(r, OP_DOMAIN_ONYX, "ColumnChain", 1, &attribute, 1, inputs, 3, &y, 1, &error) != ONYX_OK,
+              "ColumnChain takes an operand that does not fit");
+    attribute.count = 15;
+    inputs[0] = &n;
+    own_check(runner_node(r, OP_DOMAIN_ONYX, "ColumnChain", 1, &attribute, 1, inputs, 2, &y, 1, &error) != ONYX_OK,
+              "ColumnChain takes columns that are not there");
+    runner_free(r);
+}
+
 void own_fused(void)
 {
     own_seed(4);
@@ -129,4 +164,5 @@ void own_fused(void)
         fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
     }
     silu_and_shuffle();
+    column_chain();
 }
