@@ -309,7 +309,7 @@ static double layer_cycles(const layer *l, int filters, int strip, int filter_cu
     double v = l->points * strip * l->blocks_in * vector, m = l->points * strip * filters * vector;
     double u = (double)WEIGHT_POINTS * l->shape->c_in * l->blocks_out * vector;
     double rate = v + m + u / filter_cuts <= near ? CONV_NEAR_RATE : CONV_FAR_RATE;
-    double products = product_cycles(l, filters, strip, CONV_FAR_RATE) +
+    double products = product_cycles(l, filters, strip, u <= CONV_MANY_WEIGHTS ? CONV_FAR_RATE : CONV_WEIGHT_RATE) +
                       (l->tiles / strip - 1) * product_cycles(l, filters, strip, rate);
     if (l->tiles % strip)
         products += product_cycles(l, filters, l->tiles % strip, rate);
