@@ -29,9 +29,10 @@ typedef struct conv_shape {
     int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
 } conv_shape;
 
-/* The rows of an image that a buffer holds; its planes follow each other at that height. rows 0: the whole image. */
+/* The rows of an image that a buffer holds; its planes follow each other at that height, `gap` pixels between them.
+ * rows 0: the whole image. */
 typedef struct conv_band {
-    int first, rows;
+    int first, rows, gap;
 } conv_band;
 
 typedef struct conv_arguments {

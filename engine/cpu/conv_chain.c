@@ -7,9 +7,9 @@
 #include "cpu/conv_chain.h"
 #include "cpu/conv_private.h"
 
-/* Of the rows between; the 1x1's input of a line, and its pixels where the weights stay in the first-level cache (64 -> 64
- * channels at 160x160: 1.48 ms for both layers, 1.85 with long lines, 1.74 one after the other); rows of a part, so that
- * few are computed twice; pixels between blocks, against equal places in the caches. */
+/* Of the rows between; the 1x1's input of a line, and its pixels where the weights stay in the first-level cache
+ * (64 -> 64 channels at 160x160: 1.48 ms for both layers, 1.85 with long lines, 1.74 one after the other); rows of a
+ * part, so that few are computed twice; pixels between blocks, against equal places in the caches. */
 enum { BETWEEN_BYTES = 512 * 1024, LINE_BYTES = 128 * 1024, SHORT_LINE = 24, NEAR_WEIGHTS = 24 * 1024, PART_ROWS = 40,
        MOST_PARTS = 8, PLANE_GAP = 20 };
 
@@ -42,7 +42,7 @@ bool conv_chain_choose(const cpu_kernels *kernels, const conv_shape *point, cons
     chain->point_bytes = (size_t)conv_summed_channels(point->c_in) * (size_t)(blocks * lanes) * sizeof(float);
     chain->scratch_bytes = row * (size_t)rows_between(depth, chain->strip) +
                            (size_t)(blocks * lanes) * PLANE_GAP * sizeof(float) +
-                           conv_round_bytes((size_t)depth->w_out * (size_t)lanes * sizeof(float));
+                           conv_round_bytes(chain->depth.scratch_bytes);
     return true;
 }
 
@@ -76,8 +76,7 @@ typedef struct chain_run {
     ptrdiff_t lanes, row, plane; /* floats: of a vector; of a row and of a block between */
     float *between, *post;
     conv_tile tile;
-    eltwise_act_f32 *point_act, *depth_act;
-    conv_depthwise_row job;
+    eltwise_act_f32 *point_act;
 } chain_run;
 
 /* n pixels of the input from src on go to `dst` in every block between. */
@@ -114,20 +113,14 @@ static void run_point(const chain_run *r, int begin, int end, int at)
     }
 }
 
-/* Output row y of a block; `first` is the row that stands first between. */
-static void run_depth(chain_run *r, conv_depthwise_f32 *kernel, int block, int y, int first)
+/* Rows [begin, end) of the output; `first` is the row that stands first between. */
+static void run_depth(const chain_run *r, int begin, int end, int first)
 {
-    const conv_shape *s = &r->chain->depth.shape;
-    const int top = y * s->stride_h - s->pad_top, above = conv_max(0, -top), end = conv_min(s->kernel_h, s->h_in - top);
-    const float *src = r->between + block * r->plane + (top + above - first) * r->row - s->pad_left * r->lanes;
-    const float *weights =
-        (const float *)r->depth->packed + ((ptrdiff_t)block * s->kernel_h + above) * s->kernel_w * r->lanes;
-    float *dst = r->depth->dst + ((ptrdiff_t)block * s->h_out + y) * s->w_out * r->lanes;
-    r->job.kernel_h = conv_max(end - above, 0);
-    kernel(&r->job, src, weights, r->depth->bias + block * r->lanes, NULL, r->depth_act ? r->post : dst, s->w_out,
-           s->pad_left, s->w_in + s->pad_left);
-    if (r->depth_act)
-        r->depth_act(r->post, dst, (size_t)(s->w_out * r->lanes), r->depth->activation.a, r->depth->activation.b);
+    const conv_plan *plan = &r->chain->depth;
+    conv_arguments a = *r->depth;
+    a.src = r->between;
+    a.src_band = (conv_band){ .first = first, .rows = r->rows, .gap = PLANE_GAP };
+    plan->run_rows(plan, &a, begin, end, r->post);
 }
 
 static chain_run start(const conv_chain *chain, const conv_arguments *point, const conv_arguments *depth, void *scratch)
@@ -152,11 +145,6 @@ static chain_run start(const conv_chain *chain, const conv_arguments *point, con
                           .dst_block_stride = r.plane,
                           .residual_block_stride = r.plane };
     r.point_act = conv_split_activation(chain->kernels, point, &r.tile.epilogue);
-    r.depth_act = conv_split_activation(chain->kernels, depth, &r.job.epilogue);
-    r.job.kernel_w = d->kernel_w;
-    r.job.stride = d->stride_w;
-    r.job.dilation = 1;
-    r.job.row_stride = r.row;
     return r;
 }
 
@@ -164,7 +152,6 @@ void conv_chain_run(const conv_chain *chain, const conv_arguments *point, const 
                     void *scratch)
 {
     const conv_shape *d = &chain->depth.shape;
-    conv_depthwise_f32 *kernel = chain->kernels->conv.units->depthwise[d->kernel_w / 2 - 1][d->stride_w - 1];
     const conv_range out = conv_cut(d->h_out, chain->parts, part);
     chain_run r = start(chain, point, depth, scratch);
     int first = 0, end = 0; /* rows [first, end) stand between, the first of them in front */
@@ -180,8 +167,6 @@ void conv_chain_run(const conv_chain *chain, const conv_arguments *point, const 
         if (bottom > top + kept)
             run_point(&r, top + kept, bottom, kept);
         end = conv_max(bottom, top + kept);
-        for (int block = 0; block < r.blocks; block++)
-            for (int i = 0; i < rows; i++)
-                run_depth(&r, kernel, block, y + i, first);
+        run_depth(&r, y, y + rows, first);
     }
 }

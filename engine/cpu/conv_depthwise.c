@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Depthwise convolution on blocked data: every channel block for itself, row by row, borders by leaving taps out. */
+ * Depthwise convolution on blocked data: every channel block for itself, by rows or pairs of rows, borders by leaving
+ * taps out. */
 #include <string.h>
 
 #include "cpu/conv_private.h"
 
+/* Of a kernel; one more for a pair. */
+enum { MOST_ROWS = 256 };
+
 typedef struct depthwise_run {
     const conv_plan *plan;
     const conv_arguments *arguments;
-    conv_depthwise_f32 *row;
+    conv_depthwise_f32 *row, *pair;
     conv_depthwise_row job;
     eltwise_act_f32 *act;
     float *post;
@@ -22,38 +26,77 @@ static conv_depthwise_f32 *row_kernel(const conv_units *units, const conv_shape 
     return kernel ? kernel : units->depthwise_any;
 }
 
+static conv_depthwise_f32 *pair_kernel(const conv_units *units, const conv_shape *s)
+{
+    const bool known = s->kernel_w == 3 && s->kernel_h < MOST_ROWS && s->stride_h == 1 && s->stride_w == 1 &&
+                       s->dilation_h == 1 && s->dilation_w == 1;
+    return known ? units->depthwise_pair : NULL;
+}
+
 static int floor_div(int a, int b)
 {
     return a >= 0 ? a / b : -((-a + b - 1) / b);
 }
 
-/* Row y of the output of one block. */
-static void run_row(depthwise_run *r, int block, int y)
+/* The taps of output row y that lie inside the input. */
+static conv_range taps_of(const conv_shape *s, int y)
+{
+    const int top = y * s->stride_h - s->pad_top;
+    return (conv_range){ top >= 0 ? 0 : conv_min(s->kernel_h, conv_ceil_div(-top, s->dilation_h)),
+                         conv_min(s->kernel_h, floor_div(s->h_in - 1 - top, s->dilation_h) + 1) };
+}
+
+static bool all_inside(const conv_shape *s, int y)
+{
+    const conv_range taps = taps_of(s, y);
+    return taps.begin == 0 && taps.end == s->kernel_h;
+}
+
+/* What registers cannot do: the activation of `floats` outputs in post, and the residual behind it. */
+static void finish(const depthwise_run *r, const float *residual, float *dst, size_t floats)
+{
+    const cpu_activation *activation = &r->arguments->activation;
+    r->act(r->post, residual ? r->post : dst, floats, activation->a, activation->b);
+    if (residual)
+        r->plan->kernels->eltwise.binary[CPU_BINARY_ADD](r->post, 1, residual, 1, dst, floats);
+}
+
+/* Taps [first, first + rows) of row y by `kernel`, and of the row below where it does pairs. */
+static void run_taps(depthwise_run *r, conv_depthwise_f32 *kernel, int block, int y, int first, int rows, int outputs)
 {
     const conv_shape *s = &r->plan->shape;
     const conv_arguments *a = r->arguments;
-    ptrdiff_t lanes = r->plan->block;
-    int top = y * s->stride_h - s->pad_top, left = -s->pad_left;
-    int first = top >= 0 ? 0 : conv_min(s->kernel_h, conv_ceil_div(-top, s->dilation_h));
-    int last = conv_min(s->kernel_h, floor_div(s->h_in - 1 - top, s->dilation_h) + 1);
-    const float *plane = a->src + (block * r->src_plane - r->src_skip) * lanes;
-    const float *weights = (const float *)a->packed + (ptrdiff_t)block * s->kernel_h * s->kernel_w * lanes;
-    const float *bias = a->bias + block * lanes;
-    ptrdiff_t at = (block * r->dst_plane + (ptrdiff_t)y * s->w_out - r->dst_skip) * lanes;
+    const ptrdiff_t lanes = r->plan->block, row = s->w_in * lanes;
+    const float *plane = a->src + (block * r->src_plane - r->src_skip) * lanes - s->pad_left * lanes;
+    const float *weights = (const float *)a->packed + ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * lanes;
+    const ptrdiff_t at = (block * r->dst_plane + (ptrdiff_t)y * s->w_out - r->dst_skip) * lanes;
     const float *residual = a->residual ? a->residual + at : NULL;
-    float *dst = a->dst + at;
-    bool after = r->act && residual && !a->residual_before;
+    const float *src[MOST_ROWS];
+    const int top = y * s->stride_h - s->pad_top + first * s->dilation_h;
+    for (int i = 0; i < rows; i++)
+        src[i] = plane + (top + i * s->dilation_h) * row;
+    const bool after = r->act && !a->residual_before;
+    kernel(&r->job, src, weights, a->bias + block * lanes, after ? NULL : residual, r->act ? r->post : a->dst + at,
+           s->w_out, s->pad_left, s->w_in + s->pad_left);
+    if (r->act)
+        finish(r, after ? residual : NULL, a->dst + at, (size_t)(outputs * s->w_out * lanes));
+}
 
-    r->job.kernel_h = conv_max(last - first, 0);
-    const float *src = plane + ((ptrdiff_t)(top + first * s->dilation_h) * s->w_in + left) * lanes;
-    r->row(&r->job, src, weights + (ptrdiff_t)first * s->kernel_w * lanes, bias, after ? NULL : residual,
-           r->act ? r->post : dst, s->w_out, -left, s->w_in - left);
-    if (!r->act)
-        return;
-    size_t floats = (size_t)s->w_out * (size_t)lanes;
-    r->act(r->post, after ? r->post : dst, floats, a->activation.a, a->activation.b);
-    if (after)
-        r->plan->kernels->eltwise.binary[CPU_BINARY_ADD](r->post, 1, residual, 1, dst, floats);
+/* Rows [begin, end) of the output of one block. */
+static void run_rows(depthwise_run *r, int block, int begin, int end)
+{
+    const conv_shape *s = &r->plan->shape;
+    for (int y = begin; y < end; y++) {
+        if (r->pair && y + 1 < end && all_inside(s, y) && all_inside(s, y + 1)) {
+            r->job.kernel_h = s->kernel_h;
+            run_taps(r, r->pair, block, y, 0, s->kernel_h + 1, 2);
+            y++;
+            continue;
+        }
+        const conv_range taps = taps_of(s, y);
+        r->job.kernel_h = conv_max(taps.end - taps.begin, 0);
+        run_taps(r, r->row, block, y, taps.begin, r->job.kernel_h, 1);
+    }
 }
 
 static depthwise_run start(const conv_plan *plan, const conv_arguments *arguments, void *scratch)
@@ -61,10 +104,11 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     const conv_shape *s = &plan->shape;
     depthwise_run r = { .plan = plan, .arguments = arguments, .post = scratch };
     r.row = row_kernel(plan->kernels->conv.units, s);
+    r.pair = pair_kernel(plan->kernels->conv.units, s);
     r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w,
                                   .stride = s->stride_w,
                                   .dilation = s->dilation_w,
-                                  .row_stride = (ptrdiff_t)s->w_in * s->dilation_h * plan->block };
+                                  .next_row = (ptrdiff_t)s->w_out * plan->block };
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
     r.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     r.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
@@ -78,25 +122,29 @@ static void depthwise_run_rows(const conv_plan *plan, const conv_arguments *argu
     const conv_band *from = &arguments->src_band, *to = &arguments->dst_band;
     depthwise_run r = start(plan, arguments, scratch);
     if (from->rows > 0) {
-        r.src_plane = (ptrdiff_t)from->rows * s->w_in;
+        r.src_plane = conv_band_plane(from, s->w_in);
         r.src_skip = (ptrdiff_t)from->first * s->w_in;
     }
     if (to->rows > 0) {
-        r.dst_plane = (ptrdiff_t)to->rows * s->w_out;
+        r.dst_plane = conv_band_plane(to, s->w_out);
         r.dst_skip = (ptrdiff_t)to->first * s->w_out;
     }
     for (int block = 0; block < conv_ceil_div(s->c_in, plan->block); block++)
-        for (int y = begin; y < end; y++)
-            run_row(&r, block, y);
+        run_rows(&r, block, begin, end);
 }
 
 static void depthwise_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
     const conv_shape *s = &plan->shape;
     depthwise_run r = start(plan, arguments, scratch);
-    int64_t rows = (int64_t)conv_ceil_div(s->c_in, plan->block) * s->h_out;
-    for (int64_t row = rows * part / plan->parts; row < rows * (part + 1) / plan->parts; row++)
-        run_row(&r, (int)(row / s->h_out), (int)(row % s->h_out));
+    const int64_t rows = (int64_t)conv_ceil_div(s->c_in, plan->block) * s->h_out;
+    const int64_t end = rows * (part + 1) / plan->parts;
+    for (int64_t row = rows * part / plan->parts; row < end;) {
+        const int block = (int)(row / s->h_out), y = (int)(row % s->h_out);
+        const int last = end - row < s->h_out - y ? y + (int)(end - row) : s->h_out;
+        run_rows(&r, block, y, last);
+        row += last - y;
+    }
 }
 
 /* [block][tap][lane]; lanes behind the last channel are zero. */
@@ -117,7 +165,7 @@ static void depthwise_pack(const conv_plan *plan, const float *weights, void *pa
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->groups != s->c_in || s->c_in != s->c_out || s->c_in == 1 || s->src_plain)
+    if (s->groups != s->c_in || s->c_in != s->c_out || s->c_in == 1 || s->src_plain || s->kernel_h >= MOST_ROWS)
         return false;
     size_t blocks = (size_t)conv_ceil_div(s->c_in, units->lanes), lanes = (size_t)units->lanes;
     double sums = (double)s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out;
@@ -128,7 +176,7 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->parts = conv_ceil_div(plan->parts, conv_max(1, s->threads)) * conv_max(1, s->threads);
     plan->parts = plan->parts > rows ? (int)rows : plan->parts;
     plan->packed_bytes = blocks * lanes * (size_t)s->kernel_h * (size_t)s->kernel_w * sizeof(float);
-    plan->scratch_bytes = (size_t)s->w_out * lanes * sizeof(float);
+    plan->scratch_bytes = 2 * (size_t)s->w_out * lanes * sizeof(float);
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Depthwise rows in the words of simd_*.h: P neighbouring outputs in registers; every input vector of a tap row is
- * loaded once and serves all taps that it meets. */
+ * Depthwise rows in the words of simd_*.h: P neighbouring outputs of one row or two in registers; every input vector of
+ * a tap row is loaded once and serves all taps that it meets. */
 #ifndef ONYX_CPU_CONV_DEPTHWISE_BODY_H
 #define ONYX_CPU_CONV_DEPTHWISE_BODY_H
 
 #include "cpu/conv_tile_body.h"
 
-enum { DEPTHWISE_PIXELS = 8 };
+/* Outputs of a row in registers; and of each of two rows, by the number of registers. */
+enum { DEPTHWISE_PIXELS = 8, DEPTHWISE_PAIR = VF_REGISTERS >= 32 ? 8 : 4 };
 
 CONV_INLINE void depthwise_finish(const conv_epilogue *epilogue, vf *acc, const float *residual, float *dst,
                                   const int P)
@@ -22,96 +23,136 @@ CONV_INLINE void depthwise_finish(const conv_epilogue *epilogue, vf *acc, const 
         vf_store(dst + p * VF_LANES, acc[p]);
 }
 
-/* EDGE: columns outside [low, high), counted from src, read 0. */
-CONV_INLINE void depthwise_chunk(const conv_depthwise_row *row, const float *src, const float *weights,
-                                 const float *bias, const float *residual, float *dst, int low, int high, const int KW,
-                                 const int STRIDE, const int P, const bool EDGE)
+/* What a row of the input adds to P outputs by the weights w, and to P outputs of the next row, acc[P ...], by those of
+ * `above`. EDGE: columns outside [low, high), counted from src, read 0. */
+CONV_INLINE void depthwise_taps(vf *acc, const float *src, const vf *w, const vf *above, int low, int high,
+                                const int KW, const int STRIDE, const int P, const bool EDGE)
 {
-    vf acc[DEPTHWISE_PIXELS];
-    vf start = vf_load(bias);
     CONV_UNROLL
-    for (int p = 0; p < P; p++)
-        acc[p] = start;
-    for (int ky = 0; ky < row->kernel_h; ky++, src += row->row_stride, weights += KW * VF_LANES) {
-        vf w[7];
+    for (int i = 0; i < (P - 1) * STRIDE + KW; i++) {
+        if (EDGE && (i < low || i >= high))
+            continue;
+        vf x = vf_load(src + i * VF_LANES);
         CONV_UNROLL
         for (int kx = 0; kx < KW; kx++)
-            w[kx] = vf_load(weights + kx * VF_LANES);
-        CONV_UNROLL
-        for (int i = 0; i < (P - 1) * STRIDE + KW; i++) {
-            if (EDGE && (i < low || i >= high))
-                continue;
-            vf x = vf_load(src + i * VF_LANES);
-            CONV_UNROLL
-            for (int kx = 0; kx < KW; kx++)
-                if (i >= kx && (i - kx) % STRIDE == 0 && (i - kx) / STRIDE < P)
-                    acc[(i - kx) / STRIDE] = vf_fma(x, w[kx], acc[(i - kx) / STRIDE]);
-        }
+            if (i >= kx && (i - kx) % STRIDE == 0 && (i - kx) / STRIDE < P) {
+                const int p = (i - kx) / STRIDE;
+                if (w)
+                    acc[p] = vf_fma(x, w[kx], acc[p]);
+                if (above)
+                    acc[P + p] = vf_fma(x, above[kx], acc[P + p]);
+            }
     }
-    depthwise_finish(&row->epilogue, acc, residual, dst, P);
 }
 
-CONV_INLINE int depthwise_chunks(const conv_depthwise_row *row, const float *src, const float *weights,
+CONV_INLINE void depthwise_weights(vf *w, const float *weights, const int KW)
+{
+    CONV_UNROLL
+    for (int kx = 0; kx < KW; kx++)
+        w[kx] = vf_load(weights + kx * VF_LANES);
+}
+
+/* `at`: floats from the rows' starts to the first tap. */
+CONV_INLINE void depthwise_chunk(const conv_depthwise_row *row, const float *const *src, ptrdiff_t at,
+                                 const float *weights, const float *bias, const float *residual, float *dst, int low,
+                                 int high, const int KW, const int STRIDE, const int P, const int ROWS, const bool EDGE)
+{
+    vf acc[2 * DEPTHWISE_PIXELS];
+    vf start = vf_load(bias);
+    CONV_UNROLL
+    for (int p = 0; p < ROWS * P; p++)
+        acc[p] = start;
+    if (row->kernel_h > 0) {
+        vf above[7];
+        depthwise_weights(above, weights, KW);
+        depthwise_taps(acc, src[0] + at, above, NULL, low, high, KW, STRIDE, P, EDGE);
+        for (int ky = 1; ky < row->kernel_h; ky++) {
+            vf w[7];
+            depthwise_weights(w, weights + ky * KW * VF_LANES, KW);
+            depthwise_taps(acc, src[ky] + at, w, ROWS > 1 ? above : NULL, low, high, KW, STRIDE, P, EDGE);
+            CONV_UNROLL
+            for (int kx = 0; kx < KW; kx++)
+                above[kx] = w[kx];
+        }
+        if (ROWS > 1)
+            depthwise_taps(acc, src[row->kernel_h] + at, NULL, above, low, high, KW, STRIDE, P, EDGE);
+    }
+    depthwise_finish(&row->epilogue, acc, residual, dst, P);
+    if (ROWS > 1)
+        depthwise_finish(&row->epilogue, acc + P, residual ? residual + row->next_row : NULL, dst + row->next_row, P);
+}
+
+CONV_INLINE int depthwise_chunks(const conv_depthwise_row *row, const float *const *src, const float *weights,
                                  const float *bias, const float *residual, float *dst, int p, int count, int low,
-                                 int high, const int KW, const int STRIDE, const int P)
+                                 int high, const int KW, const int STRIDE, const int P, const int ROWS)
 {
     for (; p + P <= count; p += P) {
         int first = p * STRIDE, last = (p + P - 1) * STRIDE + KW;
-        const float *at = src + (ptrdiff_t)first * VF_LANES,
-                    *add = residual ? residual + (ptrdiff_t)p * VF_LANES : NULL;
+        const ptrdiff_t at = (ptrdiff_t)first * VF_LANES;
+        const float *add = residual ? residual + (ptrdiff_t)p * VF_LANES : NULL;
         float *to = dst + (ptrdiff_t)p * VF_LANES;
         if (first >= low && last <= high)
-            depthwise_chunk(row, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, false);
+            depthwise_chunk(row, src, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, ROWS, false);
         else
-            depthwise_chunk(row, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, P, true);
+            depthwise_chunk(row, src, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, P, ROWS, true);
     }
     return p;
 }
 
-CONV_INLINE void depthwise_row(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                               const float *residual, float *dst, int count, int low, int high, const int KW,
-                               const int STRIDE)
+CONV_INLINE void depthwise_row(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                               const float *bias, const float *residual, float *dst, int count, int low, int high,
+                               const int KW, const int STRIDE)
 {
-    int p = depthwise_chunks(row, src, weights, bias, residual, dst, 0, count, low, high, KW, STRIDE, DEPTHWISE_PIXELS);
-    p = depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, KW, STRIDE, 4);
-    depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, KW, STRIDE, 1);
+    int p =
+        depthwise_chunks(row, src, weights, bias, residual, dst, 0, count, low, high, KW, STRIDE, DEPTHWISE_PIXELS, 1);
+    p = depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, KW, STRIDE, 4, 1);
+    depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, KW, STRIDE, 1, 1);
 }
 
-static void depthwise_3_unit(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                             const float *residual, float *dst, int count, int low, int high)
+/* Two rows: each input vector serves six taps, where one row would have it loaded for three and again for the next. */
+static void depthwise_3_pair(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                             const float *bias, const float *residual, float *dst, int count, int low, int high)
+{
+    int p = depthwise_chunks(row, src, weights, bias, residual, dst, 0, count, low, high, 3, 1, DEPTHWISE_PAIR, 2);
+    p = depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, 3, 1, DEPTHWISE_PAIR / 2, 2);
+    depthwise_chunks(row, src, weights, bias, residual, dst, p, count, low, high, 3, 1, 1, 2);
+}
+
+static void depthwise_3_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                             const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 3, 1);
 }
-static void depthwise_3_two(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                            const float *residual, float *dst, int count, int low, int high)
+static void depthwise_3_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                            const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 3, 2);
 }
-static void depthwise_5_unit(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                             const float *residual, float *dst, int count, int low, int high)
+static void depthwise_5_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                             const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 5, 1);
 }
-static void depthwise_5_two(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                            const float *residual, float *dst, int count, int low, int high)
+static void depthwise_5_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                            const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 5, 2);
 }
 
-static void depthwise_7_unit(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                             const float *residual, float *dst, int count, int low, int high)
+static void depthwise_7_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                             const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 1);
 }
-static void depthwise_7_two(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                            const float *residual, float *dst, int count, int low, int high)
+static void depthwise_7_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                            const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 2);
 }
 
 /* Any kernel width, stride and dilation: four outputs at a time, tap by tap. */
-static void depthwise_any(const conv_depthwise_row *row, const float *src, const float *weights, const float *bias,
-                          const float *residual, float *dst, int count, int low, int high)
+static void depthwise_any(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                          const float *bias, const float *residual, float *dst, int count, int low, int high)
 {
     for (int p = 0; p < count; p += 4) {
         int n = count - p < 4 ? count - p : 4;
@@ -125,7 +166,7 @@ static void depthwise_any(const conv_depthwise_row *row, const float *src, const
                 for (int i = 0; i < 4; i++) {
                     int column = (p + i) * row->stride + kx * row->dilation;
                     if (i < n && column >= low && column < high)
-                        acc[i] = vf_fma(vf_load(src + ky * row->row_stride + (ptrdiff_t)column * VF_LANES), w, acc[i]);
+                        acc[i] = vf_fma(vf_load(src[ky] + (ptrdiff_t)column * VF_LANES), w, acc[i]);
                 }
             }
         for (int i = 0; i < n; i++) {

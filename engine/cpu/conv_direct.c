@@ -231,11 +231,11 @@ static void direct_run_rows(const conv_plan *plan, const conv_arguments *argumen
     geometry g = planned_geometry(plan);
     bool line = is_line(s);
     if (from->rows > 0) {
-        g.src_plane = (ptrdiff_t)from->rows * s->w_in;
+        g.src_plane = conv_band_plane(from, s->w_in);
         g.src_skip = (ptrdiff_t)from->first * s->w_in;
     }
     if (to->rows > 0) {
-        g.dst_plane = (ptrdiff_t)to->rows * s->w_out;
+        g.dst_plane = conv_band_plane(to, s->w_out);
         g.dst_skip = (ptrdiff_t)to->first * s->w_out;
     }
     if (line) /* a row ends where the rows asked for end */

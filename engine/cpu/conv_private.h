@@ -59,6 +59,12 @@ static inline conv_range conv_cut(int total, int n, int i)
     return (conv_range){ (int)((int64_t)total * i / n), (int)((int64_t)total * (i + 1) / n) };
 }
 
+/* Pixels from plane to plane of a buffer whose rows have w. */
+static inline ptrdiff_t conv_band_plane(const conv_band *band, int w)
+{
+    return (ptrdiff_t)band->rows * w + band->gap;
+}
+
 /* Parts that a job of so many multiply-adds is worth: none smaller than about 20 us of one core, none too many. */
 static inline int conv_parts_for(double multiply_adds)
 {

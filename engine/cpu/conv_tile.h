@@ -73,15 +73,16 @@ typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, co
 /* U = G w G^T for V filters: w [9][V], G [6][3], u[point * point_stride] for 36 points. */
 typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], float *u, ptrdiff_t point_stride);
 
-/* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src: where tap (0, 0) of
- * output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
- * touched. All kernel_h rows exist: the caller leaves out those above and below. */
+/* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src[k]: where tap (k, 0)
+ * of output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
+ * touched. All kernel_h rows exist: the caller leaves out those above and below.
+ * The kernels of pairs do the next row, too: src has one row more, dst and residual of that row are `next_row` on. */
 typedef struct conv_depthwise_row {
     int kernel_h, kernel_w, stride, dilation; /* the latter two horizontal */
-    ptrdiff_t row_stride;                     /* floats between the rows of taps */
+    ptrdiff_t next_row;                       /* floats */
     conv_epilogue epilogue;
 } conv_depthwise_row;
-typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *src, const float *weights,
+typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *const *src, const float *weights,
                                 const float *bias, const float *residual, float *dst, int count, int low, int high);
 
 struct conv_units {
@@ -95,6 +96,8 @@ struct conv_units {
     conv_winograd_weights_f32 *winograd_weights;
     /* kernel width 3, 5 and 7 (or NULL), stride 1 and 2, no dilation; and any */
     conv_depthwise_f32 *depthwise[3][2], *depthwise_any;
+    /* kernel width 3, vertical stride and dilation 1, horizontal stride 1, no horizontal dilation; two rows, or NULL */
+    conv_depthwise_f32 *depthwise_pair;
 };
 
 #endif

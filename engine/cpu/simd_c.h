@@ -11,6 +11,7 @@
 #include "cpu/math_c.h"
 
 #define VF_LANES 8
+#define VF_REGISTERS 16
 typedef float vf_half __attribute__((vector_size(16)));
 typedef int vf_half_mask __attribute__((vector_size(16)));
 typedef struct vf {

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define VF_LANES 4
+#define VF_REGISTERS 32
 typedef float32x4_t vf;
 typedef int32x4_t vi;
 typedef uint32x4_t vm;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #define VF_LANES 8
+#define VF_REGISTERS 16
 typedef __m256 vf;
 typedef __m256i vi;
 typedef __m256 vm; /* all ones or all zeros per lane */
