@@ -2,7 +2,8 @@
  *
  * Concat, Split and Slice along one axis are ranges of each other. A run of a Concat's inputs that is all of one
  * tensor, in order, becomes that tensor (the C2f blocks of YOLO: Concat(split_0, split_1, more) -> Concat(x, more)); a
- * Concat in a Concat is flattened; a range of a Concat that lies in one of its inputs is a range of that input. */
+ * Concat in a Concat is flattened; a range of a Concat that lies in one of its inputs is a range of that input, also
+ * where the Concat is transposed in between. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -176,6 +177,40 @@ static bool step_into_concat(graph_range *r)
     return false;
 }
 
+/* All that read the value cut it. */
+static bool only_cut(const graph_value *value)
+{
+    for (int i = 0; i < value->user_count; i++)
+        if (!graph_is(value->users[i], "Split") && !graph_is(value->users[i], "Slice"))
+            return false;
+    return value->output_uses == 0;
+}
+
+/* The source is a Transpose of a Concat, and the range is one of its inputs: now the transposed input, so that nothing
+ * is joined only to be cut again. */
+static onyx_status transpose_part(graph *g, graph_node *node, graph_value *value, bool *changed, onyx_error *error)
+{
+    graph_range r;
+    int rank, perm[ONYX_MAX_RANK];
+    if (value->output_uses || !graph_range_of(g, value, &r))
+        return ONYX_OK;
+    graph_node *transpose = graph_maker(r.source, "Transpose");
+    if (!transpose || !only_cut(r.source) || !graph_sole(transpose->inputs[0]) ||
+        !graph_permutation(transpose, &rank, perm))
+        return ONYX_OK;
+    r.source = transpose->inputs[0];
+    r.axis = perm[r.axis];
+    if (!step_into_concat(&r) || r.begin != 0 || r.length != r.source->info.dims[r.axis])
+        return ONYX_OK;
+    graph_value *turned = NULL;
+    *changed = true;
+    STATUS_TRY(graph_insert(g, node, "", "Transpose", transpose->name, &r.source, 1, transpose->attributes,
+                            transpose->attribute_count, &turned, error));
+    STATUS_TRY(graph_replace_value(g, value, turned, error));
+    graph_prune(g, node);
+    return ONYX_OK;
+}
+
 static onyx_status simplify_range(graph *g, graph_node *node, graph_value *value, bool *changed, onyx_error *error)
 {
     graph_range r, outer;
@@ -219,6 +254,8 @@ onyx_status pass_concat_split(graph *g, const graph_pass_options *options, bool 
             graph_value *value = node->outputs[i];
             if (value && (value->user_count || value->output_uses))
                 STATUS_TRY(simplify_range(g, node, value, changed, error));
+            if (value && value->user_count && !node->removed && value->producer == node)
+                STATUS_TRY(transpose_part(g, node, value, changed, error));
         }
     }
     return ONYX_OK;

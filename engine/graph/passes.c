@@ -21,6 +21,7 @@ static const graph_pass table[] = {
     { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
     { "transpose", "removes, merges and moves Transposes", pass_transpose },
     { "concat_split", "removes Concats, Splits and Slices that undo each other", pass_concat_split },
+    { "gather", "reads whole rows at once where their elements have one index", pass_gather },
     { "shuffle", "recognises channel shuffles", pass_shuffle },
     { "focus", "makes a space-to-depth in front of a convolution part of it", pass_focus },
     { "dfl", "computes the box distribution of YOLO heads without transposing it", pass_dfl },

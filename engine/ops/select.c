@@ -142,6 +142,121 @@ static void sort_ranked(ranked *keys, int64_t n)
     }
 }
 
+/* ---- of float32 that lie in a line: a key and its index are one integer, and what cannot be among the k best is left
+ * out as it is read ---- */
+
+static uint32_t key_of_float(float x)
+{
+    if (x != x)
+        return UINT32_MAX;
+    x = x == 0 ? 0 : x; /* -0 equals 0 */
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof(bits));
+    return bits >> 31 ? ~bits : bits | UINT32_C(1) << 31;
+}
+
+static void sink_packed(uint64_t *heap, size_t n, size_t at)
+{
+    const uint64_t item = heap[at];
+    for (size_t child; (child = 2 * at + 1) < n; at = child) {
+        child += child + 1 < n && heap[child] < heap[child + 1];
+        if (item >= heap[child])
+            break;
+        heap[at] = heap[child];
+    }
+    heap[at] = item;
+}
+
+/* The k smallest of n first, in any order. All differ. */
+static void partition_packed(uint64_t *keys, size_t n, size_t k)
+{
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        const uint64_t a = keys[low], b = keys[low + (high - low) / 2], c = keys[high];
+        const uint64_t pivot = MAX(MIN(a, b), MIN(MAX(a, b), c));
+        size_t i = low, j = high;
+        while (i <= j) {
+            while (keys[i] < pivot)
+                i++;
+            while (keys[j] > pivot)
+                j--;
+            if (i > j)
+                break;
+            const uint64_t swap = keys[i];
+            keys[i++] = keys[j];
+            keys[j] = swap;
+            if (j-- == 0)
+                break;
+        }
+        if (k <= j + 1)
+            high = j;
+        else if (k > i)
+            low = i;
+        else
+            return;
+    }
+}
+
+static void sort_packed(uint64_t *keys, size_t n)
+{
+    for (size_t i = n / 2; i-- > 0;)
+        sink_packed(keys, n, i);
+    for (size_t last = n - 1; last > 0; last--) {
+        const uint64_t largest = keys[0];
+        keys[0] = keys[last];
+        keys[last] = largest;
+        sink_packed(keys, last, 0);
+    }
+}
+
+/* The k best of n numbers, 1 <= k <= n < 2^32, as keys with the index below them, in order. keys: room for 2 * k. */
+static void best_of_floats(const float *x, size_t n, size_t k, bool largest, uint64_t *keys)
+{
+    const uint32_t flip = largest ? UINT32_MAX : 0;
+    uint32_t limit = 0; /* once k are found: what has no smaller key comes too late */
+    size_t count = 0, i = 0;
+    for (; i < n && count < k; i++)
+        keys[count++] = (uint64_t)(key_of_float(x[i]) ^ flip) << 32 | i;
+    for (size_t at = 0; at < k; at++)
+        limit = MAX(limit, (uint32_t)(keys[at] >> 32));
+    for (; i < n; i++) {
+        const uint32_t key = key_of_float(x[i]) ^ flip;
+        if (key >= limit)
+            continue;
+        keys[count++] = (uint64_t)key << 32 | i;
+        if (count < 2 * k)
+            continue;
+        partition_packed(keys, count, k);
+        count = k;
+        limit = 0;
+        for (size_t at = 0; at < k; at++)
+            limit = MAX(limit, (uint32_t)(keys[at] >> 32));
+    }
+    partition_packed(keys, count, k);
+    sort_packed(keys, k);
+}
+
+static onyx_status topk_of_floats(op_run_context *context, size_t outer, size_t n, size_t k)
+{
+    const float *x = context->inputs[0]->data;
+    const onyx_tensor *values = run_output(context, 0), *indices = run_output(context, 1);
+    onyx_status status = ONYX_OK;
+    uint64_t *keys = run_scratch(context, 2 * k, sizeof(*keys), &status);
+    if (!keys)
+        return status;
+    for (size_t o = 0; o < outer; o++, x += n) {
+        best_of_floats(x, n, k, ((const topk_params *)context->params)->largest, keys);
+        for (size_t i = 0; i < k; i++) {
+            const size_t index = (size_t)(keys[i] & UINT32_MAX);
+            if (values)
+                ((float *)values->data)[o * k + i] = x[index];
+            if (indices)
+                ((int64_t *)indices->data)[o * k + i] = (int64_t)index;
+        }
+    }
+    return ONYX_OK;
+}
+
 onyx_status op_run_topk(op_run_context *context)
 {
     const topk_params *p = context->params;
@@ -154,6 +269,8 @@ onyx_status op_run_topk(op_run_context *context)
     int64_t n = in->dims[axis], k = shape->dims[axis];
     size_t outer = dims_product(in->dims, 0, axis), inner = dims_product(in->dims, axis + 1, in->rank);
     size_t bytes = type_size(in->type);
+    if (in->type == ONYX_TYPE_FLOAT32 && inner == 1 && k > 0 && n <= UINT32_MAX)
+        return topk_of_floats(context, outer, (size_t)n, (size_t)k);
     ranked *keys = run_scratch(context, (size_t)n, sizeof(*keys), &status);
     if (!keys)
         return status;

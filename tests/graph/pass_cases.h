@@ -139,6 +139,26 @@ static const pass_case pass_cases[] = {
       "input x f32 1,4\ninit s i64 2 = 2,2\ninit v f32 3,2\na, b = Split(x, s) axis=1\nc = Add(a, v)\nd = Add(b, v)\n"
       "y = Concat(c, d) axis=1\noutput y\n" },
 
+    { "parts of a transposed Concat", "Transpose 2, Split 0, Concat 0, total 6",
+      "input x f32 2,3,5\ninput z f32 2,4,5\ninit s i64 2 = 3,4\na = Exp(x)\nb = Neg(z)\nc = Concat(a, b) axis=1\n"
+      "t = Transpose(c) perm=[0,2,1]\nd, e = Split(t, s) axis=2\nf = Relu(d)\ng = Abs(e)\noutput f\noutput g\n" },
+    { "parts that do not fit a transposed Concat", "Concat 1, Split 1",
+      "input x f32 2,3,5\ninput z f32 2,4,5\ninit s i64 2 = 2,5\nc = Concat(x, z) axis=1\nt = Transpose(c) perm=[0,2,1]\n"
+      "d, e = Split(t, s) axis=2\nf = Relu(d)\ng = Abs(e)\noutput f\noutput g\n" },
+    { "a transposed Concat that others read", "Concat 1, Split 1",
+      "input x f32 2,3,5\ninput z f32 2,4,5\ninit s i64 2 = 3,4\nc = Concat(x, z) axis=1\nt = Transpose(c) perm=[0,2,1]\n"
+      "d, e = Split(t, s) axis=2\nf = Relu(d)\ng = Abs(e)\nh = Exp(t)\noutput f\noutput g\noutput h\n" },
+
+    { "rows of the best boxes", "GatherND 1, GatherElements 0, Expand 0",
+      "input x f32 2,9,5\ninit k i64 1 = 3\ninit last i64 1 = 2\ninit s i64 3 = 2,3,5\nm = ReduceMax(x, last) keepdims=0\n"
+      "v, i = TopK(m, k) axis=1\nu = Unsqueeze(i, last)\ne = Expand(u, s)\ny = GatherElements(x, e) axis=1\noutput y\noutput v\n" },
+    { "rows of two dimensions", "GatherND 1, Tile 0",
+      "input x f32 9,2,5\ninit k i64 1 = 3\ninit r i64 3 = 1,2,5\ninit two i64 2 = 1,2\nm = ReduceMax(x, two)\n"
+      "v, i = TopK(m, k) axis=0\ne = Tile(i, r)\ny = GatherElements(x, e) axis=0\noutput y\noutput v\n" },
+    { "rows cut short", "GatherElements 1",
+      "input x f32 2,9,5\ninit k i64 1 = 3\ninit last i64 1 = 2\ninit s i64 3 = 2,3,4\nm = ReduceMax(x, last) keepdims=0\n"
+      "v, i = TopK(m, k) axis=1\nu = Unsqueeze(i, last)\ne = Expand(u, s)\ny = GatherElements(x, e) axis=1\noutput y\n" },
+
     { "silu", "Silu 1, total 1", "input x f32 3,40\ns = Sigmoid(x)\ny = Mul(s, x)\noutput y\n" },
     { "not silu", "Mul 1", "input x f32 3,40\ninput z f32 3,40\ns = Sigmoid(x)\ny = Mul(s, z)\noutput y\n" },
     { "hard swish of paddle", "HardSwish 1, total 1",

@@ -224,6 +224,55 @@ static void transpose_case(onyx_type type)
     runner_free(r);
 }
 
+/* Rows of n numbers of `levels` kinds, rising, falling or neither; among them NaN, both zeros and infinity. */
+static void topk_case(onyx_type type, int64_t n, int64_t k, int levels, int order, bool largest)
+{
+    runner *r = runner_new(NULL);
+    const int64_t one[1] = { 1 };
+    onyx_tensor x = own_tensor(r, type, 2, (int64_t[]){ 2, n }), count = own_tensor(r, ONYX_TYPE_INT64, 1, one);
+    onyx_tensor outputs[2] = { { 0 } };
+    const onyx_tensor *inputs[2] = { &x, &count };
+    const op_attribute attributes[] = { own_int("largest", largest), own_int("axis", -1) };
+    onyx_error error = { 0 };
+    double *values = calloc((size_t)(4 * k), sizeof(*values)), *indices = values + 2 * k;
+    *(int64_t *)count.data = k;
+    for (int64_t i = 0; i < 2 * n; i++) {
+        static const double special[] = { 0, -0.0, NAN, INFINITY };
+        const int64_t at = order > 0 ? i % n : order < 0 ? n - i % n : own_random_in(0, levels);
+        double number = (double)at / 8 - 1;
+        if (own_random_in(0, 9) == 0 && order == 0)
+            number = special[own_random_in(0, 3)];
+        if (type == ONYX_TYPE_FLOAT32)
+            ((float *)x.data)[i] = (float)number;
+        else
+            ((double *)x.data)[i] = number;
+    }
+    for (int64_t row = 0; row < 2; row++) {
+        bool *taken = calloc((size_t)n, sizeof(*taken));
+        for (int64_t place = 0; place < k; place++) {
+            int64_t best = -1;
+            for (int64_t i = 0; i < n; i++) {
+                const double a = own_get(&x, (size_t)(row * n + i));
+                const double b = best < 0 ? 0 : own_get(&x, (size_t)(row * n + best));
+                const bool above = isnan(a) ? !isnan(b) : a > b, below = isnan(b) ? !isnan(a) : a < b;
+                if (!taken[i] && (best < 0 || (largest ? above : below)))
+                    best = i;
+            }
+            taken[best] = true;
+            values[row * k + place] = own_get(&x, (size_t)(row * n + best));
+            indices[row * k + place] = (double)best;
+        }
+        free(taken);
+    }
+    if (own_check(runner_node(r, "", "TopK", 11, attributes, 2, inputs, 2, outputs, 2, &error) == ONYX_OK, "TopK: %s",
+                  error.message)) {
+        own_compare("values of TopK", &outputs[0], 2, (int64_t[]){ 2, k }, values, 0, 0);
+        own_compare("indices of TopK", &outputs[1], 2, (int64_t[]){ 2, k }, indices, 0, 0);
+    }
+    free(values);
+    runner_free(r);
+}
+
 void own_elements(void)
 {
     own_seed(3);
@@ -233,6 +282,10 @@ void own_elements(void)
     special_floats();
     for (int i = 0; i < 400; i++)
         slice_case();
+    for (int i = 0; i < 120; i++) {
+        const int64_t n = own_random_in(1, 90), k = i % 3 ? own_random_in(1, n) : i % 2 ? n : 1;
+        topk_case(i % 4 ? ONYX_TYPE_FLOAT32 : ONYX_TYPE_FLOAT64, n, k, i % 5 ? 40 : 3, i % 7 > 1 ? 0 : i % 7 * 2 - 1, i % 2);
+    }
     for (int i = 0; i < 60; i++) {
         transpose_case(ONYX_TYPE_UINT8);
         transpose_case(ONYX_TYPE_FLOAT32);
