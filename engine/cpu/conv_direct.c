@@ -27,6 +27,7 @@ typedef struct geometry {
     int channels;      /* of a convolution group, that are summed over */
     size_t sum;        /* inputs of one output */
     bool padded;
+    bool many_weights; /* too many to be still near when the next frame comes */
     int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
     /* pixels between planes, and of an image in front of the rows that the buffer holds */
@@ -72,6 +73,7 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     g.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
     g.padded = needs_padding(s);
+    g.many_weights = g.sum * (size_t)g.blocks_out * (size_t)g.lanes * sizeof(float) > WEIGHT_BYTES;
     g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
     g.strip_rows = (strip - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
     g.strip_width = (unit_pixels - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
@@ -177,6 +179,7 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     conv_range filters = conv_group(g->blocks_out, g->filter_groups, q % g->filter_groups);
     int count = filters.end - filters.begin, n = conv_min(g->unit_pixels, s->w_out - x);
     size_t block = (size_t)(q / g->filter_groups) * (size_t)g->blocks_out + (size_t)filters.begin;
+    const size_t weight_floats = g->sum * (size_t)(count * g->lanes);
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (ptrdiff_t)(g->padded ? g->strip_width : s->w_in) * s->stride_h * g->pixel;
@@ -184,6 +187,8 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
         (ptrdiff_t)block * r->tile.residual_block_stride + ((ptrdiff_t)y * s->w_out + x - g->dst_skip) * g->lanes;
     for (int row = 0; row < rows; row++, base += down, at += (ptrdiff_t)s->w_out * g->lanes) {
         const float *residual = a->residual ? a->residual + at : NULL;
+        /* The next group's weights come in meanwhile, one filter block of each input a row; tiles of a row share them. */
+        r->tile.ahead = g->many_weights && row < count ? (ptrdiff_t)weight_floats + row * g->lanes : 0;
         if (r->act)
             run_line_post(r, count, base, weights, bias, residual, a->dst + at, n);
         else
