@@ -264,20 +264,11 @@ static void run_dequantize_rows(const step_context *context, int part)
         dequantize(s, src + row * s->elements, (float *)(void *)(dst + row * s->dst_stride), s->elements);
 }
 
-/* The DequantizeLinear that a value is, through views that nobody else reads; NULL where there is none. */
-static const graph_node *sole_dequantize(const graph_value *value)
-{
-    while (value->user_count == 1 && !value->output_uses && value->producer && (value->producer->row->flags & OP_VIEW))
-        value = value->producer->inputs[0];
-    const graph_node *maker = value->user_count == 1 && !value->output_uses ? value->producer : NULL;
-    return maker && graph_is(maker, "DequantizeLinear") ? maker : NULL;
-}
-
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset)
 {
-    const graph_node *maker = sole_dequantize(value);
-    const int made = maker ? p->forms[maker->outputs[0]->id].plain : -1;
+    const graph_value *source = plan_sole_source(value);
+    const int made = source ? p->forms[source->id].plain : -1;
     program_step *step = NULL;
     for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
         if (p->program->steps[i].run == run_dequantize && p->program->steps[i].outputs[0] == made)

@@ -215,13 +215,14 @@ typedef struct reorder_params {
     int c, channel_blocks;
     size_t hw;
     bool bytes;
+    size_t plane, image, offset; /* of the plain form, in elements: from plane to plane, from image to image, the first */
 } reorder_params;
 
 /* Where a part lies, in elements; the number of real channels in it. */
 static int reorder_part(const reorder_params *r, int part, size_t *plain, size_t *blocked)
 {
     const int block = r->kernels->block, image = part / r->channel_blocks, cb = part % r->channel_blocks;
-    *plain = ((size_t)image * (size_t)r->c + (size_t)cb * (size_t)block) * r->hw;
+    *plain = r->offset + (size_t)image * r->image + (size_t)cb * (size_t)block * r->plane;
     *blocked = (size_t)part * (size_t)block * r->hw;
     return MIN(block, r->c - cb * block);
 }
@@ -231,9 +232,9 @@ static void reorder_block(const reorder_params *r, const void *src, void *dst, i
     size_t plain, blocked;
     const int lanes = reorder_part(r, part, &plain, &blocked);
     if (r->bytes)
-        qplane_block((const uint8_t *)src + plain, r->hw, lanes, r->kernels->block, r->hw, (uint8_t *)dst + blocked, 0);
+        qplane_block((const uint8_t *)src + plain, r->plane, lanes, r->kernels->block, r->hw, (uint8_t *)dst + blocked, 0);
     else
-        r->kernels->layout.block((const float *)src + plain, r->hw, lanes, r->hw, (float *)dst + blocked);
+        r->kernels->layout.block((const float *)src + plain, r->plane, lanes, r->hw, (float *)dst + blocked);
 }
 
 static void run_to_blocked(const step_context *context, int part)
@@ -251,9 +252,17 @@ static void run_to_plain(const step_context *context, int part)
     const void *src = context->tensors[step->inputs[0]].data;
     void *dst = context->tensors[step->outputs[0]].data;
     if (r->bytes)
-        qplane_unblock((const uint8_t *)src + blocked, lanes, r->kernels->block, r->hw, (uint8_t *)dst + plain, r->hw);
+        qplane_unblock((const uint8_t *)src + blocked, lanes, r->kernels->block, r->hw, (uint8_t *)dst + plain, r->plane);
     else
-        r->kernels->layout.unblock((const float *)src + blocked, lanes, r->hw, (float *)dst + plain, r->hw);
+        r->kernels->layout.unblock((const float *)src + blocked, lanes, r->hw, (float *)dst + plain, r->plane);
+}
+
+static reorder_params reorder_of(const planner *p, const graph_value *value, const image_dims *dims)
+{
+    const size_t hw = (size_t)dims->h * (size_t)dims->w;
+    return (reorder_params){ .kernels = p->kernels, .n = dims->n, .c = dims->c, .channel_blocks = dims->channel_blocks,
+                             .hw = hw, .bytes = type_size(value->info.type) == 1, .plane = hw,
+                             .image = hw * (size_t)dims->c };
 }
 
 static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
@@ -261,14 +270,49 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
     image_dims dims;
     if (!plan_image_dims(p, value, &dims))
         return false;
-    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w,
-                                    type_size(value->info.type) == 1 };
+    const reorder_params params = reorder_of(p, value, &dims);
     program_step *step = plan_add_step(p, NULL, name, run, (int)(dims.n * dims.channel_blocks), 0, &from, 1, &to, 1,
                                        &params, sizeof(params));
     if (!step)
         return false;
     step->name = value->name;
     step->op = "Reorder";
+    return true;
+}
+
+const graph_value *plan_sole_source(const graph_value *value)
+{
+    while (graph_single_user(value) && value->producer && (value->producer->row->flags & OP_VIEW))
+        value = value->producer->inputs[0];
+    return graph_single_user(value) ? value : NULL;
+}
+
+bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset)
+{
+    const graph_value *source = plan_sole_source(value);
+    const int made = source ? p->forms[source->id].plain : -1;
+    program_step *step = NULL;
+    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
+        if (p->program->steps[i].run == run_to_plain && p->program->steps[i].outputs[0] == made)
+            step = &p->program->steps[i];
+    if (!step)
+        return false;
+    reorder_params r = *(const reorder_params *)step->params;
+    const size_t element = r.bytes ? 1 : sizeof(float);
+    if (rows == (size_t)r.n * (size_t)r.c) /* each is a plane, or an image */
+        r.image = (size_t)r.c * (r.plane = dst_stride / element);
+    else if (rows == (size_t)r.n)
+        r.image = dst_stride / element;
+    else
+        return false;
+    r.offset = dst_offset / element;
+    const reorder_params *moved = arena_copy(p->program->arena, &r, sizeof(r));
+    int *outputs = moved ? plan_alloc(p, sizeof(*outputs)) : NULL;
+    if (!outputs)
+        return false;
+    *outputs = to;
+    step->params = moved;
+    step->outputs = outputs;
     return true;
 }
 
@@ -293,8 +337,7 @@ static int constant_blocked_slot(planner *p, graph_value *value)
     void *data = slot >= 0 ? plan_packed(p, p->program->slots[slot].tensor.size_bytes) : NULL;
     if (!data)
         return -1;
-    const reorder_params params = { p->kernels, dims.n, dims.c, dims.channel_blocks, (size_t)dims.h * (size_t)dims.w,
-                                    type_size(value->info.type) == 1 };
+    const reorder_params params = reorder_of(p, value, &dims);
     for (int part = 0; part < dims.n * dims.channel_blocks; part++)
         reorder_block(&params, tensor->data, data, part);
     p->program->slots[slot].tensor.data = data;

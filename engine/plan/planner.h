@@ -85,8 +85,11 @@ int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes,
  * root. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
-/* Makes the step that dequantised the value, which only the caller reads, write its `rows` equal rows into slot `to`,
- * `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
+/* The value that this one is, through views; NULL where others than the caller read one of them. */
+const graph_value *plan_sole_source(const graph_value *value);
+/* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into slot
+ * `to`, `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
+bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset);
 

@@ -78,6 +78,15 @@ static const plan_case cases[] = {
     { "columns in place", "columns", "reference,copy_rows",
       "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
       "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },
+    { "planes straight into a Concat", "layout_unblock", "reference,copy_rows",
+      "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit f i64 3 = 0,0,-1\n"
+      "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Reshape(b, f)\ny = Concat(c, d) axis=2\noutput y\n" },
+    { "images straight into a Concat", "layout_unblock", "reference,copy_rows",
+      "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 37,3,2,2\ninit f i64 2 = 2,-1\n"
+      "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Flatten(b)\ny = Concat(c, d) axis=1\noutput y\n" },
+    { "planes that others read, too", "layout_unblock,copy_rows", NULL,
+      "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit f i64 3 = 0,0,-1\n"
+      "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Reshape(b, f)\ny = Concat(c, d) axis=2\noutput y\noutput c\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
