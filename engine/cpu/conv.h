@@ -30,9 +30,10 @@ typedef struct conv_shape {
 } conv_shape;
 
 /* The rows of an image that a buffer holds; its planes follow each other at that height, `gap` pixels between them.
- * rows 0: the whole image. */
+ * rows 0: the whole image. pitch > 0: a band with a border, rows of so many pixels of which the image's come behind
+ * `left` others; all that is outside the image, rows too, reads 0. */
 typedef struct conv_band {
-    int first, rows, gap;
+    int first, rows, gap, left, pitch;
 } conv_band;
 
 typedef struct conv_arguments {
@@ -62,6 +63,7 @@ struct conv_plan {
     size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
     conv_run_function *run;
     conv_rows_function *run_rows; /* NULL where the algorithm has none; scratch as for run */
+    bool takes_border;            /* run_rows is faster from a band with as much border as the taps reach */
     double cycles;                /* estimate of one thread for all of it, data in the near cache */
     double balance;               /* estimate: share of the time that shape.threads threads are all at work */
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);

@@ -16,7 +16,7 @@ typedef struct depthwise_run {
     conv_depthwise_row job;
     eltwise_act_f32 *act;
     float *post;
-    ptrdiff_t src_plane, dst_plane, src_skip, dst_skip; /* in pixels, see geometry of conv_direct.c */
+    ptrdiff_t src_plane, dst_plane, dst_row, src_skip, dst_skip; /* in pixels, see geometry of conv_direct.c */
 } depthwise_run;
 
 static conv_depthwise_f32 *row_kernel(const conv_units *units, const conv_shape *s)
@@ -69,7 +69,7 @@ static void run_taps(depthwise_run *r, conv_depthwise_f32 *kernel, int block, in
     const ptrdiff_t lanes = r->plan->block, row = s->w_in * lanes;
     const float *plane = a->src + (block * r->src_plane - r->src_skip) * lanes - s->pad_left * lanes;
     const float *weights = (const float *)a->packed + ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * lanes;
-    const ptrdiff_t at = (block * r->dst_plane + (ptrdiff_t)y * s->w_out - r->dst_skip) * lanes;
+    const ptrdiff_t at = (block * r->dst_plane + y * r->dst_row - r->dst_skip) * lanes;
     const float *residual = a->residual ? a->residual + at : NULL;
     const float *src[MOST_ROWS];
     const int top = y * s->stride_h - s->pad_top + first * s->dilation_h;
@@ -112,6 +112,7 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
     r.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     r.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
+    r.dst_row = s->w_out;
     return r;
 }
 
@@ -125,9 +126,14 @@ static void depthwise_run_rows(const conv_plan *plan, const conv_arguments *argu
         r.src_plane = conv_band_plane(from, s->w_in);
         r.src_skip = (ptrdiff_t)from->first * s->w_in;
     }
+    if (to->pitch > 0) {
+        r.dst_row = to->pitch;
+        r.job.next_row = r.dst_row * plan->block;
+        r.pair = r.act ? NULL : r.pair; /* post has its two rows without a border */
+    }
     if (to->rows > 0) {
-        r.dst_plane = conv_band_plane(to, s->w_out);
-        r.dst_skip = (ptrdiff_t)to->first * s->w_out;
+        r.dst_plane = conv_band_plane(to, (int)r.dst_row);
+        r.dst_skip = to->first * r.dst_row - to->left;
     }
     for (int block = 0; block < conv_ceil_div(s->c_in, plan->block); block++)
         run_rows(&r, block, begin, end);

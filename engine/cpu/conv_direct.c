@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Direct convolution on blocked or plain data, any kernel, stride, dilation and padding. The output is cut in units
+ * Direct convolution on blocked data, any kernel, stride, dilation and padding. The output is cut in units
  * (rows, or pieces of long rows; a 1x1 kernel makes h * w one row), units in strips whose input stays in the cache, and
  * within a strip one filter group after the other runs over all units. Where taps would read outside, the strip is
  * first copied into scratch with a zero border, which costs little beside the arithmetic. */
@@ -20,8 +20,7 @@ typedef struct geometry {
     conv_shape shape; /* h * w in one row where it may be */
     const conv_tile_set *set;
     int lanes;
-    int pixel;         /* floats per pixel of src: lanes, or 1 where plain */
-    int blocks_in;     /* input blocks (plain: channels) of a convolution group */
+    int blocks_in;     /* input blocks of a convolution group */
     int blocks_out;    /* filter blocks of a convolution group */
     int filter_groups; /* of a convolution group */
     int channels;      /* of a convolution group, that are summed over */
@@ -30,8 +29,8 @@ typedef struct geometry {
     bool many_weights; /* too many to be still near when the next frame comes */
     int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
-    /* pixels between planes, and of an image in front of the rows that the buffer holds */
-    ptrdiff_t src_plane, dst_plane, src_skip, dst_skip;
+    /* pixels between planes and rows, and of an image in front of what the buffer holds */
+    ptrdiff_t src_plane, dst_plane, src_row, dst_row, src_skip, dst_skip;
 } geometry;
 
 static bool needs_padding(const conv_shape *s)
@@ -50,8 +49,6 @@ static bool is_line(const conv_shape *s)
 
 static const conv_tile_set *tiles_for(const conv_units *units, const conv_shape *s)
 {
-    if (s->src_plain)
-        return s->stride_w == 2 ? &units->plain_two : &units->any;
     return s->stride_w == 1 ? &units->unit : s->stride_w == 2 ? &units->two : &units->any;
 }
 
@@ -60,11 +57,10 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     const conv_units *units = kernels->conv.units;
     geometry g = { .shape = *s, .set = tiles_for(units, s), .lanes = units->lanes, .unit_pixels = unit_pixels };
     int channels = s->c_in / s->groups;
-    g.pixel = s->src_plain ? 1 : g.lanes;
-    g.blocks_in = s->src_plain ? channels : conv_ceil_div(channels, g.lanes);
+    g.blocks_in = conv_ceil_div(channels, g.lanes);
     g.blocks_out = conv_ceil_div(s->c_out / s->groups, g.lanes);
     g.filter_groups = conv_ceil_div(g.blocks_out, filters);
-    g.channels = s->src_plain ? channels : conv_summed_channels(channels);
+    g.channels = conv_summed_channels(channels);
     g.sum = (size_t)g.channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
     if (is_line(s)) {
         g.shape.w_in = g.shape.w_out = s->h_out * s->w_out;
@@ -72,6 +68,8 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     }
     g.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     g.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
+    g.src_row = g.shape.w_in;
+    g.dst_row = g.shape.w_out;
     g.padded = needs_padding(s);
     g.many_weights = g.sum * (size_t)g.blocks_out * (size_t)g.lanes * sizeof(float) > WEIGHT_BYTES;
     g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
@@ -82,7 +80,7 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
 
 static size_t strip_bytes(const geometry *g)
 {
-    return g->padded ? conv_round_bytes(sizeof(float) * (size_t)g->pixel * (size_t)g->blocks_in *
+    return g->padded ? conv_round_bytes(sizeof(float) * (size_t)g->lanes * (size_t)g->blocks_in *
                                         (size_t)g->strip_rows * (size_t)g->strip_width)
                      : 0;
 }
@@ -90,26 +88,20 @@ static size_t strip_bytes(const geometry *g)
 static conv_tile tile_of(const geometry *g)
 {
     const conv_shape *s = &g->shape;
-    int width = g->padded ? g->strip_width : s->w_in;
-    conv_tile t = {
+    ptrdiff_t width = g->padded ? g->strip_width : g->src_row;
+    return (conv_tile){
         .blocks = g->blocks_in,
         .taps_h = s->kernel_h,
         .taps_w = s->kernel_w,
         .inner = g->lanes,
         .inner_last = conv_last_block(g->channels, g->lanes),
-        .block_stride = (g->padded ? (ptrdiff_t)g->strip_width * g->strip_rows : g->src_plane) * g->pixel,
-        .row_stride = (ptrdiff_t)width * s->dilation_h * g->pixel,
-        .tap_stride = (ptrdiff_t)s->dilation_w * g->pixel,
-        .step = (ptrdiff_t)s->stride_w * g->pixel,
+        .block_stride = (g->padded ? (ptrdiff_t)g->strip_width * g->strip_rows : g->src_plane) * g->lanes,
+        .row_stride = width * s->dilation_h * g->lanes,
+        .tap_stride = (ptrdiff_t)s->dilation_w * g->lanes,
+        .step = (ptrdiff_t)s->stride_w * g->lanes,
         .residual_block_stride = g->dst_plane * g->lanes,
         .cold = g->sum <= COLD_SUM,
     };
-    if (s->src_plain) {
-        /* Neighbouring taps are neighbouring floats where there is no dilation. */
-        t.inner = t.inner_last = s->dilation_w == 1 ? s->kernel_w : 1;
-        t.taps_w = s->dilation_w == 1 ? 1 : s->kernel_w;
-    }
-    return t;
 }
 
 /* Copies what outputs from (y, x) on, `rows` of a unit's width, need of one convolution group into scratch, zero where
@@ -122,7 +114,7 @@ static void copy_strip(const geometry *g, const float *src, int y, int x, int ro
     int left = conv_min(conv_max(-first, 0), g->strip_width), from_x = conv_max(first, 0);
     int inside = conv_max(0, conv_min(g->strip_width - left, s->w_in - from_x));
     int right = g->strip_width - left - inside;
-    size_t pixel = (size_t)g->pixel * sizeof(float), row_bytes = (size_t)g->strip_width * pixel;
+    size_t pixel = (size_t)g->lanes * sizeof(float), row_bytes = (size_t)g->strip_width * pixel;
     for (int block = 0; block < g->blocks_in; block++) {
         const char *plane = (const char *)src + (block * g->src_plane - g->src_skip) * (ptrdiff_t)pixel;
         char *to = (char *)scratch + (size_t)block * (size_t)g->strip_rows * row_bytes;
@@ -134,7 +126,7 @@ static void copy_strip(const geometry *g, const float *src, int y, int x, int ro
             }
             memset(to, 0, (size_t)left * pixel);
             if (inside > 0)
-                memcpy(to + (size_t)left * pixel, plane + ((ptrdiff_t)from * s->w_in + from_x) * (ptrdiff_t)pixel,
+                memcpy(to + (size_t)left * pixel, plane + (from * g->src_row + from_x) * (ptrdiff_t)pixel,
                        (size_t)inside * pixel);
             memset(to + (size_t)(left + inside) * pixel, 0, (size_t)right * pixel);
         }
@@ -151,24 +143,6 @@ typedef struct direct_run {
     float *post;          /* one unit of one filter group in front of act */
 } direct_run;
 
-/* n outputs of a filter group whose activation is not done in registers: through post. */
-static void run_line_post(direct_run *r, int filters, const float *src, const float *weights, const float *bias,
-                          const float *residual, float *dst, int n)
-{
-    const cpu_activation *activation = &r->arguments->activation;
-    size_t floats = (size_t)n * (size_t)r->g->lanes;
-    ptrdiff_t plane = r->tile.residual_block_stride;
-    bool after = residual && !r->arguments->residual_before;
-    r->tile.dst_block_stride = (ptrdiff_t)floats;
-    conv_run_line(r->g->set, filters, &r->tile, src, weights, bias, after ? NULL : residual, r->post, n, r->g->lanes);
-    for (int f = 0; f < filters; f++) {
-        float *from = r->post + (size_t)f * floats, *to = dst + f * plane;
-        r->act(from, after ? from : to, floats, activation->a, activation->b);
-        if (after)
-            r->kernels->eltwise.binary[CPU_BINARY_ADD](from, 1, residual + f * plane, 1, to, floats);
-    }
-}
-
 /* Filter group q (over all convolution groups) for outputs from (y, x) on, `rows` of a unit's width. base: the input of
  * the first one's first tap. */
 static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const float *base)
@@ -182,17 +156,18 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const size_t weight_floats = g->sum * (size_t)(count * g->lanes);
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
-    ptrdiff_t down = (ptrdiff_t)(g->padded ? g->strip_width : s->w_in) * s->stride_h * g->pixel;
-    ptrdiff_t at =
-        (ptrdiff_t)block * r->tile.residual_block_stride + ((ptrdiff_t)y * s->w_out + x - g->dst_skip) * g->lanes;
-    for (int row = 0; row < rows; row++, base += down, at += (ptrdiff_t)s->w_out * g->lanes) {
-        const float *residual = a->residual ? a->residual + at : NULL;
+    ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
+    ptrdiff_t at = (ptrdiff_t)block * r->tile.residual_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
+    for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
         /* The next group's weights come in meanwhile, one filter block of each input a row; tiles of a row share them. */
         r->tile.ahead = g->many_weights && row < count ? (ptrdiff_t)weight_floats + row * g->lanes : 0;
-        if (r->act)
-            run_line_post(r, count, base, weights, bias, residual, a->dst + at, n);
-        else
-            conv_run_line(g->set, count, &r->tile, base, weights, bias, residual, a->dst + at, n, g->lanes);
+        const conv_line line = { .src = base,
+                                 .weights = weights,
+                                 .bias = bias,
+                                 .residual = a->residual ? a->residual + at : NULL,
+                                 .dst = a->dst + at,
+                                 .n = n };
+        conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
     }
 }
 
@@ -201,12 +176,12 @@ static void run_strip(direct_run *r, conv_range groups, int y, int x, int rows, 
 {
     const geometry *g = r->g;
     const conv_shape *s = &g->shape;
-    ptrdiff_t first = ((ptrdiff_t)y * s->stride_h - s->pad_top) * s->w_in + (ptrdiff_t)x * s->stride_w - s->pad_left;
-    first = (first - g->src_skip) * g->pixel;
+    ptrdiff_t first = ((ptrdiff_t)y * s->stride_h - s->pad_top) * g->src_row + (ptrdiff_t)x * s->stride_w - s->pad_left;
+    first = (first - g->src_skip) * g->lanes;
     int copied = -1;
     for (int q = groups.begin; q < groups.end; q++) {
         int group = q / g->filter_groups;
-        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * g->src_plane * g->pixel;
+        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * g->src_plane * g->lanes;
         if (g->padded && group != copied)
             copy_strip(g, src, y, x, rows, scratch);
         copied = group;
@@ -234,14 +209,27 @@ static void direct_run_rows(const conv_plan *plan, const conv_arguments *argumen
     const conv_shape *s = &plan->shape;
     const conv_band *from = &arguments->src_band, *to = &arguments->dst_band;
     geometry g = planned_geometry(plan);
-    bool line = is_line(s);
+    bool line = is_line(s) && !from->pitch && !to->pitch;
+    if (!line) {
+        g.shape = *s;
+        g.src_row = s->w_in;
+        g.dst_row = s->w_out;
+    }
+    if (from->pitch > 0) {
+        g.src_row = from->pitch;
+        g.padded = false;
+    }
+    if (to->pitch > 0)
+        g.dst_row = to->pitch;
     if (from->rows > 0) {
-        g.src_plane = conv_band_plane(from, s->w_in);
-        g.src_skip = (ptrdiff_t)from->first * s->w_in;
+        const int row = line ? s->w_in : (int)g.src_row;
+        g.src_plane = conv_band_plane(from, row);
+        g.src_skip = (ptrdiff_t)from->first * row - from->left;
     }
     if (to->rows > 0) {
-        g.dst_plane = conv_band_plane(to, s->w_out);
-        g.dst_skip = (ptrdiff_t)to->first * s->w_out;
+        const int row = line ? s->w_out : (int)g.dst_row;
+        g.dst_plane = conv_band_plane(to, row);
+        g.dst_skip = (ptrdiff_t)to->first * row - to->left;
     }
     if (line) /* a row ends where the rows asked for end */
         g.shape.w_out = end * s->w_out;
@@ -273,14 +261,13 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
     const conv_shape *s = &plan->shape;
     const geometry g = geometry_of(plan->kernels, s, plan->tile[TILE_FILTERS], plan->tile[TILE_UNIT_PIXELS], 1);
     int taps = s->kernel_h * s->kernel_w, channels = s->c_in / s->groups, filters_out = s->c_out / s->groups;
-    int inner = s->src_plain ? 1 : g.lanes;
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
         conv_range filters = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
         const float *group = weights + (size_t)(q / g.filter_groups) * (size_t)filters_out * (size_t)(channels * taps);
-        for (int c0 = 0; c0 < g.channels; c0 += inner)
+        for (int c0 = 0; c0 < g.channels; c0 += g.lanes)
             for (int tap = 0; tap < taps; tap++)
-                for (int c = c0; c < conv_min(c0 + inner, g.channels); c++)
+                for (int c = c0; c < conv_min(c0 + g.lanes, g.channels); c++)
                     for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
                         *to = 0;
                         if (o < filters_out && c < channels) /* weights may lie anywhere in a file: no plain load */
@@ -294,7 +281,7 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
 static int strip_units(const geometry *g)
 {
     const conv_shape *s = &g->shape;
-    double row_bytes = (double)g->blocks_in * g->pixel * sizeof(float) * g->strip_width;
+    double row_bytes = (double)g->blocks_in * g->lanes * sizeof(float) * g->strip_width;
     double strip = (STRIP_BYTES / row_bytes - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
     return strip < 1 ? 1 : strip > s->h_out ? s->h_out : (int)strip;
 }
@@ -331,8 +318,8 @@ static int unit_size(const conv_shape *s, int tile_pixels, int parts)
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->groups > 1 &&
-        (s->src_plain || s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes)))
+    if (s->src_plain ||
+        (s->groups > 1 && (s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes))))
         return false;
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
@@ -362,12 +349,13 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->tile[TILE_STRIP] = strip;
     g = geometry_of(kernels, s, filters, unit_pixels, strip);
 
-    plan->name = s->src_plain ? units->plain_name : units->direct_name;
+    plan->name = units->direct_name;
     plan->parts = plan->tile[TILE_UNIT_CUTS] * plan->tile[TILE_FILTER_CUTS];
     plan->packed_bytes = g.sum * (size_t)g.blocks_out * (size_t)s->groups * (size_t)g.lanes * sizeof(float);
     plan->scratch_bytes = strip_bytes(&g) + sizeof(float) * (size_t)filters * (size_t)unit_pixels * (size_t)g.lanes;
     plan->run = direct_run_part;
     plan->run_rows = direct_run_rows;
+    plan->takes_border = g.padded;
     plan->cycles = conv_tile_cost(set, filters, blocks, line) * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;

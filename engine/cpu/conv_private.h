@@ -13,6 +13,7 @@
 /* Each fills the plan and returns true where it takes the shape. */
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+bool conv_choose_first(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 
 /* Cycles of one pixel and one input of the sum, when `blocks` filter blocks are done in groups of at most `filters` and
@@ -119,6 +120,40 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
         residual = residual ? residual + done * lanes : NULL;
     }
     set->run[filters - 1][size - 1](tile, src, weights, bias, residual, dst, tiles - larger);
+}
+
+/* n outputs in a line of one filter group. */
+typedef struct conv_line {
+    const float *src, *weights, *bias, *residual;
+    float *dst;
+    int n;
+} conv_line;
+
+/* The same with an activation that is not done in registers, or NULL: by way of post, which holds the line for all
+ * filters. The tile's strides between blocks are those of dst and residual. */
+static inline void conv_run_line_act(const cpu_kernels *kernels, const conv_arguments *arguments,
+                                     const conv_tile_set *set, int filters, const conv_tile *tile,
+                                     const conv_line *line, eltwise_act_f32 *act, float *post)
+{
+    const cpu_activation *activation = &arguments->activation;
+    if (!act) {
+        conv_run_line(set, filters, tile, line->src, line->weights, line->bias, line->residual, line->dst, line->n,
+                      kernels->block);
+        return;
+    }
+    const bool after = line->residual && !arguments->residual_before;
+    const size_t floats = (size_t)line->n * (size_t)kernels->block;
+    conv_tile to_post = *tile;
+    to_post.dst_block_stride = (ptrdiff_t)floats;
+    conv_run_line(set, filters, &to_post, line->src, line->weights, line->bias, after ? NULL : line->residual, post,
+                  line->n, kernels->block);
+    for (int f = 0; f < filters; f++) {
+        float *from = post + (size_t)f * floats, *to = line->dst + f * tile->dst_block_stride;
+        act(from, after ? from : to, floats, activation->a, activation->b);
+        if (after)
+            kernels->eltwise.binary[CPU_BINARY_ADD](from, 1, line->residual + f * tile->residual_block_stride, 1, to,
+                                                    floats);
+    }
 }
 
 /* Input channels that blocked tiles sum over: in fours, the last ones perhaps against zero weights. */

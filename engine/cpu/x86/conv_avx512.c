@@ -6,6 +6,7 @@
 
 #include "cpu/conv.h"
 #include "cpu/conv_tile_body.h"
+#include "cpu/conv_first_body.h"
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 
@@ -18,7 +19,7 @@
 
 TILES(CONV_TILE, unit, VF_LANES)
 TILES(CONV_TILE, two, 2 * VF_LANES)
-CONV_PIXELS_16(CONV_TILE, 1, plain_two, 2)
+CONV_PIXELS_16(CONV_FIRST_TILE, 1, plain_two, 2)
 CONV_PIXELS_12(CONV_TILE, 2, plain_two, 2)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 CONV_PIXELS_4(CONV_TILE, 2, any, 0)
