@@ -52,18 +52,145 @@ static void run_conv(const step_context *context, int part)
     conv->plan.run(&conv->plan, &arguments, part % conv->plan.parts, context->scratch);
 }
 
-static void run_strips(const step_context *context, int part)
+/* All but dst of the last one. */
+static void strips_arguments(const step_context *context, const strips_step *c, size_t image,
+                             conv_arguments arguments[CONV_STRIPS_MOST])
 {
     const program_step *step = context->step;
-    const strips_step *c = step->params;
+    for (int i = 0; i < c->chain.count; i++)
+        arguments[i] = arguments_of(&c->links[i], i == 0 ? context->tensors[step->inputs[0]].data : NULL,
+                                    c->links[i].has_residual ? context->tensors[step->inputs[1]].data : NULL, NULL,
+                                    image);
+}
+
+static void run_strips(const step_context *context, int part)
+{
+    const strips_step *c = context->step->params;
     const int last = c->chain.count - 1;
     const size_t image = (size_t)(part / c->chain.parts);
     conv_arguments arguments[CONV_STRIPS_MOST];
-    for (int i = 0; i <= last; i++)
-        arguments[i] = arguments_of(&c->links[i], i == 0 ? context->tensors[step->inputs[0]].data : NULL,
-                                    c->links[i].has_residual ? context->tensors[step->inputs[1]].data : NULL,
-                                    i == last ? context->tensors[step->outputs[0]].data : NULL, image);
+    strips_arguments(context, c, image, arguments);
+    arguments[last].dst =
+        (float *)context->tensors[context->step->outputs[0]].data + image * c->links[last].dst_elements;
     conv_strips_run(&c->chain, arguments, part % c->chain.parts, context->scratch);
+}
+
+/* ---- tails: rows of the result go to what reads it while they are near, and the whole is never written ---- */
+
+/* The rows of a part should take about this much, where there are enough of them. */
+#define BAND_BYTES ((size_t)256 << 10)
+/* A band of more is not near. */
+#define BAND_MOST_BYTES ((size_t)768 << 10)
+
+typedef struct tail_step {
+    bool chained;
+    const void *params; /* strips_step or conv_step */
+    plan_tail_function *tail;
+    const void *tail_params;
+    int parts, h, w; /* of an image */
+    size_t block, band_bytes;
+} tail_step;
+
+static void run_tail(const step_context *context, int part)
+{
+    const tail_step *t = context->step->params;
+    const size_t image = (size_t)(part / t->parts);
+    const int at = part % t->parts, begin = (int)((int64_t)t->h * at / t->parts);
+    const int end = (int)((int64_t)t->h * (at + 1) / t->parts);
+    const conv_band rows = { begin, end - begin };
+    void *scratch = (char *)context->scratch + t->band_bytes;
+    if (t->chained) {
+        const strips_step *c = t->params;
+        conv_arguments arguments[CONV_STRIPS_MOST];
+        strips_arguments(context, c, image, arguments);
+        arguments[c->chain.count - 1].dst = context->scratch;
+        arguments[c->chain.count - 1].dst_band = rows;
+        conv_strips_run(&c->chain, arguments, at, scratch);
+    } else {
+        const conv_step *conv = t->params;
+        conv_arguments arguments =
+            arguments_of(conv, context->tensors[context->step->inputs[0]].data, NULL, NULL, image);
+        arguments.dst = context->scratch;
+        arguments.dst_band = rows;
+        conv->plan.run_rows(&conv->plan, &arguments, begin, end, scratch);
+    }
+    const size_t count = (size_t)(end - begin) * (size_t)t->w;
+    const plan_band band = { context->scratch, image, (size_t)begin * (size_t)t->w, count, count * t->block };
+    t->tail(context, t->tail_params, &band, scratch);
+}
+
+/* Cuts the rows of an image for a tail; false where that is no gain. */
+static bool cut_rows(const program_step *step, tail_step *t, size_t row_bytes)
+{
+    if (t->chained) {
+        const strips_step *c = t->params;
+        t->parts = c->chain.parts;
+    } else {
+        const conv_plan *plan = &((const conv_step *)t->params)->plan;
+        const size_t strips = ((size_t)t->h * row_bytes + BAND_BYTES - 1) / BAND_BYTES;
+        if (!plan->run_rows || (strips - 1) * plan->packed_bytes > (size_t)t->h * row_bytes)
+            return false; /* weights that leave the cache are read again by every strip */
+        t->parts = (int)MIN((size_t)t->h, strips);
+        if (plan->shape.threads > 1)
+            t->parts = MIN(t->h, MAX(t->parts, plan->parts));
+    }
+    t->band_bytes = size_align((size_t)((t->h + t->parts - 1) / t->parts) * row_bytes, 64);
+    return t->band_bytes <= BAND_MOST_BYTES && step->input_count == 1;
+}
+
+/* One node, or the outputs of the graph alone, want the value. */
+static bool wanted_once(const graph_value *value)
+{
+    return graph_single_user(value) || (value->user_count == 0 && value->output_uses > 0);
+}
+
+bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, plan_tail_function *tail,
+                    const void *params, size_t scratch_bytes, int output)
+{
+    const int slot = p->forms[value->id].blocked;
+    program_step *step = NULL;
+    image_dims d;
+    if (slot < 0 || output < 0 || !wanted_once(value) || p->program->slots[slot].kind != SLOT_ARENA ||
+        p->program->slots[slot].base >= 0 || !plan_image_dims(p, value, &d))
+        return false;
+    for (int i = p->program->step_count - 1; i >= 0 && !step; i--)
+        if (p->program->steps[i].output_count == 1 && p->program->steps[i].outputs[0] == slot)
+            step = &p->program->steps[i];
+    if (!step || (step->run != run_conv && step->run != run_strips))
+        return false;
+    tail_step t = { .chained = step->run == run_strips, .params = step->params, .tail = tail, .tail_params = params,
+                    .h = d.h, .w = d.w, .block = (size_t)p->kernels->block };
+    if (!cut_rows(step, &t, d.blocked_elements / (size_t)d.h * sizeof(float)))
+        return false;
+    const void *copy = arena_copy(p->program->arena, &t, sizeof(t));
+    int *outputs = copy ? plan_alloc(p, sizeof(*outputs)) : NULL;
+    if (!outputs)
+        return false;
+    *outputs = output;
+    step->run = run_tail;
+    step->kernel = kernel;
+    step->params = copy;
+    step->parts = (int)d.n * t.parts;
+    step->outputs = outputs;
+    step->scratch_bytes = t.band_bytes + MAX(step->scratch_bytes, scratch_bytes);
+    p->program->scratch_bytes = MAX(p->program->scratch_bytes, step->scratch_bytes);
+    p->forms[value->id].blocked = -1;
+    return true;
+}
+
+const void *plan_tail_params(const program_step *step, plan_tail_function *tail)
+{
+    const tail_step *t = step->run == run_tail ? step->params : NULL;
+    return t && t->tail == tail ? t->tail_params : NULL;
+}
+
+bool plan_set_tail_params(planner *p, program_step *step, const void *params)
+{
+    tail_step t = *(const tail_step *)step->params;
+    t.tail_params = params;
+    const void *copy = arena_copy(p->program->arena, &t, sizeof(t));
+    step->params = copy ? copy : step->params;
+    return copy != NULL;
 }
 
 bool plan_is_float_constant(const graph_value *value)

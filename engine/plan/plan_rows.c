@@ -12,7 +12,7 @@
 /* ---- arithmetic on columns ---- */
 
 /* Rows that are done at a time, so that they stay in the first-level cache. */
-#define STRIP_ROWS ((size_t)64)
+#define STRIP_ROWS ((size_t)32)
 #define STRIP_BYTES ((size_t)24 << 10)
 
 static size_t strip_rows(size_t row)
@@ -35,6 +35,7 @@ typedef struct columns {
     int count;
     size_t row; /* elements */
     size_t scratch_bytes;
+    int before; /* inputs of the step in front of those that the steps count */
 } columns;
 
 /* A handful of floats: a call for each row would take longer than the rest. */
@@ -64,7 +65,7 @@ static void compute_columns(const step_context *context, const columns *c, float
         if (s->binary) {
             const float *operand = x;
             if (s->input)
-                operand = (const float *)context->tensors[context->step->inputs[s->input]].data +
+                operand = (const float *)context->tensors[context->step->inputs[c->before + s->input]].data +
                           (s->operand_step ? at * s->width : 0);
             const int step = s->input ? s->operand_step : 1;
             if (s->swap)
@@ -98,7 +99,7 @@ static void choose_kernel(const planner *p, const column_code *code, column_step
 
 /* The node's columns; inputs: slots of its operands from index 1 on. NULL: memory is out, or a kernel is missing
  * (*missing). */
-static const columns *columns_of(planner *p, const graph_node *node, int *inputs, bool *missing)
+static columns *columns_of(planner *p, const graph_node *node, int *inputs, bool *missing)
 {
     const columns_params *params = node->params;
     const graph_value *x = node->inputs[0];
@@ -107,7 +108,7 @@ static const columns *columns_of(planner *p, const graph_node *node, int *inputs
     *missing = false;
     if (!c || !steps)
         return NULL;
-    *c = (columns){ steps, params->count, (size_t)x->info.dims[x->info.rank - 1], 0 };
+    *c = (columns){ steps, params->count, (size_t)x->info.dims[x->info.rank - 1], 0, 0 };
     for (int i = 0; i < params->count; i++) {
         const column_code *code = &params->codes[i];
         column_step *s = &steps[i];
@@ -138,24 +139,41 @@ typedef struct rows_step {
     const columns *columns;   /* or NULL */
 } rows_step;
 
-/* By way of scratch: what the rows go to is often cold, and then takes long runs best. */
+/* Pixels [first, first + count) of a group: src is the first of these in block 0, blocks `plane` floats apart. By way
+ * of scratch: what the rows go to is often cold. It comes meanwhile, and takes long runs best. */
+static void make_rows(const step_context *context, const rows_step *s, const float *src, size_t plane, size_t image,
+                      size_t group, size_t first, size_t count, float *scratch)
+{
+    const size_t at = (image * s->groups + group) * s->hw + first;
+    float *dst = (float *)context->tensors[context->step->outputs[0]].data + at * s->channels;
+    float *more = scratch + s->strip * s->channels;
+    for (size_t i = 0, strip; i < count; i += strip) {
+        strip = MIN(s->strip, count - i);
+        for (size_t k = 0; k < strip * s->channels; k += 16)
+            __builtin_prefetch(dst + i * s->channels + k, 1, 2);
+        s->kernel(src + i * s->block, plane, group * s->channels, s->channels, strip, scratch, s->channels);
+        if (s->columns)
+            compute_columns(context, s->columns, scratch, at + i, strip, more);
+        memcpy(dst + i * s->channels, scratch, strip * s->channels * sizeof(float));
+    }
+}
+
 static void run_rows(const step_context *context, int part)
 {
-    const program_step *step = context->step;
-    const rows_step *s = step->params;
+    const rows_step *s = context->step->params;
     const size_t group = (size_t)(part / s->parts), begin = (size_t)(part % s->parts) * s->pixels;
-    const size_t end = MIN(begin + s->pixels, s->hw);
-    const float *src = (const float *)context->tensors[step->inputs[0]].data + group / s->groups * s->image;
-    float *dst = (float *)context->tensors[step->outputs[0]].data + group * s->hw * s->channels;
-    float *rows = context->scratch, *more = rows + s->strip * s->channels;
-    for (size_t i = begin, count; i < end; i += count) {
-        count = MIN(s->strip, end - i);
-        s->kernel(src + i * s->block, s->hw * s->block, group % s->groups * s->channels, s->channels, count, rows,
-                  s->channels);
-        if (s->columns)
-            compute_columns(context, s->columns, rows, group * s->hw + i, count, more);
-        memcpy(dst + i * s->channels, rows, count * s->channels * sizeof(float));
-    }
+    const size_t image = group / s->groups, count = MIN(s->pixels, s->hw - begin);
+    const float *src = (const float *)context->tensors[context->step->inputs[0]].data + image * s->image;
+    make_rows(context, s, src + begin * s->block, s->hw * s->block, image, group % s->groups, begin, count,
+              context->scratch);
+}
+
+/* What a convolution does instead, see plan_conv_tail. */
+static void rows_tail(const step_context *context, const void *params, const plan_band *band, void *scratch)
+{
+    const rows_step *s = params;
+    for (size_t group = 0; group < s->groups; group++)
+        make_rows(context, s, band->data, band->plane, band->image, group, band->first, band->pixels, scratch);
 }
 
 /* [n][channels or groups][..] with the channels last: n, [groups,] h, w, c from n, [groups,] c, h, w. */
@@ -208,12 +226,15 @@ plan_result plan_rows(planner *p, graph_node *node)
     s.parts = (int)MIN((size_t)plan_parts(s.hw * s.channels * 2 * sizeof(float)), s.hw);
     s.pixels = (s.hw + (size_t)s.parts - 1) / (size_t)s.parts;
     s.parts = (int)((s.hw + s.pixels - 1) / s.pixels);
-    const int input = plan_blocked(p, picture ? picture : x);
-    if (input < 0)
+    const int input = plan_blocked(p, picture ? picture : x), output = plan_new_plain(p, y);
+    const size_t scratch = s.strip * s.channels * sizeof(float);
+    const void *copy = arena_copy(p->program->arena, &s, sizeof(s));
+    if (input < 0 || output < 0 || !copy)
         return PLAN_FAILED;
-    const int output = plan_new_plain(p, y);
-    return plan_add_step(p, node, "layout_rows", run_rows, (int)(d.n * (int64_t)s.groups) * s.parts,
-                         s.strip * s.channels * sizeof(float), &input, 1, &output, 1, &s, sizeof(s))
+    if (plan_conv_tail(p, picture ? picture : x, "conv_rows", rows_tail, copy, scratch, output))
+        return PLAN_DONE;
+    return plan_add_step(p, node, "layout_rows", run_rows, (int)(d.n * (int64_t)s.groups) * s.parts, scratch, &input, 1,
+                         &output, 1, copy, 0)
                ? PLAN_DONE
                : PLAN_FAILED;
 }
@@ -250,30 +271,39 @@ static bool may_overwrite(const planner *p, const graph_value *x, int slot)
     return x->producer && graph_single_user(x) && s->kind == SLOT_ARENA && s->base < 0 && s->value == x->id;
 }
 
-/* The step that makes rows of `slot` computes on their columns, too. False where there is no such step. */
-static bool join_rows(planner *p, const graph_node *node, const columns *c, const int *inputs, int slot,
-                      plan_result *result)
+static const rows_step *rows_of(const program_step *step)
 {
-    program_step *step = NULL;
-    for (int i = p->program->step_count - 1; i >= 0 && !step; i--)
-        if (p->program->steps[i].run == run_rows && p->program->steps[i].outputs[0] == slot)
-            step = &p->program->steps[i];
-    if (!step)
+    return step->run == run_rows ? step->params : plan_tail_params(step, rows_tail);
+}
+
+/* The step that makes rows of `slot` computes on their columns, too. False where there is no such step. */
+static bool join_rows(planner *p, const graph_node *node, columns *c, const int *inputs, int slot, plan_result *result)
+{
+    program_step *step = p->program->steps + p->program->step_count;
+    const rows_step *before = NULL;
+    while (step > p->program->steps && !before)
+        if ((--step)->output_count == 1 && step->outputs[0] == slot)
+            before = rows_of(step);
+    if (!before)
         return false;
     rows_step *s = plan_alloc(p, sizeof(*s));
-    int *all = plan_alloc(p, sizeof(*all) * (size_t)node->input_count);
+    int *all = plan_alloc(p, sizeof(*all) * (size_t)(step->input_count + node->input_count));
     const char *title = arena_printf(p->program->arena, "%s, %s", step->op, node->row->name);
     *result = PLAN_FAILED;
     if (!s || !all || !title)
         return true;
-    *s = *(const rows_step *)step->params;
+    *s = *before;
     s->columns = c;
-    memcpy(all, inputs, sizeof(*all) * (size_t)node->input_count);
-    all[0] = step->inputs[0];
-    step->params = s;
+    c->before = step->input_count - 1;
+    memcpy(all, step->inputs, sizeof(*all) * (size_t)step->input_count);
+    memcpy(all + step->input_count, inputs + 1, sizeof(*all) * (size_t)(node->input_count - 1));
+    if (step->run == run_rows)
+        step->params = s;
+    else if (!plan_set_tail_params(p, step, s))
+        return true;
     step->op = title;
     step->inputs = all;
-    step->input_count = node->input_count;
+    step->input_count += node->input_count - 1;
     step->scratch_bytes += c->scratch_bytes;
     p->program->scratch_bytes = MAX(p->program->scratch_bytes, step->scratch_bytes);
     *result = plan_new_view(p, node->outputs[0], slot, 0, false) < 0 ? PLAN_FAILED : PLAN_DONE;
@@ -287,7 +317,7 @@ plan_result plan_columns(planner *p, graph_node *node)
     int *inputs = plan_alloc(p, sizeof(*inputs) * (size_t)node->input_count);
     if (graph_element_count(y) < 1)
         return PLAN_PASS;
-    const columns *c = inputs ? columns_of(p, node, inputs, &missing) : NULL;
+    columns *c = inputs ? columns_of(p, node, inputs, &missing) : NULL;
     if (!c)
         return inputs && missing ? PLAN_PASS : PLAN_FAILED;
     inputs[0] = plan_plain(p, x);

@@ -265,6 +265,29 @@ static reorder_params reorder_of(const planner *p, const graph_value *value, con
                              .image = hw * (size_t)dims->c };
 }
 
+/* What a convolution does instead, see plan_conv_tail. */
+static void planes_tail(const step_context *context, const void *params, const plan_band *band, void *scratch)
+{
+    const reorder_params *r = params;
+    const float *src = band->data;
+    const int block = r->kernels->block;
+    float *dst = (float *)context->tensors[context->step->outputs[0]].data + r->offset + band->image * r->image +
+                 band->first;
+    (void)scratch;
+    for (int c = 0; c < r->c; c += block, src += band->plane, dst += (size_t)block * r->plane)
+        r->kernels->layout.unblock(src, MIN(block, r->c - c), band->pixels, dst, r->plane);
+}
+
+static bool planes_by_conv(planner *p, const graph_value *value, int to)
+{
+    image_dims dims;
+    if (!plan_can_block(p, value) || !plan_image_dims(p, value, &dims))
+        return false;
+    const reorder_params params = reorder_of(p, value, &dims);
+    const void *copy = arena_copy(p->program->arena, &params, sizeof(params));
+    return copy && plan_conv_tail(p, value, "conv_planes", planes_tail, copy, 0, to);
+}
+
 static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
 {
     image_dims dims;
@@ -291,13 +314,14 @@ bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows
 {
     const graph_value *source = plan_sole_source(value);
     const int made = source ? p->forms[source->id].plain : -1;
-    program_step *step = NULL;
-    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
-        if (p->program->steps[i].run == run_to_plain && p->program->steps[i].outputs[0] == made)
-            step = &p->program->steps[i];
-    if (!step)
+    const reorder_params *before = NULL;
+    program_step *step = p->program->steps + p->program->step_count;
+    while (made >= 0 && step > p->program->steps && !before)
+        if ((--step)->output_count == 1 && step->outputs[0] == made)
+            before = step->run == run_to_plain ? step->params : plan_tail_params(step, planes_tail);
+    if (!before)
         return false;
-    reorder_params r = *(const reorder_params *)step->params;
+    reorder_params r = *before;
     const size_t element = r.bytes ? 1 : sizeof(float);
     if (rows == (size_t)r.n * (size_t)r.c) /* each is a plane, or an image */
         r.image = (size_t)r.c * (r.plane = dst_stride / element);
@@ -308,10 +332,11 @@ bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows
     r.offset = dst_offset / element;
     const reorder_params *moved = arena_copy(p->program->arena, &r, sizeof(r));
     int *outputs = moved ? plan_alloc(p, sizeof(*outputs)) : NULL;
-    if (!outputs)
+    if (!outputs || (step->run != run_to_plain && !plan_set_tail_params(p, step, moved)))
         return false;
     *outputs = to;
-    step->params = moved;
+    if (step->run == run_to_plain)
+        step->params = moved;
     step->outputs = outputs;
     return true;
 }
@@ -360,6 +385,8 @@ int plan_plain(planner *p, graph_value *value)
     if (forms->blocked < 0 && plan_blocked(p, value) < 0)
         return -1;
     int slot = plan_new_plain(p, value);
+    if (planes_by_conv(p, value, slot))
+        return slot;
     if (slot < 0 || !add_reorder(p, value, "layout_unblock", run_to_plain, forms->blocked, slot))
         return -1;
     return slot;

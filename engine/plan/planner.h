@@ -107,6 +107,22 @@ bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dim
 /* Plain float32 from a value's half form, which is all that exists of it. */
 int plan_plain_of_half(planner *p, graph_value *value);
 
+/* ---- plan_conv.c: tails. A convolution hands rows of its result to the only one that reads it, while they are near,
+ * and the whole is never written. ---- */
+/* `pixels` pixels from `first` on of an image, blocked; `plane` floats from block to block. */
+typedef struct plan_band {
+    const float *data;
+    size_t image, first, pixels, plane;
+} plan_band;
+typedef void plan_tail_function(const step_context *context, const void *params, const plan_band *band, void *scratch);
+/* The convolution that made `value` blocked writes slot `output` by the tail instead; there is no blocked form then.
+ * False, and nothing is done, where others want the value or nothing is to be gained. */
+bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, plan_tail_function *tail,
+                    const void *params, size_t scratch_bytes, int output);
+/* Of a step with this tail; NULL: it has none. */
+const void *plan_tail_params(const program_step *step, plan_tail_function *tail);
+bool plan_set_tail_params(planner *p, program_step *step, const void *params);
+
 /* ---- what the families of convolutions and of moves share ---- */
 bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
                      conv_shape *shape);

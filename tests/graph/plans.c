@@ -61,14 +61,20 @@ static const plan_case cases[] = {
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Conv(a, u)\nd = Conv(b, u)\ne, e2 = Split(c, s) axis=1\ne3 = Sigmoid(e2)\n"
       "h = Concat(e3, e) axis=1\ni = Reshape(h, f)\nj = Reshape(d, f)\nk = Concat(i, j) axis=2\n"
       "y = Transpose(k) perm=[0,2,1]\noutput y\n" },
-    { "rows of patches", "layout_rows", "reference,transpose,layout_unblock",
+    { "rows of patches", "conv_rows", "reference,transpose,layout_rows,layout_unblock",
       "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\n"
       "b = Reshape(a, f)\n"
       "y = Transpose(b) perm=[0,2,1]\noutput y\n" },
-    { "rows of anchors, boxes among them", "layout_rows", "reference,transpose,layout_unblock,copy_rows,columns",
+    { "rows of anchors, boxes among them", "conv_rows", "reference,layout_rows,transpose,layout_unblock,copy_rows,columns",
       "input x f32 2,3,13,11\ninit w f32 21,3,1,1\ninit into i64 5 = 2,3,7,13,11\ninit s i64 3 = 2,3,2\n"
       "init grid f32 1,1,13,11,2\ninit anchor f32 3,1,1,3\ninit two f32 - = 2\ninit back i64 3 = 2,-1,7\n"
       "c0 = Conv(x, w)\nc = Sigmoid(c0)\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,4,2]\n"
+      "a, b, rest = Split(t, s) axis=4\nd = Mul(a, two)\ne = Sub(grid, d)\nf = Mul(b, b)\ng = Mul(f, anchor)\n"
+      "h = Concat(e, g, rest) axis=4\ny = Reshape(h, back)\noutput y\n" },
+    { "rows of anchors of a pool, boxes among them", "layout_rows", "reference,transpose,layout_unblock,copy_rows,columns",
+      "input x f32 2,3,13,11\ninit w f32 21,3,1,1\ninit into i64 5 = 2,3,7,13,11\ninit s i64 3 = 2,3,2\n"
+      "init grid f32 1,1,13,11,2\ninit anchor f32 3,1,1,3\ninit two f32 - = 2\ninit back i64 3 = 2,-1,7\n"
+      "c0 = Conv(x, w)\nc = MaxPool(c0) kernel_shape=[3,3] pads=[1,1,1,1]\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,4,2]\n"
       "a, b, rest = Split(t, s) axis=4\nd = Mul(a, two)\ne = Sub(grid, d)\nf = Mul(b, b)\ng = Mul(f, anchor)\n"
       "h = Concat(e, g, rest) axis=4\ny = Reshape(h, back)\noutput y\n" },
     { "rows of anchors, plain too", "layout_rows,layout_unblock,columns", "reference",
@@ -78,15 +84,27 @@ static const plan_case cases[] = {
     { "columns in place", "columns", "reference,copy_rows",
       "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
       "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },
-    { "planes straight into a Concat", "layout_unblock", "reference,copy_rows",
+    { "planes straight into a Concat", "conv_planes", "reference,copy_rows,layout_unblock",
       "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit f i64 3 = 0,0,-1\n"
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Reshape(b, f)\ny = Concat(c, d) axis=2\noutput y\n" },
-    { "images straight into a Concat", "layout_unblock", "reference,copy_rows",
+    { "images straight into a Concat", "conv_planes", "reference,copy_rows,layout_unblock",
       "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 37,3,2,2\ninit f i64 2 = 2,-1\n"
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Flatten(b)\ny = Concat(c, d) axis=1\noutput y\n" },
-    { "planes that others read, too", "layout_unblock,copy_rows", NULL,
+    { "planes of pools straight into a Concat", "layout_unblock", "reference,copy_rows",
+      "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit f i64 3 = 0,0,-1\n"
+      "a0 = Conv(x, w)\nb0 = Conv(x, v)\na = MaxPool(a0) kernel_shape=[2,2]\nb = MaxPool(b0) kernel_shape=[2,2]\nc = Reshape(a, f)\nd = Reshape(b, f)\ny = Concat(c, d) axis=2\noutput y\n" },
+    { "images of pools straight into a Concat", "layout_unblock", "reference,copy_rows",
+      "input x f32 2,3,9,7\ninit w f32 20,3,1,1\ninit v f32 37,3,2,2\ninit f i64 2 = 2,-1\n"
+      "a0 = Conv(x, w)\nb0 = Conv(x, v)\na = MaxPool(a0) kernel_shape=[2,2]\nb = MaxPool(b0) kernel_shape=[2,2]\nc = Reshape(a, f)\nd = Flatten(b)\ny = Concat(c, d) axis=1\noutput y\n" },
+    { "planes that others read, too", "conv_planes,copy_rows", NULL,
       "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit f i64 3 = 0,0,-1\n"
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Reshape(a, f)\nd = Reshape(b, f)\ny = Concat(c, d) axis=2\noutput y\noutput c\n" },
+    { "planes of large layers in strips", "conv_planes", "reference,layout_unblock,copy_rows",
+      "input x f32 2,3,150,141\ninit w f32 24,3,3,3\ninit v f32 23,24,1,1\ninit u f32 23,24,2,2\ninit b f32 23\n"
+      "init f i64 3 = 0,0,-1\na0 = Conv(x, w) pads=[1,1,1,1]\na = Relu(a0)\nc0 = Conv(a, v, b)\nc = Sigmoid(c0)\n"
+      "d = Conv(a, u, b) strides=[2,2]\ne = Reshape(c, f)\ng = Reshape(d, f)\ny = Concat(e, g) axis=2\noutput y\n" },
+    { "planes of an output", "conv_planes", "reference,layout_unblock,copy_rows",
+      "input x f32 2,3,50,41\ninit w f32 24,3,3,3\ninit v f32 21,24,1,1\na = Conv(x, w)\ny = Conv(a, v)\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
