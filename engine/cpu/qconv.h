@@ -71,7 +71,7 @@ typedef struct qconv_units {
     qconv_run_function *depthwise_dot; /* four taps at a time, for weights that fit int8 less their zero; or NULL */
     const char *winograd_name;
     int winograd_blocks;          /* as filter_blocks */
-    int winograd_tiles;           /* fewer: reading larger weights eats what is saved, measured in whole nets */
+    int winograd_tiles;           /* fewer: reading larger weights eats what is saved; measured in whole nets */
     qconv_run_function *winograd; /* or NULL */
 } qconv_units;
 
@@ -86,7 +86,7 @@ struct qconv_plan {
     const struct cpu_kernels *kernels; /* must outlive the plan */
     const qconv_units *units;
     int filter_blocks;                 /* vectors of output channels in a tile, at most */
-    int strips, filter_parts;          /* parts = strips * filter_parts */
+    int strips, filter_parts;          /* parts = strips (Winograd: batches) * filter_parts */
     int strip_rows;                    /* output rows of a part */
     int strip_rows_in, strip_w;        /* rows and columns of the source that a strip needs, pads included */
     int src_blocks, block_channels;    /* channel blocks of the source, and channels in each */

@@ -18,6 +18,8 @@ enum {
     LARGEST_SUM = (1 << 25) - 1, /* 64 * sum < 2^31 */
     FEWEST_CHANNELS = 32,        /* below, what the transforms cost eats what they save */
     BATCH = 24,                  /* tiles that are done together */
+    ONE_BATCH = 32,              /* that many are, because of their weights: they come from the last cache only once */
+    FILTER_PARTS = 4,            /* at most, of such a batch; each transforms the source for itself */
 };
 
 bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *s)
@@ -48,11 +50,15 @@ void qconv_winograd_plan(qconv_plan *plan)
     plan->winograd = true;
     plan->filter_blocks = plan->units->winograd_blocks;
     plan->in_place = true;
-    plan->parts = (tiles + BATCH - 1) / BATCH;
-    plan->tiles = (tiles + plan->parts - 1) / plan->parts;
-    plan->parts = (tiles + plan->tiles - 1) / plan->tiles;
-    const size_t vectors = (size_t)((s->c_out + plan->block - 1) / plan->block), batch = (size_t)plan->tiles;
-    plan->packed_bytes = qconv_filters_at(plan) + vectors * lanes * (size_t)qconv_winograd_pairs(plan) * 36 * 4;
+    plan->strips = tiles <= ONE_BATCH ? 1 : (tiles + BATCH - 1) / BATCH;
+    plan->tiles = (tiles + plan->strips - 1) / plan->strips;
+    plan->strips = (tiles + plan->tiles - 1) / plan->tiles;
+    const int vectors = (s->c_out + plan->block - 1) / plan->block;
+    const int whole = vectors / plan->filter_blocks; /* fewer filters a part: transforms would weigh too much */
+    plan->filter_parts = plan->strips > 1 || whole < 1 ? 1 : whole < FILTER_PARTS ? whole : FILTER_PARTS;
+    plan->parts = plan->strips * plan->filter_parts;
+    const size_t batch = (size_t)plan->tiles;
+    plan->packed_bytes = qconv_filters_at(plan) + (size_t)vectors * lanes * (size_t)qconv_winograd_pairs(plan) * 36 * 4;
 
     /* scratch: what qconv_choose has put in front; a row of padding; a tile row after the first transform; sources;
      * products */

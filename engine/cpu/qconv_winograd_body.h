@@ -3,7 +3,7 @@
  * Winograd's F(4x4, 3x3) on bytes, exact (qconv_winograd.c tells why), in the words of qconv_body.h, which is included
  * before this, and of these that the instruction set defines, on vectors vh of 2 * VF_LANES int16:
  *   QCONV_WINOGRAD_FILTERS, _PIXELS_1 .. 4, _CASES_1 .. 4   sizes of the product's tiles
- *   vh_load_bytes(p, flip, zero)     2 * VF_LANES bytes, each xor flip, less zero
+ *   vh_load_u8(p), vh_load_s8(p)     2 * VF_LANES bytes
  *   vh_load, vh_store, vh_add, vh_sub, vh_shift_left(v, n), vh_set1
  *   vh_low(a, b), vh_high(a, b)      the lower (upper) half of a, then that of b
  *   vq_dot_16(acc, x, w)             acc + x * w for pairs of int16 (vq_load_x, vq_load_w), modulo 2^32
@@ -33,15 +33,17 @@ QCONV_INLINE void qconv_winograd_source_6(const vh d[6], vh out[6])
     out[5] = vh_sub(vh_sub(d[5], d[3]), vh_shift_left(e, 2));
 }
 
-/* Columns x and x + 1 of six rows, transformed; out: [3][columns][2][VF_LANES]. */
-QCONV_INLINE void qconv_winograd_two_columns(const uint8_t *const rows[6], size_t at, uint8_t flip, vh zero,
+/* Columns x and x + 1 of six rows, transformed; out: [3][columns][2][VF_LANES]. The zero point cancels out where a row
+ * of B^T sums to 0, which all but the second do: to -6; zero: 6 times. */
+QCONV_INLINE void qconv_winograd_two_columns(const uint8_t *const rows[6], size_t at, const bool is_signed, vh zero,
                                              int16_t *out, size_t pair_step)
 {
     vh d[6], t[6];
 #pragma GCC unroll 6
     for (int i = 0; i < 6; i++)
-        d[i] = vh_load_bytes(rows[i] + at, flip, zero);
+        d[i] = is_signed ? vh_load_s8(rows[i] + at) : vh_load_u8(rows[i] + at);
     qconv_winograd_source_6(d, t);
+    t[1] = vh_add(t[1], zero);
 #pragma GCC unroll 3
     for (int i = 0; i < 3; i++) {
         vh_store(out + (size_t)i * pair_step, vh_low(t[2 * i], t[2 * i + 1]));
@@ -50,14 +52,13 @@ QCONV_INLINE void qconv_winograd_two_columns(const uint8_t *const rows[6], size_
 }
 
 /* All columns that `count` neighbouring tiles read of one block, into scratch. zero_row: as long as they, padding. */
-static void qconv_winograd_columns(const qconv_job *j, const uint8_t *src, int ty, int tx, int count, int16_t *out,
-                                   const uint8_t *zero_row)
+QCONV_INLINE void qconv_winograd_columns(const qconv_job *j, const uint8_t *src, int ty, int tx, int count,
+                                         int16_t *out, const uint8_t *zero_row, const bool is_signed)
 {
     const qconv_shape *s = &j->plan->shape;
     const int columns = 4 * count + 2, first = 4 * tx - s->pad_left, top = 4 * ty - s->pad_top;
     int begin = first < 0 ? -first : 0, end = s->w_in - first < columns ? s->w_in - first : columns;
-    const uint8_t flip = s->src_signed ? 0x80 : 0;
-    const vh zero = vh_set1((int16_t)(j->arguments->src_zero + (s->src_signed ? 128 : 0)));
+    const vh zero = vh_set1((int16_t)(6 * j->arguments->src_zero));
     const size_t pair_step = (size_t)columns * 2 * VF_LANES;
     const uint8_t *rows[6]; /* where column `begin` lies */
     uint8_t edge[6][2 * VF_LANES];
@@ -71,7 +72,7 @@ static void qconv_winograd_columns(const qconv_job *j, const uint8_t *src, int t
     }
     for (int c = 0; c < columns; c += 2, out += 4 * VF_LANES) {
         if (c >= begin && c + 2 <= end) {
-            qconv_winograd_two_columns(rows, (size_t)(c - begin) * VF_LANES, flip, zero, out, pair_step);
+            qconv_winograd_two_columns(rows, (size_t)(c - begin) * VF_LANES, is_signed, zero, out, pair_step);
             continue;
         }
         for (int i = 0; i < 6; i++)
@@ -80,7 +81,7 @@ static void qconv_winograd_columns(const qconv_job *j, const uint8_t *src, int t
                 memcpy(edge[i] + k * VF_LANES, real ? rows[i] + (size_t)(c + k - begin) * VF_LANES : zero_row,
                        VF_LANES);
             }
-        qconv_winograd_two_columns(edge_rows, 0, flip, zero, out, pair_step);
+        qconv_winograd_two_columns(edge_rows, 0, is_signed, zero, out, pair_step);
     }
 }
 
@@ -104,9 +105,10 @@ static void qconv_winograd_rows(const int16_t *columns, int count, int16_t *out,
 
 /* ---- products ---- */
 
-/* out: [filter vector][36][tile][VF_LANES], at this position. */
-QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,
-                                         size_t filter_step, const int filters, const int pixels)
+/* out: [filter vector][36][tile][VF_LANES], at this position. ahead: from each group's weights to the vector that is
+ * fetched meanwhile. */
+QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, const int16_t *w, size_t ahead, int pairs,
+                                         int32_t *out, size_t filter_step, const int filters, const int pixels)
 {
     vi acc[QCONV_MAX_TILE];
 #pragma GCC unroll 24
@@ -116,6 +118,7 @@ QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, co
         const int here = pairs < VF_LANES / 2 ? pairs : VF_LANES / 2;
         for (int g = 0; g < here; g++, w += 2 * VF_LANES * filters) {
             vq_w weights[4];
+            __builtin_prefetch(w + ahead);
 #pragma GCC unroll 4
             for (int f = 0; f < filters; f++)
                 weights[f] = vq_load_w((const uint8_t *)(w + 2 * VF_LANES * f));
@@ -135,12 +138,12 @@ QCONV_INLINE void qconv_winograd_product(const int16_t *x, size_t block_step, co
             vi_store(out + (size_t)f * filter_step + p * VF_LANES, acc[f * pixels + p]);
 }
 
-typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,
-                                     size_t filter_step, int pixels);
+typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const int16_t *w, size_t ahead, int pairs,
+                                     int32_t *out, size_t filter_step, int pixels);
 
 #define QCONV_WINOGRAD_CASE(filters, pixels)                                                                           \
     case pixels:                                                                                                       \
-        qconv_winograd_product(x, block_step, w, pairs, out, filter_step, filters, pixels);                            \
+        qconv_winograd_product(x, block_step, w, ahead, pairs, out, filter_step, filters, pixels);                     \
         break;
 #define QCONV_CASES_5(filters)                                                                                         \
     QCONV_WINOGRAD_CASE(filters, 1)                                                                                    \
@@ -157,7 +160,7 @@ typedef void qconv_winograd_function(const int16_t *x, size_t block_step, const 
     QCONV_WINOGRAD_CASE(filters, 11)                                                                                   \
     QCONV_WINOGRAD_CASE(filters, 12)
 #define QCONV_WINOGRAD_FUNCTION(name, filters, cases)                                                                  \
-    static void name(const int16_t *x, size_t block_step, const int16_t *w, int pairs, int32_t *out,                   \
+    static void name(const int16_t *x, size_t block_step, const int16_t *w, size_t ahead, int pairs, int32_t *out,     \
                      size_t filter_step, int pixels)                                                                   \
     {                                                                                                                  \
         switch (pixels) {                                                                                              \
@@ -323,7 +326,10 @@ static void qconv_winograd_transform(const qconv_job *j, const qconv_batch *b)
         for (int t = 0, ty, tx; t < b->count;) {
             int16_t *out = b->tiles + (size_t)block * block_step + (size_t)t * 2 * VF_LANES;
             const int count = qconv_winograd_run(b, &t, &ty, &tx);
-            qconv_winograd_columns(j, src, ty, tx, count, b->columns, b->zero_row);
+            if (plan->shape.src_signed)
+                qconv_winograd_columns(j, src, ty, tx, count, b->columns, b->zero_row, true);
+            else
+                qconv_winograd_columns(j, src, ty, tx, count, b->columns, b->zero_row, false);
             qconv_winograd_rows(b->columns, count, out, position_step);
         }
     }
@@ -333,11 +339,13 @@ static void qconv_winograd_multiply(const qconv_plan *plan, const qconv_batch *b
 {
     const int pairs = qconv_winograd_pairs(plan), step = qconv_even(b->count, qconv_winograd_products[filters].pixels);
     const size_t block_step = (size_t)b->count * 2 * VF_LANES, position_step = (size_t)plan->src_blocks * block_step;
-    const size_t product_step = (size_t)b->count * VF_LANES;
-    for (int at = 0; at < 36; at++, w += (size_t)pairs * 2 * VF_LANES * (size_t)filters) {
+    const size_t product_step = (size_t)b->count * VF_LANES, weights = (size_t)pairs * 2 * VF_LANES * (size_t)filters;
+    for (int at = 0; at < 36; at++, w += weights) {
         const int16_t *x = b->tiles + (size_t)(at / 12 * 6 + at % 6) * position_step + (size_t)(at / 6 % 2) * VF_LANES;
-        for (int t = 0; t < b->count; t += step)
-            qconv_winograd_products[filters].run(x + (size_t)t * 2 * VF_LANES, block_step, w, pairs,
+        /* Each run fetches a share of the next position's weights, which at first are in the last cache only. */
+        for (int t = 0, share = 0; t < b->count; t += step, share++)
+            qconv_winograd_products[filters].run(x + (size_t)t * 2 * VF_LANES, block_step, w,
+                                                 weights + (size_t)(share % filters) * 2 * VF_LANES, pairs,
                                                  b->products + (size_t)at * product_step + (size_t)t * VF_LANES,
                                                  36 * product_step, b->count - t < step ? b->count - t : step);
     }
@@ -383,7 +391,8 @@ static void qconv_winograd(const qconv_plan *plan, const qconv_arguments *a, int
 {
     const qconv_shape *s = &plan->shape;
     uint8_t *memory = scratch;
-    const int tiles_x = (s->w_out + 3) / 4, tiles = tiles_x * ((s->h_out + 3) / 4), first = part * plan->tiles;
+    const int tiles_x = (s->w_out + 3) / 4, tiles = tiles_x * ((s->h_out + 3) / 4),
+              first = part % plan->strips * plan->tiles;
     const bool is_signed = s->output == QCONV_S8;
     qconv_job j = {
         .plan = plan, .arguments = a, .bytes = is_signed || s->output == QCONV_U8, .bytes_signed = is_signed
@@ -400,11 +409,15 @@ static void qconv_winograd(const qconv_plan *plan, const qconv_arguments *a, int
     qconv_winograd_transform(&j, &b);
     const int16_t *w = (const int16_t *)(const void *)((const uint8_t *)a->packed + qconv_filters_at(plan));
     const int vectors = (s->c_out + VF_LANES - 1) / VF_LANES;
-    for (int block = 0, wide; block < vectors; block += wide) {
+    const int filter_part = part / plan->strips, begin = vectors * filter_part / plan->filter_parts;
+    const int end = vectors * (filter_part + 1) / plan->filter_parts;
+    const size_t filter = (size_t)36 * (size_t)qconv_winograd_pairs(plan) * 2 * VF_LANES;
+    for (int block = 0, wide; block < end; block += wide, w += filter * (size_t)wide) {
         wide = qconv_wide(plan->filter_blocks, vectors - block);
+        if (block < begin) /* the tile in which a part begins belongs to the one before */
+            continue;
         qconv_winograd_multiply(plan, &b, w, wide);
         qconv_winograd_finish(&j, &b, block, wide);
-        w += (size_t)36 * (size_t)qconv_winograd_pairs(plan) * 2 * VF_LANES * (size_t)wide;
     }
     qconv_finish_limits(&j);
 }

@@ -200,14 +200,14 @@ static void test_shape(const cpu_kernels *k, qconv_shape s, bool extreme)
     problem_free(&p);
 }
 
-/* Shapes that Winograd takes: any rest of tiles, channels and batches. */
-static void test_winograd(const cpu_kernels *k)
+/* Shapes that Winograd takes: any rest of tiles, channels and batches; few: one batch, whose filters are in parts. */
+static void test_winograd(const cpu_kernels *k, bool few)
 {
     qconv_shape s = { .c_in = oracle_int(32, 50),
-                      .c_out = oracle_int(1, 70),
+                      .c_out = few ? oracle_int(60, 150) : oracle_int(1, 70),
                       .groups = 1,
-                      .h_out = oracle_int(21, 34),
-                      .w_out = oracle_int(35, 50),
+                      .h_out = few ? oracle_int(17, 20) : oracle_int(21, 34),
+                      .w_out = few ? oracle_int(19, 24) : oracle_int(35, 50),
                       .kernel_h = 3,
                       .kernel_w = 3,
                       .stride_h = 1,
@@ -335,8 +335,8 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
     region_scratch = guarded_create(4 << 20);
     for (int i = 0; i < 150; i++)
         test_random(k);
-    for (int i = 0; i < 16; i++)
-        test_winograd(k);
+    for (int i = 0; i < 24; i++)
+        test_winograd(k, i % 2);
     /* every tile width */
     for (int w = 1; w <= 26; w++)
         for (int blocks = 1; blocks <= 4; blocks++)

@@ -108,7 +108,7 @@ static const qconv_units units = { .name = "qconv_avx512_vnni",
                                    .depthwise_dot = qconv_depthwise_dot,
                                    .winograd_name = "qconv_winograd_avx512_vnni",
                                    .winograd_blocks = QCONV_WINOGRAD_FILTERS,
-                                   .winograd_tiles = 49,
+                                   .winograd_tiles = 25,
                                    .winograd = qconv_winograd };
 
 void qconv_fill_avx512_vnni(qconv_kernels *kernels)

@@ -37,10 +37,13 @@ static inline vh vh_high(vh a, vh b)
 {
     return _mm256_permute2x128_si256(a, b, 0x31);
 }
-static inline vh vh_load_bytes(const uint8_t *p, uint8_t flip, vh zero)
+static inline vh vh_load_u8(const uint8_t *p)
 {
-    __m128i bytes = _mm_xor_si128(_mm_loadu_si128((const __m128i *)p), _mm_set1_epi8((char)flip));
-    return _mm256_sub_epi16(_mm256_cvtepu8_epi16(bytes), zero);
+    return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)p));
+}
+static inline vh vh_load_s8(const uint8_t *p)
+{
+    return _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)p));
 }
 #define vh_shift_left(v, n) _mm256_slli_epi16(v, n)
 #define vi_shift_left(v, n) _mm256_slli_epi32(v, n)

@@ -37,10 +37,13 @@ static inline vh vh_high(vh a, vh b)
 {
     return _mm512_shuffle_i64x2(a, b, 0xee);
 }
-static inline vh vh_load_bytes(const uint8_t *p, uint8_t flip, vh zero)
+static inline vh vh_load_u8(const uint8_t *p)
 {
-    __m256i bytes = _mm256_xor_si256(_mm256_loadu_si256((const __m256i *)p), _mm256_set1_epi8((char)flip));
-    return _mm512_sub_epi16(_mm512_cvtepu8_epi16(bytes), zero);
+    return _mm512_cvtepu8_epi16(_mm256_loadu_si256((const __m256i *)p));
+}
+static inline vh vh_load_s8(const uint8_t *p)
+{
+    return _mm512_cvtepi8_epi16(_mm256_loadu_si256((const __m256i *)p));
 }
 #define vh_shift_left(v, n) _mm512_slli_epi16(v, n)
 #define vi_shift_left(v, n) _mm512_slli_epi32(v, n)
