@@ -15,8 +15,34 @@ typedef struct qconv_place {
     size_t dst_step;
 } qconv_place;
 
+/* Odd multiples of the step between pixels, by which all others are reached with a scaled index: an address of its own
+ * for every pixel would cost as many instructions as the products. */
+typedef struct qconv_steps {
+    size_t odd[6];
+} qconv_steps;
+
+QCONV_INLINE qconv_steps qconv_step_multiples(size_t step_x, const int pixels)
+{
+    qconv_steps steps = { { 0 } };
+#pragma GCC unroll 6
+    for (int i = 0; i < 6; i++) {
+        if (2 * i + 1 >= pixels)
+            break;
+        steps.odd[i] = (size_t)(2 * i + 1) * step_x;
+        __asm__("" : "+r"(steps.odd[i])); /* or the compiler adds them up again and again */
+    }
+    return steps;
+}
+
+QCONV_INLINE const uint8_t *qconv_pixel_at(const uint8_t *x, const qconv_steps *steps, const int p)
+{
+    int scale = p ? p & -p : 0;
+    scale = scale > 8 ? 8 : scale;
+    return p ? x + (size_t)scale * steps->odd[p / scale / 2] : x;
+}
+
 /* One group of channels of one tap. */
-QCONV_INLINE void qconv_group(const uint8_t *x, size_t step_x, const uint8_t *w, vi acc[QCONV_MAX_TILE],
+QCONV_INLINE void qconv_group(const uint8_t *x, const qconv_steps *steps, const uint8_t *w, vi acc[QCONV_MAX_TILE],
                               const int filters, const int pixels)
 {
     vq_w weights[QCONV_FILTERS];
@@ -25,7 +51,7 @@ QCONV_INLINE void qconv_group(const uint8_t *x, size_t step_x, const uint8_t *w,
         weights[f] = vq_load_w(w + 4 * VF_LANES * f);
 #pragma GCC unroll 12
     for (int p = 0; p < pixels; p++) {
-        vq_x value = vq_load_x(x + (size_t)p * step_x);
+        vq_x value = vq_load_x(qconv_pixel_at(x, steps, p));
 #pragma GCC unroll 6
         for (int f = 0; f < filters; f++)
             acc[f * pixels + p] = vq_dot(acc[f * pixels + p], value, weights[f]);
@@ -36,23 +62,24 @@ QCONV_INLINE void qconv_group(const uint8_t *x, size_t step_x, const uint8_t *w,
 QCONV_INLINE void qconv_sum(const qconv_job *j, const uint8_t *x, const uint8_t *w, vi acc[QCONV_MAX_TILE],
                             const int filters, const int pixels)
 {
-    const size_t step_x = j->step_x, *tap = j->taps, *end = tap + j->whole_taps;
+    const qconv_steps steps = qconv_step_multiples(j->step_x, pixels);
+    const size_t *tap = j->taps, *end = tap + j->whole_taps;
     for (; tap < end; tap++) {
         const uint8_t *at = x + *tap;
 #pragma GCC unroll 8
         for (int g = 0; g < VF_LANES / VQ_GROUP; g++, w += 4 * VF_LANES * filters)
-            qconv_group(at + 4 * g, step_x, w, acc, filters, pixels);
+            qconv_group(at + 4 * g, &steps, w, acc, filters, pixels);
     }
     end += j->rest_taps;
     if (j->rest_groups == 1) {
         for (; tap < end; tap++, w += 4 * VF_LANES * filters)
-            qconv_group(x + *tap, step_x, w, acc, filters, pixels);
+            qconv_group(x + *tap, &steps, w, acc, filters, pixels);
         return;
     }
     for (; tap < end; tap++) {
         const uint8_t *at = x + *tap;
         for (int g = 0; g < j->rest_groups; g++, w += 4 * VF_LANES * filters)
-            qconv_group(at + 4 * g, step_x, w, acc, filters, pixels);
+            qconv_group(at + 4 * g, &steps, w, acc, filters, pixels);
     }
 }
 
