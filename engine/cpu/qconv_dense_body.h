@@ -66,7 +66,7 @@ QCONV_INLINE void qconv_sum(const qconv_job *j, const uint8_t *x, const uint8_t 
     const size_t *tap = j->taps, *end = tap + j->whole_taps;
     for (; tap < end; tap++) {
         const uint8_t *at = x + *tap;
-#pragma GCC unroll 8
+#pragma GCC unroll 4
         for (int g = 0; g < VF_LANES / VQ_GROUP; g++, w += 4 * VF_LANES * filters)
             qconv_group(at + 4 * g, &steps, w, acc, filters, pixels);
     }
@@ -108,10 +108,7 @@ QCONV_INLINE void qconv_tile_bytes(const qconv_job *j, const vi acc[QCONV_MAX_TI
 #pragma GCC unroll 4
             for (int k = 0; k < 4; k++)
                 q[k] = vi_from_vf(values[k]);
-            if (j->bytes_signed)
-                vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, true);
-            else
-                vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, false);
+            vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, j->bytes_signed);
         }
     }
 }

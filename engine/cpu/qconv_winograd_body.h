@@ -240,10 +240,10 @@ typedef struct qconv_winograd_place {
     uint8_t *dst; /* of bytes */
 } qconv_winograd_place;
 
-QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *products, size_t step,
-                                       const qconv_winograd_place *at, const bool is_signed)
+static void qconv_winograd_tile_bytes(const qconv_job *j, const int32_t *products, size_t step,
+                                      const qconv_winograd_place *at)
 {
-    const int zero = j->arguments->dst_zero, smallest = is_signed ? -128 : 0;
+    const int zero = j->arguments->dst_zero, smallest = j->bytes_signed ? -128 : 0;
     const size_t row_bytes = (size_t)j->plan->shape.w_out * VF_LANES;
     const vi bias = vi_load(j->bias + at->channel);
     const vf scale = vf_load(j->scale + at->channel), high = vf_set1((float)(smallest + 255 - zero));
@@ -262,24 +262,12 @@ QCONV_INLINE void qconv_winograd_bytes(const qconv_job *j, const int32_t *produc
             q[k] = vi_from_vf(j->clamp ? vf_min(high, value) : value);
         }
         if (at->pixels == 4) {
-            vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, is_signed);
+            vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, j->bytes_signed);
         } else {
-            vi_store_bytes_4(rest, q[0], q[1], q[2], q[3], zero, is_signed);
+            vi_store_bytes_4(rest, q[0], q[1], q[2], q[3], zero, j->bytes_signed);
             memcpy(dst, rest, (size_t)at->pixels * VF_LANES);
         }
     }
-}
-
-static void qconv_winograd_tile_u8(const qconv_job *j, const int32_t *products, size_t step,
-                                   const qconv_winograd_place *at)
-{
-    qconv_winograd_bytes(j, products, step, at, false);
-}
-
-static void qconv_winograd_tile_s8(const qconv_job *j, const int32_t *products, size_t step,
-                                   const qconv_winograd_place *at)
-{
-    qconv_winograd_bytes(j, products, step, at, true);
 }
 
 static void qconv_winograd_tile_other(const qconv_job *j, const int32_t *products, size_t step,
@@ -372,10 +360,8 @@ static void qconv_winograd_finish(const qconv_job *j, const qconv_batch *b, int 
                                                   .rows = rows,
                                                   .pixels = width - 4 * k < 4 ? width - 4 * k : 4,
                                                   .dst = bytes ? dst + place + 4 * k * VF_LANES : NULL };
-                if (s->output == QCONV_U8)
-                    qconv_winograd_tile_u8(j, products, step, &at);
-                else if (s->output == QCONV_S8)
-                    qconv_winograd_tile_s8(j, products, step, &at);
+                if (bytes)
+                    qconv_winograd_tile_bytes(j, products, step, &at);
                 else
                     qconv_winograd_tile_other(j, products, step, &at);
             }
