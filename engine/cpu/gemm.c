@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix product around the register tiles: a and b are packed in panels of the tile's rows and columns, k in slices of
- * KC, so that a slice of a b panel stays in the first-level cache while all row tiles of a block of a pass over it.
+ * Matrix product around the register tiles: a (unless its rows are read in place) and b are packed in panels of the
+ * tile's rows and columns, k in slices of KC, so that a slice of a b panel stays in the first-level cache while all row tiles of a block of a pass over it.
  * Parts are cut in both directions; k never is, so any cut gives the same bits. */
 #include <assert.h>
 #include <string.h>
 
 #include "cpu/kernels.h"
 
-enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH };
+enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH, TILE_ROWS_IN_PLACE };
 enum { PATH_PANELS, PATH_STRIDED_B, PATH_DOT_ROWS, PATH_DOT_COLUMN };
 enum { KC = 512, MC = 96, NC_BYTES = 768 * 1024, FINISH = 64 };
 
@@ -36,6 +36,7 @@ typedef struct gemm_job {
     const gemm_plan *plan;
     const gemm_arguments *arguments;
     const gemm_kernels *tiles;
+    bool in_place; /* a is read where it lies */
     float *a_packed, *b_packed, *c_tile;
 } gemm_job;
 
@@ -114,43 +115,70 @@ static const float *panel_of(const gemm_job *job, size_t n0, size_t n, span ks, 
     return job->b_packed;
 }
 
-/* One panel of fewer columns than the tile: by way of c_tile. */
-static void run_narrow(const gemm_job *job, gemm_tile_f32 *tile, size_t height, const float *a, const float *b,
-                       ptrdiff_t b_stride, const float *bias, float *c, size_t n, size_t k, bool accumulate)
+/* Where the operands of one register tile begin. */
+typedef struct tile_at {
+    const float *a, *b, *bias; /* bias: NULL, or n values */
+    ptrdiff_t b_stride;
+    float *c;
+    size_t height, n, k;
+    bool accumulate;
+} tile_at;
+
+/* Columns that the tile for n of them writes. */
+static size_t tile_columns(const gemm_job *job, size_t n)
+{
+    const size_t cols = (size_t)job->tiles->cols;
+    return job->in_place && n <= cols / 2 && job->tiles->rows_half[0] ? cols / 2 : cols;
+}
+
+static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, float *c, ptrdiff_t c_stride)
+{
+    const gemm_kernels *tiles = job->tiles;
+    if (!job->in_place) {
+        tiles->tile[t->height - 1](t->a, t->b, t->b_stride, bias, c, c_stride, t->k, t->accumulate);
+        return;
+    }
+    const bool half = tile_columns(job, t->n) < (size_t)tiles->cols;
+    gemm_rows_f32 *rows = half ? tiles->rows_half[t->height - 1] : tiles->rows_in_place[t->height - 1];
+    rows(t->a, (ptrdiff_t)job->arguments->a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, t->accumulate);
+}
+
+/* Fewer columns than the tile's: by way of c_tile. */
+static void run_narrow(const gemm_job *job, const tile_at *t)
 {
     size_t cols = (size_t)job->tiles->cols, c_stride = job->arguments->c_stride;
     float padded[GEMM_MAX_COLS] = { 0 };
-    if (bias)
-        memcpy(padded, bias, n * sizeof(float));
-    for (size_t i = 0; accumulate && i < height; i++)
-        memcpy(job->c_tile + i * cols, c + i * c_stride, n * sizeof(float));
-    tile(a, b, b_stride, bias ? padded : NULL, job->c_tile, (ptrdiff_t)cols, k, accumulate);
-    for (size_t i = 0; i < height; i++)
-        memcpy(c + i * c_stride, job->c_tile + i * cols, n * sizeof(float));
+    if (t->bias)
+        memcpy(padded, t->bias, t->n * sizeof(float));
+    for (size_t i = 0; t->accumulate && i < t->height; i++)
+        memcpy(job->c_tile + i * cols, t->c + i * c_stride, t->n * sizeof(float));
+    run_tile(job, t, t->bias ? padded : NULL, job->c_tile, (ptrdiff_t)cols);
+    for (size_t i = 0; i < t->height; i++)
+        memcpy(t->c + i * c_stride, job->c_tile + i * cols, t->n * sizeof(float));
 }
 
-/* Rows x columns for one slice of k; a is packed. */
+/* Rows x columns for one slice of k. */
 static void run_block(const gemm_job *job, span rows, span columns, span ks)
 {
     const gemm_arguments *g = job->arguments;
     size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin, m = rows.end - rows.begin;
     size_t tiles = ceil_div(m, (size_t)job->tiles->rows);
-    bool accumulate = ks.begin > 0;
+    tile_at at = { .k = k, .accumulate = ks.begin > 0 };
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
-        size_t n = smaller(cols, columns.end - n0);
-        ptrdiff_t b_stride;
-        const float *b = panel_of(job, n0, n, ks, columns.begin, &b_stride);
-        const float *bias = g->bias && !g->bias_per_row && !accumulate ? g->bias + n0 : NULL;
+        at.n = smaller(cols, columns.end - n0);
+        at.b = panel_of(job, n0, at.n, ks, columns.begin, &at.b_stride);
+        at.bias = g->bias && !g->bias_per_row && !at.accumulate ? g->bias + n0 : NULL;
+        const bool whole = at.n == tile_columns(job, at.n);
         for (size_t t = 0; t < tiles; t++) {
-            span tile = cut(m, tiles, t);
-            size_t height = tile.end - tile.begin;
-            gemm_tile_f32 *run = job->tiles->tile[height - 1];
-            const float *a = job->a_packed + tile.begin * k;
-            float *c = g->c + (rows.begin + tile.begin) * g->c_stride + n0;
-            if (n == cols)
-                run(a, b, b_stride, bias, c, (ptrdiff_t)g->c_stride, k, accumulate);
+            const span tile = cut(m, tiles, t);
+            const size_t row = rows.begin + tile.begin;
+            at.height = tile.end - tile.begin;
+            at.a = job->in_place ? g->a + row * g->a_stride + ks.begin : job->a_packed + tile.begin * k;
+            at.c = g->c + row * g->c_stride + n0;
+            if (whole)
+                run_tile(job, &at, at.bias, at.c, (ptrdiff_t)g->c_stride);
             else
-                run_narrow(job, run, height, a, b, b_stride, bias, c, n, k, accumulate);
+                run_narrow(job, &at);
         }
     }
 }
@@ -166,21 +194,42 @@ static void finish(const gemm_job *job, size_t i, float *c, size_t n)
         eltwise->act[g->activation.act](c, c, n, g->activation.a, g->activation.b);
 }
 
+/* Columns of b that lie in no packed form; times alpha where nothing else is packed. */
+static void pack_chunk(const gemm_job *job, span columns, span ks)
+{
+    const gemm_arguments *g = job->arguments;
+    const size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin;
+    for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
+        float *panel = job->b_packed + (n0 - columns.begin) * k;
+        pack_panel(job->plan, g->b, g->b_stride, n0, smaller(cols, columns.end - n0), ks, panel);
+        if (job->in_place && g->alpha != 1.0f)
+            job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](panel, 1, &g->alpha, 0, panel, cols * k);
+    }
+}
+
+/* Rows in place save the packing of a; where they lie a multiple of 4 KB apart they would push each other out of the
+ * first-level cache. */
+static bool rows_in_place(const gemm_plan *plan, const gemm_arguments *g)
+{
+    enum { ALIAS = 4096 };
+    return plan->tile[TILE_ROWS_IN_PLACE] && (g->alpha == 1.0f || !g->packed) &&
+           g->a_stride * sizeof(float) % ALIAS != 0;
+}
+
 static void run_chunk(const gemm_job *job, span rows, span columns)
 {
     const gemm_arguments *g = job->arguments;
-    size_t cols = (size_t)job->tiles->cols, k = job->plan->shape.k, slices = ceil_div(k, KC);
+    size_t k = job->plan->shape.k, slices = ceil_div(k, KC);
     size_t blocks = ceil_div(rows.end - rows.begin, MC);
     for (size_t slice = 0; slice < slices; slice++) {
         span ks = cut(k, slices, slice);
         if (!g->packed && job->plan->tile[TILE_PATH] == PATH_PANELS)
-            for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols)
-                pack_panel(job->plan, g->b, g->b_stride, n0, smaller(cols, columns.end - n0), ks,
-                           job->b_packed + (n0 - columns.begin) * (ks.end - ks.begin));
+            pack_chunk(job, columns, ks);
         for (size_t block = 0; block < blocks; block++) {
             span part = cut(rows.end - rows.begin, blocks, block);
             span some = { rows.begin + part.begin, rows.begin + part.end };
-            pack_a(job, some, ks);
+            if (!job->in_place)
+                pack_a(job, some, ks);
             run_block(job, some, columns, ks);
             for (size_t i = some.begin; slice == slices - 1 && i < some.end; i++)
                 finish(job, i, g->c + i * g->c_stride + columns.begin, columns.end - columns.begin);
@@ -194,6 +243,7 @@ static void run_panels(const gemm_plan *plan, const gemm_arguments *arguments, i
     const gemm_shape *s = &plan->shape;
     size_t cols = (size_t)tiles->cols, col_cuts = (size_t)plan->tile[TILE_COL_CUTS];
     gemm_job job = { .plan = plan, .arguments = arguments, .tiles = tiles };
+    job.in_place = rows_in_place(plan, arguments);
     job.c_tile = scratch;
     job.a_packed = job.c_tile + GEMM_MAX_ROWS * GEMM_MAX_COLS;
     job.b_packed = job.a_packed + MC * KC;
@@ -328,6 +378,7 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
         plan->run = path == PATH_DOT_ROWS ? run_dot_rows : run_dot_column;
         return;
     }
+    plan->tile[TILE_ROWS_IN_PLACE] = path == PATH_PANELS && !shape->a_transposed && tiles->rows_in_place[0];
     choose_cuts(tiles, shape, b_constant, parts_for(shape), plan);
     size_t b_floats = path == PATH_STRIDED_B ? KC * (size_t)tiles->cols : b_constant ? 0 : KC * chunk_columns(tiles);
     if (b_constant)

@@ -51,6 +51,9 @@ void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *p
  * floats apart. bias: cols values or NULL. */
 typedef void gemm_tile_f32(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
                            ptrdiff_t c_stride, size_t k, bool accumulate);
+/* The same with a where it lies: R rows of k, a_stride floats apart. */
+typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
+                           float *c, ptrdiff_t c_stride, size_t k, bool accumulate);
 /* out[i] = sum over k of x * rows[i], i < count <= 4. */
 typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
 
@@ -60,6 +63,8 @@ typedef struct gemm_kernels {
     const char *name, *dot_name;
     int rows, cols; /* of the largest tile; every R from 1 to rows exists */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
+    /* Only where a table has them (else NULL): on rows in place, and these on the first cols / 2 columns. */
+    gemm_rows_f32 *rows_in_place[GEMM_MAX_ROWS], *rows_half[GEMM_MAX_ROWS];
     gemm_dot_f32 *dot;
 } gemm_kernels;
 

@@ -53,6 +53,28 @@ GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R,
 #endif
 }
 
+/* Adds the side sums up, and bias and what c holds, and stores. */
+GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c_stride, bool accumulate, const int R,
+                               const int C, const int SPLIT)
+{
+    GEMM_UNROLL
+    for (int i = R * C; i < R * C * SPLIT; i++)
+        acc[i % (R * C)] = vf_add(acc[i % (R * C)], acc[i]);
+    GEMM_UNROLL
+    for (int i = 0; i < R; i++) {
+        GEMM_UNROLL
+        for (int j = 0; j < C; j++) {
+            float *to = c + i * c_stride + j * VF_LANES;
+            vf v = acc[i * C + j];
+            if (bias)
+                v = vf_add(v, vf_load(bias + j * VF_LANES));
+            if (accumulate)
+                v = vf_add(v, vf_load(to));
+            vf_store(to, v);
+        }
+    }
+}
+
 /* SPLIT sums over k side by side. */
 GEMM_INLINE void gemm_tile_body(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
                                 ptrdiff_t c_stride, size_t k, bool accumulate, const int R, const int C,
@@ -72,22 +94,54 @@ GEMM_INLINE void gemm_tile_body(const float *a, const float *b, ptrdiff_t b_stri
     if (SPLIT > 1)
         for (; k > 0; k--, a += R, b += b_stride)
             gemm_step(acc, a, b, R, C);
+    gemm_tile_end(acc, bias, c, c_stride, accumulate, R, C, SPLIT);
+}
+
+/* One k of rows that lie a_stride apart: a base for every three of them, which an address of x86 reaches. */
+enum { GEMM_ROW_BASES = 5 };
+GEMM_INLINE void gemm_rows_step(vf *acc, const float *const *a, ptrdiff_t a_stride, const float *b, const int at,
+                                const int R, const int C)
+{
+    vf w[4];
     GEMM_UNROLL
-    for (int i = R * C; i < R * C * SPLIT; i++)
-        acc[i % (R * C)] = vf_add(acc[i % (R * C)], acc[i]);
+    for (int c = 0; c < C; c++)
+        w[c] = vf_load(b + c * VF_LANES);
     GEMM_UNROLL
-    for (int i = 0; i < R; i++) {
+    for (int r = 0; r < R; r++) {
+        vf x = vf_set1(a[r / 3][r % 3 * a_stride + at]);
         GEMM_UNROLL
-        for (int j = 0; j < C; j++) {
-            float *to = c + i * c_stride + j * VF_LANES;
-            vf v = acc[i * C + j];
-            if (bias)
-                v = vf_add(v, vf_load(bias + j * VF_LANES));
-            if (accumulate)
-                v = vf_add(v, vf_load(to));
-            vf_store(to, v);
-        }
+        for (int c = 0; c < C; c++)
+            acc[r * C + c] = vf_fma(x, w[c], acc[r * C + c]);
     }
+}
+
+GEMM_INLINE void gemm_rows_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
+                                const float *bias, float *c, ptrdiff_t c_stride, size_t k, bool accumulate, const int R,
+                                const int C, const int SPLIT)
+{
+    vf acc[GEMM_MAX_ACCUMULATORS];
+    const float *bases[GEMM_ROW_BASES];
+    GEMM_UNROLL
+    for (int i = 0; 3 * i < R; i++)
+        bases[i] = a + 3 * i * a_stride;
+    GEMM_UNROLL
+    for (int i = 0; i < R * C * SPLIT; i++)
+        acc[i] = vf_zero();
+    for (; k >= (size_t)SPLIT; k -= (size_t)SPLIT, b += SPLIT * b_stride) {
+        GEMM_UNROLL
+        for (int s = 0; s < SPLIT; s++)
+            gemm_rows_step(acc + s * R * C, bases, a_stride, b + s * b_stride, s, R, C);
+        GEMM_UNROLL
+        for (int i = 0; 3 * i < R; i++)
+            bases[i] += SPLIT;
+    }
+    for (; SPLIT > 1 && k > 0; k--, b += b_stride) {
+        gemm_rows_step(acc, bases, a_stride, b, 0, R, C);
+        GEMM_UNROLL
+        for (int i = 0; 3 * i < R; i++)
+            bases[i]++;
+    }
+    gemm_tile_end(acc, bias, c, c_stride, accumulate, R, C, SPLIT);
 }
 
 GEMM_INLINE void gemm_dot_body(const float *x, const float *rows, size_t row_stride, size_t k, float *out, const int N)
@@ -137,6 +191,14 @@ static void gemm_dot(const float *x, const float *rows, size_t row_stride, int c
                      ptrdiff_t c_stride, size_t k, bool accumulate)                                                    \
     {                                                                                                                  \
         gemm_tile_body(a, b, b_stride, bias, c, c_stride, k, accumulate, rows, vectors, split);                        \
+    }
+
+/* The same of rows in place. */
+#define GEMM_ROWS(name, rows, vectors, split)                                                                          \
+    static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,        \
+                     float *c, ptrdiff_t c_stride, size_t k, bool accumulate)                                          \
+    {                                                                                                                  \
+        gemm_rows_body(a, a_stride, b, b_stride, bias, c, c_stride, k, accumulate, rows, vectors, split);              \
     }
 
 #endif

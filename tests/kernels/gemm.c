@@ -139,6 +139,7 @@ static void test_cuts(const cpu_kernels *kernels)
     static const gemm_shape shapes[] = {
         { 210, 500, 33, false, false }, { 130, 270, 300, true, true }, { 1, 1100, 300, false, false },
         { 2, 1000, 260, false, true },  { 600, 1, 500, false, false }, { 20, 700, 290, false, false },
+        { 100, 40, 1024, false, false }, /* rows 4 KB apart */
     };
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
         problem p = { .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1 };

@@ -17,6 +17,31 @@ GEMM_TILE(tile_9x2, 9, 2, 1)
 GEMM_TILE(tile_10x2, 10, 2, 1)
 GEMM_TILE(tile_11x2, 11, 2, 1)
 GEMM_TILE(tile_12x2, 12, 2, 1)
+GEMM_ROWS(rows_1x2, 1, 2, 4)
+GEMM_ROWS(rows_2x2, 2, 2, 2)
+GEMM_ROWS(rows_3x2, 3, 2, 1)
+GEMM_ROWS(rows_4x2, 4, 2, 1)
+GEMM_ROWS(rows_5x2, 5, 2, 1)
+GEMM_ROWS(rows_6x2, 6, 2, 1)
+GEMM_ROWS(rows_7x2, 7, 2, 1)
+GEMM_ROWS(rows_8x2, 8, 2, 1)
+GEMM_ROWS(rows_9x2, 9, 2, 1)
+GEMM_ROWS(rows_10x2, 10, 2, 1)
+GEMM_ROWS(rows_11x2, 11, 2, 1)
+GEMM_ROWS(rows_12x2, 12, 2, 1)
+
+GEMM_ROWS(rows_1x1, 1, 1, 4)
+GEMM_ROWS(rows_2x1, 2, 1, 4)
+GEMM_ROWS(rows_3x1, 3, 1, 2)
+GEMM_ROWS(rows_4x1, 4, 1, 2)
+GEMM_ROWS(rows_5x1, 5, 1, 1)
+GEMM_ROWS(rows_6x1, 6, 1, 1)
+GEMM_ROWS(rows_7x1, 7, 1, 1)
+GEMM_ROWS(rows_8x1, 8, 1, 1)
+GEMM_ROWS(rows_9x1, 9, 1, 1)
+GEMM_ROWS(rows_10x1, 10, 1, 1)
+GEMM_ROWS(rows_11x1, 11, 1, 1)
+GEMM_ROWS(rows_12x1, 12, 1, 1)
 
 void gemm_fill_avx512(gemm_kernels *kernels)
 {
@@ -27,6 +52,10 @@ void gemm_fill_avx512(gemm_kernels *kernels)
         .cols = 2 * VF_LANES,
         .tile = { tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2, tile_9x2, tile_10x2,
                   tile_11x2, tile_12x2 },
+        .rows_in_place = { rows_1x2, rows_2x2, rows_3x2, rows_4x2, rows_5x2, rows_6x2, rows_7x2, rows_8x2, rows_9x2,
+                           rows_10x2, rows_11x2, rows_12x2 },
+        .rows_half = { rows_1x1, rows_2x1, rows_3x1, rows_4x1, rows_5x1, rows_6x1, rows_7x1, rows_8x1, rows_9x1,
+                       rows_10x1, rows_11x1, rows_12x1 },
         .dot = gemm_dot,
     };
 }
