@@ -8,20 +8,31 @@
 
 #include "cpu/conv_tile_body.h"
 
+/* Column c of pixels [begin, end). */
+CONV_INLINE void conv_first_column(vf *acc, const float *src, const vf *w, const int c, const int begin, const int end,
+                                   const int N)
+{
+    vf x = vf_set1(src[2 * begin + c]);
+    CONV_UNROLL
+    for (int i = c % 2; i < N; i += 2)
+        if (i <= c && begin + (c - i) / 2 < end)
+            acc[begin + (c - i) / 2] = vf_fma(x, w[i], acc[begin + (c - i) / 2]);
+}
+
 /* One row of N taps. */
 CONV_INLINE void conv_first_row(vf *acc, const float *src, const float *weights, const int N, const int P)
 {
-    vf w[6];
+    vf w[7];
     CONV_UNROLL
     for (int i = 0; i < N; i++)
         w[i] = vf_load(weights + i * VF_LANES);
+    /* Two halves by turns: the sums of one pixel follow each other at once, and would wait for each other. */
+    const int H = P > 8 ? (P + 1) / 2 : P;
     CONV_UNROLL
-    for (int c = 0; c < 2 * (P - 1) + N; c++) {
-        vf x = vf_set1(src[c]);
-        CONV_UNROLL
-        for (int i = c % 2; i < N; i += 2)
-            if (i <= c && (c - i) / 2 < P)
-                acc[(c - i) / 2] = vf_fma(x, w[i], acc[(c - i) / 2]);
+    for (int c = 0; c < 2 * (H - 1) + N; c++) {
+        conv_first_column(acc, src, w, c, 0, H, N);
+        if (H < P)
+            conv_first_column(acc, src, w, c, H, P, N);
     }
 }
 
@@ -35,22 +46,36 @@ CONV_INLINE void conv_first_sum(const conv_tile *t, vf *acc, const float *src, c
     }
 }
 
-/* By columns for the usual widths of a kernel, 3 and 6; others tap by tap. */
+/* Any other row: tap by tap. */
+CONV_INLINE void conv_first_taps(const conv_tile *t, vf *acc, const float *src, const float *weights, const int P)
+{
+    for (int block = 0; block < t->blocks; block++, src += t->block_stride)
+        for (int y = 0; y < t->taps_h; y++)
+            for (int x = 0; x < t->taps_w; x++)
+                for (int i = 0; i < t->inner; i++, weights += VF_LANES)
+                    conv_tile_step(acc, src + y * t->row_stride + x * t->tap_stride + i, 2, weights, 1, P);
+}
+
 CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
                                  const float *residual, float *dst, int count, const int P)
 {
+    const int adjacent = t->taps_w == 1 ? t->inner : 0; /* the usual widths of a kernel: 3, 5, 6, 7 */
     for (; count > 0; count--) {
         vf acc[CONV_MAX_PIXELS];
         vf start = bias ? vf_load(bias) : vf_zero();
         CONV_UNROLL
         for (int p = 0; p < P; p++)
             acc[p] = start;
-        if (t->inner == 3 && t->taps_w == 1)
+        if (adjacent == 3)
             conv_first_sum(t, acc, src, weights, 3, P);
-        else if (t->inner == 6 && t->taps_w == 1)
+        else if (adjacent == 6)
             conv_first_sum(t, acc, src, weights, 6, P);
+        else if (adjacent == 5)
+            conv_first_sum(t, acc, src, weights, 5, P);
+        else if (adjacent == 7)
+            conv_first_sum(t, acc, src, weights, 7, P);
         else
-            conv_tile_sum(t, acc, src, 2, weights, 0, 1, P, false);
+            conv_first_taps(t, acc, src, weights, P);
         if (residual && t->epilogue.residual_before)
             conv_tile_add(acc, residual, 0, 1, P);
         conv_epilogue_apply(&t->epilogue, acc, P);

@@ -20,7 +20,6 @@
 TILES(CONV_TILE, unit, VF_LANES)
 TILES(CONV_TILE, two, 2 * VF_LANES)
 CONV_PIXELS_16(CONV_FIRST_TILE, 1, plain_two, 2)
-CONV_PIXELS_12(CONV_TILE, 2, plain_two, 2)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 CONV_PIXELS_4(CONV_TILE, 2, any, 0)
 CONV_PIXELS_4(CONV_TILE, 3, any, 0)
@@ -45,9 +44,8 @@ static const conv_units units = {
     .depthwise_name = "conv_depthwise_f32_avx512",
     .unit = TILE_SET(unit, VF_LANES),
     .two = TILE_SET(two, 2 * VF_LANES),
-    .plain_two = { .filters = 2, .pixels = { 16, 12 }, .run = {
+    .plain_two = { .filters = 1, .pixels = { 16 }, .run = {
         { CONV_PIXELS_16(CONV_TILE_NAME, 1, plain_two, 2) },
-        { CONV_PIXELS_12(CONV_TILE_NAME, 2, plain_two, 2) },
     } },
     .any = { .filters = 4, .pixels = { 4, 4, 4, 4 }, .run = {
         { CONV_PIXELS_4(CONV_TILE_NAME, 1, any, 0) },
