@@ -6,6 +6,7 @@
 #define ONYX_CPU_LAYOUT_BODY_H
 
 #include <assert.h>
+#include <stdbool.h>
 
 #include "cpu/layout.h"
 
