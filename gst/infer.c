@@ -57,19 +57,7 @@ struct _GstOnyxInfer {
 G_DEFINE_TYPE(GstOnyxInfer, gst_onyx_infer, GST_TYPE_BASE_TRANSFORM)
 
 enum {
-    PROP_0,
-    PROP_MODEL,
-    PROP_MODEL_FILE,
-    PROP_DEVICE,
-    PROP_THREADS,
-    PROP_PRECISION,
-    PROP_LABELS,
-    PROP_LABELS_FILE,
-    PROP_SCALING,
-    PROP_MEAN,
-    PROP_SCALE,
-    PROP_CHANNEL_ORDER,
-    PROP_INTERVAL,
+    PROP_INTERVAL = GST_ONYX_SETTINGS_LAST + 1,
     PROP_QOS,
     PROP_TENSOR_META,
     PROP_STATS,
@@ -82,81 +70,22 @@ static GstStaticPadTemplate src_template =
 
 /* ---------------------------------------------------------------------------------------------------- properties */
 
-/* Under the object lock. Whether the string is another one now. */
-static gboolean take_string(gchar **field, const GValue *value)
-{
-    const gchar *text = g_value_get_string(value);
-    if (g_strcmp0(*field, text) == 0)
-        return FALSE;
-    g_free(*field);
-    *field = g_strdup(text);
-    return TRUE;
-}
-
-static gboolean take_int(gint *field, gint value)
-{
-    gboolean changed = *field != value;
-    *field = value;
-    return changed;
-}
-
 static void gst_onyx_infer_set_property(GObject *object, guint id, const GValue *value, GParamSpec *spec)
 {
     GstOnyxInfer *self = GST_ONYX_INFER(object);
-    GstOnyxSettings *settings = &self->settings;
     gboolean changed = FALSE;
-    gint number;
 
     GST_OBJECT_LOCK(self);
-    switch (id) {
-    case PROP_MODEL:
-    case PROP_MODEL_FILE:
-        changed = take_string(&settings->model, value);
-        break;
-    case PROP_DEVICE:
-        changed = take_string(&settings->device, value);
-        break;
-    case PROP_THREADS:
-        changed = take_int(&settings->threads, g_value_get_int(value));
-        break;
-    case PROP_PRECISION:
-        number = (gint)settings->precision;
-        changed = take_int(&number, g_value_get_enum(value));
-        settings->precision = (onyx_precision)number;
-        break;
-    case PROP_LABELS:
-    case PROP_LABELS_FILE:
-        changed = take_string(&settings->labels, value);
-        break;
-    case PROP_SCALING:
-        number = (gint)settings->scaling;
-        changed = take_int(&number, g_value_get_enum(value));
-        settings->scaling = (onyx_scaling)number;
-        break;
-    case PROP_MEAN:
-        changed = take_string(&settings->mean, value);
-        break;
-    case PROP_SCALE:
-        changed = take_string(&settings->scale, value);
-        break;
-    case PROP_CHANNEL_ORDER:
-        number = (gint)settings->channel_order;
-        changed = take_int(&number, g_value_get_enum(value));
-        settings->channel_order = (GstOnyxChannelOrder)number;
-        break;
-    case PROP_INTERVAL:
+    if (id <= GST_ONYX_SETTINGS_LAST)
+        changed = gst_onyx_settings_set(&self->settings, id, value);
+    else if (id == PROP_INTERVAL)
         self->interval = g_value_get_uint(value);
-        break;
-    case PROP_QOS:
+    else if (id == PROP_QOS)
         self->qos = g_value_get_boolean(value);
-        break;
-    case PROP_TENSOR_META:
+    else if (id == PROP_TENSOR_META)
         self->tensor_meta = g_value_get_boolean(value);
-        break;
-    default:
+    else
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-        break;
-    }
     GST_OBJECT_UNLOCK(self);
     if (changed)
         g_atomic_int_inc(&self->serial);
@@ -184,49 +113,16 @@ static void gst_onyx_infer_get_property(GObject *object, guint id, GValue *value
         return;
     }
     GST_OBJECT_LOCK(self);
-    switch (id) {
-    case PROP_MODEL:
-    case PROP_MODEL_FILE:
-        g_value_set_string(value, self->settings.model);
-        break;
-    case PROP_DEVICE:
-        g_value_set_string(value, self->settings.device);
-        break;
-    case PROP_THREADS:
-        g_value_set_int(value, self->settings.threads);
-        break;
-    case PROP_PRECISION:
-        g_value_set_enum(value, (gint)self->settings.precision);
-        break;
-    case PROP_LABELS:
-    case PROP_LABELS_FILE:
-        g_value_set_string(value, self->settings.labels);
-        break;
-    case PROP_SCALING:
-        g_value_set_enum(value, (gint)self->settings.scaling);
-        break;
-    case PROP_MEAN:
-        g_value_set_string(value, self->settings.mean);
-        break;
-    case PROP_SCALE:
-        g_value_set_string(value, self->settings.scale);
-        break;
-    case PROP_CHANNEL_ORDER:
-        g_value_set_enum(value, (gint)self->settings.channel_order);
-        break;
-    case PROP_INTERVAL:
+    if (id <= GST_ONYX_SETTINGS_LAST)
+        gst_onyx_settings_get(&self->settings, id, value);
+    else if (id == PROP_INTERVAL)
         g_value_set_uint(value, self->interval);
-        break;
-    case PROP_QOS:
+    else if (id == PROP_QOS)
         g_value_set_boolean(value, self->qos);
-        break;
-    case PROP_TENSOR_META:
+    else if (id == PROP_TENSOR_META)
         g_value_set_boolean(value, self->tensor_meta);
-        break;
-    default:
+    else
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
-        break;
-    }
     GST_OBJECT_UNLOCK(self);
 }
 
@@ -499,56 +395,11 @@ static void gst_onyx_infer_finalize(GObject *object)
     G_OBJECT_CLASS(gst_onyx_infer_parent_class)->finalize(object);
 }
 
-static void install_string(GObjectClass *class, guint id, const gchar *name, const gchar *nick, const gchar *blurb,
-                           const gchar *value)
-{
-    g_object_class_install_property(
-        class, id,
-        g_param_spec_string(name, nick, blurb, value,
-                            G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING));
-}
-
 static void install_properties(GObjectClass *class)
 {
     const GParamFlags flags = G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | GST_PARAM_MUTABLE_PLAYING;
 
-    install_string(class, PROP_MODEL, "model", "Model",
-                   "The ONNX file to run; empty: the people detector that comes with Onyx. Set while playing, it is "
-                   "loaded and takes over at the next frame; if it cannot be used, the former one stays and a warning "
-                   "says why",
-                   NULL);
-    install_string(class, PROP_MODEL_FILE, "model-file", "Model", "Another name of 'model'", NULL);
-    install_string(class, PROP_DEVICE, "device", "Device",
-                   "Where to run: an ordered wish with commas between, the first that works is taken. Known: cpu",
-                   "cpu");
-    g_object_class_install_property(
-        class, PROP_THREADS,
-        g_param_spec_int("threads", "Threads",
-                         "Threads of one run. 0: as many as there are cores that this process may use", 0, 1024, 0,
-                         flags));
-    g_object_class_install_property(class, PROP_PRECISION,
-                                    g_param_spec_enum("precision", "Precision", "The arithmetic to use",
-                                                      gst_onyx_precision_get_type(), ONYX_PRECISION_AUTO, flags));
-    install_string(class, PROP_LABELS, "labels", "Labels",
-                   "Names of the classes, where the model's own are missing or not wanted: a text file with one name "
-                   "a line, or the names with commas between",
-                   NULL);
-    install_string(class, PROP_LABELS_FILE, "labels-file", "Labels", "Another name of 'labels'", NULL);
-    g_object_class_install_property(class, PROP_SCALING,
-                                    g_param_spec_enum("scaling", "Scaling", "How the frame is fitted into the input",
-                                                      gst_onyx_scaling_get_type(), ONYX_SCALING_AUTO, flags));
-    install_string(class, PROP_MEAN, "mean", "Mean",
-                   "Subtracted from the pixels, which are 0..255, before scale: (pixel - mean) * scale. One number, or "
-                   "three with commas between in the network's channel order; empty: what the model needs",
-                   NULL);
-    install_string(class, PROP_SCALE, "scale", "Scale",
-                   "Multiplies the pixels after mean was subtracted; 0.00392157 turns 0..255 into 0..1. One number, or "
-                   "three with commas between in the network's channel order; empty: what the model needs",
-                   NULL);
-    g_object_class_install_property(
-        class, PROP_CHANNEL_ORDER,
-        g_param_spec_enum("channel-order", "Channel order", "The order of the colours in the network's input",
-                          gst_onyx_channel_order_get_type(), GST_ONYX_CHANNELS_AUTO, flags));
+    gst_onyx_settings_install(class);
     g_object_class_install_property(
         class, PROP_INTERVAL,
         g_param_spec_uint("inference-interval", "Inference interval",

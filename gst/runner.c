@@ -6,26 +6,6 @@
 #include <stdarg.h>
 #include <string.h>
 
-GstOnyxSettings gst_onyx_settings_copy(const GstOnyxSettings *settings)
-{
-    GstOnyxSettings copy = *settings;
-    copy.model = g_strdup(settings->model);
-    copy.device = g_strdup(settings->device);
-    copy.labels = g_strdup(settings->labels);
-    copy.mean = g_strdup(settings->mean);
-    copy.scale = g_strdup(settings->scale);
-    return copy;
-}
-
-void gst_onyx_settings_clear(GstOnyxSettings *settings)
-{
-    g_clear_pointer(&settings->model, g_free);
-    g_clear_pointer(&settings->device, g_free);
-    g_clear_pointer(&settings->labels, g_free);
-    g_clear_pointer(&settings->mean, g_free);
-    g_clear_pointer(&settings->scale, g_free);
-}
-
 __attribute__((format(printf, 3, 4))) static onyx_status fail(onyx_error *error, onyx_status status, const char *format,
                                                               ...)
 {

@@ -8,18 +8,7 @@
 #include "common.h"
 #include "meta/network.h"
 #include "registry.h"
-
-/* What the properties say. Strings belong to the settings. */
-typedef struct {
-    gchar *model, *device, *labels, *mean, *scale;
-    gint threads;
-    onyx_precision precision;
-    onyx_scaling scaling;
-    GstOnyxChannelOrder channel_order;
-} GstOnyxSettings;
-
-GstOnyxSettings gst_onyx_settings_copy(const GstOnyxSettings *settings);
-void gst_onyx_settings_clear(GstOnyxSettings *settings);
+#include "settings.h"
 
 typedef struct {
     OnyxNetwork *network; /* goes with every tensor meta */
