@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "canvas.h"
+#include "meta/tensormeta.h"
 
 GST_DEBUG_CATEGORY(gst_onyx_debug);
 
@@ -176,4 +177,43 @@ const gchar *support_shared(void)
     if (!shared)
         shared = ONYX_SOURCE_DIR "/../shared";
     return g_file_test(shared, G_FILE_TEST_IS_DIR) ? shared : NULL;
+}
+
+GstHarness *support_infer(TinyKind kind)
+{
+    gchar *model = support_model(kind);
+    GstElement *element = gst_element_factory_make("onnxinfer", NULL);
+    g_object_set(element, "model", model, NULL);
+    GstHarness *harness = gst_harness_new_with_element(element, "sink", "src");
+    support_watch(harness);
+    gst_object_unref(element);
+    g_free(model);
+    return harness;
+}
+
+void support_set_caps(GstHarness *harness, const gchar *format, gint width, gint height)
+{
+    gchar *caps = support_caps(format, width, height);
+    gst_harness_set_src_caps_str(harness, caps);
+    g_free(caps);
+}
+
+GstBuffer *support_push(GstHarness *harness, guint red, GstClockTime pts)
+{
+    fail_unless_equals_int(gst_harness_push(harness, support_frame("RGB", 64, 64, red, pts)), GST_FLOW_OK);
+    return gst_harness_pull(harness);
+}
+
+/* The score of class 0 of a row of the tiny detector. */
+gfloat support_score(GstBuffer *buffer, guint row)
+{
+    OnyxTensorMeta *meta = onyx_tensor_meta_get(buffer);
+    onyx_tensor tensor;
+
+    fail_unless(meta != NULL);
+    fail_unless_equals_int(onyx_tensor_meta_get_n_tensors(meta), 1);
+    fail_unless(onyx_tensor_meta_get_tensor(meta, 0, &tensor));
+    fail_unless(!onyx_tensor_meta_get_tensor(meta, 1, &tensor));
+    fail_unless_equals_int(tensor.rank, 3);
+    return ((const gfloat *)tensor.data)[4 * TINY_ROWS + row];
 }

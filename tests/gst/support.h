@@ -39,6 +39,14 @@ gchar *support_text(GstHarness *harness, GstMessageType type);
 /* A field of the element's `stats`. */
 guint64 support_stat(GstElement *element, const gchar *field);
 
+/* A harness with onnxinfer and a tiny model. */
+GstHarness *support_infer(TinyKind kind);
+void support_set_caps(GstHarness *harness, const gchar *format, gint width, gint height);
+/* A frame of 64x64 RGB in, what comes out. */
+GstBuffer *support_push(GstHarness *harness, guint red, GstClockTime pts);
+/* The score of class 0 of a row of the tiny detector. */
+gfloat support_score(GstBuffer *buffer, guint row);
+
 /* The folder of shared models, or NULL: then a test says that it is skipped. */
 const gchar *support_shared(void);
 
