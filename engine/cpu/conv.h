@@ -31,9 +31,11 @@ typedef struct conv_shape {
 
 /* The rows of an image that a buffer holds; its planes follow each other at that height, `gap` pixels between them.
  * rows 0: the whole image. pitch > 0: a band with a border, rows of so many pixels of which the image's come behind
- * `left` others; all that is outside the image, rows too, reads 0. */
+ * `left` others; all that is outside the image, rows too, reads 0. cyclic, for depthwise convolutions alone: row y
+ * stands at place y % rows. */
 typedef struct conv_band {
     int first, rows, gap, left, pitch;
+    bool cyclic;
 } conv_band;
 
 typedef struct conv_arguments {

@@ -1,172 +1,378 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 1x1, then depthwise. A part is a range of output rows; a worker keeps the rows between that both strips need, and
- * computes the others line by line, several rows at once. */
+ * Chains of thin layers. A part is a range of the last layer's rows. Every layer but the last writes into a ring of
+ * rows, row y at place y % held, and is asked for rows by the one behind it, a few at a time; so nothing is computed
+ * twice within a part. */
 #include <string.h>
 
 #include "cpu/conv_chain.h"
+#include "cpu/pack_form.h"
 #include "cpu/conv_private.h"
 
-/* Of the rows between; the 1x1's input of a line, and its pixels where the weights stay in the first-level cache
- * (64 -> 64 channels at 160x160: 1.48 ms for both layers, 1.85 with long lines, 1.74 one after the other); rows of a
- * part, so that few are computed twice; pixels between blocks, against equal places in the caches. */
-enum { BETWEEN_BYTES = 512 * 1024, LINE_BYTES = 128 * 1024, SHORT_LINE = 24, NEAR_WEIGHTS = 24 * 1024, PART_ROWS = 40,
-       MOST_PARTS = 8, PLANE_GAP = 20 };
+/* The 1x1's input of a line that several filter groups read; pixels between the planes of a ring, against equal places
+ * in the caches; rows of the last layer at once, at least two since depthwise convolutions do pairs. */
+enum { LINE_BYTES = 128 * 1024, PLANE_GAP = 20, MOST_ROWS = 8, LEAST_ROWS = 2 };
 
-static bool is_point(const conv_shape *s)
+/* Of the near cache, what rings may take: the rest is for weights and for what streams in and out. Part of the work
+ * that may be done twice. */
+static const double RING_SHARE = 0.7, TWICE_MOST = 0.08;
+
+/* ---- links ---- */
+
+static bool same_place(const conv_shape *s)
 {
     return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in && s->groups == 1 && !s->src_plain;
+           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
 }
 
-static int rows_between(const conv_shape *depth, int strip)
+bool conv_link_first(const conv_plan *plan, conv_link *link)
 {
-    return (strip - 1) * depth->stride_h + depth->kernel_h;
+    *link = (conv_link){ .kind = CONV_LINK_FIRST, .plan = *plan };
+    return plan->run_rows != NULL;
 }
 
-bool conv_chain_choose(const cpu_kernels *kernels, const conv_shape *point, const conv_shape *depth, conv_chain *chain)
+bool conv_link_point(const cpu_kernels *kernels, const conv_shape *shape, conv_link *link)
 {
     const conv_units *units = kernels->conv.units;
-    const int lanes = units->lanes, blocks = conv_ceil_div(point->c_out, lanes);
-    const bool known = (depth->kernel_w == 3 || depth->kernel_w == 5) && depth->stride_w <= 2;
-    *chain = (conv_chain){ .point = *point, .kernels = kernels };
-    if (!is_point(point) || !known || depth->groups != depth->c_in || depth->c_in != point->c_out || depth->c_in < 2 ||
-        depth->dilation_h != 1 || depth->dilation_w != 1 || depth->stride_h > depth->kernel_h ||
-        depth->h_in != point->h_out || depth->w_in != point->w_out || !conv_choose(kernels, depth, &chain->depth))
+    const int blocks = conv_ceil_div(shape->c_out, units->lanes), line = conv_min(60, shape->w_out * 4);
+    *link = (conv_link){ .kind = CONV_LINK_POINT };
+    if (!same_place(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
         return false;
-    const size_t row = (size_t)blocks * (size_t)lanes * (size_t)point->w_out * sizeof(float);
-    int strip = ((int)(BETWEEN_BYTES / row) - depth->kernel_h) / depth->stride_h + 1;
-    chain->strip = conv_max(1, conv_min(strip, depth->h_out));
-    chain->parts = conv_max(1, conv_min(depth->h_out / PART_ROWS, MOST_PARTS));
-    chain->filters = conv_best_filters(&units->unit, blocks, conv_min(60, point->w_out * 4));
-    chain->point_bytes = (size_t)conv_summed_channels(point->c_in) * (size_t)(blocks * lanes) * sizeof(float);
-    chain->scratch_bytes = row * (size_t)rows_between(depth, chain->strip) +
-                           (size_t)(blocks * lanes) * PLANE_GAP * sizeof(float) +
-                           conv_round_bytes(chain->depth.scratch_bytes);
+    const size_t summed = (size_t)conv_summed_channels(shape->c_in);
+    link->filters = conv_best_filters(&units->unit, blocks, line);
+    link->plan.packed_bytes = summed * (size_t)(blocks * units->lanes) * sizeof(float);
+    link->plan.scratch_bytes = 0;
     return true;
 }
 
-void conv_chain_pack_form(const conv_chain *chain, conv_chain *form)
+bool conv_link_depthwise(const cpu_kernels *kernels, const conv_shape *shape, conv_link *link)
+{
+    *link = (conv_link){ .kind = CONV_LINK_DEPTHWISE };
+    return shape->groups == shape->c_in && shape->c_in > 1 && conv_choose(kernels, shape, &link->plan) &&
+           link->plan.run_rows;
+}
+
+bool conv_link_pool(const cpu_kernels *kernels, const conv_shape *shape, conv_link *link)
+{
+    const int blocks = conv_ceil_div(shape->c_out, kernels->block);
+    *link =
+        (conv_link){ .kind = CONV_LINK_POOL, .plan = { .shape = *shape, .block = kernels->block, .kernels = kernels } };
+    link->plan.cycles = (double)shape->kernel_h * shape->kernel_w * 2 * blocks * shape->h_out * shape->w_out;
+    return kernels->pool.max_row && shape->kernel_h <= POOL_MOST_ROWS;
+}
+
+void conv_link_pack_form(const conv_link *link, conv_link *form)
 {
     memset(form, 0, sizeof(*form));
-    form->point.c_in = chain->point.c_in;
-    form->point.c_out = chain->point.c_out;
-    form->filters = chain->filters;
-    form->kernels = chain->kernels;
+    form->kind = link->kind;
+    if (link->kind == CONV_LINK_FIRST || link->kind == CONV_LINK_DEPTHWISE) {
+        conv_pack_form(&link->plan, &form->plan);
+        return;
+    }
+    form->plan.shape.c_in = link->plan.shape.c_in;
+    form->plan.shape.c_out = link->plan.shape.c_out;
+    form->plan.block = link->plan.block;
+    form->filters = link->filters;
 }
 
 /* [filter group][input][filter block][lane] */
-void conv_chain_pack(const conv_chain *chain, const float *weights, void *packed)
+static void pack_point(const conv_link *link, const float *weights, float *to)
 {
-    const int lanes = chain->kernels->block, inputs = chain->point.c_in, outputs = chain->point.c_out;
-    const int blocks = conv_ceil_div(outputs, lanes), groups = conv_ceil_div(blocks, chain->filters);
-    float *to = packed;
+    const int lanes = link->plan.block, inputs = link->plan.shape.c_in, outputs = link->plan.shape.c_out;
+    const int blocks = conv_ceil_div(outputs, lanes), groups = conv_ceil_div(blocks, link->filters);
     for (int q = 0; q < groups; q++) {
         const conv_range filters = conv_group(blocks, groups, q);
         for (int c = 0; c < conv_summed_channels(inputs); c++)
-            for (int o = filters.begin * lanes; o < filters.end * lanes; o++)
-                *to++ = o < outputs && c < inputs ? weights[(size_t)o * (size_t)inputs + (size_t)c] : 0;
+            for (int o = filters.begin * lanes; o < filters.end * lanes; o++, to++) {
+                *to = 0;
+                if (o < outputs && c < inputs) /* weights may lie anywhere in a file: no plain load */
+                    memcpy(to, weights + (size_t)o * (size_t)inputs + (size_t)c, sizeof(*to));
+            }
     }
 }
+
+void conv_link_pack(const conv_link *link, const float *weights, void *packed)
+{
+    if (link->kind == CONV_LINK_POINT)
+        pack_point(link, weights, packed);
+    else
+        conv_pack(&link->plan, weights, packed);
+}
+
+/* ---- the chain ---- */
+
+/* Rows of the input, before they are cut at the image's borders. */
+static conv_range input_rows(const conv_shape *s, conv_range out)
+{
+    return (conv_range){ out.begin * s->stride_h - s->pad_top,
+                         (out.end - 1) * s->stride_h - s->pad_top + (s->kernel_h - 1) * s->dilation_h + 1 };
+}
+
+static ptrdiff_t ring_plane(const conv_link *link)
+{
+    return (ptrdiff_t)link->held * link->plan.shape.w_out + PLANE_GAP;
+}
+
+static size_t ring_bytes(const conv_link *link)
+{
+    const size_t blocks = (size_t)conv_ceil_div(link->plan.shape.c_out, link->plan.block);
+    return conv_round_bytes(blocks * (size_t)ring_plane(link) * (size_t)link->plan.block * sizeof(float));
+}
+
+/* Sets the rows of every link for `rows` of the last; what the rings then take. */
+static size_t set_rows(conv_chain *chain, int rows)
+{
+    size_t bytes = 0;
+    for (int i = chain->count - 1; i >= 0; i--) {
+        conv_link *link = &chain->links[i];
+        link->step = link->held = conv_min(rows, link->plan.shape.h_out);
+        if (i < chain->count - 1) {
+            const conv_range range = input_rows(&link[1].plan.shape, (conv_range){ 0, link[1].step });
+            link->held = conv_min(range.end - range.begin, link->plan.shape.h_out);
+            bytes += ring_bytes(link);
+        }
+        rows = link->step * link->plan.shape.stride_h;
+    }
+    return bytes;
+}
+
+/* Part of the work that is done again for every further part, by estimate. */
+static double twice(const conv_chain *chain)
+{
+    double again = 0, all = 0;
+    int overlap = 0; /* rows of a link that two parts compute */
+    for (int i = chain->count - 1; i >= 0; i--) {
+        const conv_plan *plan = &chain->links[i].plan;
+        const conv_shape *s = &plan->shape;
+        again += plan->cycles * overlap / s->h_out;
+        all += plan->cycles;
+        overlap = conv_max(0, (overlap - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1);
+    }
+    return again / all;
+}
+
+static bool follows(const conv_link *a, const conv_link *b)
+{
+    const conv_shape *from = &a->plan.shape, *to = &b->plan.shape;
+    return from->c_out == to->c_in && from->h_out == to->h_in && from->w_out == to->w_in && !to->src_plain &&
+           a->plan.kernels == b->plan.kernels;
+}
+
+bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chain *chain)
+{
+    assert(count >= 2 && count <= CONV_CHAIN_MOST);
+    *chain = (conv_chain){ .count = count };
+    for (int i = 0; i < count; i++) {
+        chain->links[i] = links[i];
+        if (i > 0 && !follows(&links[i - 1], &links[i]))
+            return false;
+        if (chain->scratch_bytes < conv_round_bytes(links[i].plan.scratch_bytes))
+            chain->scratch_bytes = conv_round_bytes(links[i].plan.scratch_bytes);
+    }
+    int rows = MOST_ROWS;
+    while (rows > LEAST_ROWS && (double)set_rows(chain, rows) > RING_SHARE * conv_near_bytes())
+        rows /= 2;
+    const size_t rings = set_rows(chain, rows);
+    chain->scratch_bytes += rings;
+    chain->parts = threads > 1 ? conv_min(2 * threads, links[count - 1].plan.shape.h_out) : 1;
+    if ((chain->parts - 1) * twice(chain) > TWICE_MOST)
+        chain->parts = conv_min(threads, chain->parts);
+    return (double)rings <= RING_SHARE * conv_near_bytes();
+}
+
+/* ---- a run ---- */
 
 typedef struct chain_run {
     const conv_chain *chain;
-    const conv_arguments *point, *depth;
-    int blocks, rows; /* between: channel blocks, and the rows that there is room for */
-    ptrdiff_t lanes, row, plane; /* floats: of a vector; of a row and of a block between */
-    float *between, *post;
-    conv_tile tile;
-    eltwise_act_f32 *point_act;
+    const conv_arguments *arguments;
+    char *scratch;                /* of the links' own */
+    float *ring[CONV_CHAIN_MOST]; /* what a link writes */
+    int done[CONV_CHAIN_MOST];    /* the row that a link computes next */
 } chain_run;
 
-/* n pixels of the input from src on go to `dst` in every block between. */
-static void run_line(const chain_run *r, const float *src, float *dst, int n)
+/* Where rows of a tensor lie: the whole image, or a ring. */
+typedef struct rows_at {
+    const float *data;
+    ptrdiff_t row, plane; /* floats */
+    int held;             /* 0: all */
+    conv_band band;
+} rows_at;
+
+static rows_at output_of(const chain_run *r, int i)
 {
-    const conv_units *units = r->chain->kernels->conv.units;
-    const int groups = conv_ceil_div(r->blocks, r->chain->filters);
-    const float *weights = r->point->packed;
+    const conv_link *link = &r->chain->links[i];
+    const conv_shape *s = &link->plan.shape;
+    const int lanes = link->plan.block;
+    const ptrdiff_t row = (ptrdiff_t)s->w_out * lanes;
+    if (i == r->chain->count - 1)
+        return (rows_at){ .data = r->arguments[i].dst, .row = row, .plane = row * s->h_out };
+    return (rows_at){ .data = r->ring[i],
+                      .row = row,
+                      .plane = ring_plane(link) * lanes,
+                      .held = link->held,
+                      .band = { .rows = link->held, .gap = PLANE_GAP, .cyclic = true } };
+}
+
+static rows_at input_of(const chain_run *r, int i)
+{
+    const conv_shape *s = &r->chain->links[0].plan.shape;
+    const ptrdiff_t row = (ptrdiff_t)s->w_in * r->chain->links[0].plan.block;
+    if (i > 0)
+        return output_of(r, i - 1);
+    return (rows_at){ .data = r->arguments[0].src, .row = row, .plane = row * s->h_in };
+}
+
+static const float *row_at(const rows_at *t, int y)
+{
+    return t->data + (t->held ? y % t->held : y) * t->row;
+}
+
+/* The end of the rows from y on, at most `end`, that lie behind each other. */
+static int run_of(const rows_at *t, int y, int end)
+{
+    return t->held ? conv_min(end, y - y % t->held + t->held) : end;
+}
+
+/* Convolutions that have a plan of their own: the first, and depthwise ones. */
+static void run_plan(const chain_run *r, int i, conv_range rows)
+{
+    const conv_plan *plan = &r->chain->links[i].plan;
+    const rows_at from = input_of(r, i), to = output_of(r, i);
+    conv_arguments a = r->arguments[i];
+    a.src = from.data;
+    a.dst = (float *)to.data;
+    a.residual = NULL;
+    a.src_band = from.band;
+    a.dst_band = to.band;
+    if (r->chain->links[i].kind == CONV_LINK_DEPTHWISE) {
+        plan->run_rows(plan, &a, rows.begin, rows.end, r->scratch);
+        return;
+    }
+    a.dst_band.cyclic = false;
+    for (int y = rows.begin, end; y < rows.end; y = end) {
+        end = run_of(&to, y, rows.end);
+        a.dst_band.first = to.held ? y - y % to.held : 0;
+        plan->run_rows(plan, &a, y, end, r->scratch);
+    }
+}
+
+/* n pixels from src on, by all filters. */
+static void run_line(const conv_link *link, const conv_arguments *a, const conv_tile *tile, eltwise_act_f32 *act,
+                     const float *src, float *dst, int n)
+{
+    const conv_tile_set *set = &link->plan.kernels->conv.units->unit;
+    const int lanes = link->plan.block, blocks = conv_ceil_div(link->plan.shape.c_out, lanes);
+    const int groups = conv_ceil_div(blocks, link->filters);
+    const float *weights = a->packed;
     for (int q = 0; q < groups; q++) {
-        const conv_range filters = conv_group(r->blocks, groups, q);
+        const conv_range filters = conv_group(blocks, groups, q);
         const int count = filters.end - filters.begin;
-        conv_run_line(&units->unit, count, &r->tile, src, weights, r->point->bias + filters.begin * r->lanes, NULL,
-                      dst + filters.begin * r->plane, n, (int)r->lanes);
-        weights += (ptrdiff_t)conv_summed_channels(r->chain->point.c_in) * count * r->lanes;
+        conv_run_line(set, count, tile, src, weights, a->bias + filters.begin * lanes, NULL,
+                      dst + filters.begin * tile->dst_block_stride, n, lanes);
+        weights += (ptrdiff_t)conv_summed_channels(link->plan.shape.c_in) * count * lanes;
     }
-    if (r->point_act)
-        for (int block = 0; block < r->blocks; block++)
-            r->point_act(dst + block * r->plane, dst + block * r->plane, (size_t)(n * r->lanes), r->point->activation.a,
-                         r->point->activation.b);
-}
-
-/* Rows [begin, end) of the 1x1's output, to row `at` between. */
-static void run_point(const chain_run *r, int begin, int end, int at)
-{
-    const conv_shape *s = &r->chain->point;
-    const int summed = conv_summed_channels(s->c_in), pixels = (end - begin) * s->w_in;
-    const int line =
-        r->chain->point_bytes <= NEAR_WEIGHTS ? SHORT_LINE : conv_max(48, LINE_BYTES / (int)sizeof(float) / summed);
-    const int lines = conv_ceil_div(pixels, line);
-    for (int i = 0; i < lines; i++) {
-        const conv_range cut = conv_cut(pixels, lines, i);
-        run_line(r, r->point->src + ((ptrdiff_t)begin * s->w_in + cut.begin) * r->lanes,
-                 r->between + at * r->row + cut.begin * r->lanes, cut.end - cut.begin);
+    for (int block = 0; block < blocks && act; block++) {
+        float *plane = dst + block * tile->dst_block_stride;
+        act(plane, plane, (size_t)(n * lanes), a->activation.a, a->activation.b);
     }
 }
 
-/* Rows [begin, end) of the output; `first` is the row that stands first between. */
-static void run_depth(const chain_run *r, int begin, int end, int first)
+/* Pixels of a line: whole tiles; as many as there are where all filters are one group. */
+static int line_pixels(const conv_link *link)
 {
-    const conv_plan *plan = &r->chain->depth;
-    conv_arguments a = *r->depth;
-    a.src = r->between;
-    a.src_band = (conv_band){ .first = first, .rows = r->rows, .gap = PLANE_GAP };
-    plan->run_rows(plan, &a, begin, end, r->post);
+    const conv_shape *s = &link->plan.shape;
+    const int tile = link->plan.kernels->conv.units->unit.pixels[link->filters - 1];
+    if (conv_ceil_div(s->c_out, link->plan.block) <= link->filters)
+        return s->h_out * s->w_out;
+    return conv_ceil_div(LINE_BYTES / (int)sizeof(float) / conv_summed_channels(s->c_in), tile) * tile;
 }
 
-static chain_run start(const conv_chain *chain, const conv_arguments *point, const conv_arguments *depth, void *scratch)
+static void run_point(const chain_run *r, int i, conv_range rows)
 {
-    const conv_shape *d = &chain->depth.shape, *s = &chain->point;
-    const int lanes = chain->kernels->block;
-    chain_run r = { .chain = chain, .point = point, .depth = depth, .lanes = lanes, .between = scratch };
-    r.blocks = conv_ceil_div(s->c_out, lanes);
-    r.rows = rows_between(d, chain->strip);
-    r.row = (ptrdiff_t)s->w_out * lanes;
-    r.plane = r.row * r.rows + PLANE_GAP * lanes;
-    r.post = r.between + r.plane * r.blocks;
-    r.tile = (conv_tile){ .blocks = conv_ceil_div(s->c_in, lanes),
-                          .taps_h = 1,
-                          .taps_w = 1,
-                          .inner = lanes,
-                          .inner_last = conv_last_block(conv_summed_channels(s->c_in), lanes),
-                          .block_stride = (ptrdiff_t)s->h_in * s->w_in * lanes,
-                          .row_stride = r.row,
-                          .tap_stride = lanes,
-                          .step = lanes,
-                          .dst_block_stride = r.plane,
-                          .residual_block_stride = r.plane };
-    r.point_act = conv_split_activation(chain->kernels, point, &r.tile.epilogue);
-    return r;
-}
-
-void conv_chain_run(const conv_chain *chain, const conv_arguments *point, const conv_arguments *depth, int part,
-                    void *scratch)
-{
-    const conv_shape *d = &chain->depth.shape;
-    const conv_range out = conv_cut(d->h_out, chain->parts, part);
-    chain_run r = start(chain, point, depth, scratch);
-    int first = 0, end = 0; /* rows [first, end) stand between, the first of them in front */
-    for (int y = out.begin; y < out.end; y += chain->strip) {
-        const int rows = conv_min(chain->strip, out.end - y);
-        const int top = conv_min(d->h_in, conv_max(0, y * d->stride_h - d->pad_top));
-        const int bottom = conv_max(top, conv_min(d->h_in, (y + rows - 1) * d->stride_h - d->pad_top + d->kernel_h));
-        const int kept = conv_max(0, end - top);
-        for (int block = 0; block < r.blocks && kept; block++)
-            memmove(r.between + block * r.plane, r.between + block * r.plane + (top - first) * r.row,
-                    (size_t)(kept * r.row) * sizeof(float));
-        first = top;
-        if (bottom > top + kept)
-            run_point(&r, top + kept, bottom, kept);
-        end = conv_max(bottom, top + kept);
-        run_depth(&r, y, y + rows, first);
+    const conv_link *link = &r->chain->links[i];
+    const conv_shape *s = &link->plan.shape;
+    const conv_arguments *a = &r->arguments[i];
+    const rows_at from = input_of(r, i), to = output_of(r, i);
+    const int most = line_pixels(link);
+    const int lanes = link->plan.block, summed = conv_summed_channels(s->c_in);
+    conv_tile tile = { .blocks = conv_ceil_div(s->c_in, lanes),
+                       .taps_h = 1,
+                       .taps_w = 1,
+                       .inner = lanes,
+                       .inner_last = conv_last_block(summed, lanes),
+                       .block_stride = from.plane,
+                       .row_stride = from.row,
+                       .tap_stride = lanes,
+                       .step = lanes,
+                       .dst_block_stride = to.plane,
+                       .residual_block_stride = to.plane };
+    eltwise_act_f32 *act = conv_split_activation(link->plan.kernels, a, &tile.epilogue);
+    for (int y = rows.begin, end; y < rows.end; y = end) {
+        end = run_of(&to, y, run_of(&from, y, rows.end));
+        const int pixels = (end - y) * s->w_out;
+        for (int x = 0; x < pixels; x += most)
+            run_line(link, a, &tile, act, row_at(&from, y) + (ptrdiff_t)x * lanes,
+                     (float *)row_at(&to, y) + (ptrdiff_t)x * lanes, conv_min(most, pixels - x));
     }
+}
+
+static void run_pool(const chain_run *r, int i, conv_range rows)
+{
+    const conv_plan *plan = &r->chain->links[i].plan;
+    const conv_shape *s = &plan->shape;
+    const rows_at from = input_of(r, i), to = output_of(r, i);
+    const pool_shape shape = { .block = plan->block,
+                               .w_in = s->w_in,
+                               .w_out = s->w_out,
+                               .kernel_w = s->kernel_w,
+                               .stride_w = s->stride_w,
+                               .dilation_w = s->dilation_w,
+                               .pad_left = s->pad_left };
+    const float *taps[POOL_MOST_ROWS];
+    for (int block = 0; block < conv_ceil_div(s->c_out, plan->block); block++)
+        for (int y = rows.begin; y < rows.end; y++) {
+            int count = 0;
+            for (int k = 0; k < s->kernel_h; k++) {
+                const int at = y * s->stride_h - s->pad_top + k * s->dilation_h;
+                if (at >= 0 && at < s->h_in)
+                    taps[count++] = row_at(&from, at) + block * from.plane;
+            }
+            plan->kernels->pool.max_row(&shape, taps, count, (float *)row_at(&to, y) + block * to.plane);
+        }
+}
+
+/* Has link i compute its rows up to `end`, and those before it what that needs. */
+static void advance(chain_run *r, int i, int end)
+{
+    const conv_link *link = &r->chain->links[i];
+    while (r->done[i] < end) {
+        const conv_range rows = { r->done[i], conv_min(end, r->done[i] + link->step) };
+        if (i > 0)
+            advance(r, i - 1, conv_min(input_rows(&link->plan.shape, rows).end, link->plan.shape.h_in));
+        if (link->kind == CONV_LINK_POINT)
+            run_point(r, i, rows);
+        else if (link->kind == CONV_LINK_POOL)
+            run_pool(r, i, rows);
+        else
+            run_plan(r, i, rows);
+        r->done[i] = rows.end;
+    }
+}
+
+void conv_chain_run(const conv_chain *chain, const conv_arguments *arguments, int part, void *scratch)
+{
+    chain_run r = { .chain = chain, .arguments = arguments, .scratch = scratch };
+    const int last = chain->count - 1;
+    const conv_range rows = conv_cut(chain->links[last].plan.shape.h_out, chain->parts, part);
+    conv_range needed = rows;
+    for (int i = last; i >= 0; i--) {
+        const int height = chain->links[i].plan.shape.h_out;
+        r.done[i] = conv_max(0, conv_min(needed.begin, height));
+        needed = input_rows(&chain->links[i].plan.shape, (conv_range){ r.done[i], r.done[i] + 1 });
+        if (i < last) {
+            r.ring[i] = (float *)r.scratch;
+            r.scratch += ring_bytes(&chain->links[i]);
+        }
+    }
+    advance(&r, last, rows.end);
 }

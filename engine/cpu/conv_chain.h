@@ -1,29 +1,48 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A 1x1 convolution and the depthwise one behind it, float32, batch 1, strip by strip: what lies between stays in the
- * cache. On large planes either alone waits for memory. Same bounds as conv.h, twice. */
+ * Layers in a row, float32, batch 1, a few rows at a time, so that what lies between them stays in the near cache: on
+ * large planes thin layers wait for memory, each alone. The first may be any convolution that runs by rows; those
+ * behind it are 1x1 and depthwise convolutions and maximum pools. No residuals. Same bounds as conv.h, and the same
+ * bits as one layer after the other.
+ *
+ *     conv_link links[n]; ... conv_link_first(&plan, &links[0]), conv_link_point(..., &links[1]) ...
+ *     if (conv_chain_choose(links, n, threads, &chain)) ... pack the links ... then for each part:
+ *     conv_chain_run(&chain, arguments, part, scratch); */
 #ifndef ONYX_CPU_CONV_CHAIN_H
 #define ONYX_CPU_CONV_CHAIN_H
 
 #include "cpu/conv.h"
 
+enum { CONV_CHAIN_MOST = 16 };
+
+typedef enum conv_link_kind { CONV_LINK_FIRST, CONV_LINK_POINT, CONV_LINK_DEPTHWISE, CONV_LINK_POOL } conv_link_kind;
+
+typedef struct conv_link {
+    conv_link_kind kind;
+    conv_plan plan; /* of POINT and POOL shape, sizes and cycles alone */
+    int filters;    /* POINT: blocks that are done at once */
+    int step, held; /* rows that are computed at once; rows of the output that are kept (but of the last layer) */
+} conv_link;
+
+/* False where the shape is none of that kind. A pool's shape has as many groups as channels. */
+bool conv_link_first(const conv_plan *plan, conv_link *link);
+bool conv_link_point(const struct cpu_kernels *kernels, const conv_shape *shape, conv_link *link);
+bool conv_link_depthwise(const struct cpu_kernels *kernels, const conv_shape *shape, conv_link *link);
+bool conv_link_pool(const struct cpu_kernels *kernels, const conv_shape *shape, conv_link *link);
+/* What the packed weights depend on, see pack_form.h. For conv_link_pack; packed: link->plan.packed_bytes. */
+void conv_link_pack_form(const conv_link *link, conv_link *form);
+void conv_link_pack(const conv_link *link, const float *weights, void *packed);
+
 typedef struct conv_chain {
-    conv_shape point; /* 1x1, stride 1, no padding, one group, blocked */
-    conv_plan depth;  /* packs the depthwise weights */
-    int filters;      /* blocks of the 1x1 that are done at once */
-    int strip, parts; /* output rows */
-    size_t point_bytes, scratch_bytes; /* of the packed 1x1 weights; per worker */
-    const struct cpu_kernels *kernels; /* must outlive the chain */
+    conv_link links[CONV_CHAIN_MOST];
+    int count, parts;
+    size_t scratch_bytes; /* per worker */
 } conv_chain;
 
-/* False where the shapes are no such pair. */
-bool conv_chain_choose(const struct cpu_kernels *kernels, const conv_shape *point, const conv_shape *depth,
-                       conv_chain *chain);
-/* What the packed 1x1 weights depend on, see pack_form.h. For conv_chain_pack. */
-void conv_chain_pack_form(const conv_chain *chain, conv_chain *form);
-void conv_chain_pack(const conv_chain *chain, const float *weights, void *packed);
-/* src of `point`, dst of `depth`, and packed, bias and activation of both; no residuals. */
-void conv_chain_run(const conv_chain *chain, const conv_arguments *point, const conv_arguments *depth, int part,
-                    void *scratch);
+/* False where the links do not follow each other, or where what must be kept between them exceeds the near cache; that
+ * does not depend on the threads. */
+bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chain *chain);
+/* arguments: one for each link; of src and dst the first one's and the last one's count, of a pool's nothing else. */
+void conv_chain_run(const conv_chain *chain, const conv_arguments *arguments, int part, void *scratch);
 
 #endif

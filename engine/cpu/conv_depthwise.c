@@ -17,6 +17,7 @@ typedef struct depthwise_run {
     eltwise_act_f32 *act;
     float *post;
     ptrdiff_t src_plane, dst_plane, dst_row, src_skip, dst_skip; /* in pixels, see geometry of conv_direct.c */
+    int src_cycle, dst_cycle; /* row y stands at place y % cycle, where that is not 0 */
 } depthwise_run;
 
 static conv_depthwise_f32 *row_kernel(const conv_units *units, const conv_shape *s)
@@ -52,13 +53,20 @@ static bool all_inside(const conv_shape *s, int y)
     return taps.begin == 0 && taps.end == s->kernel_h;
 }
 
-/* What registers cannot do: the activation of `floats` outputs in post, and the residual behind it. */
-static void finish(const depthwise_run *r, const float *residual, float *dst, size_t floats)
+/* What registers cannot do of a row that stands in post: the activation, and the residual behind it. */
+static void finish(const depthwise_run *r, float *post, const float *residual, float *dst)
 {
     const cpu_activation *activation = &r->arguments->activation;
-    r->act(r->post, residual ? r->post : dst, floats, activation->a, activation->b);
+    const size_t floats = (size_t)r->plan->shape.w_out * (size_t)r->plan->block;
+    r->act(post, residual ? post : dst, floats, activation->a, activation->b);
     if (residual)
-        r->plan->kernels->eltwise.binary[CPU_BINARY_ADD](r->post, 1, residual, 1, dst, floats);
+        r->plan->kernels->eltwise.binary[CPU_BINARY_ADD](post, 1, residual, 1, dst, floats);
+}
+
+/* Pixels from the first plane's start to row y of the output. */
+static ptrdiff_t output_row(const depthwise_run *r, int y)
+{
+    return (r->dst_cycle ? y % r->dst_cycle : y) * r->dst_row - r->dst_skip;
 }
 
 /* Taps [first, first + rows) of row y by `kernel`, and of the row below where it does pairs. */
@@ -69,17 +77,21 @@ static void run_taps(depthwise_run *r, conv_depthwise_f32 *kernel, int block, in
     const ptrdiff_t lanes = r->plan->block, row = s->w_in * lanes;
     const float *plane = a->src + (block * r->src_plane - r->src_skip) * lanes - s->pad_left * lanes;
     const float *weights = (const float *)a->packed + ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * lanes;
-    const ptrdiff_t at = (block * r->dst_plane + y * r->dst_row - r->dst_skip) * lanes;
+    const ptrdiff_t at = (block * r->dst_plane + output_row(r, y)) * lanes, post_row = s->w_out * lanes;
+    const ptrdiff_t next = (output_row(r, y + 1) - output_row(r, y)) * lanes;
     const float *residual = a->residual ? a->residual + at : NULL;
     const float *src[MOST_ROWS];
     const int top = y * s->stride_h - s->pad_top + first * s->dilation_h;
-    for (int i = 0; i < rows; i++)
-        src[i] = plane + (top + i * s->dilation_h) * row;
+    for (int i = 0; i < rows; i++) {
+        const int from = top + i * s->dilation_h;
+        src[i] = plane + (r->src_cycle ? from % r->src_cycle : from) * row;
+    }
     const bool after = r->act && !a->residual_before;
+    r->job.next_row = r->act ? post_row : next;
     kernel(&r->job, src, weights, a->bias + block * lanes, after ? NULL : residual, r->act ? r->post : a->dst + at,
            s->w_out, s->pad_left, s->w_in + s->pad_left);
-    if (r->act)
-        finish(r, after ? residual : NULL, a->dst + at, (size_t)(outputs * s->w_out * lanes));
+    for (int i = 0; i < outputs && r->act; i++)
+        finish(r, r->post + i * post_row, after && residual ? residual + i * next : NULL, a->dst + at + i * next);
 }
 
 /* Rows [begin, end) of the output of one block. */
@@ -105,10 +117,7 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     depthwise_run r = { .plan = plan, .arguments = arguments, .post = scratch };
     r.row = row_kernel(plan->kernels->conv.units, s);
     r.pair = pair_kernel(plan->kernels->conv.units, s);
-    r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w,
-                                  .stride = s->stride_w,
-                                  .dilation = s->dilation_w,
-                                  .next_row = (ptrdiff_t)s->w_out * plan->block };
+    r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w };
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
     r.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     r.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
@@ -124,16 +133,17 @@ static void depthwise_run_rows(const conv_plan *plan, const conv_arguments *argu
     depthwise_run r = start(plan, arguments, scratch);
     if (from->rows > 0) {
         r.src_plane = conv_band_plane(from, s->w_in);
-        r.src_skip = (ptrdiff_t)from->first * s->w_in;
+        r.src_skip = from->cyclic ? 0 : (ptrdiff_t)from->first * s->w_in;
+        r.src_cycle = from->cyclic ? from->rows : 0;
     }
-    if (to->pitch > 0) {
+    if (to->pitch > 0)
         r.dst_row = to->pitch;
-        r.job.next_row = r.dst_row * plan->block;
-        r.pair = r.act ? NULL : r.pair; /* post has its two rows without a border */
-    }
+    if (arguments->residual && (to->pitch > 0 || to->cyclic))
+        r.pair = NULL; /* rows of the residual and of post would not be as far apart */
     if (to->rows > 0) {
         r.dst_plane = conv_band_plane(to, (int)r.dst_row);
-        r.dst_skip = to->first * r.dst_row - to->left;
+        r.dst_skip = to->cyclic ? 0 : to->first * r.dst_row - to->left;
+        r.dst_cycle = to->cyclic ? to->rows : 0;
     }
     for (int block = 0; block < conv_ceil_div(s->c_in, plan->block); block++)
         run_rows(&r, block, begin, end);

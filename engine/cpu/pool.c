@@ -48,6 +48,21 @@ static void pool_max(const pool_shape *s, const float *src, float *dst, int chan
             pool_window(s, src, dst, y, x, true);
 }
 
+static void pool_max_row(const pool_shape *s, const float *const *rows, int count, float *dst)
+{
+    for (int x = 0; x < s->w_out; x++, dst += s->block) {
+        int left = x * s->stride_w - s->pad_left, first, last;
+        pool_taps(left, s->kernel_w, s->dilation_w, s->w_in, &first, &last);
+        for (int lane = 0; lane < s->block; lane++) {
+            float most = -INFINITY;
+            for (int row = 0; row < count; row++)
+                for (int k = first; k < last; k++)
+                    most = max_nan(most, rows[row][(ptrdiff_t)(left + k * s->dilation_w) * s->block + lane]);
+            dst[lane] = most;
+        }
+    }
+}
+
 static void pool_average(const pool_shape *s, const float *src, float *dst, int channel_block, void *scratch)
 {
     size_t block = (size_t)channel_block * (size_t)s->block;
@@ -81,6 +96,7 @@ static void pool_global_average(const pool_shape *s, const float *src, float *ds
 void pool_fill_c(pool_kernels *kernels)
 {
     kernels->max = pool_max;
+    kernels->max_row = pool_max_row;
     kernels->average = pool_average;
     kernels->global_average = pool_global_average;
 }

@@ -18,6 +18,11 @@ typedef struct pool_shape {
 /* src, dst: all of the image. NaN wins in max, as in ONNX Runtime. scratch: pool_scratch_bytes per worker. */
 typedef void pool_f32(const pool_shape *shape, const float *src, float *dst, int channel_block, void *scratch);
 
+/* A row of one block's outputs from `count` rows of its input, those that its window has inside; only the members for
+ * columns and the block are read of the shape. */
+enum { POOL_MOST_ROWS = 16 };
+typedef void pool_row_f32(const pool_shape *shape, const float *const *rows, int count, float *dst);
+
 size_t pool_scratch_bytes(const pool_shape *shape);
 
 /* Taps [*first, *last) of a window that starts at `start` (may be negative) which lie inside [0, size). */
@@ -48,6 +53,7 @@ static inline int pool_divisor_x(const pool_shape *shape, int x)
 
 typedef struct pool_kernels {
     pool_f32 *max;
+    pool_row_f32 *max_row;
     pool_f32 *average;
     pool_f32 *global_average; /* h_out == w_out == 1; sums in float32 pairwise or by lanes */
 } pool_kernels;

@@ -164,6 +164,55 @@ static void pool_max(const pool_shape *shape, const float *src, float *dst, int 
                dst + block * (size_t)shape->h_out * (size_t)shape->w_out, scratch, vf_set1(-INFINITY), vf_max_nan);
 }
 
+/* Taps [first, last) of N windows, `next` floats apart, over all rows: row by row, as pool_plane does. */
+POOL_INLINE void pool_max_windows(const float *const *rows, int count, ptrdiff_t at, size_t step, int first, int last,
+                                  float *dst, ptrdiff_t next, const int N)
+{
+    vf all[4];
+    for (int i = 0; i < N; i++)
+        all[i] = vf_set1(-INFINITY);
+    for (int row = 0; row < count && first < last; row++) {
+        const float *src = rows[row] + at + (ptrdiff_t)step * first;
+        for (int i = 0; i < N; i++) {
+            const vf r = pool_reduce(src + i * next, step, last - first, all[i], vf_max_nan);
+            all[i] = row ? vf_max_nan(all[i], r) : r;
+        }
+    }
+    for (int i = 0; i < N; i++)
+        vf_store(dst + i * VF_LANES, all[i]);
+}
+
+POOL_INLINE void pool_max_row_of(const pool_shape *s, const float *const *rows, int count, float *dst, int taps)
+{
+    const size_t step = (size_t)s->dilation_w * VF_LANES;
+    const ptrdiff_t next = (ptrdiff_t)s->stride_w * VF_LANES;
+    int inner_from, inner_to, x = 0;
+    pool_inner(s, &inner_from, &inner_to);
+    while (x < s->w_out) {
+        const int start = x * s->stride_w - s->pad_left;
+        float *out = dst + (ptrdiff_t)x * VF_LANES;
+        if (x >= inner_from && x + 4 <= inner_to) {
+            pool_max_windows(rows, count, (ptrdiff_t)start * VF_LANES, step, 0, taps, out, next, 4);
+            x += 4;
+            continue;
+        }
+        int first, last;
+        pool_taps(start, s->kernel_w, s->dilation_w, s->w_in, &first, &last);
+        pool_max_windows(rows, count, (ptrdiff_t)start * VF_LANES, step, first, last, out, next, 1);
+        x++;
+    }
+}
+
+static void pool_max_row(const pool_shape *s, const float *const *rows, int count, float *dst)
+{
+    if (s->kernel_w == 2)
+        pool_max_row_of(s, rows, count, dst, 2);
+    else if (s->kernel_w == 3)
+        pool_max_row_of(s, rows, count, dst, 3);
+    else
+        pool_max_row_of(s, rows, count, dst, s->kernel_w);
+}
+
 /* Sums become averages in place. The number of taps that count is separable too. */
 static void pool_average(const pool_shape *s, const float *src, float *dst, int channel_block, void *scratch)
 {
@@ -204,6 +253,7 @@ static void pool_global_average(const pool_shape *s, const float *src, float *ds
 static void pool_body_fill(pool_kernels *kernels)
 {
     kernels->max = pool_max;
+    kernels->max_row = pool_max_row;
     kernels->average = pool_average;
     kernels->global_average = pool_global_average;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Two layers as one step, where what lies between would leave the cache: a 1x1 convolution whose only reader is a
- * depthwise one. The first emits nothing; the second emits both. */
+ * Thin layers as one step, where what lies between them would leave the near cache: a 1x1 convolution whose only reader
+ * is a depthwise one (the first then emits nothing, the second emits both), the convolution or chain in front of such a
+ * pair, and 1x1 convolutions and maximum pools behind a chain. */
 #include "plan/planner.h"
 
 #include <string.h>
@@ -15,7 +16,7 @@
 
 typedef struct chain_step {
     conv_chain chain;
-    conv_arguments point, depth; /* all but src and dst */
+    conv_arguments arguments[CONV_CHAIN_MOST]; /* all but src and dst */
     size_t src_floats, dst_floats; /* of one image */
 } chain_step;
 
@@ -24,11 +25,14 @@ static void run_chain(const step_context *context, int part)
     const program_step *step = context->step;
     const chain_step *s = step->params;
     const size_t image = (size_t)(part / s->chain.parts);
-    conv_arguments point = s->point, depth = s->depth;
-    point.src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_floats;
-    depth.dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_floats;
-    conv_chain_run(&s->chain, &point, &depth, part % s->chain.parts, context->scratch);
+    conv_arguments arguments[CONV_CHAIN_MOST];
+    memcpy(arguments, s->arguments, sizeof(*arguments) * (size_t)s->chain.count);
+    arguments[0].src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_floats;
+    arguments[s->chain.count - 1].dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_floats;
+    conv_chain_run(&s->chain, arguments, part % s->chain.parts, context->scratch);
 }
+
+/* ---- nodes ---- */
 
 static bool is_conv(const graph_node *node)
 {
@@ -51,98 +55,200 @@ static bool shape_of(const planner *p, const graph_node *conv, conv_shape *shape
            plan_conv_shape(conv->params, conv, &x, &y, shape);
 }
 
-/* The 1x1 convolution of a pair that is worth one step. */
-static bool choose(const planner *p, const graph_node *point, const graph_node *depth, conv_chain *chain)
+static bool is_large(const planner *p, const graph_value *value)
+{
+    image_dims dims;
+    return plan_image_dims(p, value, &dims) && dims.blocked_elements * sizeof(float) > LEAST_BYTES;
+}
+
+/* A pair that is worth one step. */
+static bool choose_pair(const planner *p, const graph_node *point, const graph_node *depth, conv_link *links)
 {
     conv_shape first, second;
-    image_dims between;
+    conv_chain chain;
     return depth && depth->input_count >= 2 && depth->inputs[0] == point->outputs[0] &&
            depth->inputs[1] != point->outputs[0] && shape_of(p, point, &first) && shape_of(p, depth, &second) &&
-           plan_image_dims(p, point->outputs[0], &between) && between.blocked_elements * sizeof(float) > LEAST_BYTES &&
-           conv_chain_choose(p->kernels, &first, &second, chain);
+           is_large(p, point->outputs[0]) && conv_link_point(p->kernels, &first, &links[0]) &&
+           conv_link_depthwise(p->kernels, &second, &links[1]) && conv_chain_choose(links, 2, 1, &chain);
 }
 
 /* ---- weights ---- */
 
-static void pack_point(const void *form, const void *source, void *packed)
+static void pack_link(const void *form, const void *source, void *packed)
 {
-    conv_chain_pack(form, source, packed);
+    conv_link_pack(form, source, packed);
 }
 
-static conv_arguments arguments_of(planner *p, const graph_node *conv, const void *packed)
+static bool arguments_of(planner *p, const graph_node *conv, const conv_link *link, conv_arguments *a)
 {
     const op_activation *act = &((const conv_params *)conv->params)->activation;
-    return (conv_arguments){ .packed = packed,
-                             .bias = plan_padded_bias(p, bias_of(conv), (int)conv->outputs[0]->info.dims[1]),
-                             .activation = { (cpu_act)act->act, act->a, act->b } };
-}
-
-static bool pack_weights(planner *p, const graph_node *point, const graph_node *depth, chain_step *s)
-{
-    conv_plan depth_form;
-    conv_chain point_form;
-    conv_chain_pack_form(&s->chain, &point_form);
-    conv_pack_form(&s->chain.depth, &depth_form);
-    s->point = arguments_of(p, point, plan_pack(p, point->inputs[1], pack_point, &point_form, sizeof(point_form),
-                                                s->chain.point_bytes));
-    s->depth = arguments_of(p, depth, plan_pack(p, depth->inputs[1], plan_pack_conv, &depth_form, sizeof(depth_form),
-                                                s->chain.depth.packed_bytes));
-    return s->point.packed && s->point.bias && s->depth.packed && s->depth.bias;
+    conv_link form;
+    conv_link_pack_form(link, &form);
+    *a = (conv_arguments){
+        .packed = plan_pack(p, conv->inputs[1], pack_link, &form, sizeof(form), link->plan.packed_bytes),
+        .bias = plan_padded_bias(p, bias_of(conv), (int)conv->outputs[0]->info.dims[1]),
+        .activation = { (cpu_act)act->act, act->a, act->b },
+    };
+    return a->packed && a->bias;
 }
 
 /* ---- the step ---- */
 
-static int64_t operations(const conv_shape *s, int64_t images)
+static int64_t operations(const conv_shape *s)
 {
-    return 2 * images * s->c_out * s->h_out * s->w_out * (s->c_in / s->groups) * s->kernel_h * s->kernel_w;
+    return 2 * (int64_t)s->c_out * s->h_out * s->w_out * (s->c_in / s->groups) * s->kernel_h * s->kernel_w;
 }
 
-static const char *title(planner *p, const graph_node *point, const graph_node *depth)
+/* What nodes add to a chain, or are one of their own. */
+typedef struct addition {
+    const graph_node *nodes[2];
+    conv_link links[2];
+    int count;
+} addition;
+
+/* The chain of the step that wrote x, or the one that its convolution may begin; false: there is none that x alone
+ * waits for. */
+static bool chain_before(const planner *p, const graph_value *x, int *at, chain_step *s)
 {
-    const graph_node *nodes[2] = { point, depth };
-    const char *names[2];
-    for (int i = 0; i < 2; i++) {
-        const op_act act = ((const conv_params *)nodes[i]->params)->activation.act;
-        names[i] = act == OP_ACT_NONE ? "Conv" : arena_printf(p->program->arena, "Conv+%s", op_act_name(act));
+    *at = plan_producer(p, x);
+    if (*at < 0 || !is_large(p, x))
+        return false;
+    const program_step *step = &p->program->steps[*at];
+    if (step->run == run_chain) {
+        *s = *(const chain_step *)step->params;
+        return true;
     }
-    const char *both = names[0] && names[1] ? arena_printf(p->program->arena, "%s, %s", names[0], names[1]) : NULL;
-    return both ? both : "Conv";
+    conv_plan plan;
+    memset(s, 0, sizeof(*s));
+    s->chain.count = 1;
+    return plan_conv_of_step(step, &plan, &s->arguments[0], &s->src_floats) &&
+           conv_link_first(&plan, &s->chain.links[0]);
 }
 
-static plan_result emit(planner *p, const graph_node *point, graph_node *depth)
+/* Adds to what stands before, where that is to be: the links, in s. */
+static bool join(planner *p, const addition *more, int *before, chain_step *s)
 {
-    chain_step s;
+    conv_link links[CONV_CHAIN_MOST];
+    const int threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    if (!chain_before(p, more->nodes[0]->inputs[0], before, s) || s->chain.count + more->count > CONV_CHAIN_MOST)
+        return false;
+    const int count = s->chain.count;
+    memcpy(links, s->chain.links, sizeof(*links) * (size_t)count);
+    memcpy(links + count, more->links, sizeof(*links) * (size_t)more->count);
+    return conv_chain_choose(links, count + more->count, threads, &s->chain);
+}
+
+static const char *title_of(planner *p, const graph_node *node)
+{
+    return is_conv(node) ? plan_conv_title(p, &((const conv_params *)node->params)->activation, false)
+                         : node->row->name;
+}
+
+static bool describe(planner *p, const addition *more, const chain_step *s, program_step *step)
+{
+    image_dims x;
+    for (int i = 0; i < more->count; i++) {
+        const char *title = title_of(p, more->nodes[i]);
+        step->op = step->op[0] ? arena_printf(p->program->arena, "%s, %s", step->op, title) : title;
+        if (!step->op)
+            return false;
+    }
+    if (!plan_image_dims(p, more->nodes[0]->inputs[0], &x))
+        return false;
+    step->operations = 0;
+    for (int i = 0; i < s->chain.count; i++) {
+        const conv_link *link = &s->chain.links[i];
+        step->operations += link->kind == CONV_LINK_POOL ? 0 : x.n * operations(&link->plan.shape);
+        step->moved_bytes += (int64_t)link->plan.packed_bytes;
+    }
+    return true;
+}
+
+/* The addition as a step, joined with what stands before it where that pays; alone only if it is a pair. */
+static plan_result emit(planner *p, const addition *more)
+{
+    const graph_node *last = more->nodes[more->count - 1];
+    const int threads = p->options->pool ? workers_count(p->options->pool) : 1;
     image_dims x, y;
-    memset(&s, 0, sizeof(s));
-    if (!choose(p, point, depth, &s.chain) || !plan_image_dims(p, point->inputs[0], &x) ||
-        !plan_image_dims(p, depth->outputs[0], &y) || !pack_weights(p, point, depth, &s))
+    chain_step s;
+    int before;
+    const bool joined = join(p, more, &before, &s);
+    if (!joined && more->count < 2)
+        return PLAN_PASS;
+    if (!plan_image_dims(p, more->nodes[0]->inputs[0], &x) || !plan_image_dims(p, last->outputs[0], &y))
         return PLAN_FAILED;
-    s.src_floats = x.blocked_elements;
+    if (!joined) {
+        memset(&s, 0, sizeof(s));
+        s.src_floats = x.blocked_elements;
+        if (!conv_chain_choose(more->links, more->count, threads, &s.chain))
+            return PLAN_FAILED;
+    }
     s.dst_floats = y.blocked_elements;
-    const int input = plan_blocked(p, point->inputs[0]);
+    for (int i = 0; i < more->count; i++)
+        if (more->links[i].kind != CONV_LINK_POOL &&
+            !arguments_of(p, more->nodes[i], &more->links[i], &s.arguments[s.chain.count - more->count + i]))
+            return PLAN_FAILED;
+    program_step taken = { .op = "" };
+    if (joined)
+        taken = plan_take_step(p, before);
+    const int input = joined ? taken.inputs[0] : plan_blocked(p, more->nodes[0]->inputs[0]);
     if (input < 0)
         return PLAN_FAILED;
-    const int output = plan_new_blocked(p, depth->outputs[0]);
-    program_step *step = plan_add_step(p, depth, "conv_chain", run_chain, (int)x.n * s.chain.parts,
+    const int output = plan_new_blocked(p, last->outputs[0]);
+    program_step *step = plan_add_step(p, last, "conv_chain", run_chain, (int)x.n * s.chain.parts,
                                        s.chain.scratch_bytes, &input, 1, &output, 1, &s, sizeof(s));
     if (!step)
         return PLAN_FAILED;
-    step->op = title(p, point, depth);
-    step->operations = operations(&s.chain.point, x.n) + operations(&s.chain.depth.shape, x.n);
-    step->moved_bytes += (int64_t)(s.chain.point_bytes + s.chain.depth.packed_bytes);
-    return PLAN_DONE;
+    step->op = taken.op;
+    return describe(p, more, &s, step) ? PLAN_DONE : PLAN_FAILED;
+}
+
+static bool in_chain(const planner *p, const graph_value *x)
+{
+    const int i = plan_producer(p, x);
+    return i >= 0 && p->program->steps[i].run == run_chain;
+}
+
+plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *pool)
+{
+    const int channels = (int)node->inputs[0]->info.dims[1];
+    const conv_shape shape = { .c_in = channels,
+                               .c_out = channels,
+                               .groups = channels,
+                               .h_in = pool->h_in,
+                               .w_in = pool->w_in,
+                               .h_out = pool->h_out,
+                               .w_out = pool->w_out,
+                               .kernel_h = pool->kernel_h,
+                               .kernel_w = pool->kernel_w,
+                               .stride_h = pool->stride_h,
+                               .stride_w = pool->stride_w,
+                               .dilation_h = pool->dilation_h,
+                               .dilation_w = pool->dilation_w,
+                               .pad_top = pool->pad_top,
+                               .pad_left = pool->pad_left };
+    addition more = { .nodes = { node }, .count = 1 };
+    return in_chain(p, node->inputs[0]) && conv_link_pool(p->kernels, &shape, &more.links[0]) ? emit(p, &more)
+                                                                                              : PLAN_PASS;
 }
 
 plan_result plan_chain(planner *p, graph_node *node)
 {
     const graph_node *before = p->forms[node->inputs[0]->id].chained;
     graph_value *y = node->outputs[0];
-    conv_chain chain;
+    conv_shape shape;
+    addition more = { .nodes = { before, node }, .count = 2 };
     if (before)
-        return emit(p, before, node);
-    if (p->options->precision == ONYX_PRECISION_STRICT || !plan_has_blocked(p, node->inputs[0]) ||
-        !choose(p, node, graph_single_user(y), &chain))
+        return choose_pair(p, before, node, more.links) ? emit(p, &more) : PLAN_FAILED;
+    if (p->options->precision == ONYX_PRECISION_STRICT || !plan_has_blocked(p, node->inputs[0]))
         return PLAN_PASS;
-    p->forms[y->id].chained = node;
-    return PLAN_DONE;
+    if (choose_pair(p, node, graph_single_user(y), more.links)) {
+        p->forms[y->id].chained = node;
+        return PLAN_DONE;
+    }
+    more = (addition){ .nodes = { node }, .count = 1 };
+    return in_chain(p, node->inputs[0]) && shape_of(p, node, &shape) &&
+                   conv_link_point(p->kernels, &shape, &more.links[0])
+               ? emit(p, &more)
+               : PLAN_PASS;
 }

@@ -251,27 +251,23 @@ static const void *packed_weights(planner *p, const conv_plan *plan, const graph
     return plan_pack(p, weights, plan_pack_conv, &form, sizeof(form), plan->packed_bytes);
 }
 
+bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments *arguments, size_t *src_elements)
+{
+    if (step->run != run_conv)
+        return false;
+    const conv_step *conv = step->params;
+    *plan = conv->plan;
+    *arguments = arguments_of(conv, NULL, NULL, NULL, 0);
+    *src_elements = conv->src_elements;
+    return !conv->has_residual;
+}
+
 /* The step that wrote x, if it is a convolution that this use of x alone waits for; or -1. */
 static int producer_of(const planner *p, const graph_value *x)
 {
-    const int slot = p->forms[x->id].blocked;
-    if (slot < 0 || p->forms[x->id].channels || x->user_count != 1 || x->output_uses || p->forms[x->id].plain >= 0 ||
-        p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
-        return -1;
-    for (int i = p->program->step_count - 1; i >= 0; i--) {
-        const program_step *step = &p->program->steps[i];
-        if (step->output_count == 1 && step->outputs[0] == slot)
-            return (step->run == run_conv || step->run == run_strips) && step->input_count == 1 ? i : -1;
-    }
-    return -1;
-}
-
-static program_step take_step(program *target, int index)
-{
-    const program_step step = target->steps[index];
-    target->step_count--;
-    memmove(target->steps + index, target->steps + index + 1, sizeof(step) * (size_t)(target->step_count - index));
-    return step;
+    const int i = plan_producer(p, x);
+    step_function *const run = i < 0 ? NULL : p->program->steps[i].run;
+    return run == run_conv || run == run_strips ? i : -1;
 }
 
 /* Adds `conv` to what its producer's step does. False: nothing to be gained. */
@@ -344,7 +340,7 @@ plan_result plan_conv(planner *p, graph_node *node)
 
     program_step before = { 0 };
     if (chained)
-        before = take_step(p->program, producer);
+        before = plan_take_step(p, producer);
     const int inputs[2] = { chained ? before.inputs[0] : shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x),
                             residual ? plan_blocked(p, residual) : -1 };
     if (inputs[0] < 0 || (residual && inputs[1] < 0))

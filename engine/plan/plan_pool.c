@@ -96,6 +96,11 @@ plan_result plan_pool(planner *p, graph_node *node)
         s.is_signed = x->info.type == ONYX_TYPE_INT8;
         return emit_pool(p, node, "qplane_max_pool", &s, xd.n);
     }
+    if (max && s.kernel) {
+        const plan_result chained = plan_chain_pool(p, node, &s.shape);
+        if (chained != PLAN_PASS)
+            return chained;
+    }
     return s.kernel ? emit_pool(p, node, max ? "pool_max" : "pool_average", &s, xd.n) : PLAN_PASS;
 }
 

@@ -458,3 +458,26 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
     target->step_count++;
     return step;
 }
+
+int plan_producer(const planner *p, const graph_value *x)
+{
+    const int slot = p->forms[x->id].blocked;
+    if (slot < 0 || p->forms[x->id].channels || x->user_count != 1 || x->output_uses || p->forms[x->id].plain >= 0 ||
+        p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
+        return -1;
+    for (int i = p->program->step_count - 1; i >= 0; i--) {
+        const program_step *step = &p->program->steps[i];
+        if (step->output_count == 1 && step->outputs[0] == slot)
+            return step->input_count == 1 ? i : -1;
+    }
+    return -1;
+}
+
+program_step plan_take_step(planner *p, int index)
+{
+    program *target = p->program;
+    const program_step step = target->steps[index];
+    target->step_count--;
+    memmove(target->steps + index, target->steps + index + 1, sizeof(step) * (size_t)(target->step_count - index));
+    return step;
+}

@@ -126,6 +126,11 @@ bool plan_set_tail_params(planner *p, program_step *step, const void *params);
 /* ---- what the families of convolutions and of moves share ---- */
 bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
                      conv_shape *shape);
+/* The plan of a step of plan_conv and its arguments, all but src and dst; floats of an input image. False where it is
+ * none of a single convolution without residual. */
+bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments *arguments, size_t *src_elements);
+/* plan_chain.c: a maximum pool behind a chain. */
+plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);
 bool plan_is_float_constant(const graph_value *value);
 /* A bias (or NULL: zeros) as the kernels of float32 want it: whole blocks of 16. NULL: memory is out. */
@@ -139,6 +144,10 @@ bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t 
 program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
                             size_t scratch_bytes, const int *inputs, int input_count, const int *outputs,
                             int output_count, const void *params, size_t params_bytes);
+/* The step with one input and one output that wrote x's blocked form, which one use of x alone waits for; or -1. */
+int plan_producer(const planner *p, const graph_value *x);
+/* Takes it out again: what it did is to be part of another one. */
+program_step plan_take_step(planner *p, int index);
 /* Memory that lives as long as the program; counted as packed weights. */
 void *plan_packed(planner *p, size_t bytes);
 /* The packed form of a constant, shared by all programs of the model: see packed_set_add. */

@@ -48,6 +48,8 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         else
             test_conv(kernels, rounds, counts);
     }
+    if (wanted(family, "conv_chain") && !bench)
+        test_conv_chain(kernels, rounds, counts);
     if (wanted(family, "gemm")) {
         if (bench)
             bench_gemm(kernels, filter);
