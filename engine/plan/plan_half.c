@@ -60,13 +60,14 @@ typedef struct reorder_step {
     const half_kernels *half;
     int c, blocks;
     size_t hw;
+    size_t plane, image, offset; /* of the plain form, in elements: from plane to plane, from image to image, the first */
 } reorder_step;
 
 /* Where a part lies, in elements; its channels. */
 static int reorder_part(const reorder_step *r, int part, size_t *plain, size_t *half)
 {
     const int block = part % r->blocks;
-    *plain = ((size_t)(part / r->blocks) * (size_t)r->c + (size_t)block * HALF_LANES) * r->hw;
+    *plain = r->offset + (size_t)(part / r->blocks) * r->image + (size_t)block * HALF_LANES * r->plane;
     *half = (size_t)part * HALF_LANES * r->hw;
     return MIN(HALF_LANES, r->c - block * HALF_LANES);
 }
@@ -77,7 +78,7 @@ static void run_to_half(const step_context *context, int part)
     const reorder_step *r = step->params;
     size_t plain, half;
     const int lanes = reorder_part(r, part, &plain, &half);
-    r->half->block((const float *)context->tensors[step->inputs[0]].data + plain, r->hw, lanes, r->hw,
+    r->half->block((const float *)context->tensors[step->inputs[0]].data + plain, r->plane, lanes, r->hw,
                    (uint16_t *)context->tensors[step->outputs[0]].data + half);
 }
 
@@ -88,7 +89,7 @@ static void run_from_half(const step_context *context, int part)
     size_t plain, half;
     const int lanes = reorder_part(r, part, &plain, &half);
     r->half->unblock((const uint16_t *)context->tensors[step->inputs[0]].data + half, lanes, r->hw,
-                     (float *)context->tensors[step->outputs[0]].data + plain, r->hw);
+                     (float *)context->tensors[step->outputs[0]].data + plain, r->plane);
 }
 
 static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
@@ -96,7 +97,8 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
     half_dims d;
     if (from < 0 || to < 0 || !dims_of(p, value, &d))
         return false;
-    const reorder_step r = { &p->kernels->half, d.image.c, d.blocks, (size_t)d.image.h * (size_t)d.image.w };
+    const size_t hw = (size_t)d.image.h * (size_t)d.image.w;
+    const reorder_step r = { &p->kernels->half, d.image.c, d.blocks, hw, hw, (size_t)d.image.c * hw, 0 };
     program_step *step =
         plan_add_step(p, NULL, name, run, (int)d.image.n * d.blocks, 0, &from, 1, &to, 1, &r, sizeof(r));
     if (!step)
@@ -110,6 +112,26 @@ int plan_plain_of_half(planner *p, graph_value *value)
 {
     const int from = p->forms[value->id].half, to = plan_new_plain(p, value);
     return add_reorder(p, value, "half_unblock", run_from_half, from, to) ? to : -1;
+}
+
+bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset)
+{
+    const graph_value *source = plan_sole_source(value);
+    const int made = source ? p->forms[source->id].plain : -1;
+    program_step *step = NULL;
+    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
+        if (p->program->steps[i].run == run_from_half && p->program->steps[i].outputs[0] == made)
+            step = &p->program->steps[i];
+    reorder_step *r = step ? arena_copy(p->program->arena, step->params, sizeof(*r)) : NULL;
+    int *outputs = r ? plan_alloc(p, sizeof(*outputs)) : NULL;
+    if (!outputs || p->program->slots[made].tensor.dims[0] != 1 || rows != (size_t)r->c)
+        return false; /* the rows must be planes */
+    r->plane = dst_stride / sizeof(float);
+    r->offset = dst_offset / sizeof(float);
+    *outputs = to;
+    step->params = r;
+    step->outputs = outputs;
+    return true;
 }
 
 /* The half form of a value that can have one. */

@@ -127,7 +127,8 @@ plan_result plan_concat(planner *p, graph_node *node)
         const copy_step c = { .rows = outer, .bytes = bytes, .src_stride = bytes, .dst_stride = row, .dst_offset = at };
         const bool there = outer == 1 ? plan_place_in(p, slot, output, at)
                                       : !blocked && (plan_dequantize_into(p, x, output, outer, row, at) ||
-                                                     plan_unblock_into(p, x, output, outer, row, at));
+                                                     plan_unblock_into(p, x, output, outer, row, at) ||
+                                                     plan_half_into(p, x, output, outer, row, at));
         if (!there && !add_rows(p, node, slot, output, c))
             return PLAN_FAILED;
         at += bytes;

@@ -90,6 +90,7 @@ const graph_value *plan_sole_source(const graph_value *value);
 /* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into slot
  * `to`, `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
 bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
+bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset);
 

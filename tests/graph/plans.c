@@ -146,6 +146,15 @@ static const plan_case cases[] = {
       "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1\noutput y\noutput yh\n" },
 };
 
+/* With precision=fp16, where the processor has float16 arithmetic. */
+static const plan_case half_cases[] = {
+    { "rows and planes of float16", "half_rows,half_unblock", "reference,transpose,copy_rows",
+      "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 21,20,1,1\ninit u f32 21,20,2,2\ninit f i64 3 = 0,0,-1\n"
+      "a = Conv(x, w)\nb = Conv(a, v)\nc = Conv(a, u)\nd = Reshape(b, f)\ne = Reshape(c, f)\ng = Concat(d, e) axis=2\n"
+      "y = Transpose(g) perm=[0,2,1]\nh = Conv(a, v) strides=[2,2]\ni = Conv(a, u) strides=[2,2]\nj = Reshape(h, f)\n"
+      "k = Reshape(i, f)\nl = Concat(j, k) axis=2\nz = Softmax(l) axis=1\noutput y\noutput z\n" },
+};
+
 /* ---- a runner ---- */
 
 typedef struct memory_of {
@@ -205,8 +214,8 @@ static void check_kernels(const plan_case *c, const program *p, const char *tabl
               p->steps[i].op, p->steps[i].kernel);
 }
 
-static void check_program(const plan_case *c, const program *p, const char *table, const onyx_tensor *inputs,
-                          const onyx_tensor *wanted)
+static void check_program(const plan_case *c, const program *p, const char *table, double bound,
+                          const onyx_tensor *inputs, const onyx_tensor *wanted)
 {
     memory_of m = { memory_alloc_zero(p->arena_bytes + 64), memory_alloc_zero(p->outputs_bytes + 64),
                     memory_alloc_zero(p->scratch_bytes + 64), calloc((size_t)p->slot_count + 1, sizeof(onyx_tensor)) };
@@ -216,7 +225,7 @@ static void check_program(const plan_case *c, const program *p, const char *tabl
     if (CHECK(run_program(p, &m), "%s, %s: a reference step", c->name, table))
         for (int i = 0; i < p->output_count; i++) {
             const double difference = evaluate_difference(&wanted[i], &m.tensors[p->outputs[i]]);
-            CHECK(difference <= 2e-5, "%s, %s: output %d differs by %g of its range", c->name, table, i, difference);
+            CHECK(difference <= bound, "%s, %s: output %d differs by %g of its range", c->name, table, i, difference);
         }
     memory_free(m.arena);
     memory_free(m.outputs);
@@ -226,30 +235,31 @@ static void check_program(const plan_case *c, const program *p, const char *tabl
 
 enum { MOST = 8 };
 
-static void check_tables(const plan_case *c, const model_file *file, const onyx_tensor *inputs,
-                         const onyx_tensor *wanted)
+static void check_tables(const plan_case *c, const model_file *file, onyx_precision precision,
+                         const onyx_tensor *inputs, const onyx_tensor *wanted)
 {
     const uint32_t available = cpuid_flags(NULL), masks[] = { 0, CPU_AVX2, ~0u };
     const char *last = "";
     for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
         cpu_kernels kernels;
         cpu_kernels_init(&kernels, available & masks[i]);
-        if (strcmp(kernels.name, last) == 0)
+        if (strcmp(kernels.name, last) == 0 || (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
             continue;
         last = kernels.name;
         program *p = NULL;
         onyx_error error = { .message = "" };
         packed_store *store = packed_store_new();
-        const plan_options wish = { .kernels = &kernels, .store = store };
+        const plan_options wish = { .kernels = &kernels, .store = store, .precision = precision };
+        const double bound = precision == ONYX_PRECISION_FP16 ? 1e-2 : 2e-5;
         if (CHECK(plan_compile(file, NULL, NULL, &wish, &p, &error) == ONYX_OK, "%s, %s: %s", c->name, kernels.name,
                   error.message))
-            check_program(c, p, kernels.name, inputs, wanted);
+            check_program(c, p, kernels.name, bound, inputs, wanted);
         program_free(p);
         packed_store_free(store);
     }
 }
 
-static void check_case(const plan_case *c)
+static void check_case(const plan_case *c, onyx_precision precision)
 {
     arena *memory = arena_new(0);
     onyx_tensor inputs[MOST] = { 0 }, wanted[MOST] = { 0 };
@@ -261,7 +271,7 @@ static void check_case(const plan_case *c)
     for (int i = 0; ready && i < g->input_count; i++)
         ready = evaluate_random_input(g->inputs[i], 3u + (uint32_t)i, &inputs[i]);
     if (CHECK(ready && evaluate(g, inputs, wanted, &error) == ONYX_OK, "%s: %s", c->name, error.message))
-        check_tables(c, file, inputs, wanted);
+        check_tables(c, file, precision, inputs, wanted);
     for (int i = 0; i < MOST; i++) {
         memory_free(inputs[i].data);
         memory_free(wanted[i].data);
@@ -274,6 +284,9 @@ int main(int argc, char **argv)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
-            check_case(&cases[i]);
+            check_case(&cases[i], ONYX_PRECISION_AUTO);
+    for (size_t i = 0; i < sizeof(half_cases) / sizeof(*half_cases); i++)
+        if (argc < 2 || strcmp(argv[1], half_cases[i].name) == 0)
+            check_case(&half_cases[i], ONYX_PRECISION_FP16);
     return check_done();
 }
