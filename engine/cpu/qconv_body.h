@@ -207,25 +207,34 @@ static void qconv_sum_windows(const qconv_job *j, int row)
 
 /* ---- start of a part ---- */
 
+/* `count` values or none, and zeros up to `padded`. */
+static void qconv_pad_values(void *to, const void *from, size_t count, size_t padded)
+{
+    const size_t bytes = from ? count * sizeof(float) : 0;
+    if (bytes)
+        memcpy(to, from, bytes);
+    memset((char *)to + bytes, 0, padded * sizeof(float) - bytes);
+}
+
 static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
 {
     const qconv_arguments *a = j->arguments;
     size_t c_out = (size_t)j->plan->shape.c_out, padded = (c_out + VF_LANES - 1) / VF_LANES * VF_LANES;
     const int32_t *sums = a->packed, *zeros = sums + padded;
     int32_t *bias = scratch, *zero = bias + padded;
-    float *scale = (float *)(void *)(zero + padded), *float_bias = scale + padded;
+    float *scale = (float *)(void *)(zero + padded), *float_bias = scale + padded, largest = 0;
     int src_zero = a->src_zero + (j->plan->shape.src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
-    for (size_t c = 0; c < padded; c++) {
-        bool real = c < c_out;
-        /* Sums of 32 bits wrap, as the products' do. */
-        bias[c] = (int32_t)((uint32_t)(real && a->bias ? a->bias[c] : 0) - (uint32_t)src_zero * (uint32_t)sums[c]);
-        zero[c] = depthwise ? 0 : zeros[c];
-        scale[c] = real && a->scale ? a->scale[c] : 0;
-        float_bias[c] = real && a->float_bias ? a->float_bias[c] : 0;
+    bool ordered = true;
+    qconv_pad_values(bias, a->bias, c_out, padded);
+    qconv_pad_values(zero, depthwise ? NULL : zeros, padded, padded);
+    qconv_pad_values(scale, a->scale, c_out, padded);
+    qconv_pad_values(float_bias, a->float_bias, c_out, padded);
+    for (size_t c = 0; c < padded; c++) { /* sums of 32 bits wrap, as the products' do */
+        bias[c] = (int32_t)((uint32_t)bias[c] - (uint32_t)src_zero * (uint32_t)sums[c]);
+        largest = scale[c] > largest ? scale[c] : largest;
+        ordered &= scale[c] == scale[c];
     }
-    j->clamp = false;
-    for (size_t c = 0; c < padded; c++)
-        j->clamp |= !(scale[c] <= 0.5f);
+    j->clamp = !(ordered && largest <= 0.5f);
     j->bias = bias;
     j->zeros = zero;
     j->scale = scale;
