@@ -3,12 +3,13 @@
  * 8-bit convolution: geometry and packing for every instruction set, and the plain C version.
  *
  * Packed weights: int32 sum[c], the sum over a filter of weight - zero, and int32 zero[c], both for c_out rounded up to
- * the block, where zero is in terms of int8 weights; then from the next multiple of 64 bytes
+ * the block, where zero is in terms of int8 weights; int32 number of each extra group: tap + taps * (channel / 4); then
+ * from the next multiple of 64 bytes
  *   dense      [tile of plan.filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's
- * channels] as int8 (uint8 weights less 128), 16 bits in groups of 2; tiles are as even as can be (qconv_wide);
- *   depthwise  [block][kh][kw][lane] as int32 weight - zero;
- *   depthwise_dot  [block][kh][ceil(kw / 4)][lane][4] as int8;
- *   plain C    [c_out][c_in / groups][kh][kw] as int16 weight - zero. */
+ * channels] as int8 (uint8 weights less 128, folded ones less their zero), 16 bits in groups of 2, each tile followed
+ * by [extra group][vector][lane][4]; tiles are as even as can be (qconv_wide); depthwise  [block][kh][kw][lane] as
+ * int32 weight - zero; depthwise_dot  [block][kh][ceil(kw / 4)][lane][4] as int8; plain C    [c_out][c_in /
+ * groups][kh][kw] as int16 weight - zero. */
 #include "cpu/qconv.h"
 
 #include <assert.h>
@@ -26,6 +27,7 @@ enum {
     DEEP_BYTES = 512 * 1024,  /* of all weights: too many to read for every strip */
     FILTER_PARTS = 4,
     PLAIN_CHANNELS = 16,
+    FEW_EXTRA = 2,
 };
 
 static size_t round_up(size_t n, size_t unit)
@@ -61,7 +63,7 @@ static size_t packed_filters(const qconv_plan *plan)
         return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
     if (is_depthwise(s))
         return c_out * taps * sizeof(int32_t);
-    return c_out * taps * (size_t)qconv_groups_all(plan) * 4;
+    return c_out * (size_t)qconv_filter_groups(plan) * 4;
 }
 
 static void choose_strips(qconv_plan *plan)
@@ -91,9 +93,7 @@ static void choose_strips(qconv_plan *plan)
 /* Wide tiles load a source once for more filters; deep ones must come by with fewer bytes of weights for a product. */
 static int choose_filter_blocks(const qconv_plan *plan)
 {
-    const qconv_shape *s = &plan->shape;
-    size_t vector =
-        (size_t)s->kernel_h * (size_t)s->kernel_w * (size_t)qconv_groups_all(plan) * 4 * (size_t)plan->block;
+    size_t vector = (size_t)qconv_filter_groups(plan) * 4 * (size_t)plan->block;
     return vector * (size_t)plan->units->filter_blocks > WEIGHT_BYTES ? plan->units->deep_blocks
                                                                       : plan->units->filter_blocks;
 }
@@ -137,6 +137,7 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
      * the strip */
     size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
     size_t taps = (size_t)plan->src_blocks * (size_t)shape->kernel_h * (size_t)shape->kernel_w;
+    taps += (size_t)shape->extra_groups;
     plan->taps_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
     plan->sums_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
     plan->strip_at = plan->sums_at;
@@ -171,23 +172,36 @@ static int zero_of(const qconv_plan *plan, const int *zeros, int c)
     return plan->shape.weights_signed ? 0 : 128;
 }
 
+typedef struct dense_weights {
+    const void *values;
+    const int *zeros;
+} dense_weights;
+
+static int clamp_int8(int value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+
 /* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
-static int dense_weight(const qconv_plan *plan, const void *weights, int filter, int channel, int tap)
+static int dense_weight(const qconv_plan *plan, const dense_weights *w, int filter, int channel, int tap)
 {
     const qconv_shape *s = &plan->shape;
     if (filter >= s->c_out || channel >= s->c_in)
         return 0;
     size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
     size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
-    return weight_at(plan, weights, at) - (s->weights_signed ? 0 : 128);
+    int value = weight_at(plan, w->values, at);
+    return value - (s->zeros_folded ? zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
 }
 
-/* 32 bits: the weights of one filter for a group of channels. */
-static void pack_group(const qconv_plan *plan, const void *weights, int filter, int channel, int limit, int tap,
-                       uint8_t *out, size_t pair_step)
+/* 32 bits: the weights of one filter for a group of channels; rest: what of them does not fit int8. */
+static void pack_group(const qconv_plan *plan, const dense_weights *w, int filter, int channel, int limit, int tap,
+                       bool rest, uint8_t *out, size_t pair_step)
 {
     for (int k = 0; k < plan->units->group; k++) {
-        int value = channel + k < limit ? dense_weight(plan, weights, filter, channel + k, tap) : 0;
+        int value = channel + k < limit ? dense_weight(plan, w, filter, channel + k, tap) : 0;
+        if (plan->units->group == 4)
+            value = rest ? value - clamp_int8(value) : clamp_int8(value);
         if (plan->units->group == 2) {
             int16_t wide = (int16_t)value;
             memcpy(out + 2 * k, &wide, 2);
@@ -197,7 +211,23 @@ static void pack_group(const qconv_plan *plan, const void *weights, int filter, 
     }
 }
 
-static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out)
+/* The same group of `wide` vectors of filters. */
+static uint8_t *pack_vectors(const qconv_plan *plan, const dense_weights *w, int first, int wide, int channel,
+                             int limit, int tap, bool rest, uint8_t *out)
+{
+    const qconv_units *u = plan->units;
+    for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
+        for (int lane = 0; lane < u->lanes; lane++) {
+            /* split: [lane][2] of the first pairs, then of the second */
+            uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
+            pack_group(plan, w, f * u->lanes + lane, channel, limit, tap, rest, at,
+                       u->split_pairs ? 2 * (size_t)u->lanes : 2);
+        }
+    }
+    return out;
+}
+
+static void pack_dense(const qconv_plan *plan, const dense_weights *w, const int32_t *extra, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
     const qconv_units *u = plan->units;
@@ -206,20 +236,50 @@ static void pack_dense(const qconv_plan *plan, const void *weights, uint8_t *out
         wide = qconv_wide(plan->filter_blocks, blocks - first);
         for (int block = 0; block < plan->src_blocks; block++) {
             int start = block * plan->block_channels, limit = start + plan->block_channels;
-            for (int tap = 0; tap < taps; tap++) {
-                for (int g = 0; g < qconv_groups(plan, block); g++) {
-                    for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
-                        for (int lane = 0; lane < u->lanes; lane++) {
-                            /* split: [lane][2] of the first pairs, then of the second */
-                            uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
-                            pack_group(plan, weights, f * u->lanes + lane, start + g * u->group, limit, tap, at,
-                                       u->split_pairs ? 2 * (size_t)u->lanes : 2);
-                        }
-                    }
-                }
-            }
+            for (int tap = 0; tap < taps; tap++)
+                for (int g = 0; g < qconv_groups(plan, block); g++)
+                    out = pack_vectors(plan, w, first, wide, start + g * u->group, limit, tap, false, out);
         }
+        for (int i = 0; i < s->extra_groups; i++)
+            out = pack_vectors(plan, w, first, wide, extra[i] / taps * 4, s->c_in, extra[i] % taps, true, out);
     }
+}
+
+/* Whether some filter's weight of this group less its zero point does not fit int8. */
+static bool group_overflows(const void *weights, const int *zeros, const qconv_shape *s, int number)
+{
+    const int taps = s->kernel_h * s->kernel_w, tap = number % taps, first = number / taps * 4;
+    const int end = first + 4 < s->c_in ? first + 4 : s->c_in;
+    for (int c = 0; c < s->c_out; c++)
+        for (int k = first; k < end; k++) {
+            const size_t at = ((size_t)c * (size_t)s->c_in + (size_t)k) * (size_t)taps + (size_t)tap;
+            const int w = s->weights_signed ? ((const int8_t *)weights)[at] : ((const uint8_t *)weights)[at];
+            if (clamp_int8(w - zeros[c]) != w - zeros[c])
+                return true;
+        }
+    return false;
+}
+
+void qconv_fold_zeros(const cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *s)
+{
+    const qconv_units *units = kernels->qconv.units;
+    if (!units || s->groups != 1 || !s->weights_zero)
+        return;
+    const int taps = s->kernel_h * s->kernel_w, groups = (s->c_in + 3) / 4 * taps;
+    const int most = groups / 4 > FEW_EXTRA ? groups / 4 : FEW_EXTRA;
+    int extra = 0;
+    if (units->group == 4) {
+        for (size_t i = 0; i < (size_t)s->c_out; i++) /* -255 .. 254 are sums of two */
+            if ((s->weights_signed ? 127 : 255) - zeros[i] > 254)
+                return;
+        for (int number = 0; number < groups && extra <= most; number++)
+            extra += group_overflows(weights, zeros, s, number);
+    }
+    if (extra > most)
+        return;
+    s->weights_zero = false;
+    s->zeros_folded = true;
+    s->extra_groups = extra;
 }
 
 static void pack_depthwise_dot(const qconv_plan *plan, const void *weights, const int *zeros, int8_t *out)
@@ -259,12 +319,16 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
     size_t c_out = round_up((size_t)s->c_out, (size_t)plan->block);
     int32_t *sums = packed, *header_zeros = sums + c_out;
     uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);
-    assert(zeros || !s->weights_zero);
+    assert(zeros || !(s->weights_zero || s->zeros_folded));
     if (plan->winograd) {
         qconv_winograd_pack(plan, weights, zeros, packed);
         return;
     }
     memset(packed, 0, qconv_filters_at(plan));
+    int32_t *extra = header_zeros + c_out;
+    for (int number = 0, found = 0; found < s->extra_groups; number++)
+        if (group_overflows(weights, zeros, s, number))
+            extra[found++] = number;
     for (int c = 0; c < s->c_out; c++) {
         int zero = zero_of(plan, zeros, c);
         int32_t sum = 0;
@@ -282,7 +346,7 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
     } else if (is_depthwise(s)) {
         pack_depthwise(plan, weights, zeros, body);
     } else {
-        pack_dense(plan, weights, body);
+        pack_dense(plan, &(dense_weights){ weights, zeros }, extra, body);
     }
 }
 

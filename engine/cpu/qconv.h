@@ -34,7 +34,9 @@ typedef struct qconv_shape {
     bool src_plain;        /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
     bool src_signed;       /* src is int8, else uint8 */
     bool weights_signed;   /* weights are int8, else uint8 */
-    bool weights_zero;     /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer */
+    bool weights_zero;     /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer, unless */
+    bool zeros_folded;     /* weights are packed less their zero points (qconv_fold_zeros), with */
+    int extra_groups;      /* so many groups of channels a second time, for what of them does not fit int8 */
     int largest_weight, largest_filter; /* max |weight - zero|, and max over filters of the sum of these; 0: unknown */
     qconv_output output;
 } qconv_shape;
@@ -103,8 +105,11 @@ struct qconv_plan {
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
  * depthwise plain sources). */
 bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
+/* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it, as
+ * where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it. */
+void qconv_fold_zeros(const struct cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *shape);
 /* weights: plain [c_out][c_in / groups][kh][kw] bytes. zeros: c_out zero points in the weights' type, or NULL when
- * shape.weights_zero is false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte aligned. */
+ * shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte aligned. */
 void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
 
 typedef struct qconv_kernels {

@@ -40,7 +40,7 @@ typedef struct qconv_job {
     size_t block_stride, row_stride, pixel_stride;
     size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
     const size_t *taps;          /* dense: those of whole blocks of channels, then those of the last, narrower one */
-    int whole_taps, rest_taps, rest_groups;
+    int whole_taps, rest_taps, rest_groups, extra_taps;
     int row_begin, row_end;   /* output rows */
     int row_pixels;           /* that are done as one row */
     bool clamp;               /* a sum times its scale may not fit int32 */

@@ -71,16 +71,14 @@ QCONV_INLINE void qconv_sum(const qconv_job *j, const uint8_t *x, const uint8_t 
             qconv_group(at + 4 * g, &steps, w, acc, filters, pixels);
     }
     end += j->rest_taps;
-    if (j->rest_groups == 1) {
-        for (; tap < end; tap++, w += 4 * VF_LANES * filters)
-            qconv_group(x + *tap, &steps, w, acc, filters, pixels);
-        return;
-    }
-    for (; tap < end; tap++) {
+    for (; j->rest_groups > 1 && tap < end; tap++) {
         const uint8_t *at = x + *tap;
         for (int g = 0; g < j->rest_groups; g++, w += 4 * VF_LANES * filters)
             qconv_group(at + 4 * g, &steps, w, acc, filters, pixels);
     }
+    end += j->extra_taps;
+    for (; tap < end; tap++, w += 4 * VF_LANES * filters)
+        qconv_group(x + *tap, &steps, w, acc, filters, pixels);
 }
 
 /* As qconv_store_bytes, from registers; pixels is a multiple of 4. */
@@ -182,6 +180,13 @@ static void qconv_list_taps(qconv_job *j, size_t *taps)
         for (int ky = 0; ky < plan->shape.kernel_h; ky++)
             for (int kx = 0; kx < plan->shape.kernel_w; kx++)
                 *taps++ = (size_t)block * j->block_stride + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
+    const int32_t *extra = (const int32_t *)j->arguments->packed + 2 * ((plan->shape.c_out + VF_LANES - 1) & -VF_LANES);
+    j->extra_taps = plan->shape.extra_groups;
+    for (int i = 0; i < j->extra_taps; i++) {
+        const int tap = extra[i] % window, channel = extra[i] / window * 4, ky = tap / plan->shape.kernel_w;
+        *taps++ = (size_t)(channel / plan->block_channels) * j->block_stride + (size_t)ky * j->tap_y +
+                  (size_t)(tap % plan->shape.kernel_w) * j->tap_x + (size_t)(channel % plan->block_channels);
+    }
 }
 
 static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row)
@@ -210,7 +215,7 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     qconv_prepare_filters(&j, scratch, false);
     qconv_prepare_source(&j, scratch, s->weights_zero);
     qconv_list_taps(&j, (size_t *)(void *)((uint8_t *)scratch + plan->taps_at));
-    size_t filter_bytes = (size_t)qconv_groups_all(plan) * (size_t)(s->kernel_h * s->kernel_w) * 4 * VF_LANES;
+    size_t filter_bytes = (size_t)qconv_filter_groups(plan) * 4 * VF_LANES;
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     const int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
     int flat = 1; /* rows that lie one behind the other and are done as one */

@@ -20,6 +20,12 @@ static inline int qconv_groups_all(const qconv_plan *plan)
     return (plan->src_blocks - 1) * qconv_groups(plan, 0) + qconv_groups(plan, plan->src_blocks - 1);
 }
 
+/* Groups that a dense filter is multiplied with. */
+static inline int qconv_filter_groups(const qconv_plan *plan)
+{
+    return qconv_groups_all(plan) * plan->shape.kernel_h * plan->shape.kernel_w + plan->shape.extra_groups;
+}
+
 /* Vectors of filters in the next tile when `left` are left, at most `most`: as even as possible. */
 static inline int qconv_wide(int most, int left)
 {
@@ -54,7 +60,7 @@ void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int 
 static inline size_t qconv_filters_at(const qconv_plan *plan)
 {
     size_t block = (size_t)plan->block, c_out = ((size_t)plan->shape.c_out + block - 1) / block * block;
-    return (2 * sizeof(int32_t) * c_out + 63) / 64 * 64;
+    return ((2 * c_out + (size_t)plan->shape.extra_groups) * sizeof(int32_t) + 63) / 64 * 64;
 }
 
 #endif

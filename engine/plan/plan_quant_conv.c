@@ -285,6 +285,8 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
         shape.c_in /= s->bundles;
         s->filters = shape.c_out /= s->bundles;
     }
+    if (s->bundles == 1)
+        qconv_fold_zeros(p->kernels, weights, list, &shape);
     if (!choose(p, x, &shape, &s->plan)) {
         memory_free(spread);
         return PLAN_PASS;

@@ -39,7 +39,8 @@ static void fill_bytes(int8_t *out, size_t n, bool is_signed, bool extreme)
     }
 }
 
-static problem problem_create(qconv_shape s, bool extreme)
+/* With zero points, weights are far from the range's ends but for a few: these are then folded. */
+static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool extreme)
 {
     size_t in = (size_t)(s.c_in * s.h_in * s.w_in), filter = (size_t)(s.c_in / s.groups * s.kernel_h * s.kernel_w);
     problem p = { .shape = s,
@@ -54,10 +55,15 @@ static problem problem_create(qconv_shape s, bool extreme)
                   .with_table = oracle_int(0, 1) };
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
+    const bool calm = s.weights_zero && oracle_int(0, 2);
+    for (size_t i = 0; calm && i < (size_t)s.c_out * filter; i++)
+        p.weights[i] = (int8_t)(oracle_int(-40, 40) + (s.weights_signed ? 0 : 128));
+    for (int i = 0; calm && i < 3; i++)
+        fill_bytes(p.weights + oracle_int(0, s.c_out * (int)filter - 1), 1, s.weights_signed, true);
     for (int c = 0; c < s.c_out; c++) {
         p.zeros[c] = s.weights_signed ? 0 : 128;
         if (s.weights_zero)
-            p.zeros[c] = s.weights_signed ? oracle_int(-128, 127) : oracle_int(0, 255);
+            p.zeros[c] = (calm ? oracle_int(-50, 50) : oracle_int(-128, 127)) + (s.weights_signed ? 0 : 128);
         p.bias[c] = oracle_int(-20000, 20000);
         p.scale[c] = oracle_float(0.5f, 1.5f) * 0.01f / sqrtf((float)filter);
         p.float_bias[c] = oracle_float(-1, 1);
@@ -71,6 +77,7 @@ static problem problem_create(qconv_shape s, bool extreme)
         }
         p.shape.largest_filter = sum > p.shape.largest_filter ? sum : p.shape.largest_filter;
     }
+    qconv_fold_zeros(kernels, p.weights, p.zeros, &p.shape);
     for (int i = 0; i < 256; i++)
         p.table[i] = (uint8_t)oracle_bits();
     return p;
@@ -175,7 +182,7 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     unsigned char *packed = guarded(&region_packed, (plan.packed_bytes + 63) / 64 * 64);
     unsigned char *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) / 64 * 64);
     unsigned char *dst = guarded(&region_dst, (size_t)(channels * s->h_out * s->w_out * bytes));
-    qconv_pack(&plan, p->weights, s->weights_zero ? p->zeros : NULL, packed);
+    qconv_pack(&plan, p->weights, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
     qconv_arguments a = { .src = lay_out(p, k),
                           .src_zero = p->src_zero,
                           .dst = dst,
@@ -195,7 +202,7 @@ static void test_problem(const cpu_kernels *k, const problem *p)
 
 static void test_shape(const cpu_kernels *k, qconv_shape s, bool extreme)
 {
-    problem p = problem_create(s, extreme);
+    problem p = problem_create(k, s, extreme);
     test_problem(k, &p);
     problem_free(&p);
 }
@@ -291,7 +298,7 @@ static void bench_qconv(const cpu_kernels *k)
     for (size_t i = 0; i < sizeof(benches) / sizeof(benches[0]); i++) {
         qconv_shape s = benches[i].shape;
         qconv_plan plan;
-        problem p = problem_create(s, false);
+        problem p = problem_create(k, s, false);
         if (!qconv_choose(k, &p.shape, &plan))
             exit(2);
         void *packed = aligned_alloc(64, (plan.packed_bytes + 127) / 64 * 64);
