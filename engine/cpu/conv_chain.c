@@ -10,8 +10,8 @@
 #include "cpu/conv_private.h"
 
 /* The 1x1's input of a line that several filter groups read; pixels between the planes of a ring, against equal places
- * in the caches; rows of the last layer at once, at least two since depthwise convolutions do pairs. */
-enum { LINE_BYTES = 128 * 1024, PLANE_GAP = 20, MOST_ROWS = 8, LEAST_ROWS = 2 };
+ * in the caches; rows of the last layer at once. */
+enum { LINE_BYTES = 128 * 1024, PLANE_GAP = 20, MOST_ROWS = 8 };
 
 /* Of the near cache, what rings may take: the rest is for weights and for what streams in and out. Part of the work
  * that may be done twice. */
@@ -158,6 +158,16 @@ static bool follows(const conv_link *a, const conv_link *b)
            a->plan.kernels == b->plan.kernels;
 }
 
+/* Depthwise convolutions are best at two rows at once. */
+static bool by_pairs(const conv_chain *chain)
+{
+    for (int i = 0; i < chain->count; i++)
+        if (chain->links[i].kind == CONV_LINK_DEPTHWISE && chain->links[i].step < 2 &&
+            chain->links[i].plan.shape.h_out > 1)
+            return false;
+    return true;
+}
+
 bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chain *chain)
 {
     assert(count >= 2 && count <= CONV_CHAIN_MOST);
@@ -170,14 +180,14 @@ bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chai
             chain->scratch_bytes = conv_round_bytes(links[i].plan.scratch_bytes);
     }
     int rows = MOST_ROWS;
-    while (rows > LEAST_ROWS && (double)set_rows(chain, rows) > RING_SHARE * conv_near_bytes())
+    while (rows > 1 && (double)set_rows(chain, rows) > RING_SHARE * conv_near_bytes())
         rows /= 2;
     const size_t rings = set_rows(chain, rows);
     chain->scratch_bytes += rings;
     chain->parts = threads > 1 ? conv_min(2 * threads, links[count - 1].plan.shape.h_out) : 1;
     if ((chain->parts - 1) * twice(chain) > TWICE_MOST)
         chain->parts = conv_min(threads, chain->parts);
-    return (double)rings <= RING_SHARE * conv_near_bytes();
+    return (double)rings <= RING_SHARE * conv_near_bytes() && by_pairs(chain);
 }
 
 /* ---- a run ---- */
