@@ -2,7 +2,7 @@
  *
  * Thin layers as one step, where what lies between them would leave the near cache: a 1x1 convolution whose only reader
  * is a depthwise one (the first then emits nothing, the second emits both), the convolution or chain in front of such a
- * pair, and 1x1 convolutions and maximum pools behind a chain. */
+ * pair, 1x1 convolutions behind a chain, and maximum pools behind a chain or convolution. */
 #include "plan/planner.h"
 
 #include <string.h>
@@ -228,8 +228,7 @@ plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape
                                .pad_top = pool->pad_top,
                                .pad_left = pool->pad_left };
     addition more = { .nodes = { node }, .count = 1 };
-    return in_chain(p, node->inputs[0]) && conv_link_pool(p->kernels, &shape, &more.links[0]) ? emit(p, &more)
-                                                                                              : PLAN_PASS;
+    return conv_link_pool(p->kernels, &shape, &more.links[0]) ? emit(p, &more) : PLAN_PASS;
 }
 
 plan_result plan_chain(planner *p, graph_node *node)

@@ -130,7 +130,7 @@ bool plan_conv_shape(const conv_params *params, const graph_node *node, const im
 /* The plan of a step of plan_conv and its arguments, all but src and dst; floats of an input image. False where it is
  * none of a single convolution without residual. */
 bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments *arguments, size_t *src_elements);
-/* plan_chain.c: a maximum pool behind a chain. */
+/* plan_chain.c: a maximum pool behind a chain or a convolution. */
 plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);
 bool plan_is_float_constant(const graph_value *value);

@@ -56,6 +56,9 @@ static const plan_case cases[] = {
       "init f f32 30\ninit p f32 20,30,1,1\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\nr = Relu(a)\nb = Conv(r, w)\n"
       "c = HardSwish(b)\ne = Conv(c, d, f) pads=[1,1,1,1] group=30\ng = Relu(e)\nh = Conv(g, p)\n"
       "y = MaxPool(h) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]\noutput y\n" },
+    { "a first layer and a pool", "conv_chain", "reference,pool_max,layout_block",
+      "input x f32 1,3,235,211\ninit u f32 24,3,3,3\ninit v f32 24\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\n"
+      "r = Relu(a)\ny = MaxPool(r) kernel_shape=[3,3] strides=[2,2] pads=[0,1,1,0] ceil_mode=1\noutput y\n" },
     { "chains end where somebody else reads", "conv_chain,pool_max", NULL,
       "input x0 f32 1,3,120,100\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit d f32 32,1,3,3\n"
       "c = Conv(x, w)\ne = Conv(c, d) pads=[1,1,1,1] group=32\nz = Relu(e)\n"
