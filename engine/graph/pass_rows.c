@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Heads of detectors and patches of transformers: a picture n x c x h x w is flattened to n x c x hw, maybe joined with
- * others along hw, and transposed to n x hw x c. Transposing the picture itself instead takes it as the convolution left
- * it, and what is joined then lies behind each other. */
+ * others along hw, and transposed to n x hw x c. Transposing the picture itself instead takes it as the convolution
+ * left it, and what is joined then lies behind each other. */
 #include "graph/passes.h"
 
-/* The picture that a value n x c x m is the flattened form of, or NULL. Only its reader wants the value. */
+/* The picture that a value n x c x m is the flattened form of (or c x m, of a single one), or NULL. Only its reader
+ * wants the value. */
 static graph_value *picture_of(const graph_value *value)
 {
     graph_node *reshape = graph_sole(value) ? graph_maker(value, "Reshape") : NULL;
     graph_value *x = reshape ? reshape->inputs[0] : NULL;
-    if (!x || x->info.rank != 4 || value->info.rank != 3 || graph_element_count(x) <= 0 ||
-        graph_element_count(value) <= 0 || !graph_is_f32(x) || x->info.dims[0] != value->info.dims[0] ||
-        x->info.dims[1] != value->info.dims[1] || !x->producer)
+    const int rank = value->info.rank;
+    if (!x || x->info.rank != 4 || rank < 2 || rank > 3 || graph_element_count(x) <= 0 ||
+        graph_element_count(value) <= 0 || !graph_is_f32(x) ||
+        x->info.dims[0] != (rank == 3 ? value->info.dims[0] : 1) || x->info.dims[1] != value->info.dims[rank - 2] ||
+        !x->producer)
         return NULL;
     return x;
 }
 
-/* n x c x m -> n x m x c */
+/* n x c x m -> n x m x c, or c x m -> m x c */
 static bool swaps_last(const graph_node *node)
 {
     int rank, perm[ONYX_MAX_RANK];
-    return graph_is(node, "Transpose") && graph_output(node, 0) && graph_permutation(node, &rank, perm) && rank == 3 &&
-           perm[0] == 0 && perm[1] == 2;
+    return graph_is(node, "Transpose") && graph_output(node, 0) && graph_permutation(node, &rank, perm) &&
+           (rank == 2 || (rank == 3 && perm[0] == 0)) && perm[rank - 1] == rank - 2;
 }
 
 static onyx_status insert_rows(graph *g, graph_node *before, graph_value *x, graph_value **rows, onyx_error *error)
@@ -39,7 +42,7 @@ static onyx_status join_rows(graph *g, graph_node *node, graph_node *concat, boo
     enum { MOST = 16 };
     graph_value *rows[MOST] = { NULL };
     const int64_t axis = ((const axis_params *)concat->params)->axis;
-    if (concat->input_count > MOST || (axis != 2 && axis != -1))
+    if (concat->input_count > MOST || (axis != 2 && axis != -1) || concat->outputs[0]->info.rank != 3)
         return ONYX_OK;
     for (int i = 0; i < concat->input_count; i++)
         if (!picture_of(concat->inputs[i]))

@@ -15,6 +15,14 @@ typedef struct copy_step {
     int parts;
 } copy_step;
 
+static inline __attribute__((always_inline)) void copy_rows(const copy_step *c, char *dst, const char *src, size_t bytes,
+                                                            size_t rows)
+{
+    for (size_t i = 0; i < rows; i++)
+        memcpy(dst + i * c->dst_stride, src + i * c->src_stride, bytes);
+}
+
+/* Rows of a few numbers are many; where their size is a constant they are copied without a call. */
 static void run_rows(const step_context *context, int part)
 {
     const program_step *step = context->step;
@@ -29,8 +37,21 @@ static void run_rows(const step_context *context, int part)
         return;
     }
     plan_range(c->rows, 1, c->parts, part, &begin, &end);
-    for (size_t row = begin; row < end; row++)
-        memcpy(dst + row * c->dst_stride, src + row * c->src_stride, c->bytes);
+    src += begin * c->src_stride;
+    dst += begin * c->dst_stride;
+    switch (c->bytes) {
+    case 4:
+        copy_rows(c, dst, src, 4, end - begin);
+        break;
+    case 8:
+        copy_rows(c, dst, src, 8, end - begin);
+        break;
+    case 16:
+        copy_rows(c, dst, src, 16, end - begin);
+        break;
+    default:
+        copy_rows(c, dst, src, c->bytes, end - begin);
+    }
 }
 
 static bool add_rows(planner *p, const graph_node *node, int from, int to, copy_step c)

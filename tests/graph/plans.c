@@ -117,6 +117,12 @@ static const plan_case cases[] = {
       "d = Conv(a, u, b) strides=[2,2]\ne = Reshape(c, f)\ng = Reshape(d, f)\ny = Concat(e, g) axis=2\noutput y\n" },
     { "planes of an output", "conv_planes", "reference,layout_unblock,copy_rows",
       "input x f32 2,3,50,41\ninit w f32 24,3,3,3\ninit v f32 21,24,1,1\na = Conv(x, w)\ny = Conv(a, v)\noutput y\n" },
+    { "rows of a single picture", "conv_rows", "reference,transpose,layout_unblock",
+      "input x f32 1,3,8,12\ninit w f32 37,3,4,4\ninit f i64 2 = 37,-1\na = Conv(x, w) strides=[4,4]\n"
+      "b = Reshape(a, f)\ny = Transpose(b) perm=[1,0]\noutput y\n" },
+    { "columns of a few numbers", "copy_rows", "reference",
+      "input x f32 9,11\ninput z u8 5,7\ninit s i64 4 = 1,2,4,4\ninit t i64 2 = 3,4\na, b, c, d = Split(x, s) axis=1\n"
+      "e, f = Split(z, t) axis=1\ng = Neg(b)\ny = Concat(g, c, d, a) axis=1\nh = Concat(f, e) axis=1\noutput y\noutput h\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
