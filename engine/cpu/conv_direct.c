@@ -315,6 +315,17 @@ static int unit_size(const conv_shape *s, int tile_pixels, int parts)
     return conv_ceil_div(pixels, tile_pixels) * tile_pixels;
 }
 
+/* So few filter blocks in a group that its weights stay in the second-level cache for all rows of a strip. */
+static int few_enough(int filters, int blocks, const conv_shape *s, int lanes)
+{
+    const double bytes = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * lanes * sizeof(float);
+    if (s->h_out == 1 || is_line(s))
+        return filters;
+    while (filters > 1 && filters * bytes > WEIGHT_BYTES)
+        filters = conv_ceil_div(blocks, conv_ceil_div(blocks, filters - 1));
+    return filters;
+}
+
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
@@ -324,7 +335,7 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
     int line = is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
-    int filters = conv_best_filters(set, blocks, line);
+    int filters = few_enough(conv_best_filters(set, blocks, line), blocks, s, units->lanes);
     int parts =
         conv_parts_for((double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out);
     int unit_pixels = 0;

@@ -28,9 +28,10 @@ int conv_best_filters(const conv_tile_set *set, int blocks, int n);
 enum { CONV_NEAREST_BYTES = 40 * 1024 };
 #define CONV_NEAR_RATE 20.0
 #define CONV_FAR_RATE 9.5
-/* Networks with layers of so many weights spoil the third level, too: 13 GB/s measured (ResNet-18 with 170 MB). */
+/* Layers of so many weights compete for the third level, too. Measured: 13 GB/s where a network has 170 MB of them
+ * (ResNet-18 by Winograd alone), 20 where it has 83. */
 #define CONV_MANY_WEIGHTS (6.0 * 1024 * 1024)
-#define CONV_WEIGHT_RATE 4.4
+#define CONV_WEIGHT_RATE 6.0
 /* Bytes of the second-level cache that a part may count on. */
 double conv_near_bytes(void);
 

@@ -33,6 +33,7 @@ static const graph_pass table[] = {
     { "siblings", "makes small convolutions of one value a single one", pass_siblings },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
+    { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },
 };
 

@@ -342,6 +342,10 @@ static const pass_case pass_cases[] = {
       "input x f32 2,32,5,6\ninit w f32 32,4,3,3\ninit b f32 32\ninit v f32 18,16,1,1\ninit m f32 36,1,2,2\n"
       "r = Relu(x)\na = Conv(r, w, b) group=8 pads=[1,1,1,1]\nc = Relu(a)\nd = Conv(c, v) group=2\n"
       "y = Conv(d, m) group=18 strides=[2,2]\noutput y\n" },
+    { "kernels over padding", "Conv 4, Relu 1, total 5",
+      "input x f32 2,6,1,11\ninit w f32 8,6,3,3\ninit b f32 8\ninit d f32 8,1,5,5\ninit v f32 4,8,2,2\ninit u f32 4,6,3,4\n"
+      "r = Relu(x)\na = Conv(r, w, b) pads=[1,1,1,1]\nc = Conv(a, d) group=8 pads=[2,2,2,2]\n"
+      "y = Conv(c, v) pads=[1,0,1,1] strides=[2,1]\nz = Conv(r, u) pads=[0,3,2,14] strides=[1,2]\noutput y\noutput z\n" },
 };
 
 #endif
