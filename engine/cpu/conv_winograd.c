@@ -355,6 +355,18 @@ static void consider(const layer *l, int filters, int strip, cuts *best)
 /* Strips of nearly equal size, by their number. Two filter blocks (measured: mostly the best, as their weights need
  * half the rate of four) and large strips come first: others must be clearly better. */
 enum { STRIP_LEAST = 5, STRIP_MOST = 48 };
+
+/* Fewest strips. Where the weights stay near from strip to strip, V and M should leave room for what the transforms
+ * read and write: 7 % at 64 channels of stride 2. */
+static int fewest_strips(const layer *l)
+{
+    const double near = conv_near_bytes(), vector = l->units->lanes * (double)sizeof(float);
+    const double tile = l->points * vector * (l->blocks_in + conv_min(2, l->blocks_out));
+    const bool near_weights = (double)WEIGHT_POINTS * l->shape->c_in * l->blocks_out * vector <= near;
+    const double most = near_weights ? conv_max(STRIP_LEAST, (int)(0.4 * near / tile)) : STRIP_MOST;
+    return conv_ceil_div(l->tiles, most < STRIP_MOST ? (int)most : STRIP_MOST);
+}
+
 static cuts best_cuts(const layer *l)
 {
     static const int order[CONV_MAX_FILTERS] = { 2, 3, 4, 5, 1 };
@@ -363,7 +375,7 @@ static cuts best_cuts(const layer *l)
     for (int i = 0; i < CONV_MAX_FILTERS; i++) {
         if (order[i] > most || (order[i] == 1 && most > 1))
             continue;
-        for (int strips = conv_ceil_div(l->tiles, STRIP_MOST); strips <= conv_ceil_div(l->tiles, STRIP_LEAST); strips++)
+        for (int strips = fewest_strips(l); strips <= conv_ceil_div(l->tiles, STRIP_LEAST); strips++)
             consider(l, order[i], conv_ceil_div(l->tiles, strips), &best);
     }
     return best;
