@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * An activation behind Reshape, Transpose or Concat of convolutions (the class scores of YOLO heads: Sigmoid of a
- * Concat of reshaped convolutions) moves up to them, where conv_act makes it part of them. It computes the same
- * numbers, so the order does not matter; it moves only where each of its parts ends at a convolution that has no
+ * An activation behind Reshape, Transpose, DepthToSpace or Concat of convolutions (the class scores of YOLO heads:
+ * Sigmoid of a Concat of reshaped convolutions) moves up to them, where conv_act makes it part of them. It computes the
+ * same numbers, so the order does not matter; it moves only where each of its parts ends at a convolution that has no
  * activation yet and that nobody else reads. */
 #include "graph/passes.h"
 
 static graph_node *mover(const graph_value *value)
 {
-    graph_node *node = graph_maker(value, "Reshape");
-    return node ? node : graph_maker(value, "Transpose");
+    static const char *const names[] = { "Reshape", "Transpose", "DepthToSpace" };
+    for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
+        if (graph_maker(value, names[i]))
+            return graph_maker(value, names[i]);
+    return NULL;
 }
 
 /* Up from `value`, read once at each step, stands a convolution that can take an activation. */

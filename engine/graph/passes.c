@@ -19,6 +19,7 @@ static const graph_pass table[] = {
     { "quantized", "computes quantised graphs on bytes: convolutions, tables, moves", pass_quantized },
     { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
     { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
+    { "conv_transpose", "makes transposed convolutions without overlap 1x1 ones and DepthToSpace", pass_conv_transpose },
     { "transpose", "removes, merges and moves Transposes", pass_transpose },
     { "concat_split", "removes Concats, Splits and Slices that undo each other", pass_concat_split },
     { "gather", "reads whole rows at once where their elements have one index", pass_gather },

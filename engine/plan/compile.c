@@ -76,6 +76,7 @@ static const struct {
     { "", "Split", plan_split },
     { "", "Slice", plan_slice },
     { "", "Transpose", plan_transpose },
+    { "", "DepthToSpace", plan_depth_to_space },
     { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
     { OP_DOMAIN_ONYX, "ColumnChain", plan_columns },
     { "", "Pad", plan_pad },

@@ -159,6 +159,17 @@ static const pass_case pass_cases[] = {
       "input x f32 2,9,5\ninit k i64 1 = 3\ninit last i64 1 = 2\ninit s i64 3 = 2,3,4\nm = ReduceMax(x, last) keepdims=0\n"
       "v, i = TopK(m, k) axis=1\nu = Unsqueeze(i, last)\ne = Expand(u, s)\ny = GatherElements(x, e) axis=1\noutput y\n" },
 
+    { "upsampling", "FusedConv 1, DepthToSpace 1, total 2",
+      "input x f32 2,4,3,5\ninit w f32 4,6,2,2\ninit b f32 6\nc = ConvTranspose(x, w, b) strides=[2,2]\ny = Relu(c)\noutput y\n" },
+    { "upsampling of few channels", "FusedConv 1, DepthToSpace 1, total 2",
+      "input x f32 1,4,3,5\ninit w f32 4,2,3,3\nc = ConvTranspose(x, w) strides=[3,3]\ny = Sigmoid(c)\noutput y\n" },
+    { "upsampling with overlap", "ConvTranspose 1, total 1",
+      "input x f32 1,4,3,5\ninit w f32 4,2,3,3\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n" },
+    { "upsampling with gaps", "ConvTranspose 1, total 1",
+      "input x f32 1,4,3,5\ninit w f32 4,2,2,2\ny = ConvTranspose(x, w) strides=[2,2] output_padding=[1,0]\noutput y\n" },
+    { "upsampling in groups", "ConvTranspose 1, total 1",
+      "input x f32 1,4,3,5\ninit w f32 4,2,2,2\ny = ConvTranspose(x, w) strides=[2,2] group=2\noutput y\n" },
+
     { "silu", "Silu 1, total 1", "input x f32 3,40\ns = Sigmoid(x)\ny = Mul(s, x)\noutput y\n" },
     { "not silu", "Mul 1", "input x f32 3,40\ninput z f32 3,40\ns = Sigmoid(x)\ny = Mul(s, z)\noutput y\n" },
     { "hard swish of paddle", "HardSwish 1, total 1",

@@ -123,6 +123,18 @@ static const plan_case cases[] = {
     { "columns of a few numbers", "copy_rows", "reference",
       "input x f32 9,11\ninput z u8 5,7\ninit s i64 4 = 1,2,4,4\ninit t i64 2 = 3,4\na, b, c, d = Split(x, s) axis=1\n"
       "e, f = Split(z, t) axis=1\ng = Neg(b)\ny = Concat(g, c, d, a) axis=1\nh = Concat(f, e) axis=1\noutput y\noutput h\n" },
+    { "upsampling by a transposed convolution", "conv_depth_to_space", "reference,layout_unblock,layout_block",
+      "input x f32 2,3,9,7\ninit u f32 20,3,1,1\ninit w f32 20,24,2,2\ninit b f32 24\ninit v f32 24,32,3,3\n"
+      "init z f32 9,32,1,1\na = Conv(x, u)\nc = ConvTranspose(a, w, b) strides=[2,2]\nd = Relu(c)\n"
+      "e = ConvTranspose(d, v) strides=[3,3]\ny = Conv(e, z)\noutput y\n" },
+    { "upsampling to a map", "conv_depth_to_space", "reference,layout_unblock",
+      "input x f32 2,3,9,7\ninit u f32 20,3,1,1\ninit w f32 20,1,2,2\ninit b f32 1\ninit v f32 20,3,4,4\n"
+      "a = Conv(x, u)\nc = ConvTranspose(a, w, b) strides=[2,2]\ny = Sigmoid(c)\nz = ConvTranspose(a, v) strides=[4,4]\n"
+      "output y\noutput z\n" },
+    { "super-resolution, both orders", "conv_depth_to_space,depth_to_space", "reference",
+      "input x f32 2,3,9,7\ninit u f32 27,3,1,1\ninit w f32 36,27,1,1\na = Conv(x, u)\nb = Conv(a, w)\n"
+      "y = DepthToSpace(b) blocksize=3 mode=\"CRD\"\nc = MaxPool(a) kernel_shape=[2,2]\n"
+      "z = DepthToSpace(c) blocksize=3 mode=\"DCR\"\noutput y\noutput z\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
