@@ -70,36 +70,53 @@ void qconv_winograd_plan(qconv_plan *plan)
     plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->filter_blocks;
 }
 
-/* 24 times row `i` of the filter's transform, applied to three weights; row 5: 12 times. */
-static int transform_3(int i, int a, int b, int c)
+/* 24 times the filter's transform of three weights; its last row: 12 times. */
+static inline void transform_3(int a, int b, int c, int out[6])
 {
-    switch (i) {
-    case 0:
-        return 6 * a;
-    case 1:
-        return -4 * (a + b + c);
-    case 2:
-        return -4 * (a - b + c);
-    case 3:
-        return a + 2 * b + 4 * c;
-    case 4:
-        return a - 2 * b + 4 * c;
-    default:
-        return 12 * c;
-    }
+    out[0] = 6 * a;
+    out[1] = -4 * (a + b + c);
+    out[2] = -4 * (a - b + c);
+    out[3] = a + 2 * b + 4 * c;
+    out[4] = a - 2 * b + 4 * c;
+    out[5] = 12 * c;
 }
 
 static void transform_filter(const int w[9], int16_t out[36])
 {
-    int rows[6][3] = { 0 };
-    for (int i = 0; i < 6; i++)
-        for (int k = 0; k < 3; k++)
-            rows[i][k] = transform_3(i, w[k], w[3 + k], w[6 + k]);
-    for (int i = 0; i < 6; i++)
+    int columns[3][6];
+    for (int k = 0; k < 3; k++)
+        transform_3(w[k], w[3 + k], w[6 + k], columns[k]);
+    for (int i = 0; i < 6; i++) {
+        int row[6];
+        transform_3(columns[0][i], columns[1][i], columns[2][i], row);
         for (int k = 0; k < 6; k++) {
-            int value = transform_3(k, rows[i][0], rows[i][1], rows[i][2]);
-            assert(value >= INT16_MIN && value <= INT16_MAX);
-            out[6 * i + k] = (int16_t)value;
+            assert(row[k] >= INT16_MIN && row[k] <= INT16_MAX);
+            out[6 * i + k] = (int16_t)row[k];
+        }
+    }
+}
+
+/* Filters and inputs that are transformed before they go to their places, which lie multiples of a page apart. */
+enum { STAGE_FILTERS = 64, STAGE_ROW = STAGE_FILTERS * 2 };
+
+/* Inputs k and k + 1 of filters [begin, end) to stage[point][filter][2]. */
+static void stage_pair(const qconv_shape *s, const void *weights, const int *zeros, int begin, int end, int k,
+                       int16_t stage[36][STAGE_ROW])
+{
+    memset(stage, 0, sizeof(*stage) * 36);
+    for (int c = begin; c < end; c++)
+        for (int i = k; i < k + 2 && i < s->c_in; i++) {
+            const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
+            const size_t from = ((size_t)c * (size_t)s->c_in + (size_t)i) * 9;
+            int w[9];
+            int16_t transformed[36];
+            for (size_t tap = 0; tap < 9; tap++)
+                w[tap] = (s->weights_signed ? ((const int8_t *)weights)[from + tap]
+                                            : ((const uint8_t *)weights)[from + tap]) -
+                         zero;
+            transform_filter(w, transformed);
+            for (int point = 0; point < 36; point++)
+                stage[point][(c - begin) * 2 + i - k] = transformed[point];
         }
 }
 
@@ -112,21 +129,16 @@ void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int 
     for (int first = 0, wide; first < vectors;
          first += wide, out += (size_t)36 * (size_t)pairs * (size_t)wide * (size_t)lanes * 2) {
         wide = qconv_wide(plan->filter_blocks, vectors - first);
-        for (int c = first * lanes; c < s->c_out && c < (first + wide) * lanes; c++) {
-            const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
-            for (int k = 0; k < s->c_in; k++) {
-                const size_t from = ((size_t)c * (size_t)s->c_in + (size_t)k) * 9;
-                int w[9];
-                int16_t transformed[36];
-                for (int i = 0; i < 9; i++)
-                    w[i] = (s->weights_signed ? ((const int8_t *)weights)[from + (size_t)i]
-                                              : ((const uint8_t *)weights)[from + (size_t)i]) -
-                           zero;
-                transform_filter(w, transformed);
-                const size_t vector = (size_t)(c / lanes - first), lane = (size_t)(c % lanes);
-                for (size_t at = 0; at < 36; at++)
-                    out[(((at * (size_t)pairs + (size_t)k / 2) * (size_t)wide + vector) * (size_t)lanes + lane) * 2 +
-                        (size_t)k % 2] = transformed[at];
+        const int end = s->c_out < (first + wide) * lanes ? s->c_out : (first + wide) * lanes;
+        const size_t pair = (size_t)wide * (size_t)lanes * 2, point = (size_t)pairs * pair;
+        for (int c = first * lanes; c < end; c += STAGE_FILTERS) {
+            const int some = end - c < STAGE_FILTERS ? end - c : STAGE_FILTERS;
+            int16_t *to = out + (size_t)(c - first * lanes) * 2;
+            for (int k = 0; k < s->c_in; k += 2, to += pair) {
+                int16_t stage[36][STAGE_ROW];
+                stage_pair(s, weights, zeros, c, c + some, k, stage);
+                for (size_t i = 0; i < 36; i++)
+                    memcpy(to + i * point, stage[i], (size_t)some * 2 * sizeof(*to));
             }
         }
     }
