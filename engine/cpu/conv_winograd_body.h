@@ -23,28 +23,17 @@ CONV_INLINE void winograd_input_6(const vf *d, const int step, vf *out)
     out[5] = vf_fma(four, d1, vf_fnma(five, d3, d5));
 }
 
-/* The same for stride 2: nine values, first the five of the even ones, then the odd ones as they are. */
-CONV_INLINE void winograd_input_9(const vf *d, const int step, vf *out)
+/* The same for the five even ones of the nine values of stride 2; the odd ones stay as they are. */
+CONV_INLINE void winograd_input_5(const vf *d, const int step, vf *out)
 {
     const vf two = vf_set1(2), three = vf_set1(3);
-    vf d0 = d[0], d1 = d[2 * step], d2 = d[4 * step], d3 = d[6 * step], d4 = d[8 * step];
+    vf d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step];
     vf near = vf_sub(d3, d1);
     out[0] = vf_fma(two, vf_sub(d0, d2), near);
     out[1] = vf_fnma(two, d1, vf_sub(d3, d2));
     out[2] = vf_fma(two, d1, vf_fnma(three, d2, d3));
     out[3] = near;
     out[4] = vf_fnma(two, near, vf_sub(d4, d2));
-    CONV_UNROLL
-    for (int i = 0; i < 4; i++)
-        out[5 + i] = d[(2 * i + 1) * step];
-}
-
-CONV_INLINE void winograd_input_side(const vf *d, const int step, vf *out, const int SIDE)
-{
-    if (SIDE == WINOGRAD_SIDE_UNIT)
-        winograd_input_6(d, step, out);
-    else
-        winograd_input_9(d, step, out);
 }
 
 /* A^T m: four results out_step apart. */
@@ -65,16 +54,16 @@ CONV_INLINE void winograd_output_side(const vf *m, const int step, vf *out, cons
     }
 }
 
-/* Tiles whose columns are transformed at once: neighbours share two of six columns, or one of nine. */
-enum { WINOGRAD_RUN_UNIT = 4, WINOGRAD_RUN_TWO = 1, WINOGRAD_COLUMNS = 4 * WINOGRAD_RUN_UNIT + 2 };
+/* Tiles whose columns are transformed at once: neighbours share two of six columns. */
+enum { WINOGRAD_RUN = 4, WINOGRAD_COLUMNS = 4 * WINOGRAD_RUN + 2 };
 
 CONV_INLINE void winograd_input_run(const float *const *rows, ptrdiff_t at, int low, int high, float *v,
-                                    ptrdiff_t point_stride, int count, const int SIDE)
+                                    ptrdiff_t point_stride, int count)
 {
-    const int apart = SIDE == WINOGRAD_SIDE_UNIT ? 4 : 8;
-    vf columns[WINOGRAD_COLUMNS * WINOGRAD_SIDE_UNIT];
-    for (int c = 0; c < apart * (count - 1) + SIDE; c++) {
-        vf d[WINOGRAD_SIDE_MOST];
+    enum { SIDE = WINOGRAD_SIDE_UNIT };
+    vf columns[WINOGRAD_COLUMNS * SIDE];
+    for (int c = 0; c < 4 * (count - 1) + SIDE; c++) {
+        vf d[SIDE];
         if (c < low || c >= high) {
             CONV_UNROLL
             for (int i = 0; i < SIDE; i++)
@@ -84,13 +73,13 @@ CONV_INLINE void winograd_input_run(const float *const *rows, ptrdiff_t at, int 
         CONV_UNROLL
         for (int i = 0; i < SIDE; i++)
             d[i] = vf_load(rows[i] + (at + c) * VF_LANES);
-        winograd_input_side(d, 1, columns + c * SIDE, SIDE);
+        winograd_input_6(d, 1, columns + c * SIDE);
     }
     for (int t = 0; t < count; t++, v += VF_LANES) {
         CONV_UNROLL
         for (int i = 0; i < SIDE; i++) {
-            vf out[WINOGRAD_SIDE_MOST];
-            winograd_input_side(columns + apart * t * SIDE + i, SIDE, out, SIDE);
+            vf out[SIDE];
+            winograd_input_6(columns + 4 * t * SIDE + i, SIDE, out);
             CONV_UNROLL
             for (int j = 0; j < SIDE; j++)
                 vf_store(v + (i * SIDE + j) * point_stride, out[j]);
@@ -101,19 +90,78 @@ CONV_INLINE void winograd_input_run(const float *const *rows, ptrdiff_t at, int 
 static void winograd_input_unit(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
                                 int count)
 {
-    for (int t = 0; t < count; t += WINOGRAD_RUN_UNIT) {
-        int n = count - t < WINOGRAD_RUN_UNIT ? count - t : WINOGRAD_RUN_UNIT, first = 4 * t;
-        winograd_input_run(rows, first - low, low - first, high - first, v + (ptrdiff_t)t * VF_LANES, point_stride, n,
-                           WINOGRAD_SIDE_UNIT);
+    for (int t = 0; t < count; t += WINOGRAD_RUN) {
+        int n = count - t < WINOGRAD_RUN ? count - t : WINOGRAD_RUN, first = 4 * t;
+        winograd_input_run(rows, first - low, low - first, high - first, v + (ptrdiff_t)t * VF_LANES, point_stride, n);
+    }
+}
+
+/* One tile of stride 2 whose columns begin at `at`: odd rows, odd columns of even rows, and what is even in both. Few
+ * values meet more than one of the transforms, so that there are registers for all. */
+CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, float *v, ptrdiff_t point_stride)
+{
+    enum { SIDE = WINOGRAD_SIDE_TWO, EVEN = 5, ODD = 4 };
+    vf d[EVEN], out[EVEN], even[EVEN * EVEN];
+    CONV_UNROLL
+    for (int i = 0; i < ODD; i++) {
+        const float *row = rows[2 * i + 1] + at;
+        float *to = v + (EVEN + i) * SIDE * point_stride;
+        CONV_UNROLL
+        for (int j = 0; j < EVEN; j++)
+            d[j] = vf_load(row + 2 * j * VF_LANES);
+        winograd_input_5(d, 1, out);
+        CONV_UNROLL
+        for (int j = 0; j < EVEN; j++)
+            vf_store(to + j * point_stride, out[j]);
+        CONV_UNROLL
+        for (int j = 0; j < ODD; j++)
+            vf_store(to + (EVEN + j) * point_stride, vf_load(row + (2 * j + 1) * VF_LANES));
+    }
+    CONV_UNROLL
+    for (int j = 0; j < ODD; j++) {
+        CONV_UNROLL
+        for (int i = 0; i < EVEN; i++)
+            d[i] = vf_load(rows[2 * i] + at + (2 * j + 1) * VF_LANES);
+        winograd_input_5(d, 1, out);
+        CONV_UNROLL
+        for (int i = 0; i < EVEN; i++)
+            vf_store(v + (i * SIDE + EVEN + j) * point_stride, out[i]);
+    }
+    CONV_UNROLL
+    for (int j = 0; j < EVEN; j++) {
+        CONV_UNROLL
+        for (int i = 0; i < EVEN; i++)
+            d[i] = vf_load(rows[2 * i] + at + 2 * j * VF_LANES);
+        winograd_input_5(d, 1, even + j * EVEN);
+    }
+    CONV_UNROLL
+    for (int i = 0; i < EVEN; i++) {
+        winograd_input_5(even + i, EVEN, out);
+        CONV_UNROLL
+        for (int j = 0; j < EVEN; j++)
+            vf_store(v + (i * SIDE + j) * point_stride, out[j]);
     }
 }
 
 static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride, int count)
 {
-    for (int t = 0; t < count; t += WINOGRAD_RUN_TWO) {
-        int first = 8 * t;
-        winograd_input_run(rows, first - low, low - first, high - first, v + (ptrdiff_t)t * VF_LANES, point_stride,
-                           WINOGRAD_RUN_TWO, WINOGRAD_SIDE_TWO);
+    enum { SIDE = WINOGRAD_SIDE_TWO };
+    for (int t = 0; t < count; t++, v += VF_LANES) {
+        const int first = 8 * t;
+        _Alignas(64) float copy[SIDE * SIDE * VF_LANES];
+        const float *copied[SIDE], *const *from = rows;
+        if (low > first || high < first + SIDE) {
+            for (int i = 0; i < SIDE; i++) {
+                copied[i] = copy + i * SIDE * VF_LANES;
+                for (int c = 0; c < SIDE; c++) {
+                    const bool inside = first + c >= low && first + c < high;
+                    vf_store(copy + (i * SIDE + c) * VF_LANES,
+                             inside ? vf_load(rows[i] + (ptrdiff_t)(first + c - low) * VF_LANES) : vf_zero());
+                }
+            }
+            from = copied;
+        }
+        winograd_input_tile(from, from == rows ? (ptrdiff_t)(first - low) * VF_LANES : 0, v, point_stride);
     }
 }
 
