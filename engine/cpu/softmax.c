@@ -52,6 +52,24 @@ static void softmax_columns(const float *src, float *dst, size_t n, size_t inner
     }
 }
 
+static void softmax_mean(const float *src, size_t src_stride, const float *weights, size_t n, float *dst,
+                         size_t columns)
+{
+    for (size_t c = 0; c < columns; c++) {
+        float largest = -INFINITY, sum = 0, mean = 0;
+        for (size_t i = 0; i < n; i++) {
+            float x = src[i * src_stride + c];
+            largest = x > largest || x != x ? x : largest;
+        }
+        for (size_t i = 0; i < n; i++) {
+            const float e = expf(src[i * src_stride + c] - largest);
+            sum += e;
+            mean += weights[i] * e;
+        }
+        dst[c] = mean / sum;
+    }
+}
+
 static void layer_norm(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
                        float epsilon)
 {
@@ -72,6 +90,7 @@ void softmax_fill_c(softmax_kernels *kernels)
 {
     *kernels = (softmax_kernels){ .rows = softmax_rows,
                                   .columns = softmax_columns,
+                                  .mean = softmax_mean,
                                   .max = reduce_max,
                                   .sum = reduce_sum,
                                   .layer_norm = layer_norm };

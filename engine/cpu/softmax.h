@@ -9,6 +9,11 @@ typedef void softmax_rows_f32(const float *src, float *dst, size_t rows, size_t 
 /* The same along an axis of n with `inner` contiguous elements behind it: src[n][inner], columns [begin, end). */
 typedef void softmax_columns_f32(const float *src, float *dst, size_t n, size_t inner, size_t begin, size_t end);
 
+/* dst[c] = sum of weights[i] * softmax(src[.][c])[i] over i < n, for `columns` columns, rows src_stride apart: the mean
+ * of a distribution. dst is not src. */
+typedef void softmax_mean_f32(const float *src, size_t src_stride, const float *weights, size_t n, float *dst,
+                              size_t columns);
+
 /* Row reductions used by ReduceMax, ReduceSum and the normalisations. */
 typedef float reduce_f32(const float *src, size_t n);
 /* y = (x - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] per row; bias may be NULL. */
@@ -18,6 +23,7 @@ typedef void layer_norm_f32(const float *src, float *dst, size_t rows, size_t n,
 typedef struct softmax_kernels {
     softmax_rows_f32 *rows;
     softmax_columns_f32 *columns;
+    softmax_mean_f32 *mean;
     reduce_f32 *max, *sum;
     layer_norm_f32 *layer_norm;
 } softmax_kernels;

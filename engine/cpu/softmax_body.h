@@ -133,6 +133,36 @@ static void softmax_columns(const float *src, float *dst, size_t n, size_t inner
         softmax_column_vector(src + c, dst + c, n, inner, end - c);
 }
 
+static inline __attribute__((always_inline)) void
+softmax_mean_vector(const float *src, size_t stride, const float *weights, size_t n, float *dst, size_t columns)
+{
+    const bool whole = columns >= VF_LANES;
+    vf top = vf_set1(-INFINITY), sum = vf_zero(), mean = vf_zero();
+    for (size_t i = 0; i < n; i++)
+        top = vf_max(top, whole ? vf_load(src + i * stride) : vf_load_part(src + i * stride, columns));
+    for (size_t i = 0; i < n; i++) {
+        const vf x = whole ? vf_load(src + i * stride) : vf_load_part(src + i * stride, columns);
+        const vf e = vf_exp_fast(vf_sub(x, top));
+        sum = vf_add(sum, e);
+        mean = vf_fma(e, vf_set1(weights[i]), mean);
+    }
+    mean = vf_div(mean, sum);
+    if (whole)
+        vf_store(dst, mean);
+    else
+        vf_store_part(dst, mean, columns);
+}
+
+static void softmax_mean(const float *src, size_t src_stride, const float *weights, size_t n, float *dst,
+                         size_t columns)
+{
+    size_t c = 0;
+    for (; c + VF_LANES <= columns; c += VF_LANES)
+        softmax_mean_vector(src + c, src_stride, weights, n, dst + c, VF_LANES);
+    if (c < columns)
+        softmax_mean_vector(src + c, src_stride, weights, n, dst + c, columns - c);
+}
+
 static inline float layer_norm_squares(const float *src, size_t n, float mean)
 {
     vf m = vf_set1(mean), a = vf_zero(), b = vf_zero();
@@ -173,6 +203,7 @@ static void softmax_body_fill(softmax_kernels *kernels)
 {
     kernels->rows = softmax_rows;
     kernels->columns = softmax_columns;
+    kernels->mean = softmax_mean;
     kernels->max = reduce_max;
     kernels->sum = reduce_sum;
     kernels->layer_norm = layer_norm;

@@ -126,8 +126,8 @@ op_run_function op_run_concat, op_run_slice, op_run_split, op_run_trilu;
 
 /* softmax.c */
 op_parse_function op_parse_softmax;
-op_shape_function op_shape_softmax;
-op_run_function op_run_hardmax, op_run_log_softmax, op_run_softmax;
+op_shape_function op_shape_softmax, op_shape_softmax_mean;
+op_run_function op_run_hardmax, op_run_log_softmax, op_run_softmax, op_run_softmax_mean;
 
 /* transpose.c */
 op_parse_function op_parse_shuffle, op_parse_space, op_parse_transpose;

@@ -144,3 +144,49 @@ onyx_status op_run_hardmax(op_run_context *context)
 {
     return run_rows(context, hardmax_row);
 }
+
+/* ---- SoftmaxMean: x [n, groups * bins, ...] and a number for each bin [bins] -> the mean of each group's distribution
+ * [n, groups, ...] ---- */
+
+onyx_status op_shape_softmax_mean(op_shape_context *context)
+{
+    STATUS_TRY(shape_begin(context));
+    STATUS_TRY(shape_type(context, 1, TYPES_F32));
+    STATUS_TRY(shape_rank(context, 1, 1));
+    const op_value *x = context->inputs[0], *numbers = context->inputs[1];
+    int64_t dims[ONYX_MAX_RANK];
+    if (x->rank >= 0 && x->rank < 2)
+        return shape_fail(context, "rank %d has no channels", x->rank);
+    if (x->rank >= 0) {
+        const int64_t bins = numbers->rank == 1 ? numbers->dims[0] : -1;
+        memcpy(dims, x->dims, sizeof(dims));
+        if (bins == 0 || (bins > 0 && x->dims[1] >= 0 && x->dims[1] % bins))
+            return shape_fail(context, "%lld channels are no multiple of %lld bins", (long long)x->dims[1],
+                              (long long)bins);
+        dims[1] = bins > 0 && x->dims[1] >= 0 ? x->dims[1] / bins : -1;
+    }
+    shape_set(&context->outputs[0], x->type, x->rank, dims);
+    return ONYX_OK;
+}
+
+onyx_status op_run_softmax_mean(op_run_context *context)
+{
+    const onyx_tensor *in = context->inputs[0];
+    const float *x = in->data, *numbers = context->inputs[1]->data;
+    float *y = context->outputs[0]->data;
+    const size_t bins = tensor_count(context->inputs[1]), inner = dims_product(in->dims, 2, in->rank);
+    const size_t count = tensor_count(context->outputs[0]);
+    for (size_t i = 0; i < count; i++) {
+        const float *first = x + i / inner * bins * inner + i % inner;
+        double largest = -INFINITY, sum = 0, mean = 0;
+        for (size_t k = 0; k < bins; k++)
+            largest = first[k * inner] > largest || first[k * inner] != first[k * inner] ? first[k * inner] : largest;
+        for (size_t k = 0; k < bins; k++) {
+            const double e = exp(first[k * inner] - largest);
+            sum += e;
+            mean += e * numbers[k];
+        }
+        y[i] = (float)(mean / sum);
+    }
+    return ONYX_OK;
+}

@@ -278,6 +278,8 @@ static const op_row rows[] = {
       sizeof(cast_params), op_parse_cast, op_shape_qlookup, op_run_qlookup },
     { OP_DOMAIN_ONYX, "Silu", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,
       0, NULL, shape_same, op_run_silu },
+    { OP_DOMAIN_ONYX, "SoftmaxMean", 1, 0, 2, 2, 1, 1, 0, TYPES_F32,
+      0, NULL, op_shape_softmax_mean, op_run_softmax_mean },
     { OP_DOMAIN_UPGRADE, "AlignBroadcast", 1, 0, 2, 2, 1, 1, OP_VIEW, TYPES_WHOLE,
       sizeof(axis_params), op_parse_axis_0, op_shape_align_broadcast, op_run_view },
 };

@@ -79,6 +79,7 @@ static const struct {
     { "", "DepthToSpace", plan_depth_to_space },
     { OP_DOMAIN_ONYX, "ChannelShuffle", plan_shuffle },
     { OP_DOMAIN_ONYX, "ColumnChain", plan_columns },
+    { OP_DOMAIN_ONYX, "SoftmaxMean", plan_softmax_mean },
     { "", "Pad", plan_pad },
     { "", "LSTM", plan_rnn },
     { "", "GRU", plan_rnn },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Softmax along any axis of plain data, and LayerNormalization of its rows. */
+ * Softmax along any axis of plain data, its mean of channels, and LayerNormalization of rows. */
 #include "plan/planner.h"
 
 #include <string.h>
@@ -82,6 +82,100 @@ plan_result plan_softmax(planner *p, graph_node *node)
     const int output = plan_new_plain(p, node->outputs[0]);
     return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, scratch,
                          &input, 1, &output, 1, &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
+}
+
+/* ---- SoftmaxMean ---- */
+
+/* Pixels of a blocked picture that are made planes at a time, in scratch. */
+#define MEAN_PIXELS ((size_t)64)
+
+typedef struct mean_step {
+    softmax_mean_f32 *kernel;
+    layout_unblock_f32 *unblock;
+    const float *numbers; /* of the bins */
+    size_t bins, groups, hw, block, channels;
+    int parts; /* of an image */
+} mean_step;
+
+/* Pixels [first, first + count) of an image: src is the first of these in block 0, blocks `plane` floats apart. */
+static void mean_of_blocks(const mean_step *s, const float *src, size_t plane, size_t image, size_t first, size_t count,
+                           float *dst, float *planes)
+{
+    for (size_t i = 0, n; i < count; i += n) {
+        n = MIN(MEAN_PIXELS, count - i);
+        for (size_t c = 0; c < s->channels; c += s->block)
+            s->unblock(src + c / s->block * plane + i * s->block, (int)MIN(s->block, s->channels - c), n,
+                       planes + c * MEAN_PIXELS, MEAN_PIXELS);
+        for (size_t g = 0; g < s->groups; g++)
+            s->kernel(planes + g * s->bins * MEAN_PIXELS, MEAN_PIXELS, s->numbers, s->bins,
+                      dst + (image * s->groups + g) * s->hw + first + i, n);
+    }
+}
+
+static void run_mean_of_blocks(const step_context *context, int part)
+{
+    const mean_step *s = context->step->params;
+    const size_t image = (size_t)(part / s->parts), blocks = (s->channels + s->block - 1) / s->block;
+    const float *src =
+        (const float *)context->tensors[context->step->inputs[0]].data + image * blocks * s->block * s->hw;
+    size_t begin, end;
+    plan_range(s->hw, 16, s->parts, part % s->parts, &begin, &end);
+    if (begin < end)
+        mean_of_blocks(s, src + begin * s->block, s->hw * s->block, image, begin, end - begin,
+                       context->tensors[context->step->outputs[0]].data, context->scratch);
+}
+
+/* What a convolution does instead, see plan_conv_tail. */
+static void mean_tail(const step_context *context, const void *params, const plan_band *band, void *scratch)
+{
+    mean_of_blocks(params, band->data, band->plane, band->image, band->first, band->pixels,
+                   context->tensors[context->step->outputs[0]].data, scratch);
+}
+
+static void run_mean(const step_context *context, int part)
+{
+    const mean_step *s = context->step->params;
+    const size_t group = (size_t)(part / s->parts); /* of all images */
+    size_t begin, end;
+    plan_range(s->hw, 16, s->parts, part % s->parts, &begin, &end);
+    if (begin < end)
+        s->kernel((const float *)context->tensors[context->step->inputs[0]].data + group * s->bins * s->hw + begin,
+                  s->hw, s->numbers, s->bins,
+                  (float *)context->tensors[context->step->outputs[0]].data + group * s->hw + begin, end - begin);
+}
+
+plan_result plan_softmax_mean(planner *p, graph_node *node)
+{
+    graph_value *x = node->inputs[0], *numbers = node->inputs[1], *y = node->outputs[0];
+    const onyx_tensor *constant = numbers->is_constant ? graph_constant(p->graph, numbers) : NULL;
+    if (!constant || !p->kernels->softmax.mean || graph_element_count(y) < 1)
+        return PLAN_PASS;
+    const bool blocked = plan_can_block(p, x) && plan_only_blocked(p, x);
+    const float *copy = arena_copy(p->program->arena, constant->data, constant->size_bytes);
+    mean_step s = { .kernel = p->kernels->softmax.mean,
+                    .unblock = p->kernels->layout.unblock,
+                    .numbers = copy,
+                    .bins = (size_t)graph_element_count(numbers),
+                    .groups = (size_t)y->info.dims[1],
+                    .hw = 1,
+                    .block = (size_t)p->kernels->block,
+                    .channels = (size_t)x->info.dims[1] };
+    for (int i = 2; i < x->info.rank; i++)
+        s.hw *= (size_t)x->info.dims[i];
+    const size_t images = (size_t)x->info.dims[0], scratch = size_align(s.channels, 16) * MEAN_PIXELS * sizeof(float);
+    const int worth = plan_parts((size_t)graph_element_count(x) * 4 * sizeof(float));
+    const size_t rows = blocked ? images : images * s.groups;
+    s.parts = (int)MAX(1, MIN((size_t)worth / rows, s.hw / 64));
+    const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x), output = plan_new_plain(p, y);
+    const void *params = arena_copy(p->program->arena, &s, sizeof(s));
+    if (!copy || input < 0 || output < 0 || !params)
+        return PLAN_FAILED;
+    if (blocked && plan_conv_tail(p, x, "conv_softmax_mean", mean_tail, params, scratch, output))
+        return PLAN_DONE;
+    return plan_add_step(p, node, "softmax_mean", blocked ? run_mean_of_blocks : run_mean, (int)rows * s.parts,
+                         blocked ? scratch : 0, &input, 1, &output, 1, params, 0)
                ? PLAN_DONE
                : PLAN_FAILED;
 }

@@ -255,9 +255,14 @@ static const pass_case pass_cases[] = {
     { "focus with another reader", "Concat 1",
       "input x f32 1,3,8,12\na = SpaceToDepth(x) blocksize=2\nb = Concat(a, a) axis=1\ninit w f32 5,24,3,3\ny = Conv(b, w)\noutput y\n" },
 
-    { "dfl", "Softmax 1, Transpose 0, MatMul 1",
+    { "dfl", "SoftmaxMean 1, total 1",
       "input x f32 1,64,30\ninit r i64 4 = 1,4,16,30\ninit s i64 3 = 1,4,30\ninit w f32 1,16,1,1 = 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
       "a = Reshape(x, r)\nb = Transpose(a) perm=[0,2,1,3]\nc = Softmax(b) axis=1\nd = Conv(c, w)\ny = Reshape(d, s)\noutput y\n" },
+
+    { "dfl of a head", "SoftmaxMean 2, Transpose 0, Concat 1",
+      CONV3 "init v f32 6,4,4,4\ne = Conv(x, v)\ninit f i64 3 = 1,6,-1\ng = Reshape(c, f)\nh = Reshape(e, f)\n"
+      "i = Concat(g, h) axis=2\ninit r i64 4 = 1,2,3,-1\ninit s i64 3 = 1,2,-1\ninit k f32 1,3,1,1 = 0,1,2\n"
+      "a = Reshape(i, r)\nd = Transpose(a) perm=[0,2,1,3]\nl = Softmax(d) axis=1\nm = Conv(l, k)\ny = Reshape(m, s)\noutput y\n" },
 
     { "scores of a head", "FusedConv 2, Reshape 2, Concat 1, total 5",
       CONV3 "input z f32 1,4,4,4\ninit v f32 6,4,1,1\nd = Conv(z, v)\ninit r i64 3 = 1,6,-1\ne = Reshape(c, r)\nf = Reshape(d, r)\n"

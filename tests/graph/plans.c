@@ -135,6 +135,12 @@ static const plan_case cases[] = {
       "input x f32 2,3,9,7\ninit u f32 27,3,1,1\ninit w f32 36,27,1,1\na = Conv(x, u)\nb = Conv(a, w)\n"
       "y = DepthToSpace(b) blocksize=3 mode=\"CRD\"\nc = MaxPool(a) kernel_shape=[2,2]\n"
       "z = DepthToSpace(c) blocksize=3 mode=\"DCR\"\noutput y\noutput z\n" },
+    { "means of distributions", "conv_softmax_mean,softmax_mean", "reference,layout_unblock,softmax_columns",
+      "input x f32 2,3,9,17\ninput z f32 2,20,5\ninit w f32 20,3,1,1\ninit k f32 1,5,1,1 = 0,1,2,3,4\n"
+      "init v f32 20,3,2,2\ninit r i64 4 = 2,4,5,-1\na = Conv(x, w)\na2 = Conv(x, v)\nb = Reshape(a, r)\nc = Transpose(b) perm=[0,2,1,3]\nd = Softmax(c) axis=1\n"
+      "e = Conv(d, k)\ns = MaxPool(a2) kernel_shape=[2,2]\ni = Reshape(s, r)\nj = Transpose(i) perm=[0,2,1,3]\n"
+      "l = Softmax(j) axis=1\nm = Conv(l, k)\nn = Reshape(z, r)\no = Transpose(n) perm=[0,2,1,3]\nq = Softmax(o) axis=1\n"
+      "t = Conv(q, k)\noutput e\noutput m\noutput t\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"

@@ -70,6 +70,26 @@ static void test_columns(const cpu_kernels *k, size_t n, size_t inner, int kind,
     CHECK(guarded_front_intact(dst), "softmax columns %s wrote in front of dst", k->name);
 }
 
+static void test_mean(const cpu_kernels *k, size_t n, size_t columns, size_t gap, int kind)
+{
+    const size_t stride = columns + gap, floats = n * stride - gap;
+    float *src = guarded(&region_src, floats * sizeof(float)), *dst = guarded(&region_dst, columns * sizeof(float));
+    float weights[100];
+    double parts[100 * 100];
+    fill(src, floats, kind);
+    for (size_t i = 0; i < n; i++)
+        weights[i] = (float)(1 + i) / 3;
+    for (size_t c = 0; c < columns; c++) {
+        oracle_softmax(src + c, parts, n, stride);
+        expected[c] = 0;
+        for (size_t i = 0; i < n; i++)
+            expected[c] += weights[i] * parts[i * stride];
+    }
+    k->softmax.mean(src, stride, weights, n, dst, columns);
+    oracle_check("softmax mean", k->name, dst, expected, columns, 2e-5, 1e-37);
+    CHECK(guarded_front_intact(dst), "softmax mean %s wrote in front of dst", k->name);
+}
+
 static void test_reductions(const cpu_kernels *k, size_t n, int kind)
 {
     float *src = guarded(&region_src, n * sizeof(float));
@@ -123,6 +143,7 @@ static void bench_softmax(const cpu_kernels *k)
     ORACLE_BENCH(k->name, "softmax rows of 400", 8 * N, k->softmax.rows(src, dst, N / 400, 400));
     ORACLE_BENCH(k->name, "softmax rows of 8192", 8 * N, k->softmax.rows(src, dst, 2, 8192));
     ORACLE_BENCH(k->name, "softmax columns 16 x 1024", 8 * N, k->softmax.columns(src, dst, 16, 1024, 0, 1024));
+    ORACLE_BENCH(k->name, "softmax mean 16 x 1024", 4 * N, k->softmax.mean(src, 1024, scale, 16, dst, 1024));
     ORACLE_BENCH(k->name, "reduce max", 4 * N, scale[0] = k->softmax.max(src, N));
     ORACLE_BENCH(k->name, "reduce sum", 4 * N, scale[0] = k->softmax.sum(src, N));
     ORACLE_BENCH(k->name, "layer norm rows of 256", 8 * N,
@@ -151,6 +172,7 @@ void test_softmax(const cpu_kernels *k, bool bench, test_counts *counts)
                 test_rows(k, rows, n, kind, kind & 1);
                 test_reductions(k, n, kind);
                 test_columns(k, n < 100 ? n : 7, n < 100 ? 67 - (size_t)kind : n, kind, kind & 1);
+                test_mean(k, n < 100 ? n : 16, n < 100 ? 67 - (size_t)kind : 3, n % 3, kind);
                 test_columns(k, 16, n > 1000 ? 1000 : n, kind, !(kind & 1));
             }
             test_layer_norm(k, rows, n, true, s & 1);

@@ -154,6 +154,33 @@ static void column_chain(void)
     runner_free(r);
 }
 
+static void softmax_mean(void)
+{
+    runner *r = runner_new(NULL);
+    onyx_tensor x = filled(r, 3, (int64_t[]){ 2, 6, 5 }), n = filled(r, 1, (int64_t[]){ 3 }), y = { 0 };
+    const onyx_tensor *inputs[2] = { &x, &n };
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "SoftmaxMean", 1, NULL, 0, inputs, 2, &y, 1, &error);
+    if (own_check(status == ONYX_OK, "SoftmaxMean: %s", error.message)) {
+        double expected[20];
+        for (size_t i = 0; i < 20; i++) {
+            double sum = 0, mean = 0;
+            for (size_t k = 0; k < 3; k++) {
+                const double e = exp(own_get(&x, (i / 5 * 3 + k) * 5 + i % 5));
+                sum += e;
+                mean += e * own_get(&n, k);
+            }
+            expected[i] = mean / sum;
+        }
+        own_compare("SoftmaxMean", &y, 3, (int64_t[]){ 2, 2, 5 }, expected, 1e-5, 1e-6);
+    }
+    onyx_tensor four = filled(r, 1, (int64_t[]){ 4 });
+    inputs[1] = &four;
+    own_check(runner_node(r, OP_DOMAIN_ONYX, "SoftmaxMean", 1, NULL, 0, inputs, 2, &y, 1, &error) != ONYX_OK,
+              "SoftmaxMean takes bins that do not fit");
+    runner_free(r);
+}
+
 void own_fused(void)
 {
     own_seed(4);
@@ -165,4 +192,5 @@ void own_fused(void)
     }
     silu_and_shuffle();
     column_chain();
+    softmax_mean();
 }
