@@ -66,6 +66,9 @@ CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const flo
         CONV_UNROLL
         for (int p = 0; p < P; p++)
             acc[p] = start;
+        CONV_UNROLL
+        for (int p = 0; p < P; p++) /* sums are short: stores would come faster than lines do */
+            __builtin_prefetch(dst + p * VF_LANES, 1, 3);
         if (adjacent == 3)
             conv_first_sum(t, acc, src, weights, 3, P);
         else if (adjacent == 6)
