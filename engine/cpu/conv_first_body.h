@@ -59,7 +59,7 @@ CONV_INLINE void conv_first_taps(const conv_tile *t, vf *acc, const float *src, 
 CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
                                  const float *residual, float *dst, int count, const int P)
 {
-    const int adjacent = t->taps_w == 1 ? t->inner : 0; /* the usual widths of a kernel: 3, 5, 6, 7 */
+    const int adjacent = t->taps_w == 1 ? t->inner : 0; /* the usual widths of a kernel: 3, 6 and 7 */
     for (; count > 0; count--) {
         vf acc[CONV_MAX_PIXELS];
         vf start = bias ? vf_load(bias) : vf_zero();
@@ -73,8 +73,6 @@ CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const flo
             conv_first_sum(t, acc, src, weights, 3, P);
         else if (adjacent == 6)
             conv_first_sum(t, acc, src, weights, 6, P);
-        else if (adjacent == 5)
-            conv_first_sum(t, acc, src, weights, 5, P);
         else if (adjacent == 7)
             conv_first_sum(t, acc, src, weights, 7, P);
         else
