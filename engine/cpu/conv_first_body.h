@@ -60,6 +60,7 @@ CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const flo
                                  const float *residual, float *dst, int count, const int P)
 {
     const int adjacent = t->taps_w == 1 ? t->inner : 0; /* the usual widths of a kernel: 3, 6 and 7 */
+    const bool wide = P > 8;                            /* others stand in narrow images alone */
     for (; count > 0; count--) {
         vf acc[CONV_MAX_PIXELS];
         vf start = bias ? vf_load(bias) : vf_zero();
@@ -71,9 +72,9 @@ CONV_INLINE void conv_first_body(const conv_tile *t, const float *src, const flo
             __builtin_prefetch(dst + p * VF_LANES, 1, 3);
         if (adjacent == 3)
             conv_first_sum(t, acc, src, weights, 3, P);
-        else if (adjacent == 6)
+        else if (wide && adjacent == 6)
             conv_first_sum(t, acc, src, weights, 6, P);
-        else if (adjacent == 7)
+        else if (wide && adjacent == 7)
             conv_first_sum(t, acc, src, weights, 7, P);
         else
             conv_first_taps(t, acc, src, weights, P);
