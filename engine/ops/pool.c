@@ -258,14 +258,14 @@ onyx_status op_shape_qlinear_global_pool(op_shape_context *context)
     return op_shape_global_pool(context);
 }
 
-static void quantize_result(op_run_context *context, size_t i, double mean)
+/* Element i of the result: what is left of it when y_scale is divided out, rounded, and the zero point. */
+static void quantize_result(op_run_context *context, size_t i, float quotient)
 {
     onyx_tensor *out = context->outputs[0];
     const onyx_tensor *zero = run_input(context, 4);
     int32_t low, high;
     quantized_range(out->type, &low, &high);
-    float ratio = scale_at(context->inputs[1], 0) / scale_at(context->inputs[3], 0);
-    int64_t q = quantized((float)mean * ratio, zero_point_at(zero, 0), low, high);
+    int64_t q = quantized(quotient, zero_point_at(zero, 0), low, high);
     lanes_store(LANE_I64, &q, 1, out->type, out->data, i);
 }
 
@@ -285,8 +285,9 @@ onyx_status op_run_qlinear_average_pool(op_run_context *context)
         centred_x[i] -= (float)zero_point_at(run_input(context, 2), 0);
     task.x = centred_x;
     workers_run(context->pool, pool_part_f32, &task, planes);
+    const float ratio = scale_at(context->inputs[1], 0) / scale_at(context->inputs[3], 0);
     for (size_t i = 0; i < results; i++)
-        quantize_result(context, i, ((const float *)task.dst)[i]);
+        quantize_result(context, i, ((const float *)task.dst)[i] * ratio);
     return ONYX_OK;
 }
 
@@ -294,6 +295,9 @@ onyx_status op_run_qlinear_global_average_pool(op_run_context *context)
 {
     const onyx_tensor *x = context->inputs[0];
     size_t planes = dims_product(x->dims, 0, 2), n = dims_product(x->dims, 2, x->rank);
+    /* One factor for the whole sum, as ONNX Runtime has it: any other order rounds ties differently. */
+    const float factor = scale_at(context->inputs[1], 0) / (scale_at(context->inputs[3], 0) * (float)n);
+    const double zeros = (double)n * zero_point_at(run_input(context, 2), 0);
     for (size_t p = 0; p < planes; p++) {
         double sum = 0;
         for (size_t i = p * n; i < (p + 1) * n; i++) {
@@ -301,7 +305,7 @@ onyx_status op_run_qlinear_global_average_pool(op_run_context *context)
             lanes_load(LANE_F32, x->type, x->data, i, 1, &v);
             sum += (double)v;
         }
-        quantize_result(context, p, sum / (double)n - zero_point_at(run_input(context, 2), 0));
+        quantize_result(context, p, (float)(sum - zeros) * factor);
     }
     return ONYX_OK;
 }

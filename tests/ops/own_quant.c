@@ -145,6 +145,26 @@ static void qlookup_case(onyx_type from, onyx_type to)
     runner_free(r);
 }
 
+/* Means that lie half-way between two results, but for how the factors are rounded: as ONNX Runtime 1.31 gives them. */
+static void qglobal_pool_case(void)
+{
+    static const int sums[3] = { 22, 286, 374 };
+    runner *r = runner_new(NULL);
+    onyx_tensor x = own_tensor(r, ONYX_TYPE_UINT8, 4, (int64_t[]){ 1, 3, 2, 3 }), y = { 0 };
+    const onyx_tensor x_scale = number(r, ONYX_TYPE_FLOAT32, 0.063), y_scale = number(r, ONYX_TYPE_FLOAT32, 0.022);
+    const onyx_tensor zero = number(r, ONYX_TYPE_UINT8, 0);
+    const onyx_tensor *inputs[5] = { &x, &x_scale, &zero, &y_scale, &zero };
+    onyx_error error = { 0 };
+    for (int c = 0; c < 3; c++)
+        for (int i = 0; i < 6; i++)
+            ((uint8_t *)x.data)[6 * c + i] = (uint8_t)(sums[c] / 6 + (i < sums[c] % 6));
+    if (own_check(runner_node(r, "com.microsoft", "QLinearGlobalAveragePool", 1, NULL, 0, inputs, 5, &y, 1, &error) ==
+                      ONYX_OK,
+                  "QLinearGlobalAveragePool: %s", error.message))
+        own_compare("QLinearGlobalAveragePool", &y, 4, (int64_t[]){ 1, 3, 1, 1 }, (double[]){ 10, 136, 179 }, 0, 0);
+    runner_free(r);
+}
+
 void own_quantised(void)
 {
     own_seed(11);
@@ -154,4 +174,5 @@ void own_quantised(void)
     }
     for (int i = 0; i < 4; i++)
         qlookup_case(i & 1 ? ONYX_TYPE_INT8 : ONYX_TYPE_UINT8, i & 2 ? ONYX_TYPE_INT8 : ONYX_TYPE_UINT8);
+    qglobal_pool_case();
 }
