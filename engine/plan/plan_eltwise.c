@@ -123,6 +123,9 @@ plan_result plan_unary(planner *p, graph_node *node)
     const int input = blocked ? plan_blocked(p, x) : plan_plain(p, x);
     if (input < 0)
         return PLAN_FAILED;
+    const plan_result made = u.act && !blocked ? plan_dequantize_act(p, x, u.act, u.a, u.b) : PLAN_PASS;
+    if (made != PLAN_PASS)
+        return made == PLAN_FAILED || plan_new_view(p, y, input, 0, false) < 0 ? PLAN_FAILED : PLAN_DONE;
     const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
     if (output < 0)
         return PLAN_FAILED;

@@ -211,6 +211,8 @@ typedef struct edge_step {
     int parts;
     /* Of rows of `elements` that go apart: bytes between two results, and where the first lies */
     size_t rows, dst_stride, dst_offset;
+    eltwise_act_f32 *act; /* of what is dequantised, or NULL */
+    float act_a, act_b;
 } edge_step;
 
 static void quantize(const edge_step *s, const float *src, uint8_t *dst, size_t begin, size_t end)
@@ -232,12 +234,21 @@ static void run_quantize(const step_context *context, int part)
     quantize(s, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 
+#define ACT_ELEMENTS 1024 /* while they are in the first cache */
+
 static void dequantize(const edge_step *s, const uint8_t *src, float *dst, size_t n)
 {
+    if (s->act && n > ACT_ELEMENTS) {
+        for (size_t i = 0; i < n; i += ACT_ELEMENTS)
+            dequantize(s, src + i, dst + i, MIN(n - i, ACT_ELEMENTS));
+        return;
+    }
     if (s->is_signed)
         s->kernels->dequantize_s8((const int8_t *)src, dst, n, s->scale, s->zero);
     else
         s->kernels->dequantize_u8(src, dst, n, s->scale, s->zero);
+    if (s->act)
+        s->act(dst, dst, n, s->act_a, s->act_b);
 }
 
 static void run_dequantize(const step_context *context, int part)
@@ -289,6 +300,56 @@ bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t r
     step->parts = s->parts;
     step->outputs = outputs;
     return true;
+}
+
+/* Elements that a step dequantises into the slot; 0: it does something else with it. */
+static size_t dequantized_elements(const program_step *step, int slot)
+{
+    const edge_step *s = step->params;
+    if ((step->run != run_dequantize && step->run != run_dequantize_rows) || step->outputs[0] != slot || s->act)
+        return 0;
+    return s->elements * (step->run == run_dequantize ? 1 : s->rows);
+}
+
+static bool uses_slot(const program_step *step, int slot)
+{
+    for (int i = 0; i < step->input_count + step->output_count; i++)
+        if ((i < step->input_count ? step->inputs[i] : step->outputs[i - step->input_count]) == slot)
+            return true;
+    return false;
+}
+
+plan_result plan_dequantize_act(planner *p, const graph_value *x, eltwise_act_f32 *act, float a, float b)
+{
+    const int slot = p->forms[x->id].plain;
+    program *target = p->program;
+    size_t found = 0;
+    if (slot < 0 || x->user_count != 1 || x->output_uses || target->slots[slot].kind != SLOT_ARENA)
+        return PLAN_PASS;
+    for (int i = 0; i < target->slot_count; i++)
+        if (target->slots[i].base == slot)
+            return PLAN_PASS;
+    for (int i = 0; i < target->step_count; i++) {
+        const size_t elements = dequantized_elements(&target->steps[i], slot);
+        if (!elements && uses_slot(&target->steps[i], slot))
+            return PLAN_PASS;
+        found += elements;
+    }
+    if (found != (size_t)graph_element_count(x))
+        return PLAN_PASS;
+    for (int i = 0; i < target->step_count; i++) {
+        if (!dequantized_elements(&target->steps[i], slot))
+            continue;
+        edge_step *s = plan_alloc(p, sizeof(*s));
+        if (!s)
+            return PLAN_FAILED;
+        *s = *(const edge_step *)target->steps[i].params;
+        s->act = act;
+        s->act_a = a;
+        s->act_b = b;
+        target->steps[i].params = s;
+    }
+    return PLAN_DONE;
 }
 
 /* Blocked float32 is of no use to its first reader. */

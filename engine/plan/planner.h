@@ -94,6 +94,9 @@ bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows
 bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset);
+/* Makes the steps that dequantised all of the value's plain form, for the caller alone, apply the function at once. PASS
+ * where others had a hand in it. */
+plan_result plan_dequantize_act(planner *p, const graph_value *x, eltwise_act_f32 *act, float a, float b);
 
 /* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
 int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits);

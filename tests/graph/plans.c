@@ -171,6 +171,15 @@ static const plan_case cases[] = {
     { "GRU, batches first", "gru_cells", NULL,
       "input x f32 3,4,6\ninit w f32 1,27,6\ninit r f32 1,27,9\ninput h f32 3,1,9\ninit b f32 1,54\n"
       "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1\noutput y\noutput yh\n" },
+    { "a function of what is dequantised into one", "eltwise_dequantize", "reference,eltwise_act,copy_rows",
+      "input x f32 2,3,40,33\ninput v f32 2,3,4,7\ninit s f32 1 = 0.05\ninit z u8 1 = 120\ninit f i64 3 = 0,0,-1\n"
+      "a = QuantizeLinear(x, s, z)\nb = DequantizeLinear(a, s, z)\nc = QuantizeLinear(v, s, z)\n"
+      "d = DequantizeLinear(c, s, z)\ne = Reshape(b, f)\ng = Reshape(d, f)\nh = Concat(e, g) axis=2\n"
+      "y = Sigmoid(h)\noutput y\n" },
+    { "a function of what others read, too", "eltwise_dequantize,eltwise_act", NULL,
+      "input x f32 2,3,40,33\ninput v f32 2,3,4,7\ninit s f32 1 = 0.05\ninit z u8 1 = 120\ninit f i64 3 = 0,0,-1\n"
+      "a = QuantizeLinear(x, s, z)\nb = DequantizeLinear(a, s, z)\nc = Reshape(b, f)\nd = Reshape(v, f)\n"
+      "e = Concat(c, d) axis=2\ny = Sigmoid(e)\ng = Sigmoid(b)\nh = Sqrt(b)\noutput y\noutput g\noutput h\n" },
 };
 
 /* With precision=fp16, where the processor has float16 arithmetic. */
