@@ -24,6 +24,17 @@ static inline vf vf_exp2(vf t)
     return vf_scale_floor(p, t);
 }
 
+/* The same with one multiply-add less: 2.7e-6. */
+static inline vf vf_exp2_short(vf t)
+{
+    vf f = vf_fraction(t);
+    vf p = vf_fma(vf_set1(0.0135341678f), f, vf_set1(0.0520114601f));
+    p = vf_fma(p, f, vf_set1(0.241442755f));
+    p = vf_fma(p, f, vf_set1(0.693003833f));
+    p = vf_fma(p, f, vf_set1(1.00000262f));
+    return vf_scale_floor(p, t);
+}
+
 #define VF_LOG2E 1.44269504f
 
 /* e^x for x <= 88, as fast as vf_exp2: relative error 1.5e-7 + |x| * 9e-8. */
@@ -78,11 +89,11 @@ static inline vf vf_sigmoid(vf x)
     return vf_reciprocal(vf_add(vf_set1(1.0f), vf_exp2(t)));
 }
 
-/* x * sigmoid(x) */
+/* x * sigmoid(x): 7e-7 absolute up to 1, 2.8e-6 relative. Every instruction counts: it follows most convolutions. */
 static inline vf vf_silu(vf x)
 {
     vf c = vf_max(vf_set1(-87.0f), x);
-    vf d = vf_add(vf_set1(1.0f), vf_exp2(vf_mul(c, vf_set1(-VF_LOG2E))));
+    vf d = vf_add(vf_set1(1.0f), vf_exp2_short(vf_mul(c, vf_set1(-VF_LOG2E))));
 #if VF_LANES == 16 || defined(VF_HAS_FAST_RECIPROCAL)
     return vf_mul(c, vf_reciprocal(d));
 #else

@@ -56,6 +56,10 @@ static inline vf vf_fma(vf a, vf b, vf c)
 {
     return (vf){ a.l * b.l + c.l, a.h * b.h + c.h };
 }
+static inline vf vf_fma_tied(vf a, vf b, vf c)
+{
+    return vf_fma(a, b, c);
+}
 /* c - a * b */
 static inline vf vf_fnma(vf a, vf b, vf c)
 {

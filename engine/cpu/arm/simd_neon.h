@@ -70,6 +70,10 @@ static inline vf vf_fma(vf a, vf b, vf c)
 {
     return vfmaq_f32(c, a, b);
 }
+static inline vf vf_fma_tied(vf a, vf b, vf c)
+{
+    return vf_fma(a, b, c);
+}
 static inline vf vf_fnma(vf a, vf b, vf c)
 {
     return vfmsq_f32(c, a, b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolution units, AVX-512: 16 lanes, 32 registers. Tiles of at most 24 accumulators; 4 filter blocks x 5 or 6 pixels
- * reach 97-99 % of peak, 1 x 16 (two loads per multiply-add) 90 %. */
+ * Convolution units, AVX-512: 16 lanes, 32 registers. Tiles of at most 25 accumulators; all of two filter blocks
+ * and more reach 96-99 % of peak, 1 x 16 (a load per multiply-add) 94 %. */
 #include "cpu/x86/math_avx512.h"
 
 #include "cpu/conv.h"
