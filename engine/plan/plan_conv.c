@@ -97,7 +97,7 @@ static void run_tail(const step_context *context, int part)
     const size_t image = (size_t)(part / t->parts);
     const int at = part % t->parts, begin = (int)((int64_t)t->h * at / t->parts);
     const int end = (int)((int64_t)t->h * (at + 1) / t->parts);
-    const conv_band rows = { begin, end - begin };
+    const conv_band rows = { .first = begin, .rows = end - begin };
     void *scratch = (char *)context->scratch + t->band_bytes;
     if (t->chained) {
         const strips_step *c = t->params;
