@@ -33,7 +33,6 @@ static const conv_units units = {
     .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
                    { depthwise_7_unit, depthwise_7_two } },
     .depthwise_any = depthwise_any,
-    .depthwise_pair = depthwise_3_pair,
 };
 
 void conv_fill_c(conv_kernels *kernels)

@@ -11,7 +11,7 @@
 #include "cpu/math_c.h"
 
 #define VF_LANES 8
-#define VF_REGISTERS 16
+#define VF_REGISTERS 0 /* not known */
 typedef float vf_half __attribute__((vector_size(16)));
 typedef int vf_half_mask __attribute__((vector_size(16)));
 typedef struct vf {
