@@ -23,29 +23,44 @@ static inline qeltwise_constants qeltwise_spread(const qeltwise_scales *s, float
                                  vi_set1(s->a_zero), vi_set1(s->b_zero), vi_set1(s->dst_zero) };
 }
 
-static inline void qeltwise_store(uint8_t *dst, vf value, const qeltwise_constants *c)
+static inline __attribute__((always_inline)) vf qeltwise_value(const uint8_t *a, const uint8_t *b,
+                                                               const qeltwise_constants *c, const bool is_signed,
+                                                               const bool product)
 {
-    vf clamped = vf_min(vf_max(value, c->low), c->high);
-    vi_store_bytes(dst, vi_add(vi_from_vf(clamped), c->dst_zero));
+    vi x = vi_sub(is_signed ? vi_load_s8(a) : vi_load_u8(a), c->a_zero);
+    vi y = vi_sub(is_signed ? vi_load_s8(b) : vi_load_u8(b), c->b_zero);
+    if (product)
+        return vf_mul(vf_from_vi(vi_mul(x, y)), c->a_factor);
+    return vf_add(vf_mul(vf_from_vi(x), c->a_factor), vf_mul(vf_from_vi(y), c->b_factor));
 }
 
 static inline __attribute__((always_inline)) void qeltwise_vector(const uint8_t *a, const uint8_t *b, uint8_t *dst,
                                                                   const qeltwise_constants *c, const bool is_signed,
                                                                   const bool product)
 {
-    vi x = vi_sub(is_signed ? vi_load_s8(a) : vi_load_u8(a), c->a_zero);
-    vi y = vi_sub(is_signed ? vi_load_s8(b) : vi_load_u8(b), c->b_zero);
-    if (product)
-        qeltwise_store(dst, vf_mul(vf_from_vi(vi_mul(x, y)), c->a_factor), c);
-    else
-        qeltwise_store(dst, vf_add(vf_mul(vf_from_vi(x), c->a_factor), vf_mul(vf_from_vi(y), c->b_factor)), c);
+    vf clamped = vf_min(vf_max(qeltwise_value(a, b, c, is_signed, product), c->low), c->high);
+    vi_store_bytes(dst, vi_add(vi_from_vf(clamped), c->dst_zero));
+}
+
+/* Four vectors, which the packing clamps from below. */
+static inline __attribute__((always_inline)) void qeltwise_four(const uint8_t *a, const uint8_t *b, uint8_t *dst,
+                                                                const qeltwise_constants *c, int zero,
+                                                                const bool is_signed, const bool product)
+{
+    vi q[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++)
+        q[k] = vi_from_vf(vf_min(c->high, qeltwise_value(a + k * VF_LANES, b + k * VF_LANES, c, is_signed, product)));
+    vi_store_bytes_4(dst, q[0], q[1], q[2], q[3], zero, is_signed);
 }
 
 static inline __attribute__((always_inline)) void qeltwise_loop(const uint8_t *a, const uint8_t *b, uint8_t *dst,
-                                                                size_t n, const qeltwise_constants *c,
+                                                                size_t n, const qeltwise_constants *c, int zero,
                                                                 const bool is_signed, const bool product)
 {
     size_t i = 0;
+    for (; i + 4 * VF_LANES <= n; i += 4 * VF_LANES)
+        qeltwise_four(a + i, b + i, dst + i, c, zero, is_signed, product);
     for (; i + VF_LANES <= n; i += VF_LANES)
         qeltwise_vector(a + i, b + i, dst + i, c, is_signed, product);
     if (i < n) {
@@ -61,18 +76,18 @@ static void qeltwise_add(const void *a, const void *b, void *dst, size_t n, cons
 {
     qeltwise_constants c = qeltwise_spread(s, s->a_scale / s->dst_scale, s->b_scale / s->dst_scale);
     if (s->is_signed)
-        qeltwise_loop(a, b, dst, n, &c, true, false);
+        qeltwise_loop(a, b, dst, n, &c, s->dst_zero, true, false);
     else
-        qeltwise_loop(a, b, dst, n, &c, false, false);
+        qeltwise_loop(a, b, dst, n, &c, s->dst_zero, false, false);
 }
 
 static void qeltwise_mul(const void *a, const void *b, void *dst, size_t n, const qeltwise_scales *s)
 {
     qeltwise_constants c = qeltwise_spread(s, s->a_scale * s->b_scale / s->dst_scale, 0);
     if (s->is_signed)
-        qeltwise_loop(a, b, dst, n, &c, true, true);
+        qeltwise_loop(a, b, dst, n, &c, s->dst_zero, true, true);
     else
-        qeltwise_loop(a, b, dst, n, &c, false, true);
+        qeltwise_loop(a, b, dst, n, &c, s->dst_zero, false, true);
 }
 
 static inline __attribute__((always_inline)) void qeltwise_max(const uint8_t *a, const uint8_t *b, uint8_t *dst,
