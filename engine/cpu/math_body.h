@@ -24,15 +24,24 @@ static inline vf vf_exp2(vf t)
     return vf_scale_floor(p, t);
 }
 
-/* The same with one multiply-add less: 2.7e-6. */
+/* The same with one multiply-add less: 2.7e-6; for t <= 126, and at most 2^-125 below that. */
 static inline vf vf_exp2_short(vf t)
 {
+#if defined(VF_HAS_NEAREST)
+    vf n, f = vf_split_nearest(vf_max(vf_set1(-125.0f), t), &n);
+    vf p = vf_fma(vf_set1(0.00957010221f), f, vf_set1(0.0559178591f));
+    p = vf_fma(p, f, vf_set1(0.240247443f));
+    p = vf_fma(p, f, vf_set1(0.693121791f));
+    p = vf_fma(p, f, vf_set1(0.999999285f));
+    return vf_scale_nearest(p, n);
+#else
     vf f = vf_fraction(t);
     vf p = vf_fma(vf_set1(0.0135341678f), f, vf_set1(0.0520114601f));
     p = vf_fma(p, f, vf_set1(0.241442755f));
     p = vf_fma(p, f, vf_set1(0.693003833f));
     p = vf_fma(p, f, vf_set1(1.00000262f));
     return vf_scale_floor(p, t);
+#endif
 }
 
 #define VF_LOG2E 1.44269504f

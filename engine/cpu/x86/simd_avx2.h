@@ -149,6 +149,19 @@ static inline vf vf_scale_floor(vf p, vf t)
     __m256i n = _mm256_slli_epi32(_mm256_cvtps_epi32(_mm256_floor_ps(t)), 23);
     return _mm256_and_ps(in_range, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n)));
 }
+/* t - round(t) for |t| < 2^21; round(t) in the low bits of *n. Rounding by itself takes longer. */
+#define VF_HAS_NEAREST 1
+static inline vf vf_split_nearest(vf t, vf *n)
+{
+    const vf shift = _mm256_set1_ps(12582912.0f); /* 1.5 * 2^23 */
+    *n = _mm256_add_ps(t, shift);
+    return _mm256_sub_ps(t, _mm256_sub_ps(*n, shift));
+}
+/* p * 2^round(t) for p in [0.7, 1.5] and n from vf_split_nearest, where the result is normal */
+static inline vf vf_scale_nearest(vf p, vf n)
+{
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
+}
 static inline vf vf_scale(vf p, vf n)
 {
     /* In two halves, so that neither power of two leaves the normal range. */
