@@ -52,12 +52,12 @@ static const plan_case cases[] = {
       "c = Conv(x, w)\n"
       "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
     { "a chain from the first layer to a pool", "conv_chain", "reference,pool_max,layout_block",
-      "input x f32 2,3,239,203\ninit u f32 24,3,3,3\ninit v f32 24\ninit w f32 30,24,1,1\ninit d f32 30,1,3,3\n"
+      "input x f32 2,3,1201,43\ninit u f32 24,3,3,3\ninit v f32 24\ninit w f32 30,24,1,1\ninit d f32 30,1,3,3\n"
       "init f f32 30\ninit p f32 20,30,1,1\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\nr = Relu(a)\nb = Conv(r, w)\n"
       "c = HardSwish(b)\ne = Conv(c, d, f) pads=[1,1,1,1] group=30\ng = Relu(e)\nh = Conv(g, p)\n"
       "y = MaxPool(h) kernel_shape=[3,3] strides=[2,2] pads=[1,1,1,1]\noutput y\n" },
     { "a first layer and a pool", "conv_chain", "reference,pool_max,layout_block",
-      "input x f32 1,3,235,211\ninit u f32 24,3,3,3\ninit v f32 24\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\n"
+      "input x f32 1,3,1181,43\ninit u f32 24,3,3,3\ninit v f32 24\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\n"
       "r = Relu(a)\ny = MaxPool(r) kernel_shape=[3,3] strides=[2,2] pads=[0,1,1,0] ceil_mode=1\noutput y\n" },
     { "chains end where somebody else reads", "conv_chain,pool_max", NULL,
       "input x0 f32 1,3,120,100\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit d f32 32,1,3,3\n"
