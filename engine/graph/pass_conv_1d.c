@@ -38,14 +38,7 @@ static onyx_status widen(graph *g, graph_node *conv, const op_window *window, on
 {
     static const char *const ours[] = { "kernel_shape", "strides", "dilations", "pads", "auto_pad" };
     op_attribute attributes[16];
-    int count = 0;
-    for (int i = 0; i < conv->attribute_count; i++) {
-        bool keep = true;
-        for (size_t k = 0; k < ARRAY_LENGTH(ours); k++)
-            keep = keep && strcmp(conv->attributes[i].name, ours[k]) != 0;
-        if (keep)
-            attributes[count++] = conv->attributes[i];
-    }
+    int count = attributes_but(conv, ours, ARRAY_LENGTH(ours), attributes);
     if (!attribute_ints(g, ours[0], (int64_t[]){ 1, window->kernel[0] }, 2, &attributes[count++]) ||
         !attribute_ints(g, ours[1], (int64_t[]){ 1, window->stride[0] }, 2, &attributes[count++]) ||
         !attribute_ints(g, ours[2], (int64_t[]){ 1, window->dilation[0] }, 2, &attributes[count++]) ||

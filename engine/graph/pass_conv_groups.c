@@ -40,23 +40,21 @@ static onyx_status widen(graph *g, graph_value *w, int64_t out, int64_t k, graph
 
 onyx_status pass_conv_groups(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
+    static const char *const group = "group";
     (void)options;
     GRAPH_EACH_NODE(g, node)
     {
         op_attribute attributes[16];
         graph_value *inputs[4] = { NULL };
-        int count = 0;
         if (!graph_is_conv(node) || node->attribute_count > 14 || node->input_count > 4 ||
             node->inputs[1]->info.rank != 4 || graph_element_count(node->inputs[1]) <= 0)
             continue;
         const int64_t groups = ((const conv_params *)node->params)->group, *dims = node->inputs[1]->info.dims;
         const int64_t out = dims[0] / groups, k = joined(groups, dims[1], out);
-        if (!k || !graph_constant_f32(g, node->inputs[1])) /* last, as it may copy the weights out of the file */
+        if (!k || !graph_constant_f32(g, node->inputs[1])) /* last, as it may copy the weights */
             continue;
-        for (int i = 0; i < node->attribute_count; i++)
-            if (strcmp(node->attributes[i].name, "group") != 0)
-                attributes[count++] = node->attributes[i];
-        attributes[count++] = attribute_int("group", groups / k);
+        int count = attributes_but(node, &group, 1, attributes);
+        attributes[count++] = attribute_int(group, groups / k);
         for (int i = 0; i < node->input_count; i++)
             inputs[i] = node->inputs[i];
         STATUS_TRY(widen(g, node->inputs[1], out, k, &inputs[1], error));

@@ -50,14 +50,7 @@ static onyx_status cut_conv(graph *g, graph_node *node, const trim *t, onyx_erro
     static const char *const ours[] = { "kernel_shape", "pads", "auto_pad" };
     op_attribute attributes[16];
     graph_value *inputs[4] = { NULL };
-    int count = 0;
-    for (int i = 0; i < node->attribute_count; i++) {
-        bool keep = true;
-        for (size_t k = 0; k < ARRAY_LENGTH(ours); k++)
-            keep = keep && strcmp(node->attributes[i].name, ours[k]) != 0;
-        if (keep)
-            attributes[count++] = node->attributes[i];
-    }
+    int count = attributes_but(node, ours, ARRAY_LENGTH(ours), attributes);
     if (!attribute_ints(g, ours[0], (int64_t[]){ t[0].count, t[1].count }, 2, &attributes[count++]) ||
         !attribute_ints(g, ours[1], (int64_t[]){ t[0].pad_begin, t[1].pad_begin, t[0].pad_end, t[1].pad_end }, 4,
                         &attributes[count++]))

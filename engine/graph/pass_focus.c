@@ -147,7 +147,6 @@ static onyx_status fold(graph *g, graph_node *conv, bool *changed, onyx_error *e
     op_window window;
     int64_t channels;
     op_attribute attributes[16];
-    int count = 0;
     const conv_params *params = conv->params;
     graph_value *x = conv->inputs[0], *w = conv->inputs[1];
     if (!graph_conv_constant(g, conv, &channels) || params->group != 1 || conv->attribute_count > 12 ||
@@ -155,14 +154,8 @@ static onyx_status fold(graph *g, graph_node *conv, bool *changed, onyx_error *e
         !op_conv_geometry(params, &x->info, &w->info, &window) || window.dilation[0] != 1 || window.dilation[1] != 1 ||
         w->info.dims[1] != b.picture->info.dims[1] * b.parts)
         return ONYX_OK;
-    for (int i = 0; i < conv->attribute_count; i++) {
-        static const char *const ours[] = { "kernel_shape", "strides", "pads", "dilations", "auto_pad" };
-        bool keep = true;
-        for (size_t k = 0; k < ARRAY_LENGTH(ours); k++)
-            keep = keep && strcmp(conv->attributes[i].name, ours[k]) != 0;
-        if (keep)
-            attributes[count++] = conv->attributes[i];
-    }
+    static const char *const ours[] = { "kernel_shape", "strides", "pads", "dilations", "auto_pad" };
+    int count = attributes_but(conv, ours, ARRAY_LENGTH(ours), attributes);
     const int64_t kernel[2] = { window.kernel[0] * b.block, window.kernel[1] * b.block };
     const int64_t strides[2] = { window.stride[0] * b.block, window.stride[1] * b.block };
     const int64_t pads[4] = { window.pad_begin[0] * b.block, window.pad_begin[1] * b.block, window.pad_end[0] * b.block,

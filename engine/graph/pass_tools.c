@@ -15,6 +15,19 @@ op_attribute attribute_int(const char *name, int64_t value)
     return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_INT, .i = value };
 }
 
+int attributes_but(const graph_node *node, const char *const *names, size_t count, op_attribute *attributes)
+{
+    int kept = 0;
+    for (int i = 0; i < node->attribute_count; i++) {
+        size_t k = 0;
+        while (k < count && strcmp(node->attributes[i].name, names[k]) != 0)
+            k++;
+        if (k == count)
+            attributes[kept++] = node->attributes[i];
+    }
+    return kept;
+}
+
 op_attribute attribute_float(const char *name, float value)
 {
     return (op_attribute){ .name = name, .type = OP_ATTRIBUTE_FLOAT, .f = value };

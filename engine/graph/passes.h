@@ -23,6 +23,8 @@ op_attribute attribute_int(const char *name, int64_t value);
 op_attribute attribute_float(const char *name, float value);
 op_attribute attribute_string(const char *name, const char *value);
 bool attribute_ints(graph *g, const char *name, const int64_t *values, int count, op_attribute *attribute);
+/* Those of a node but the named ones: how many. `attributes` has room for all. */
+int attributes_but(const graph_node *node, const char *const *names, size_t count, op_attribute *attributes);
 /* activation, activation_a, activation_b of FusedConv and FusedMatMul. */
 #define ACTIVATION_ATTRIBUTES 3
 void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES]);

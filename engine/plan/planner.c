@@ -385,9 +385,9 @@ int plan_plain(planner *p, graph_value *value)
     if (forms->blocked < 0 && plan_blocked(p, value) < 0)
         return -1;
     int slot = plan_new_plain(p, value);
-    if (planes_by_conv(p, value, slot))
+    if (slot < 0 || planes_by_conv(p, value, slot))
         return slot;
-    if (slot < 0 || !add_reorder(p, value, "layout_unblock", run_to_plain, forms->blocked, slot))
+    if (!add_reorder(p, value, "layout_unblock", run_to_plain, forms->blocked, slot))
         return -1;
     return slot;
 }
