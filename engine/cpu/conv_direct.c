@@ -159,7 +159,7 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
     ptrdiff_t at = (ptrdiff_t)block * r->tile.residual_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
     for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
-        /* The next group's weights come in meanwhile, one filter block of each input a row; tiles of a row share them. */
+        /* The next group's weights come in meanwhile, one filter block of each input a row, shared by its tiles. */
         r->tile.ahead = g->many_weights && row < count ? (ptrdiff_t)weight_floats + row * g->lanes : 0;
         const conv_line line = { .src = base,
                                  .weights = weights,

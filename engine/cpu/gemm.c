@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Matrix product around the register tiles: a (unless its rows are read in place) and b are packed in panels of the
- * tile's rows and columns, k in slices of KC, so that a slice of a b panel stays in the first-level cache while all row tiles of a block of a pass over it.
- * Parts are cut in both directions; k never is, so any cut gives the same bits. */
+ * tile's rows and columns, k in slices of KC, so that a slice of a b panel stays in the first-level cache while all row
+ * tiles of a block of a pass over it. Parts are cut in both directions; k never is, so any cut gives the same bits. */
 #include <assert.h>
 #include <string.h>
 

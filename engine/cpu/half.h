@@ -5,10 +5,10 @@
  * lanes behind channel c - 1 hold finite values. All else stays float32; half_block and half_unblock lie between.
  *
  * A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16 too, but put aside after at
- * most HALF_CHUNK inputs (or one block, where its taps are more) and added up at the end, so that the error of a long sum
- * grows with the number of pieces and not of inputs. Bound per output against double: 2^-11 * 2 * sum |w||x| for terms
- * of either sign (at worst HALF_CHUNK / 2 times that), plus the activation's, see act. No Winograd: its transforms cost
- * F(4, 3) three of the eleven bits. Results beyond 65504 become infinite. */
+ * most HALF_CHUNK inputs (or one block, where its taps are more) and added up at the end, so that the error of a long
+ * sum grows with the number of pieces and not of inputs. Bound per output against double: 2^-11 * 2 * sum |w||x| for
+ * terms of either sign (at worst HALF_CHUNK / 2 times that), plus the activation's, see act. No Winograd: its
+ * transforms cost F(4, 3) three of the eleven bits. Results beyond 65504 become infinite. */
 #ifndef ONYX_CPU_HALF_H
 #define ONYX_CPU_HALF_H
 

@@ -105,11 +105,13 @@ struct qconv_plan {
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
  * depthwise plain sources). */
 bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
-/* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it, as
- * where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it. */
+/* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it,
+ * as where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it.
+ */
 void qconv_fold_zeros(const struct cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *shape);
 /* weights: plain [c_out][c_in / groups][kh][kw] bytes. zeros: c_out zero points in the weights' type, or NULL when
- * shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte aligned. */
+ * shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte
+ * aligned. */
 void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
 
 typedef struct qconv_kernels {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Grouped convolutions whose groups do not fill the blocks of channels that kernels work on (ResNeXt, RegNet, depthwise
- * with a multiplier): neighbouring groups become one, with zeros where they do not meet. That multiplies more zeros than
- * numbers, and is still tens of times faster than a kernel that goes channel by channel. */
+ * with a multiplier): neighbouring groups become one, with zeros where they do not meet. That multiplies more zeros
+ * than numbers, and is still tens of times faster than a kernel that goes channel by channel. */
 #include "graph/passes.h"
 
 #include <string.h>

@@ -60,7 +60,8 @@ typedef struct reorder_step {
     const half_kernels *half;
     int c, blocks;
     size_t hw;
-    size_t plane, image, offset; /* of the plain form, in elements: from plane to plane, from image to image, the first */
+    /* of the plain form, in elements: from plane to plane, from image to image, the first */
+    size_t plane, image, offset;
 } reorder_step;
 
 /* Where a part lies, in elements; its channels. */

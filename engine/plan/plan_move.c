@@ -15,8 +15,8 @@ typedef struct copy_step {
     int parts;
 } copy_step;
 
-static inline __attribute__((always_inline)) void copy_rows(const copy_step *c, char *dst, const char *src, size_t bytes,
-                                                            size_t rows)
+static inline __attribute__((always_inline)) void copy_rows(const copy_step *c, char *dst, const char *src,
+                                                            size_t bytes, size_t rows)
 {
     for (size_t i = 0; i < rows; i++)
         memcpy(dst + i * c->dst_stride, src + i * c->src_stride, bytes);

@@ -215,7 +215,8 @@ typedef struct reorder_params {
     int c, channel_blocks;
     size_t hw;
     bool bytes;
-    size_t plane, image, offset; /* of the plain form, in elements: from plane to plane, from image to image, the first */
+    /* of the plain form, in elements: from plane to plane, from image to image, the first */
+    size_t plane, image, offset;
 } reorder_params;
 
 /* Where a part lies, in elements; the number of real channels in it. */
@@ -232,7 +233,8 @@ static void reorder_block(const reorder_params *r, const void *src, void *dst, i
     size_t plain, blocked;
     const int lanes = reorder_part(r, part, &plain, &blocked);
     if (r->bytes)
-        qplane_block((const uint8_t *)src + plain, r->plane, lanes, r->kernels->block, r->hw, (uint8_t *)dst + blocked, 0);
+        qplane_block((const uint8_t *)src + plain, r->plane, lanes, r->kernels->block, r->hw, (uint8_t *)dst + blocked,
+                     0);
     else
         r->kernels->layout.block((const float *)src + plain, r->plane, lanes, r->hw, (float *)dst + blocked);
 }
@@ -252,7 +254,8 @@ static void run_to_plain(const step_context *context, int part)
     const void *src = context->tensors[step->inputs[0]].data;
     void *dst = context->tensors[step->outputs[0]].data;
     if (r->bytes)
-        qplane_unblock((const uint8_t *)src + blocked, lanes, r->kernels->block, r->hw, (uint8_t *)dst + plain, r->plane);
+        qplane_unblock((const uint8_t *)src + blocked, lanes, r->kernels->block, r->hw, (uint8_t *)dst + plain,
+                       r->plane);
     else
         r->kernels->layout.unblock((const float *)src + blocked, lanes, r->hw, (float *)dst + plain, r->plane);
 }

@@ -73,7 +73,8 @@ plan_result plan_concat_channels(planner *p, graph_node *node);
 plan_result plan_slice_channels(planner *p, graph_node *node, graph_value *y, int64_t first);
 /* plan_rows.c: rows of channels from a blocked picture, by Transpose; PASS where it makes none. */
 plan_result plan_rows(planner *p, graph_node *node);
-/* The Reshape only groups the channels of a blocked picture, for a Transpose that plan_rows takes: nothing to do yet. */
+/* The Reshape only groups the channels of a blocked picture, for a Transpose that plan_rows takes: nothing to do yet.
+ */
 bool plan_rows_later(planner *p, graph_node *reshape);
 /* New memory for an output. */
 int plan_new_plain(planner *p, graph_value *value);
@@ -88,14 +89,14 @@ bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
 /* The value that this one is, through views; NULL where others than the caller read one of them. */
 const graph_value *plan_sole_source(const graph_value *value);
-/* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into slot
- * `to`, `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
+/* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into
+ * slot `to`, `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
 bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
 bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset);
-/* Makes the steps that dequantised all of the value's plain form, for the caller alone, apply the function at once. PASS
- * where others had a hand in it. */
+/* Makes the steps that dequantised all of the value's plain form, for the caller alone, apply the function at once.
+ * PASS where others had a hand in it. */
 plan_result plan_dequantize_act(planner *p, const graph_value *x, eltwise_act_f32 *act, float a, float b);
 
 /* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
