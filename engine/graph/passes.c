@@ -33,6 +33,7 @@ static const graph_pass table[] = {
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
     { "siblings", "makes small convolutions of one value a single one", pass_siblings },
+    { "up_conv", "computes 1x1 convolutions before upsampling, not behind it", pass_up_conv },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
     { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },

@@ -28,10 +28,10 @@ static const struct {
     { "yunet_n_640", "Relu 0, Add 2", false, 0, 1e-4, 0 },
     { "yolox_nano_416", "Slice 0, Silu 0, Add 0", false, 0, 1e-4, 0 },
     { "yolov5n_640", "Silu 0, Pow 0", false, 0, 1e-4, 0.87 },
-    { "yolov8n_640", "Silu 0, Sigmoid 0, Conv 3, Transpose 0", false, 0, 1e-4, 0.96 },
-    { "yolov8n-seg_320", "Silu 0, Transpose 0, ConvTranspose 0", false, 0, 1e-4, 0.94 },
-    { "yolo11n_640", "Silu 0, Sigmoid 0, Transpose 0", false, 0, 1e-4, 0.93 },
-    { "yolo26n_640", "Silu 0", false, 0, 1e-4, 0.91 },
+    { "yolov8n_640", "Silu 0, Sigmoid 0, Conv 5, Transpose 0", false, 0, 1e-4, 0.95 },
+    { "yolov8n-seg_320", "Silu 0, Transpose 0, ConvTranspose 0", false, 0, 1e-4, 0.93 },
+    { "yolo11n_640", "Silu 0, Sigmoid 0, Transpose 0", false, 0, 1e-4, 0.90 },
+    { "yolo26n_640", "Silu 0", false, 0, 1e-4, 0.89 },
     { "yolov10n_640_fp16", "Silu 0, Cast 3", false, 0, 0, 0 },
 };
 

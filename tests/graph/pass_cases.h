@@ -346,6 +346,53 @@ static const pass_case pass_cases[] = {
       "input x f32 1,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\ninit wc f32 5,8,1,1\ninit wd f32 16,8,1,1\n"
       "a = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb)\nc = Conv(x, wc)\nd = Conv(x, wd)\n"
       "output a\noutput b\noutput c\noutput d\n" },
+    { "neck of YOLO", "Conv 1, FusedConv 1, Resize 1, Concat 0, total 3",
+      "input a f32 2,40,5,7\ninput b f32 2,24,10,14\ninit w f32 32,64,1,1\ninit bias f32 32\ninit s f32 4 = 1,1,2,2\n"
+      "u = Resize(a,,s) mode=\"nearest\" coordinate_transformation_mode=\"asymmetric\" nearest_mode=\"floor\"\n"
+      "c = Concat(u, b) axis=1\nd = Conv(c, w, bias)\ns1 = Sigmoid(d)\ny = Mul(d, s1)\noutput y\n" },
+    { "two convolutions of a neck, the second part", "Conv 2, FusedConv 2, Resize 2, Concat 1, total 7",
+      "input a f32 1,40,9,8\ninput b f32 1,24,18,16\ninput e f32 1,8,18,16\ninit w f32 32,72,1,1\ninit v f32 48,72,1,1\n"
+      "init into i64 4 = 1,40,18,16\nu = Resize(a,,,into)\nc = Concat(b, u, e) axis=-3\n"
+      "d = Conv(c, w) auto_pad=\"SAME_UPPER\"\nf = HardSwish(d)\ng = Conv(c, v)\ny = Relu(g)\noutput f\noutput y\n" },
+    { "neck that others read, too", "Conv 1, FusedConv 1, Resize 2, Concat 1",
+      "input a f32 1,64,8,8\ninput b f32 1,24,24,16\ninit w f32 32,88,1,1\ninit s f32 4 = 1,1,3,2\n"
+      "u = Resize(a,,s)\nc = Concat(u, b) axis=1\ny = Conv(c, w)\nz = Exp(c)\noutput y\noutput z\n" },
+    { "pyramid", "Conv 2, FusedConv 1, Resize 2, Concat 1, Add 1",
+      "input a f32 1,40,4,3\ninput b f32 1,150,8,6\ninput d f32 1,20,16,12\ninput e f32 1,40,4,3\ninit w f32 17,250,1,1\n"
+      "init bias f32 17\ninit s f32 4 = 1,1,4,4\ninit into i64 2 = 16,12\n"
+      "u = Resize(a,,s) mode=\"linear\"\nv = Resize(b,,,into) axes=[2,3] mode=\"linear\" coordinate_transformation_mode=\"align_corners\"\n"
+      "t = Resize(e,,s) mode=\"linear\"\nc = Concat(u, v, d, t) axis=1\nf = Conv(c, w, bias)\ny = Relu(f)\noutput y\n" },
+    { "upsampling alone", "FusedConv 1, Resize 1, total 2",
+      "input a f32 1,40,8,9\ninit w f32 32,40,1,1\ninit bias f32 32\ninit into i64 3 = 40,16,18\n"
+      "u = Resize(a,,,into) axes=[1,2,3]\nc = Conv(u, w, bias)\ny = LeakyRelu(c)\noutput y\n" },
+    { "upsampling of all parts", "Conv 1, Resize 1, Concat 1, total 3",
+      "input a f32 1,40,8,9\ninput b f32 1,8,8,9\ninit w f32 32,48,1,1\ninit bias f32 32\ninit s f32 4 = 1,1,2,2\n"
+      "u = Resize(a,,s) mode=\"linear\"\nv = Resize(b,,s) mode=\"linear\"\nc = Concat(u, v) axis=1\ny = Conv(c, w, bias)\noutput y\n" },
+    { "upsampling in one dimension", "FusedConv 1, Resize 1",
+      "input a f32 1,64,100\ninit w f32 64,64,1\ninit s f32 3 = 1,1,2\nu = Resize(a,,s)\nc = Conv(u, w)\ny = Relu(c)\noutput y\n" },
+    { "upsampling below two convolutions", "FusedConv 2, Resize 1, total 3",
+      "input a f32 1,40,8,9\ninit w f32 32,40,1,1\ninit v f32 48,32,1,1\ninit s f32 4 = 1,1,2,2\nu = Resize(a,,s)\n"
+      "c = Conv(u, w)\nd = Relu(c)\ne = Conv(d, v)\ny = Tanh(e)\noutput y\n" },
+    { "an activation of what is blended", "FusedConv 1, Resize 1, total 2",
+      "input a f32 1,40,8,9\ninit w f32 32,40,1,1\ninit s f32 4 = 1,1,2,2\nu = Resize(a,,s) mode=\"linear\"\nc = Conv(u, w)\n"
+      "y = Relu(c)\noutput y\n" },
+    { "neck with a sum", "Conv 1, FusedConv 1, Resize 1, Add 1, total 4",
+      "input a f32 1,100,5,7\ninput b f32 1,24,10,14\ninput r f32 1,32,10,14\ninit w f32 32,124,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "u = Resize(a,,s)\nc = Concat(u, b) axis=1\nd = Conv(c, w)\nf = Add(d, r)\ny = Relu(f)\noutput y\n" },
+    { "necks of other kinds", "FusedConv 3, Conv 2, Resize 3, total 9",
+      "input a f32 1,40,8,9\ninput b f32 1,24,16,18\ninit w f32 32,64,1,1\ninit v f32 32,64,3,3\ninit g f32 32,32,1,1\n"
+      "init s f32 4 = 1,1,2,2\ninit r f32 32,40,1,1\ninit p f32 32,40,1,1\ninit half f32 4 = 1,1,0.5,0.5\n"
+      "u = Resize(a,,s)\nc = Concat(u, b) axis=1\nd = Conv(c, v) pads=[1,1,1,1]\ne = Relu(d)\n"       /* wide */
+      "f = Conv(c, g) group=2\nh = Relu(f)\n"                                                           /* grouped */
+      "i = Conv(c, w)\nj = Relu(i)\nk = Add(j, h)\n"                     /* something added behind the activation */
+      "l = Resize(a,,half)\nm = Conv(l, r)\n"                                                          /* smaller */
+      "n = Resize(a,,s) mode=\"cubic\"\no = Conv(n, p)\noutput e\noutput k\noutput m\noutput o\n" },
+    { "neck that is too small", "Concat 1",
+      "input a f32 1,16,4,4\ninput b f32 1,16,8,8\ninit w f32 8,32,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "u = Resize(a,,s)\nc = Concat(u, b) axis=1\ny = Conv(c, w)\noutput y\n" },
+    { "neck with few channels behind", "Concat 1",
+      "input a f32 1,8,32,32\ninput b f32 1,8,64,64\ninit w f32 64,16,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "u = Resize(a,,s)\nc = Concat(u, b) axis=1\ny = Conv(c, w)\noutput y\n" },
     { "norm alone", "Mul 1, Add 1, Relu 1, total 3",
       "input x f32 1,4,5,5\ninit s f32 4\ninit b f32 4\ninit m f32 4\ninit v f32 4 = 1\n"
       "r = Relu(x)\ny = BatchNormalization(r, s, b, m, v)\noutput y\n" },

@@ -164,6 +164,23 @@ static void check_trim(const char *window, const char *kernel, int64_t height, i
     arena_free(memory);
 }
 
+/* Strict arithmetic adds up in the order of the file. */
+static void check_strict(void)
+{
+    arena *memory = arena_new(0);
+    onyx_error error = { .message = "" };
+    graph *g = NULL;
+    const model_file *file = text_model("input a f32 1,64,8,8\ninput b f32 1,64,16,16\ninit w f32 64,128,1,1\n"
+                                        "init s f32 4 = 1,1,2,2\nu = Resize(a,,s)\nc = Concat(u, b) axis=1\n"
+                                        "y = Conv(c, w)\noutput y\n",
+                                        0, memory);
+    const graph_pass_options strict = { .precision = ONYX_PRECISION_STRICT };
+    if (CHECK(file && open_graph(file, &g) && graph_optimise(g, &strict, &error) == ONYX_OK, "%s", error.message))
+        CHECK(g->node_count == 3, "strict: a sum in two parts");
+    graph_free(g);
+    arena_free(memory);
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
@@ -174,6 +191,7 @@ int main(int argc, char **argv)
         check_trim("pads=[2,2,2,2] dilations=[2,2]", "3,3", 1, 3);
         check_trim("pads=[1,12,1,0] strides=[1,21]", "3,13", 1, 1); /* one column, of padding and one pixel */
         check_trim("auto_pad=\"SAME_UPPER\"", "3,3", 1, 3);
+        check_strict();
     }
     for (size_t i = 0; i < sizeof(pass_cases) / sizeof(*pass_cases); i++)
         if (argc < 2 || strcmp(argv[1], pass_cases[i].name) == 0)

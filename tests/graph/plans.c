@@ -141,6 +141,13 @@ static const plan_case cases[] = {
       "e = Conv(d, k)\ns = MaxPool(a2) kernel_shape=[2,2]\ni = Reshape(s, r)\nj = Transpose(i) perm=[0,2,1,3]\n"
       "l = Softmax(j) axis=1\nm = Conv(l, k)\nn = Reshape(z, r)\no = Transpose(n) perm=[0,2,1,3]\nq = Softmax(o) axis=1\n"
       "t = Conv(q, k)\noutput e\noutput m\noutput t\n" },
+    { "necks below the upsampling", "resize_nearest,resize_linear", "reference,copy_rows,eltwise_act,eltwise_binary",
+      "input x f32 2,3,11,9\ninit u f32 72,3,1,1\ninit v f32 40,3,1,1\ninit w f32 37,112,1,1\ninit b f32 37\n"
+      "init p f32 24,112,1,1\ninit s f32 4 = 1,1,2,2\ninit into i64 2 = 22,18\n"
+      "a = Conv(x, u)\nup = Resize(a,,s)\nbig = Resize(x,,,into) axes=[2,3]\nc = Conv(big, v)\nd = Concat(up, c) axis=1\n"
+      "e = Conv(d, w, b)\nf = Sigmoid(e)\ny = Mul(e, f)\ng = Conv(d, p)\nz = HardSwish(g)\n"
+      "up2 = Resize(a,,s) mode=\"linear\"\nh = Concat(c, up2) axis=1\ni = Conv(h, p)\nq = Relu(i)\n"
+      "output y\noutput z\noutput q\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
