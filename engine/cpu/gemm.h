@@ -47,13 +47,20 @@ struct gemm_plan {
 void gemm_choose(const struct cpu_kernels *kernels, const gemm_shape *shape, bool b_constant, gemm_plan *plan);
 void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed); /* b: any alignment */
 
+/* What a tile has fetched to the second-level cache while it sums: a line at `at`, and one `step` bytes on with each k.
+ */
+typedef struct gemm_ahead {
+    const char *at;
+    ptrdiff_t step;
+} gemm_ahead;
+
 /* One register tile: c[R, cols] = a * b (+ bias per column; + c where accumulate). a: [k][R]. b: rows of cols, b_stride
  * floats apart. bias: cols values or NULL. */
 typedef void gemm_tile_f32(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
-                           ptrdiff_t c_stride, size_t k, bool accumulate);
+                           ptrdiff_t c_stride, size_t k, bool accumulate, gemm_ahead ahead);
 /* The same with a where it lies: R rows of k, a_stride floats apart. */
 typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
-                           float *c, ptrdiff_t c_stride, size_t k, bool accumulate);
+                           float *c, ptrdiff_t c_stride, size_t k, bool accumulate, gemm_ahead ahead);
 /* out[i] = sum over k of x * rows[i], i < count <= 4. */
 typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
 
