@@ -216,7 +216,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
                                 const ptrdiff_t STEP)
 {
     const ptrdiff_t step = STEP ? STEP : t->step;
-    enum { SILU_CONSTANTS = 9 };
+    enum { SILU_CONSTANTS = 12 };
     const bool apart = F > 1 || P + 2 + SILU_CONSTANTS > VF_REGISTERS;
     const conv_epilogue_act act = t->epilogue.act;
     const bool later = apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY);

@@ -149,6 +149,23 @@ static inline vf vf_fraction(vf t)
 {
     return _mm512_reduce_ps(t, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
+/* min(|a|, limit); limit where a is NaN */
+static inline vf vf_min_abs(vf a, vf limit)
+{
+    return _mm512_range_ps(limit, a, 0xA);
+}
+#define VF_HAS_LOOKUP32
+/* For vf_lookup32: floor(a * scale), for 0 <= a * scale < 32; further bits stand above. */
+static inline vi vf_index(vf a, vf scale)
+{
+    const vf shift = _mm512_set1_ps(8388608.0f); /* 2^23 */
+    return _mm512_castps_si512(_mm512_fmadd_round_ps(a, scale, shift, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+}
+/* t[index]; t is aligned to 64 bytes */
+static inline vf vf_lookup32(const float t[32], vi index)
+{
+    return _mm512_permutex2var_ps(_mm512_load_ps(t), index, _mm512_load_ps(t + 16));
+}
 /* p * 2^floor(t) for p in [1, 2], where the result is normal; 0 or nearly where it would be smaller */
 static inline vf vf_scale_floor(vf p, vf t)
 {
