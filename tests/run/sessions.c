@@ -3,6 +3,7 @@
  * Sessions side by side: of one model in several threads, of several models, with shapes that are compiled meanwhile.
  * Every run has the bits that it has alone. Idle sessions use no processor time. Meant to be run under TSan as well. */
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -51,6 +52,12 @@ static void fill(onyx_session *session)
     }
 }
 
+/* Runs of a stream with each shape; fewer under valgrind, where threads that wait for each other take turns. */
+static int stream_runs(void)
+{
+    return getenv("ONYX_TEST_ROUNDS") ? 2 : 6;
+}
+
 static void *run_stream(void *context)
 {
     stream *s = context;
@@ -79,7 +86,7 @@ static void test_streams(const writer *bytes, const float (*expected)[NET_OUTPUT
     for (int i = 0; i < models; i++)
         opened[i] = open_net(bytes, threads);
     for (int i = 0; i < THREADS; i++) {
-        streams[i] = (stream){ .model = opened[i % models], .expected = expected, .first = i, .runs = 6 };
+        streams[i] = (stream){ .model = opened[i % models], .expected = expected, .first = i, .runs = stream_runs() };
         pthread_create(&handles[i], NULL, run_stream, &streams[i]);
     }
     for (int i = 0; i < THREADS; i++) {
