@@ -44,6 +44,9 @@ static bool shape_supported(const qconv_shape *s)
 {
     if (s->groups != 1 && !is_depthwise(s))
         return false;
+    if (s->sum_up_h && (s->groups != 1 || s->kernel_h * s->kernel_w * s->stride_h * s->stride_w != 1 ||
+                        s->h_out % s->sum_up_h || s->w_out % s->sum_up_w))
+        return false;
     return !s->src_plain || (s->c_in <= PLAIN_CHANNELS && s->groups == 1);
 }
 
@@ -133,13 +136,14 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     choose_strips(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
 
-    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; sums of pixels, of windows, of columns;
-     * the strip */
+    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; columns of the sum that is added; sums of
+     * pixels, of windows, of columns; the strip */
     size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
     size_t taps = (size_t)plan->src_blocks * (size_t)shape->kernel_h * (size_t)shape->kernel_w;
     taps += (size_t)shape->extra_groups;
     plan->taps_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
-    plan->sums_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
+    plan->up_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
+    plan->sums_at = plan->up_at + (shape->sum_up_h ? round_up((size_t)shape->w_out * sizeof(int32_t), 64) : 0);
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out + columns) * sizeof(int32_t), 64);
@@ -364,6 +368,16 @@ static int source_at(const qconv_plan *plan, const qconv_arguments *a, int c, in
     return (s->src_signed ? ((const int8_t *)a->src)[at] : ((const uint8_t *)a->src)[at]) - a->src_zero;
 }
 
+static int32_t sum_at(const qconv_plan *plan, const qconv_arguments *a, int c, int y, int x)
+{
+    const qconv_shape *s = &plan->shape;
+    if (!s->sum_up_h)
+        return 0;
+    const int rows = s->h_out / s->sum_up_h, columns = s->w_out / s->sum_up_w, row = y / s->sum_up_h;
+    const size_t pixel = (size_t)(c / plan->block * rows + row) * (size_t)columns + (size_t)(x / s->sum_up_w);
+    return a->sum[pixel * (size_t)plan->block + (size_t)(c % plan->block)];
+}
+
 static void store_c(const qconv_plan *plan, const qconv_arguments *a, int c, size_t at, int32_t acc)
 {
     switch (plan->shape.output) {
@@ -406,7 +420,7 @@ static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int pa
         int first = is_depthwise(s) ? c : 0;
         for (int x = 0; x < s->w_out; x++) {
             const int16_t *w = weights + (size_t)c * (size_t)channels * taps;
-            int32_t acc = a->bias ? a->bias[c] : 0;
+            int32_t acc = (a->bias ? a->bias[c] : 0) + sum_at(plan, a, c, part, x);
             for (int k = 0; k < channels; k++)
                 for (int ky = 0; ky < s->kernel_h; ky++)
                     for (int kx = 0; kx < s->kernel_w; kx++)

@@ -9,7 +9,8 @@
  *     part: plan.run(&plan, &arguments, part, scratch);
  *
  * With acc = sum (src - src_zero) * (weight - weight_zero) + bias over the window, taps outside the input reading
- * src_zero, dst is by output:
+ * src_zero, and for 1x1 convolutions with sum_up_h > 0 the sum of the pixel (y / sum_up_h, x / sum_up_w), dst is by
+ * output:
  *   QCONV_U8, QCONV_S8  table[clamp(round_half_even(float(acc) * scale[c]) + dst_zero)]
  *   QCONV_F32           act(float(acc) * scale[c] + float_bias[c])
  *   QCONV_S32           acc
@@ -38,6 +39,7 @@ typedef struct qconv_shape {
     bool zeros_folded;     /* weights are packed less their zero points (qconv_fold_zeros), with */
     int extra_groups;      /* so many groups of channels a second time, for what of them does not fit int8 */
     int largest_weight, largest_filter; /* max |weight - zero|, and max over filters of the sum of these; 0: unknown */
+    int sum_up_h, sum_up_w; /* arguments.sum is added, each for so many rows and columns of output; 0: no sum */
     qconv_output output;
 } qconv_shape;
 
@@ -47,6 +49,7 @@ typedef struct qconv_arguments {
     void *dst;                 /* blocked */
     const void *packed;        /* from qconv_pack, 64-byte aligned */
     const int32_t *bias;       /* c_out values, or NULL */
+    const int32_t *sum;        /* blocked, where shape.sum_up_h > 0 */
     const float *scale;        /* c_out values: scales of src * weights (/ dst for 8-bit); unused for QCONV_S32 */
     int dst_zero;              /* 8-bit output, in its type */
     const uint8_t *table;      /* 256 entries by the byte's bits, or NULL; 8-bit output only */
@@ -87,14 +90,14 @@ struct qconv_plan {
     qconv_run_function *run;
     const struct cpu_kernels *kernels; /* must outlive the plan */
     const qconv_units *units;
-    int filter_blocks;                 /* vectors of output channels in a tile, at most */
-    int strips, filter_parts;          /* parts = strips (Winograd: batches) * filter_parts */
-    int strip_rows;                    /* output rows of a part */
-    int strip_rows_in, strip_w;        /* rows and columns of the source that a strip needs, pads included */
-    int src_blocks, block_channels;    /* channel blocks of the source, and channels in each */
-    int pixel_bytes;                   /* of one pixel of one source block, in the strip */
-    bool in_place;                     /* the source is read where it lies */
-    size_t taps_at, sums_at, strip_at; /* offsets in scratch */
+    int filter_blocks;                        /* vectors of output channels in a tile, at most */
+    int strips, filter_parts;                 /* parts = strips (Winograd: batches) * filter_parts */
+    int strip_rows;                           /* output rows of a part */
+    int strip_rows_in, strip_w;               /* rows and columns of the source that a strip needs, pads included */
+    int src_blocks, block_channels;           /* channel blocks of the source, and channels in each */
+    int pixel_bytes;                          /* of one pixel of one source block, in the strip */
+    bool in_place;                            /* the source is read where it lies */
+    size_t taps_at, up_at, sums_at, strip_at; /* offsets in scratch */
     bool winograd;
     bool depthwise_dot;
     size_t spread_at; /* in scratch: its pixels, each with the three behind it */
@@ -103,7 +106,7 @@ struct qconv_plan {
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
- * depthwise plain sources). */
+ * depthwise plain sources; sums for other than dense 1x1 convolutions with stride 1 and whole repetitions). */
 bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
 /* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it,
  * as where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it.

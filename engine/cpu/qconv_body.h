@@ -46,6 +46,9 @@ typedef struct qconv_job {
     bool clamp;               /* a sum times its scale may not fit int32 */
     bool bytes, bytes_signed; /* the output */
     int32_t *pixel_sums, *window_sums;
+    const int32_t *sum;         /* of the row's first pixel and channel, or NULL */
+    const int32_t *sum_columns; /* from there, to each pixel's */
+    size_t sum_plane;           /* from one channel block to the next */
 } qconv_job;
 
 /* ---- the strip ---- */

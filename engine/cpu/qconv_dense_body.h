@@ -111,31 +111,50 @@ QCONV_INLINE void qconv_tile_bytes(const qconv_job *j, const vi acc[QCONV_MAX_TI
     }
 }
 
+/* What a tile's sums start with where that is more than the bias; a function of its own, because each tile's would grow
+ * by it, and slow down. */
+static __attribute__((noinline)) void qconv_begin_sums(const qconv_job *j, const qconv_place *at, int filters,
+                                                       int pixels, int32_t *out)
+{
+    for (int f = 0; f < filters; f++) {
+        const int channel = (at->block + f) * VF_LANES;
+        const int32_t *sum = j->sum + (j->sum ? (size_t)(at->block + f) * j->sum_plane : 0);
+        const vi bias = vi_load(j->bias + channel), zeros = vi_load(j->zeros + channel);
+        for (int p = 0; p < pixels; p++, out += VF_LANES) {
+            vi acc = bias;
+            if (j->window_sums)
+                acc = vi_sub(acc, vi_mul(zeros, vi_set1(j->window_sums[at->x + p])));
+            if (j->sum)
+                acc = vi_add(acc, vi_load(sum + j->sum_columns[at->x + p]));
+            vi_store(out, acc);
+        }
+    }
+}
+
 /* `filters` vectors of channels, `pixels` neighbours, whose windows start at x. */
 QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t *w, const qconv_place *at,
                              const int filters, const int pixels)
 {
     vi acc[QCONV_MAX_TILE];
+    int32_t out[QCONV_MAX_TILE * VF_LANES];
+    if (j->window_sums || j->sum) {
+        qconv_begin_sums(j, at, filters, pixels, out);
+#pragma GCC unroll 24
+        for (int i = 0; i < filters * pixels; i++)
+            acc[i] = vi_load(out + i * VF_LANES);
+    } else {
 #pragma GCC unroll 6
-    for (int f = 0; f < filters; f++) {
-        vi bias = vi_load(j->bias + (at->block + f) * VF_LANES);
-#pragma GCC unroll 12
-        for (int p = 0; p < pixels; p++)
-            acc[f * pixels + p] = bias;
-    }
-    if (j->window_sums) {
         for (int f = 0; f < filters; f++) {
-            const vi zeros = vi_load(j->zeros + (at->block + f) * VF_LANES);
+            vi bias = vi_load(j->bias + (at->block + f) * VF_LANES);
 #pragma GCC unroll 12
             for (int p = 0; p < pixels; p++)
-                acc[f * pixels + p] = vi_sub(acc[f * pixels + p], vi_mul(zeros, vi_set1(j->window_sums[at->x + p])));
+                acc[f * pixels + p] = bias;
         }
     }
     qconv_sum(j, x, w, acc, filters, pixels);
     if (pixels > 1 && j->bytes) {
         qconv_tile_bytes(j, acc, at, filters, pixels);
     } else {
-        int32_t out[QCONV_MAX_TILE * VF_LANES];
 #pragma GCC unroll 24
         for (int i = 0; i < filters * pixels; i++)
             vi_store(out + i * VF_LANES, acc[i]);
@@ -207,6 +226,16 @@ static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int
     }
 }
 
+/* Where each column's sums lie from their row's first. */
+static void qconv_list_sums(qconv_job *j, int32_t *columns)
+{
+    const qconv_shape *s = &j->plan->shape;
+    j->sum_plane = (size_t)(s->h_out / s->sum_up_h) * (size_t)(s->w_out / s->sum_up_w) * VF_LANES;
+    j->sum_columns = columns;
+    for (int x = 0; x < s->w_out; x++)
+        columns[x] = x / s->sum_up_w * VF_LANES;
+}
+
 static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
 {
     const qconv_shape *s = &plan->shape;
@@ -219,7 +248,9 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     const int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
     int flat = 1; /* rows that lie one behind the other and are done as one */
-    if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
+    if (s->sum_up_h)
+        qconv_list_sums(&j, (int32_t *)(void *)((uint8_t *)scratch + plan->up_at));
+    else if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
         flat = FLAT_PIXELS / s->w_out;
     const int filter_part = part / plan->strips, blocks_end = blocks * (filter_part + 1) / plan->filter_parts;
     const int blocks_begin = blocks * filter_part / plan->filter_parts;
@@ -230,6 +261,8 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
         for (int row = j.row_begin; row < j.row_end; row += flat) {
             const int rows = j.row_end - row < flat ? j.row_end - row : flat;
             j.row_pixels = rows * s->w_out;
+            if (s->sum_up_h)
+                j.sum = a->sum + (size_t)(row / s->sum_up_h) * (size_t)(s->w_out / s->sum_up_w) * VF_LANES;
             if (j.window_sums)
                 qconv_sum_windows(&j, row);
             qconv_dense_row(&j, w, first, wide, row);

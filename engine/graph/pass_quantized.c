@@ -317,6 +317,8 @@ onyx_status pass_quantized(graph *g, const graph_pass_options *options, bool *ch
         STATUS_TRY(quantized_convs(g, &again, error));
         *changed |= again;
     }
+    if (bytes)
+        STATUS_TRY(quantized_up(g, changed, error));
     STATUS_TRY(transposes_down(g, changed, error));
     if (bytes && !g->fold_dequantize) {
         g->fold_dequantize = true;

@@ -41,5 +41,7 @@ onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
 /* Convolutions of bytes. */
 onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error);
+/* What a convolution of bytes reads by way of an upsampling, at its own size. */
+onyx_status quantized_up(graph *g, bool *changed, onyx_error *error);
 
 #endif

@@ -267,14 +267,14 @@ static onyx_status replace(graph *g, graph_node *node, const trace *t, const uin
     }
     graph_node *conv = conv_before(g, t->root, type, merged);
     if (conv && is_lookup(node) && t->count == 1) {
-        graph_value *inputs[10];
+        graph_value *inputs[11];
         for (int i = 0; i < ENTRIES; i++)
             merged[i] = table[merged[i]];
-        for (int i = 0; i < 9; i++)
+        for (int i = 0; i < 11; i++)
             inputs[i] = graph_input(conv, i);
         STATUS_TRY(add_table(g, conv->name, merged, &inputs[9], error));
         *changed = true;
-        return graph_substitute(g, node, OP_DOMAIN_ONYX, "QConv", conv->name, inputs, 10, conv->attributes,
+        return graph_substitute(g, node, OP_DOMAIN_ONYX, "QConv", conv->name, inputs, 11, conv->attributes,
                                 conv->attribute_count, NULL, error);
     }
     if (is_lookup(node) && t->count == 1)

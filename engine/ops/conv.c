@@ -383,6 +383,24 @@ onyx_status op_shape_qlinear_conv(op_shape_context *context)
     return shape_conv_at(context, 0, 3, 8, y_zero->type);
 }
 
+/* sums += more, each element for the pixels of out that lie over it. */
+static void add_sums(int32_t *sums, const onyx_tensor *out, const onyx_tensor *more)
+{
+    const int32_t *from = more->data;
+    const size_t count = tensor_count(out);
+    for (size_t i = 0; i < count; i++) {
+        size_t left = i, at = 0, step = 1;
+        for (int k = out->rank - 1; k >= 0; k--) {
+            const size_t dim = (size_t)out->dims[k], here = (size_t)more->dims[k];
+            at += left % dim / (dim / here) * step;
+            left /= dim;
+            step *= here;
+        }
+        sums[i] = (int32_t)((uint32_t)sums[i] + (uint32_t)from[at]);
+    }
+}
+
+/* Input 10 is that of the onyx domain's QConv. */
 onyx_status op_run_qlinear_conv(op_run_context *context)
 {
     const onyx_tensor *const *in = context->inputs;
@@ -393,6 +411,8 @@ onyx_status op_run_qlinear_conv(op_run_context *context)
     if (!sums)
         return status;
     STATUS_TRY(run_centred(context, in[0], in[2], in[3], in[5], run_input(context, 8), sums, &task));
+    if (run_input(context, 10))
+        add_sums(sums, out, run_input(context, 10));
     size_t planes = (size_t)(task.batch * task.groups * task.c_out), plane = (size_t)task.out_plane;
     for (size_t i = 0; i < planes; i++) {
         size_t filter = i % (size_t)(task.groups * task.c_out);

@@ -26,12 +26,22 @@ static void look_up(const uint8_t *src, uint8_t *dst, size_t n, const onyx_tenso
         dst[i] = entries[src[i]];
 }
 
-/* ---- QConv: the inputs of QLinearConv, then a table or nothing; table[QLinearConv(...)] ---- */
+/* ---- QConv: the inputs of QLinearConv, then a table or nothing; table[QLinearConv(...)]. Input 10: sums to be added
+ * to those of the convolution, each for as many pixels as the output is larger (QLinearConv's kernel adds them) ---- */
 
 onyx_status op_shape_qconv(op_shape_context *context)
 {
+    const op_value *sum = shape_input(context, 10), *y = &context->outputs[0];
     STATUS_TRY(shape_table(context, 9));
-    return op_shape_qlinear_conv(context);
+    STATUS_TRY(shape_type(context, 10, TYPE_BIT(ONYX_TYPE_INT32)));
+    STATUS_TRY(op_shape_qlinear_conv(context));
+    if (!sum || sum->rank < 0 || y->rank < 0)
+        return ONYX_OK;
+    bool fits = sum->rank == y->rank;
+    for (int i = 0; fits && i < y->rank; i++)
+        if (sum->dims[i] >= 0 && y->dims[i] >= 0)
+            fits = i < 2 ? sum->dims[i] == y->dims[i] : sum->dims[i] > 0 && y->dims[i] % sum->dims[i] == 0;
+    return fits ? ONYX_OK : shape_fail(context, "the output does not repeat the sums of input 10");
 }
 
 onyx_status op_run_qconv(op_run_context *context)

@@ -270,7 +270,7 @@ static const op_row rows[] = {
       sizeof(conv_params), op_parse_fused_conv, op_shape_fused_conv, op_run_conv },
     { OP_DOMAIN_ONYX, "FusedMatMul", 1, 0, 2, 3, 1, 1, 0, TYPES_FLOAT,
       sizeof(fused_matmul_params), op_parse_fused_matmul, op_shape_fused_matmul, op_run_fused_matmul },
-    { OP_DOMAIN_ONYX, "QConv", 1, 0, 8, 10, 1, 1, 0, TYPES_BYTE,
+    { OP_DOMAIN_ONYX, "QConv", 1, 0, 8, 11, 1, 1, 0, TYPES_BYTE,
       sizeof(conv_params), op_parse_conv, op_shape_qconv, op_run_qconv },
     { OP_DOMAIN_ONYX, "QConvFloat", 1, 0, 6, 7, 1, 1, 0, TYPES_BYTE,
       sizeof(conv_params), op_parse_qconv_float, op_shape_qconv_float, op_run_qconv_float },

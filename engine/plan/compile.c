@@ -86,6 +86,7 @@ static const struct {
     { "", "LayerNormalization", plan_layer_norm },
     { OP_DOMAIN_ONYX, "QConv", plan_qconv },
     { "", "QLinearConv", plan_qconv },
+    { "", "ConvInteger", plan_conv_integer },
     { OP_DOMAIN_ONYX, "QConvFloat", plan_qconv_float },
     { OP_DOMAIN_ONYX, "QLookup", plan_qlookup },
     { "com.microsoft", "QLinearAdd", plan_qbinary },

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, QConvFloat gives float32. Groups that are
- * not single channels run as dense convolutions, as many of them together as fill whole channel blocks; what a filter
- * does not see has weights equal to its zero point. */
+ * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, ConvInteger sums, QConvFloat float32. Groups
+ * that are not single channels run as dense convolutions, as many of them together as fill whole channel blocks; what a
+ * filter does not see has weights equal to its zero point. */
 #include "plan/planner.h"
 
 #include <stdlib.h>
@@ -17,7 +17,7 @@ typedef struct qconv_step {
     qconv_plan plan;
     const void *packed;
     const int32_t *bias;
-    const float *scale; /* by channel; QConvFloat: of the weights alone */
+    const float *scale; /* by channel; QConvFloat: of the weights alone; ConvInteger: NULL */
     const float *float_bias;
     const uint8_t *table;
     int src_zero, dst_zero;
@@ -29,6 +29,7 @@ typedef struct qconv_step {
     size_t packed_step, src_step, dst_step; /* bytes from one bundle to the next */
     size_t scale_at;                        /* QConvFloat: offset in scratch of the scales of this run */
     size_t src_bytes, dst_bytes;            /* of one image */
+    size_t sums;                            /* of one image, QConv: elements of input 1 */
 } qconv_step;
 
 /* A part of the step: image, bundle of groups, part of the plan. */
@@ -55,7 +56,7 @@ static qconv_arguments arguments_of(const step_context *context, const qconv_par
         .dst = (char *)context->tensors[step->outputs[0]].data + at->image * s->dst_bytes + at->bundle * s->dst_step,
         .packed = (const char *)s->packed + at->bundle * s->packed_step,
         .bias = s->bias ? s->bias + filter : NULL,
-        .scale = s->scale + filter,
+        .scale = s->scale ? s->scale + filter : NULL,
         .dst_zero = s->dst_zero,
         .table = s->table,
         .float_bias = s->float_bias ? s->float_bias + filter : NULL,
@@ -67,7 +68,9 @@ static void run_qconv(const step_context *context, int part)
 {
     const qconv_step *s = context->step->params;
     const qconv_part at = part_of(s, part);
-    const qconv_arguments arguments = arguments_of(context, &at);
+    qconv_arguments arguments = arguments_of(context, &at);
+    if (s->sums)
+        arguments.sum = (const int32_t *)context->tensors[context->step->inputs[1]].data + at.image * s->sums;
     s->plan.run(&s->plan, &arguments, at.part, context->scratch);
 }
 
@@ -146,11 +149,12 @@ static void *copy_of(planner *p, graph_value *value, int count)
 
 /* ---- planning ---- */
 
-static bool fill_shape(const graph_node *node, const image_dims *x, const image_dims *y, qconv_shape *shape)
+static bool fill_shape(const graph_node *node, const graph_value *w, const image_dims *x, const image_dims *y,
+                       qconv_shape *shape)
 {
     const conv_params *params = node->params;
     op_window window;
-    if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[3]->info, &window) || window.spatial > 2)
+    if (!op_conv_geometry(params, &node->inputs[0]->info, &w->info, &window) || window.spatial > 2)
         return false;
     const int last = window.spatial - 1;
     *shape = (qconv_shape){
@@ -169,7 +173,7 @@ static bool fill_shape(const graph_node *node, const image_dims *x, const image_
         .dilation_w = (int)window.dilation[last],
         .pad_left = (int)window.pad_begin[last],
         .src_signed = node->inputs[0]->info.type == ONYX_TYPE_INT8,
-        .weights_signed = node->inputs[3]->info.type == ONYX_TYPE_INT8,
+        .weights_signed = w->info.type == ONYX_TYPE_INT8,
     };
     if (window.spatial == 2) {
         shape->kernel_h = (int)window.kernel[0];
@@ -248,16 +252,32 @@ static bool pack(planner *p, qconv_step *s, const uint8_t *w, const int *zeros)
     return packed != NULL;
 }
 
-/* What both have in common: shape, kernel and packed weights, which are input 3 with zero points in input 5. */
-static plan_result begin(planner *p, graph_node *node, qconv_output output, qconv_step *s)
+/* The sums that a QConv adds repeat whole rows and columns of its output; no sums do, too. */
+static bool fill_sums(planner *p, const graph_value *sums, const image_dims *y, qconv_shape *shape, size_t *elements)
 {
-    graph_value *x = node->inputs[0], *w = node->inputs[3], *y = node->outputs[0], *zeros = input_of(node, 5);
+    image_dims d;
+    if (!sums)
+        return true;
+    if (!plan_image_dims(p, sums, &d) || y->h % d.h || y->w % d.w)
+        return false;
+    shape->sum_up_h = y->h / d.h;
+    shape->sum_up_w = y->w / d.w;
+    *elements = d.blocked_elements;
+    return true;
+}
+
+/* What all have in common: shape, kernel and packed weights. zeros: of the weights; sums: what a QConv adds, or NULL */
+static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_value *zeros, const graph_value *sums,
+                         qconv_output output, qconv_step *s)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
     image_dims xd, yd;
     qconv_shape shape;
     if (!p->kernels->qconv.units) /* plain C: the rows' kernels are faster than the definition */
         return PLAN_PASS;
     if (!plan_can_block_bytes(p, x) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) || !w->is_constant ||
-        !graph_constant(p->graph, w) || !fill_shape(node, &xd, &yd, &shape))
+        !graph_constant(p->graph, w) || !fill_shape(node, w, &xd, &yd, &shape) ||
+        !fill_sums(p, sums, &yd, &shape, &s->sums))
         return PLAN_PASS;
     int *list = plan_alloc(p, sizeof(*list) * (size_t)yd.c);
     if (!list)
@@ -292,7 +312,7 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
         return PLAN_PASS;
     }
     s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
-    s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 ? sizeof(float) : 1);
+    s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 || output == QCONV_S32 ? sizeof(float) : 1);
     s->src_step = s->src_bytes / (size_t)s->bundles;
     s->dst_step = s->dst_bytes / (size_t)s->bundles;
     const bool packed = pack(p, s, weights, list);
@@ -300,8 +320,8 @@ static plan_result begin(planner *p, graph_node *node, qconv_output output, qcon
     return packed ? PLAN_DONE : PLAN_FAILED;
 }
 
-static plan_result emit(planner *p, graph_node *node, const char *title, step_function *run, size_t scratch,
-                        const int *inputs, int input_count, qconv_step *s)
+static plan_result emit(planner *p, graph_node *node, const graph_value *w, const char *title, step_function *run,
+                        size_t scratch, const int *inputs, int input_count, qconv_step *s)
 {
     const qconv_shape *shape = &s->plan.shape;
     const int64_t n = node->outputs[0]->info.dims[0];
@@ -315,14 +335,15 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
     if (!step)
         return PLAN_FAILED;
     step->op = title;
-    step->operations = 2 * n * graph_element_count(node->inputs[3]) * shape->h_out * shape->w_out;
+    step->operations = 2 * n * graph_element_count(w) * shape->h_out * shape->w_out;
     step->moved_bytes += (int64_t)s->packed_step * s->bundles;
     return PLAN_DONE;
 }
 
 plan_result plan_qconv(planner *p, graph_node *node)
 {
-    graph_value *y = node->outputs[0], *bias = input_of(node, 8), *table = input_of(node, 9);
+    graph_value *y = node->outputs[0], *bias = input_of(node, 8), *table = input_of(node, 9),
+                *sums = input_of(node, 10);
     const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
     qconv_step s = { .src_zero = 0 };
     float x_scale, y_scale;
@@ -331,7 +352,8 @@ plan_result plan_qconv(planner *p, graph_node *node)
         !constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_INT32)) ||
         (table && !constant_of(p, table, ONYX_TYPE_UINT8)))
         return PLAN_PASS;
-    const plan_result result = begin(p, node, y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
+    const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), sums,
+                                     y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
     if (result != PLAN_DONE)
         return result;
     s.scale = scales_of(p, node->inputs[4], x_scale, y_scale, channels);
@@ -339,10 +361,26 @@ plan_result plan_qconv(planner *p, graph_node *node)
     s.table = table ? copy_of(p, table, 256 / 4) : NULL;
     if (!s.scale || (bias && !s.bias) || (table && !s.table))
         return PLAN_FAILED;
+    const int inputs[2] = { s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
+                            sums ? plan_blocked(p, sums) : -1 };
+    if (inputs[0] < 0 || (sums && inputs[1] < 0))
+        return PLAN_FAILED;
+    return emit(p, node, node->inputs[3], table ? "QConv+table" : "QConv", run_qconv, s.plan.scratch_bytes, inputs,
+                sums ? 2 : 1, &s);
+}
+
+plan_result plan_conv_integer(planner *p, graph_node *node)
+{
+    qconv_step s = { .src_zero = 0 };
+    if (!zero_of(p, input_of(node, 2), 0, &s.src_zero))
+        return PLAN_PASS;
+    const plan_result result = begin(p, node, node->inputs[1], input_of(node, 3), NULL, QCONV_S32, &s);
+    if (result != PLAN_DONE)
+        return result;
     const int input = s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]);
     if (input < 0)
         return PLAN_FAILED;
-    return emit(p, node, table ? "QConv+table" : "QConv", run_qconv, s.plan.scratch_bytes, &input, 1, &s);
+    return emit(p, node, node->inputs[1], "ConvInteger", run_qconv, s.plan.scratch_bytes, &input, 1, &s);
 }
 
 plan_result plan_qconv_float(planner *p, graph_node *node)
@@ -354,7 +392,7 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     if (!constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_FLOAT32)) ||
         graph_element_count(node->inputs[1]) != 1 || !node->inputs[2] || graph_element_count(node->inputs[2]) != 1)
         return PLAN_PASS;
-    const plan_result result = begin(p, node, QCONV_F32, &s);
+    const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), NULL, QCONV_F32, &s);
     if (result != PLAN_DONE)
         return result;
     s.scale = scales_of(p, node->inputs[4], 1, 1, channels);
@@ -369,6 +407,6 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     s.scale_at = size_align(s.plan.scratch_bytes, ONYX_ALIGNMENT);
     const char *act = params->activation.act == OP_ACT_NONE ? "" : op_act_name(params->activation.act);
     const char *title = arena_printf(p->program->arena, "QConvFloat%s%s", act[0] ? "+" : "", act);
-    return emit(p, node, title ? title : "QConvFloat", run_qconv_float, s.scale_at + (size_t)channels * sizeof(float),
-                inputs, 3, &s);
+    return emit(p, node, node->inputs[3], title ? title : "QConvFloat", run_qconv_float,
+                s.scale_at + (size_t)channels * sizeof(float), inputs, 3, &s);
 }

@@ -18,6 +18,13 @@ typedef struct pass_case {
     "input x f32 1,4,8,8\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"     \
     "init ss f32 - = 0.005\ninit z u8 - = 0\ninit wq i8 6,4,3,3\ninit ws f32 6 = 0.02,0.01,0.03,0.02,0.01,0.015\n"   \
     "init wz i8 6 = 0\nq = QuantizeLinear(x, xs, xz)\nd = DequantizeLinear(q, xs, xz)\n"
+/* Bytes a, another scale of which a convolution reads upsampled, beside b. */
+#define NECK                                                                                                           \
+    "input x f32 2,90,12,12\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"    \
+    "init wq i8 70,99,1,1\ninit ws f32 - = 0.002\ninit wz i8 - = 3\na = QuantizeLinear(x, cs, cz)\n"
+#define NECK_CONV                                                                                                      \
+    "r = Resize(a, , up)\nr1 = DequantizeLinear(r, cs, cz)\nr2 = QuantizeLinear(r1, xs, xz)\nc = Concat(r2, b) axis=1\n" \
+    "y = QLinearConv(c, xs, xz, wq, ws, wz, cs, cz)\nz = DequantizeLinear(y, cs, cz)\noutput z\n"
 #define SCALAR(name, value) "init " name " f32 - = " value "\n"
 
 static const pass_case pass_cases[] = {
@@ -330,6 +337,14 @@ static const pass_case pass_cases[] = {
     { "QLinear operators", "QConv 1, QuantizeLinear 1, DequantizeLinear 1, total 3",
       BYTES "c = QLinearConv(q, xs, xz, wq, ws, wz, cs, cz)\ns = com.microsoft.QLinearSigmoid(c, cs, cz, ss, z)\n"
       "m = com.microsoft.QLinearMul(c, cs, cz, s, ss, z, cs, z)\ny = DequantizeLinear(m, cs, z)\noutput y\n" },
+    { "bytes by way of an upsampling", "QConv 1, ConvInteger 1, QLookup 1, QuantizeLinear 2, DequantizeLinear 1, total 6",
+      NECK "init up f32 4 = 1,1,2,3\ninput v f32 2,9,24,36\nb = QuantizeLinear(v, xs, xz)\n" NECK_CONV },
+    { "bytes by way of an uneven upsampling", "QConv 1, Resize 1, Concat 1, QLookup 1, total 7",
+      NECK "init up f32 4 = 1,1,2,1.5\ninput v f32 2,9,24,18\nb = QuantizeLinear(v, xs, xz)\n" NECK_CONV },
+    { "few bytes by way of an upsampling", "QConv 1, Resize 1, Concat 1, total 5",
+      "input x f32 1,24,8,8\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit wq i8 30,40,1,1\ninit wz i8 - = 0\n"
+      "init up f32 4 = 1,1,2,2\ninput v f32 1,16,16,16\na = QuantizeLinear(x, xs, xz)\nb = QuantizeLinear(v, xs, xz)\n"
+      "r = Resize(a, , up)\nc = Concat(r, b) axis=1\ny = QLinearConv(c, xs, xz, wq, xs, wz, xs, xz)\noutput y\n" },
     { "another scale twice", "QLookup 1, total 3",
       BYTES "q1 = QuantizeLinear(d, cs, cz)\nd1 = DequantizeLinear(q1, cs, cz)\nq2 = QuantizeLinear(d1, ss, z)\ny = DequantizeLinear(q2, ss, z)\noutput y\n" },
 

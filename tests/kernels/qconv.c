@@ -4,7 +4,7 @@
  * zero points and signs, with the extreme values that 16-bit sums would overflow on. */
 #include "oracle.h"
 
-static guarded_region region_src, region_dst, region_packed, region_scratch;
+static guarded_region region_src, region_sum, region_dst, region_packed, region_scratch;
 
 typedef struct problem {
     qconv_shape shape;
@@ -12,6 +12,7 @@ typedef struct problem {
     int8_t *src, *weights; /* plain, bits of either type */
     int *zeros;            /* of the weights */
     int32_t *bias;
+    int32_t *sum; /* plain, where the shape has one */
     float *scale, *float_bias;
     uint8_t table[256];
     bool with_table;
@@ -52,6 +53,7 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
                   .scale = need((size_t)s.c_out * 4),
                   .float_bias = need((size_t)s.c_out * 4),
                   .zeros = need((size_t)s.c_out * sizeof(int)),
+                  .sum = need(s.sum_up_h ? (size_t)(s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w)) * 4 : 0),
                   .with_table = oracle_int(0, 1) };
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
@@ -78,6 +80,8 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
         p.shape.largest_filter = sum > p.shape.largest_filter ? sum : p.shape.largest_filter;
     }
     qconv_fold_zeros(kernels, p.weights, p.zeros, &p.shape);
+    for (int i = 0; s.sum_up_h && i < s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w); i++)
+        p.sum[i] = oracle_int(-20000, 20000);
     for (int i = 0; i < 256; i++)
         p.table[i] = (uint8_t)oracle_bits();
     return p;
@@ -89,6 +93,7 @@ static void problem_free(problem *p)
     free(p->weights);
     free(p->zeros);
     free(p->bias);
+    free(p->sum);
     free(p->scale);
     free(p->float_bias);
 }
@@ -98,6 +103,8 @@ static int64_t window_sum(const problem *p, int c, int y, int x)
     const qconv_shape *s = &p->shape;
     int channels = s->c_in / s->groups, first = c / (s->c_out / s->groups) * channels;
     int64_t acc = p->bias[c];
+    if (s->sum_up_h)
+        acc += p->sum[(c * (s->h_out / s->sum_up_h) + y / s->sum_up_h) * (s->w_out / s->sum_up_w) + x / s->sum_up_w];
     const int8_t *w = p->weights + (size_t)c * (size_t)(channels * s->kernel_h * s->kernel_w);
     for (int k = first; k < first + channels; k++)
         for (int ky = 0; ky < s->kernel_h; ky++)
@@ -166,6 +173,20 @@ static void *lay_out(const problem *p, const cpu_kernels *k)
     return out;
 }
 
+/* The sums as the kernel wants them, likewise. */
+static const int32_t *lay_out_sums(const problem *p, const cpu_kernels *k)
+{
+    const qconv_shape *s = &p->shape;
+    if (!s->sum_up_h)
+        return NULL;
+    const size_t plane = (size_t)(s->h_out / s->sum_up_h * (s->w_out / s->sum_up_w)), block = (size_t)k->block;
+    int32_t *out = guarded(&region_sum, ((size_t)s->c_out + block - 1) / block * block * plane * 4);
+    for (size_t c = 0; c < (size_t)s->c_out; c++)
+        for (size_t i = 0; i < plane; i++)
+            out[(c / block * plane + i) * block + c % block] = p->sum[c * plane + i];
+    return out;
+}
+
 static void test_problem(const cpu_kernels *k, const problem *p)
 {
     const qconv_shape *s = &p->shape;
@@ -188,6 +209,7 @@ static void test_problem(const cpu_kernels *k, const problem *p)
                           .dst = dst,
                           .packed = packed,
                           .bias = p->bias,
+                          .sum = lay_out_sums(p, k),
                           .scale = p->scale,
                           .dst_zero = p->dst_zero,
                           .float_bias = p->float_bias,
@@ -265,6 +287,13 @@ static void test_random(const cpu_kernels *k)
     case 1:
         s.groups = s.c_out = s.c_in;
         break;
+    case 2:
+        s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = 1;
+        s.sum_up_h = oracle_int(1, 3);
+        s.sum_up_w = oracle_int(1, 3);
+        s.h_in = (s.h_in + s.sum_up_h - 1) / s.sum_up_h * s.sum_up_h;
+        s.w_in = (s.w_in + s.sum_up_w - 1) / s.sum_up_w * s.sum_up_w;
+        break;
     }
     s.weights_signed = s.weights_signed != 0;
     s.pad_top = oracle_int(0, s.kernel_h - 1);
@@ -337,6 +366,7 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         return;
     }
     region_src = guarded_create(1 << 20);
+    region_sum = guarded_create(2 << 20);
     region_dst = guarded_create(2 << 20);
     region_packed = guarded_create(4 << 20);
     region_scratch = guarded_create(4 << 20);
@@ -364,6 +394,8 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
                                       .weights_signed = true },
                        w & 1);
     qconv_plan plan;
+    qconv_shape summed = { 8, 8, 1, 3, 4, 3, 4, 1, 1, 1, 1, 1, 1, .sum_up_h = 2, .sum_up_w = 2 };
+    CHECK(!qconv_choose(k, &summed, &plan), "%s: sums for half a row must be refused", k->name);
     qconv_shape grouped = { .c_in = 8,
                             .c_out = 8,
                             .groups = 2,
@@ -379,6 +411,7 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
                             .dilation_w = 1 };
     CHECK(!qconv_choose(k, &grouped, &plan), "%s: grouped convolution must be refused", k->name);
     guarded_free(&region_src);
+    guarded_free(&region_sum);
     guarded_free(&region_dst);
     guarded_free(&region_packed);
     guarded_free(&region_scratch);

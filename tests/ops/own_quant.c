@@ -11,7 +11,7 @@
 enum { C_IN = 3, C_OUT = 5, H = 6, W = 5, OUT = 4 * 3, COUNT = 2 * C_OUT * OUT };
 
 typedef struct operands {
-    onyx_tensor x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias, table, float_bias;
+    onyx_tensor x, x_scale, x_zero, w, w_scale, w_zero, y_scale, y_zero, bias, table, sums, float_bias;
 } operands;
 
 static onyx_tensor number(runner *r, onyx_type type, double value)
@@ -44,6 +44,7 @@ static operands fill(runner *r, bool is_signed, bool per_channel)
         .y_zero = number(r, bytes, low + 140),
         .bias = numbers(r, ONYX_TYPE_INT32, 1, (int64_t[]){ C_OUT }, -9000, 9000),
         .table = numbers(r, ONYX_TYPE_UINT8, 1, (int64_t[]){ 256 }, 0, 255),
+        .sums = numbers(r, ONYX_TYPE_INT32, 4, (int64_t[]){ 2, C_OUT, 2, 1 }, -9000, 9000),
         .float_bias = numbers(r, ONYX_TYPE_FLOAT32, 1, (int64_t[]){ C_OUT }, -1, 1),
     };
 }
@@ -69,11 +70,18 @@ static double w_scale_of(const operands *o, int i)
     return own_get(&o->w_scale, own_count(&o->w_scale) > 1 ? (size_t)(i / OUT % C_OUT) : 0);
 }
 
-static void qconv_case(bool is_signed, bool per_channel, bool bias, bool table)
+/* What each two rows and three columns of the output have in common. */
+static double more_of(const operands *o, int i)
+{
+    const int row = i / 3 % 4;
+    return own_get(&o->sums, (size_t)(i / OUT * 2 + row / 2));
+}
+
+static void qconv_case(bool is_signed, bool per_channel, bool bias, bool table, bool sums)
 {
     runner *r = runner_new(NULL);
     const operands o = fill(r, is_signed, per_channel);
-    const onyx_tensor *inputs[10] = { &o.x,
+    const onyx_tensor *inputs[11] = { &o.x,
                                       &o.x_scale,
                                       &o.x_zero,
                                       &o.w,
@@ -82,15 +90,17 @@ static void qconv_case(bool is_signed, bool per_channel, bool bias, bool table)
                                       &o.y_scale,
                                       &o.y_zero,
                                       bias ? &o.bias : NULL,
-                                      table ? &o.table : NULL };
+                                      table ? &o.table : NULL,
+                                      sums ? &o.sums : NULL };
     const double low = is_signed ? -128 : 0;
     onyx_tensor y = { 0 };
     onyx_error error = { 0 };
-    if (own_check(runner_node(r, OP_DOMAIN_ONYX, "QConv", 1, NULL, 0, inputs, 10, &y, 1, &error) == ONYX_OK,
+    if (own_check(runner_node(r, OP_DOMAIN_ONYX, "QConv", 1, NULL, 0, inputs, 11, &y, 1, &error) == ONYX_OK,
                   "QConv: %s", error.message)) {
         double expected[COUNT];
         for (int i = 0; i < COUNT; i++) {
-            const double sum = sum_of(&o, i) + (bias ? own_get(&o.bias, (size_t)(i / OUT % C_OUT)) : 0);
+            const double sum =
+                sum_of(&o, i) + (bias ? own_get(&o.bias, (size_t)(i / OUT % C_OUT)) : 0) + (sums ? more_of(&o, i) : 0);
             const float scale =
                 (float)own_get(&o.x_scale, 0) * (float)w_scale_of(&o, i) / (float)own_get(&o.y_scale, 0);
             const double q = fmin(fmax(rint((float)sum * scale) + own_get(&o.y_zero, 0), low), low + 255);
@@ -169,7 +179,8 @@ void own_quantised(void)
 {
     own_seed(11);
     for (int i = 0; i < 16; i++) {
-        qconv_case(i & 1, i & 2, i & 4, i & 8);
+        qconv_case(i & 1, i & 2, i & 4, i & 8, false);
+        qconv_case(i & 1, i & 2, i & 4, i & 8, true);
         qconv_float_case(i & 1, i & 2, i & 4, i & 8);
     }
     for (int i = 0; i < 4; i++)

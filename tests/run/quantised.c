@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A quantised network as it is planned against the same by reference kernels, to the last bit: grouped, depthwise,
- * Winograd and deep convolutions, a factor per channel, dequantised heads that are joined. */
+ * Winograd and deep convolutions, an upsampling in front of one, a factor per channel, dequantised heads that are
+ * joined. */
 #include "net.h"
 
 enum { SIDE = 64 };
@@ -116,7 +117,17 @@ static writer quantised_bytes(void)
     add_node(&graph, "Mul", "m", INPUTS("p2", "w"));
     add_node(&graph, "QuantizeLinear", "m1", INPUTS("m", "t", "z"));
     add_conv(&graph, "m1", "near", 40, 20, 1, 1, 1);
-    add_conv(&graph, "deeper", "far", 160, 20, 1, 1, 1);
+    /* as in a neck */
+    writer sizes4 = make_tensor("sizes", ONYX_TYPE_INT64, 1, (int64_t[]){ 4 });
+    const int64_t up[] = { 1, 160, SIDE / 4, SIDE / 4 };
+    write_bytes(&sizes4, 9, up, sizeof(up));
+    write_message(&graph, 5, &sizes4);
+    add_node(&graph, "Resize", "up", INPUTS("deeper", "", "", "sizes"));
+    writer both = start_node("Concat", "both", INPUTS("every", "up"));
+    add_attribute(&both, "axis", (int[]){ 1 }, 1, false);
+    write_message(&graph, 1, &both);
+    add_conv(&graph, "both", "neck", 208, 70, 1, 1, 1);
+    add_conv(&graph, "neck", "far", 70, 20, 1, 2, 1);
     /* heads */
     add_node(&graph, "DequantizeLinear", "near1", INPUTS("near", "s", "z"));
     add_node(&graph, "DequantizeLinear", "far1", INPUTS("far", "s", "z"));
