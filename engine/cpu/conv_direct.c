@@ -26,7 +26,6 @@ typedef struct geometry {
     int channels;      /* of a convolution group, that are summed over */
     size_t sum;        /* inputs of one output */
     bool padded;
-    bool many_weights; /* too many to be still near when the next frame comes */
     int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
     /* pixels between planes and rows, and of an image in front of what the buffer holds */
@@ -71,7 +70,6 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.src_row = g.shape.w_in;
     g.dst_row = g.shape.w_out;
     g.padded = needs_padding(s);
-    g.many_weights = g.sum * (size_t)g.blocks_out * (size_t)g.lanes * sizeof(float) > WEIGHT_BYTES;
     g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
     g.strip_rows = (strip - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
     g.strip_width = (unit_pixels - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
@@ -158,9 +156,15 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
     ptrdiff_t at = (ptrdiff_t)block * r->tile.residual_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
+    /* The next group's weights come in meanwhile. */
+    const int tiles = conv_ceil_div(n, g->set->pixels[count - 1]);
+    if (q + 1 < s->groups * g->filter_groups)
+        conv_fetch_ahead(&r->tile, weights + weight_floats, weight_floats * sizeof(float), tiles * rows, g->sum);
+    else
+        r->tile.ahead = NULL;
     for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
-        /* The next group's weights come in meanwhile, one filter block of each input a row, shared by its tiles. */
-        r->tile.ahead = g->many_weights && row < count ? (ptrdiff_t)weight_floats + row * g->lanes : 0;
+        if (row > 0 && r->tile.ahead)
+            r->tile.ahead += tiles * r->tile.ahead_share;
         const conv_line line = { .src = base,
                                  .weights = weights,
                                  .bias = bias,

@@ -106,6 +106,16 @@ static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels,
     }
 }
 
+/* Has `bytes` fetched evenly by `tiles` tiles, each with a sum of `inputs`; what one of them cannot take is left. */
+static inline void conv_fetch_ahead(conv_tile *tile, const void *from, size_t bytes, int tiles, size_t inputs)
+{
+    enum { LINE = 64 };
+    tile->ahead = from;
+    tile->ahead_share = (ptrdiff_t)conv_round_bytes((bytes + (size_t)tiles - 1) / (size_t)tiles);
+    const size_t step = ((size_t)tile->ahead_share + inputs - 1) / inputs;
+    tile->ahead_step = step < LINE ? (ptrdiff_t)step : LINE;
+}
+
 /* One filter group over n pixels in a line, in tiles of nearly equal size. */
 static inline void conv_run_line(const conv_tile_set *set, int filters, const conv_tile *tile, const float *src,
                                  const float *weights, const float *bias, const float *residual, float *dst, int n,
@@ -114,7 +124,14 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
     int tiles = conv_ceil_div(n, set->pixels[filters - 1]);
     int size = n / tiles, larger = n % tiles;
     if (larger > 0) {
-        set->run[filters - 1][size](tile, src, weights, bias, residual, dst, larger);
+        conv_tile further; /* of what is fetched ahead the last shares */
+        const conv_tile *first = tile;
+        if (tile->ahead) {
+            further = *tile;
+            further.ahead += (tiles - larger) * tile->ahead_share;
+            first = &further;
+        }
+        set->run[filters - 1][size](first, src, weights, bias, residual, dst, larger);
         ptrdiff_t done = (ptrdiff_t)larger * (size + 1);
         src += done * tile->step;
         dst += done * lanes;

@@ -38,8 +38,11 @@ typedef struct conv_tile {
     ptrdiff_t step;             /* between the inputs of neighbouring outputs */
     ptrdiff_t dst_block_stride; /* between filter blocks */
     ptrdiff_t residual_block_stride;
-    ptrdiff_t ahead; /* floats from these weights to those that are needed next, to be prefetched; or 0 */
-    bool cold;       /* dst is far away and the sum short: have it fetched while summing */
+    /* What is needed next, to be fetched to the second level while summing, or NULL: with every input a line, then
+     * ahead_step bytes further; the next tile begins ahead_share bytes further. */
+    const char *ahead;
+    ptrdiff_t ahead_share, ahead_step;
+    bool cold; /* dst is far away and the sum short: have it fetched while summing */
     conv_epilogue epilogue;
 } conv_tile;
 

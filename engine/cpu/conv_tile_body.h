@@ -134,7 +134,7 @@ CONV_INLINE void conv_tile_run(vf *acc, const float *src, ptrdiff_t step, const 
 
 /* Blocked data: whole blocks, then what the last one has (with four lanes all are whole). */
 CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step,
-                                       const float *weights, ptrdiff_t ahead, const int F, const int P)
+                                       const float *weights, const char *ahead, const int F, const int P)
 {
     const bool whole = t->inner_last == VF_LANES, point = t->taps_h == 1 && t->taps_w == 1;
     const int blocks = t->blocks - !whole;
@@ -146,10 +146,10 @@ CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float 
             const float *tap = row;
             for (ptrdiff_t x = taps; x > 0; x--, tap += tap_stride, weights += VF_LANES * F * VF_LANES) {
                 conv_tile_run(acc, tap, step, weights, F, P);
-                if (F > 1 && t->ahead) {
+                if (F > 1 && ahead) {
                     CONV_UNROLL
-                    for (int k = 0; k < VF_LANES; k++)
-                        __builtin_prefetch(weights + ahead + k * F * VF_LANES, 0, 2);
+                    for (int k = 0; k < VF_LANES; k++, ahead += t->ahead_step)
+                        __builtin_prefetch(ahead, 0, 2);
                 }
             }
         }
@@ -220,6 +220,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
     const bool apart = F > 1 || P + 2 + SILU_CONSTANTS > VF_REGISTERS;
     const conv_epilogue_act act = t->epilogue.act;
     const bool later = apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY);
+    const char *ahead = t->ahead;
     for (; count > 0; count--) {
         vf acc[CONV_MAX_FILTERS * CONV_MAX_PIXELS];
         CONV_UNROLL
@@ -238,7 +239,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             }
         }
         if (STEP >= VF_LANES)
-            conv_tile_sum_blocked(t, acc, src, step, weights, t->ahead + count % F * VF_LANES, F, P);
+            conv_tile_sum_blocked(t, acc, src, step, weights, ahead, F, P);
         else
             conv_tile_sum(t, acc, src, step, weights, F, P);
         if (residual && t->epilogue.residual_before)
@@ -261,6 +262,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
         }
         if (later)
             conv_tile_finish(t, sums, after, dst, F, P);
+        ahead = ahead ? ahead + t->ahead_share : NULL;
         src += P * step;
         dst += P * VF_LANES;
         residual = residual ? residual + P * VF_LANES : NULL;

@@ -114,9 +114,11 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
                     .inner_last = conv_last_block(g->channels, g->lanes),
                     .block_stride = (ptrdiff_t)g->strip * g->lanes,
                     .step = g->lanes,
-                    .dst_block_stride = (ptrdiff_t)g->strip * g->lanes,
-                    .ahead = (ptrdiff_t)g->channels * filters * g->lanes };
-    for (int point = 0; point < WEIGHT_POINTS; point++, u += t.ahead) {
+                    .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
+    const size_t floats = (size_t)g->channels * (size_t)(filters * g->lanes);
+    for (int point = 0; point < WEIGHT_POINTS; point++, u += floats) {
+        conv_fetch_ahead(&t, u + floats, floats * sizeof(float), conv_ceil_div(tiles, g->set->pixels[filters - 1]),
+                         (size_t)g->channels);
         conv_range rows = positions(g, point / WEIGHT_SIDE), columns = positions(g, point % WEIGHT_SIDE);
         for (int i = rows.begin; i < rows.end; i++)
             for (int j = columns.begin; j < columns.end; j++) {
