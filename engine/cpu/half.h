@@ -68,7 +68,8 @@ typedef struct half_tile {
     bool residual_before;
 } half_tile;
 
-/* count times P outputs of F filter blocks. weights: [input block][tap][input][F][8]; bias: [F][8]; residual or NULL. */
+/* count times P outputs of F filter blocks. weights: [input block][tap][input][F][8]; bias: [F][8]; residual like
+ * dst, or NULL. */
 typedef void half_tile_run(const half_tile *tile, const uint16_t *src, const uint16_t *weights, const uint16_t *bias,
                            const uint16_t *residual, uint16_t *dst, int count);
 typedef struct half_tile_set {

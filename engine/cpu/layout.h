@@ -26,8 +26,8 @@ typedef struct layout_pick {
     int32_t index[16];
 } layout_pick;
 enum { LAYOUT_MAX_PICKS = 16 };
-/* One channel block from lanes of others, all of hw pixels: count 1..LAYOUT_MAX_PICKS sources, whose masks are disjoint;
- * lanes of no mask become 0. dst is none of the sources. */
+/* One channel block from lanes of others, all of hw pixels: count 1..LAYOUT_MAX_PICKS sources, whose masks are
+ * disjoint; lanes of no mask become 0. dst is none of the sources. */
 typedef void layout_gather_f32(const float *const *src, const layout_pick *picks, int count, size_t hw, int block,
                                float *dst);
 

@@ -141,7 +141,6 @@ static inline vf vf_copysign(vf a, vf b)
 }
 /* 1 / d for d in [1, 2^126]: an estimate of 8 bits and two steps of Newton's; 2e-7 relative. Five operations, where a
  * division of four takes 34 cycles on Cortex-A72 and 7 on Cortex-A76. */
-#define VF_HAS_FAST_RECIPROCAL 1
 static inline vf vf_reciprocal(vf d)
 {
     vf r = vrecpeq_f32(d);

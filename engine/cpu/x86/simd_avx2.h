@@ -149,18 +149,18 @@ static inline vf vf_scale_floor(vf p, vf t)
     __m256i n = _mm256_slli_epi32(_mm256_cvtps_epi32(_mm256_floor_ps(t)), 23);
     return _mm256_and_ps(in_range, _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), n)));
 }
-/* t - round(t) for |t| < 2^21; round(t) in the low bits of *n. Rounding by itself takes longer. */
-#define VF_HAS_NEAREST 1
-static inline vf vf_split_nearest(vf t, vf *n)
+#define VF_HAS_EIGHTHS
+/* With t = x * factor, |t| < 8 * 126, and n = t rounded: 2^(n / 8), and the rest f = t - n. The table has 2^(j / 8), as
+ * bits, less what n shifted to the exponent has in its last three bits. */
+static inline vf vf_power_of_eighths(vf x, vf factor, vf *f)
 {
     const vf shift = _mm256_set1_ps(12582912.0f); /* 1.5 * 2^23 */
-    *n = _mm256_add_ps(t, shift);
-    return _mm256_sub_ps(t, _mm256_sub_ps(*n, shift));
-}
-/* p * 2^round(t) for p in [0.7, 1.5] and n from vf_split_nearest, where the result is normal */
-static inline vf vf_scale_nearest(vf p, vf n)
-{
-    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(p), _mm256_slli_epi32(_mm256_castps_si256(n), 23)));
+    const vi table = _mm256_setr_epi32(0x3f800000, 0x3f7b95c2, 0x3f7837f0, 0x3f75fed7, 0x3f7504f3, 0x3f75672a,
+                                       0x3f7744fd, 0x3f7ac0c7);
+    const vf sum = _mm256_fmadd_ps(x, factor, shift);
+    const vi n = _mm256_castps_si256(sum);
+    *f = _mm256_fmsub_ps(x, factor, _mm256_sub_ps(sum, shift));
+    return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(n, 20), _mm256_permutevar8x32_epi32(table, n)));
 }
 static inline vf vf_scale(vf p, vf n)
 {
