@@ -300,30 +300,39 @@ QCONV_INLINE void qconv_store_bytes(const qconv_job *j, const int32_t *acc, int 
     }
 }
 
-static void qconv_store_floats(const qconv_job *j, const int32_t *acc, int channel, int pixels, float *dst)
+/* Neighbouring pixels of one channel block, `count` times. Steps: from one to the next, in lanes and floats. */
+typedef struct qconv_runs {
+    int count, pixels, channel_step;
+    size_t acc_step, dst_step;
+} qconv_runs;
+
+/* All of a tile at once, because the activation's constants take as long to load as a few of its vectors. */
+QCONV_INLINE void qconv_store_runs(const qconv_job *j, const qconv_runs *runs, const int32_t *acc, int channel,
+                                   float *dst, const bool silu)
 {
-    cpu_activation activation = j->arguments->activation;
-    vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
-    float *limits = j->limits + 2 * channel;
-    vf low = vf_load(limits), high = vf_load(limits + VF_LANES);
-    if (activation.act == CPU_ACT_SILU) { /* the usual one, without the choice in the loop */
-        for (int p = 0; p < pixels; p++) {
-            vf x = vf_silu(vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias));
-            low = vf_min(low, x);
-            high = vf_max(high, x);
-            vf_store(dst + p * VF_LANES, x);
-        }
-    } else {
-        for (int p = 0; p < pixels; p++) {
+    const cpu_activation activation = j->arguments->activation;
+    for (int i = 0; i < runs->count; i++, acc += runs->acc_step, channel += runs->channel_step, dst += runs->dst_step) {
+        const vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
+        float *limits = j->limits + 2 * channel;
+        vf low = vf_load(limits), high = vf_load(limits + VF_LANES);
+        for (int p = 0; p < runs->pixels; p++) {
             vf x = vf_fma(vf_from_vi(vi_load(acc + p * VF_LANES)), scale, bias);
-            x = vf_act(activation.act, x, activation.a, activation.b);
+            x = silu ? vf_silu(x) : vf_act(activation.act, x, activation.a, activation.b);
             low = vf_min(low, x);
             high = vf_max(high, x);
             vf_store(dst + p * VF_LANES, x);
         }
+        vf_store(limits, low);
+        vf_store(limits + VF_LANES, high);
     }
-    vf_store(limits, low);
-    vf_store(limits + VF_LANES, high);
+}
+
+static void qconv_store_floats(const qconv_job *j, const qconv_runs *runs, const int32_t *acc, int channel, float *dst)
+{
+    if (j->arguments->activation.act == CPU_ACT_SILU) /* the usual one, without the choice in the loop */
+        qconv_store_runs(j, runs, acc, channel, dst, true);
+    else
+        qconv_store_runs(j, runs, acc, channel, dst, false);
 }
 
 /* Over the lanes that are channels. */
@@ -348,6 +357,12 @@ static void qconv_finish(const qconv_job *j, const int32_t *acc, int first, int 
     const qconv_plan *plan = j->plan;
     size_t plane = (size_t)plan->shape.h_out * (size_t)plan->shape.w_out;
     size_t pixel = (size_t)row * (size_t)plan->shape.w_out + (size_t)x;
+    if (plan->shape.output == QCONV_F32) {
+        const qconv_runs runs = { filters, pixels, VF_LANES, (size_t)pixels * VF_LANES, plane * VF_LANES };
+        float *dst = (float *)j->arguments->dst + ((size_t)first * plane + pixel) * VF_LANES;
+        qconv_store_floats(j, &runs, acc, first * VF_LANES, dst);
+        return;
+    }
     for (int f = 0; f < filters; f++, acc += pixels * VF_LANES) {
         int channel = (first + f) * VF_LANES;
         size_t at = ((size_t)(first + f) * plane + pixel) * VF_LANES;
@@ -359,7 +374,6 @@ static void qconv_finish(const qconv_job *j, const int32_t *acc, int first, int 
             qconv_store_bytes(j, acc, channel, pixels, (uint8_t *)j->arguments->dst + at, true);
             break;
         case QCONV_F32:
-            qconv_store_floats(j, acc, channel, pixels, (float *)j->arguments->dst + at);
             break;
         case QCONV_S32:
             memcpy((int32_t *)j->arguments->dst + at, acc, (size_t)pixels * VF_LANES * sizeof(int32_t));

@@ -280,6 +280,14 @@ static void qconv_winograd_tile_other(const qconv_job *j, const int32_t *product
 #pragma GCC unroll 16
     for (int i = 0; i < 16; i++)
         vi_store(acc + i * VF_LANES, vi_add(vi_shift_right(sums[i / 4][i % 4], 6), bias));
+    if (j->plan->shape.output == QCONV_F32) {
+        const size_t w = (size_t)j->plan->shape.w_out, pixel = (size_t)at->row * w + (size_t)at->x;
+        const qconv_runs runs = { at->rows, at->pixels, 0, 4 * VF_LANES, w * VF_LANES };
+        float *dst =
+            (float *)j->arguments->dst + (size_t)at->channel * (size_t)j->plan->shape.h_out * w + pixel * VF_LANES;
+        qconv_store_floats(j, &runs, acc, at->channel, dst);
+        return;
+    }
     for (int y = 0; y < at->rows; y++)
         qconv_finish(j, acc + 4 * y * VF_LANES, at->channel / VF_LANES, 1, at->row + y, at->x, at->pixels);
 }
