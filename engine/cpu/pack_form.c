@@ -27,6 +27,29 @@ void conv_pack_form(const conv_plan *plan, conv_plan *form)
         form->tile[i] = 1;
 }
 
+void qconv_pack_form(const qconv_plan *plan, qconv_plan *form)
+{
+    memset(form, 0, sizeof(*form));
+    qconv_shape *s = &form->shape;
+    s->c_in = plan->shape.c_in;
+    s->c_out = plan->shape.c_out;
+    s->groups = plan->shape.groups;
+    s->kernel_h = plan->shape.kernel_h;
+    s->kernel_w = plan->shape.kernel_w;
+    s->weights_signed = plan->shape.weights_signed;
+    s->weights_zero = plan->shape.weights_zero;
+    s->zeros_folded = plan->shape.zeros_folded;
+    s->extra_groups = plan->shape.extra_groups;
+    form->block = plan->block;
+    form->packed_bytes = plan->packed_bytes;
+    form->units = plan->units;
+    form->filter_blocks = plan->filter_blocks;
+    form->src_blocks = plan->src_blocks;
+    form->block_channels = plan->block_channels;
+    form->winograd = plan->winograd;
+    form->depthwise_dot = plan->depthwise_dot;
+}
+
 void gemm_pack_form(const gemm_plan *plan, gemm_plan *form)
 {
     memset(form, 0, sizeof(*form));

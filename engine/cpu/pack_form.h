@@ -8,9 +8,12 @@
 
 #include "cpu/conv.h"
 #include "cpu/gemm.h"
+#include "cpu/qconv.h"
 
 /* Channels, kernel, stride, algorithm and the first entry of `tile`, the filters of a group. For conv_pack. */
 void conv_pack_form(const conv_plan *plan, conv_plan *form);
+/* Channels, kernel, types, algorithm and filters of a tile. For qconv_pack. */
+void qconv_pack_form(const qconv_plan *plan, qconv_plan *form);
 /* Columns and rows of b. For gemm_pack_b. */
 void gemm_pack_form(const gemm_plan *plan, gemm_plan *form);
 

@@ -198,6 +198,20 @@ static int dense_weight(const qconv_plan *plan, const dense_weights *w, int filt
     return value - (s->zeros_folded ? zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
 }
 
+/* The same where weights stay as they are, but for their sign: one filter's for four channels, less those behind the
+ * last. */
+static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int filter, int channel, int limit,
+                             int tap, uint8_t *out, size_t pair_step)
+{
+    const qconv_shape *s = &plan->shape;
+    const size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
+    const uint8_t *at = weights + ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    const uint8_t flip = s->weights_signed ? 0 : 0x80;
+    const int count = filter < s->c_out ? limit - channel : 0;
+    for (int k = 0; k < 4; k++)
+        out[(size_t)(k / 2) * pair_step + (size_t)(k % 2)] = k < count ? at[(size_t)k * taps] ^ flip : 0;
+}
+
 /* 32 bits: the weights of one filter for a group of channels; rest: what of them does not fit int8. */
 static void pack_group(const qconv_plan *plan, const dense_weights *w, int filter, int channel, int limit, int tap,
                        bool rest, uint8_t *out, size_t pair_step)
@@ -220,12 +234,17 @@ static uint8_t *pack_vectors(const qconv_plan *plan, const dense_weights *w, int
                              int limit, int tap, bool rest, uint8_t *out)
 {
     const qconv_units *u = plan->units;
+    const bool plain = u->group == 4 && !plan->shape.zeros_folded;
+    const int end = limit < plan->shape.c_in ? limit : plan->shape.c_in;
+    const size_t pair_step = u->split_pairs ? 2 * (size_t)u->lanes : 2;
     for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
         for (int lane = 0; lane < u->lanes; lane++) {
             /* split: [lane][2] of the first pairs, then of the second */
             uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
-            pack_group(plan, w, f * u->lanes + lane, channel, limit, tap, rest, at,
-                       u->split_pairs ? 2 * (size_t)u->lanes : 2);
+            if (plain)
+                pack_plain_group(plan, w->values, f * u->lanes + lane, channel, end, tap, at, pair_step);
+            else
+                pack_group(plan, w, f * u->lanes + lane, channel, limit, tap, rest, at, pair_step);
         }
     }
     return out;

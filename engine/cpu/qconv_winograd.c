@@ -9,6 +9,7 @@
  * the products and all sums between may wrap. Packed: the header of qconv.c with zeros, then
  *   [tile of filter_blocks vectors][6][6][source block][pair of channels][vector][lane][2] int16. */
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cpu/qconv_private.h"
@@ -70,53 +71,56 @@ void qconv_winograd_plan(qconv_plan *plan)
     plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->filter_blocks;
 }
 
-/* 24 times the filter's transform of three weights; its last row: 12 times. */
-static inline void transform_3(int a, int b, int c, int out[6])
-{
-    out[0] = 6 * a;
-    out[1] = -4 * (a + b + c);
-    out[2] = -4 * (a - b + c);
-    out[3] = a + 2 * b + 4 * c;
-    out[4] = a - 2 * b + 4 * c;
-    out[5] = 12 * c;
-}
+/* Filters that are transformed together, by vectors, before they go to their places, which lie multiples of a page
+ * apart. */
+enum { STAGE_FILTERS = 64, STAGE_ROW = STAGE_FILTERS * 2 };
 
-static void transform_filter(const int w[9], int16_t out[36])
+/* 24 times the transform of three weights of every filter; its last row: 12 times. All fits 16 bits. */
+static void transform_3(int16_t a[STAGE_FILTERS], int16_t b[STAGE_FILTERS], int16_t c[STAGE_FILTERS],
+                        int16_t out[6][STAGE_FILTERS])
 {
-    int columns[3][6];
-    for (int k = 0; k < 3; k++)
-        transform_3(w[k], w[3 + k], w[6 + k], columns[k]);
-    for (int i = 0; i < 6; i++) {
-        int row[6];
-        transform_3(columns[0][i], columns[1][i], columns[2][i], row);
-        for (int k = 0; k < 6; k++) {
-            assert(row[k] >= INT16_MIN && row[k] <= INT16_MAX);
-            out[6 * i + k] = (int16_t)row[k];
-        }
+    for (int f = 0; f < STAGE_FILTERS; f++) {
+        out[0][f] = (int16_t)(6 * a[f]);
+        out[1][f] = (int16_t)(-4 * (a[f] + b[f] + c[f]));
+        out[2][f] = (int16_t)(-4 * (a[f] - b[f] + c[f]));
+        out[3][f] = (int16_t)(a[f] + 2 * b[f] + 4 * c[f]);
+        out[4][f] = (int16_t)(a[f] - 2 * b[f] + 4 * c[f]);
+        out[5][f] = (int16_t)(12 * c[f]);
     }
 }
 
-/* Filters and inputs that are transformed before they go to their places, which lie multiples of a page apart. */
-enum { STAGE_FILTERS = 64, STAGE_ROW = STAGE_FILTERS * 2 };
+static void transform_filters(int16_t w[9][STAGE_FILTERS], int16_t out[36][STAGE_FILTERS])
+{
+    int16_t columns[3][6][STAGE_FILTERS];
+    for (int k = 0; k < 3; k++)
+        transform_3(w[k], w[3 + k], w[6 + k], columns[k]);
+    for (int i = 0; i < 6; i++)
+        transform_3(columns[0][i], columns[1][i], columns[2][i], out + 6 * i);
+}
 
 /* Inputs k and k + 1 of filters [begin, end) to stage[point][filter][2]. */
 static void stage_pair(const qconv_shape *s, const void *weights, const int *zeros, int begin, int end, int k,
                        int16_t stage[36][STAGE_ROW])
 {
-    memset(stage, 0, sizeof(*stage) * 36);
-    for (int c = begin; c < end; c++)
+    int16_t w[2][9][STAGE_FILTERS] = { 0 }, transformed[2][36][STAGE_FILTERS];
+    for (int c = begin; c < end; c++) {
+        const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
         for (int i = k; i < k + 2 && i < s->c_in; i++) {
-            const int zero = zeros ? zeros[c] : s->weights_signed ? 0 : 128;
             const size_t from = ((size_t)c * (size_t)s->c_in + (size_t)i) * 9;
-            int w[9];
-            int16_t transformed[36];
-            for (size_t tap = 0; tap < 9; tap++)
-                w[tap] = (s->weights_signed ? ((const int8_t *)weights)[from + tap]
-                                            : ((const uint8_t *)weights)[from + tap]) -
-                         zero;
-            transform_filter(w, transformed);
-            for (int point = 0; point < 36; point++)
-                stage[point][(c - begin) * 2 + i - k] = transformed[point];
+            for (size_t tap = 0; tap < 9; tap++) {
+                const int value =
+                    s->weights_signed ? ((const int8_t *)weights)[from + tap] : ((const uint8_t *)weights)[from + tap];
+                assert(abs(value - zero) <= LARGEST_WEIGHT);
+                w[i - k][tap][c - begin] = (int16_t)(value - zero);
+            }
+        }
+    }
+    for (int i = 0; i < 2; i++)
+        transform_filters(w[i], transformed[i]);
+    for (int point = 0; point < 36; point++)
+        for (int f = 0; f < STAGE_FILTERS; f++) {
+            stage[point][2 * f] = transformed[0][point][f];
+            stage[point][2 * f + 1] = transformed[1][point][f];
         }
 }
 

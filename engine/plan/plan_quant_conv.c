@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/pack_form.h"
 #include "ops/params.h"
 
 /* Up to this many input channels the first layer reads plain data instead of padding them to a block. */
@@ -238,6 +239,31 @@ static uint8_t *spread_weights(const uint8_t *w, const int *zeros, const qconv_s
     return spread;
 }
 
+typedef struct weights_form {
+    qconv_plan plan;
+    int zeros[];
+} weights_form;
+
+static void pack_weights(const void *form, const void *source, void *packed)
+{
+    const weights_form *f = form;
+    qconv_pack(&f->plan, source, f->zeros, packed);
+}
+
+/* Packs the only bundle, later and beside other weights. */
+static bool pack_later(planner *p, qconv_step *s, const graph_value *w, const int *zeros)
+{
+    const size_t bytes = sizeof(int) * (size_t)s->filters, form_bytes = sizeof(weights_form) + bytes;
+    weights_form *form = plan_alloc(p, form_bytes);
+    if (!form)
+        return false;
+    qconv_pack_form(&s->plan, &form->plan);
+    memcpy(form->zeros, zeros, bytes);
+    s->packed_step = s->plan.packed_bytes;
+    s->packed = plan_pack(p, w, pack_weights, form, form_bytes, s->plan.packed_bytes);
+    return s->packed != NULL;
+}
+
 /* Packs every bundle. */
 static bool pack(planner *p, qconv_step *s, const uint8_t *w, const int *zeros)
 {
@@ -315,7 +341,7 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
     s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 || output == QCONV_S32 ? sizeof(float) : 1);
     s->src_step = s->src_bytes / (size_t)s->bundles;
     s->dst_step = s->dst_bytes / (size_t)s->bundles;
-    const bool packed = pack(p, s, weights, list);
+    const bool packed = spread ? pack(p, s, weights, list) : pack_later(p, s, w, list);
     memory_free(spread);
     return packed ? PLAN_DONE : PLAN_FAILED;
 }

@@ -2,6 +2,7 @@
  *
  * 8-bit convolution against an integer oracle: exact for 8-bit and int32 output, at random shapes, strides, pads,
  * zero points and signs, with the extreme values that 16-bit sums would overflow on. */
+#include "cpu/pack_form.h"
 #include "oracle.h"
 
 static guarded_region region_src, region_sum, region_dst, region_packed, region_scratch;
@@ -203,7 +204,9 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     unsigned char *packed = guarded(&region_packed, (plan.packed_bytes + 63) / 64 * 64);
     unsigned char *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) / 64 * 64);
     unsigned char *dst = guarded(&region_dst, (size_t)(channels * s->h_out * s->w_out * bytes));
-    qconv_pack(&plan, p->weights, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
+    qconv_plan form;
+    qconv_pack_form(&plan, &form);
+    qconv_pack(&form, p->weights, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
     qconv_arguments a = { .src = lay_out(p, k),
                           .src_zero = p->src_zero,
                           .dst = dst,
