@@ -24,8 +24,9 @@ bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan 
     *plan = (conv_plan){ .shape = *shape, .block = kernels->block, .kernels = kernels };
     assert(kernels->block == kernels->conv.units->lanes);
     return reasonable(shape) &&
-           (conv_choose_first(kernels, shape, plan) || conv_choose_depthwise(kernels, shape, plan) ||
-            conv_choose_winograd(kernels, shape, plan) || conv_choose_direct(kernels, shape, plan));
+           (conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||
+            conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
+            conv_choose_direct(kernels, shape, plan));
 }
 
 void conv_pack(const conv_plan *plan, const float *weights, void *packed)

@@ -7,6 +7,7 @@
 #include "cpu/conv_tile_body.h"
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
+#include "cpu/conv_phases_body.h"
 
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 
@@ -27,9 +28,12 @@ static const conv_units units = {
     .two = TILE_SET,
     .plain_two = TILE_SET,
     .any = TILE_SET,
+    .products = TILE_SET,
     .winograd_input = { winograd_input_unit, winograd_input_two },
     .winograd_output = { winograd_output_unit, winograd_output_two },
     .winograd_weights = winograd_weights,
+    .phases_down = phases_down,
+    .phases_along = phases_along,
     .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
                    { depthwise_7_unit, depthwise_7_two } },
     .depthwise_any = depthwise_any,

@@ -13,8 +13,13 @@
 /* Each fills the plan and returns true where it takes the shape. */
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+/* False, too, where conv_choose_first's is faster. */
+bool conv_choose_phases(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_first(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+
+/* G of F(4, 3). */
+extern const float conv_winograd_form[6][3];
 
 /* Cycles of one pixel and one input of the sum, when `blocks` filter blocks are done in groups of at most `filters` and
  * rows have n pixels. */

@@ -76,6 +76,14 @@ typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, co
 /* U = G w G^T for V filters: w [9][V], G [6][3], u[point * point_stride] for 36 points. */
 typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], float *u, ptrdiff_t point_stride);
 
+/* The same for plain images of stride 2, whose even and odd rows and columns are images of their own: lanes are tiles.
+ * Down the columns: n of six rows, every other one of the image, n a multiple of V: to lines[n / V][6][V]. */
+typedef void conv_phases_down_f32(const float *const *rows, int n, float *lines);
+/* Along one of those lines, its first V columns at `line`: six points of the even and of the odd ones to v[phase *
+ * phase_stride + j * point_stride + tile], for tiles rounded up to V; reads 8 columns a tile and four more. */
+typedef void conv_phases_along_f32(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride,
+                                   int tiles);
+
 /* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src[k]: where tap (k, 0)
  * of output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
  * touched. All kernel_h rows exist: the caller leaves out those above and below.
@@ -94,9 +102,12 @@ struct conv_units {
     const char *winograd_name[2]; /* stride 1, 2 */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;
+    conv_tile_set products; /* step 1, blocks of one float, nothing but the sum */
     conv_winograd_input_f32 *winograd_input[2];
     conv_winograd_output_f32 *winograd_output[2];
     conv_winograd_weights_f32 *winograd_weights;
+    conv_phases_down_f32 *phases_down;
+    conv_phases_along_f32 *phases_along;
     /* kernel width 3, 5 and 7 (or NULL), stride 1 and 2, no dilation; and any */
     conv_depthwise_f32 *depthwise[3][2], *depthwise_any;
     /* kernel width 3, vertical stride and dilation 1, horizontal stride 1, no horizontal dilation; two rows, or NULL */

@@ -216,23 +216,22 @@ static void gather_weights(const conv_shape *s, const float *weights, int o, int
     }
 }
 
+const float conv_winograd_form[WEIGHT_SIDE][3] = {
+    { 1.0f / 4, 0, 0 },
+    { -1.0f / 6, -1.0f / 6, -1.0f / 6 },
+    { -1.0f / 6, 1.0f / 6, -1.0f / 6 },
+    { 1.0f / 24, 1.0f / 12, 1.0f / 6 },
+    { 1.0f / 24, -1.0f / 12, 1.0f / 6 },
+    { 0, 0, 1 },
+};
+static const float two_form[WEIGHT_SIDE][3] = {
+    { 1.0f / 2, 0, 0 }, { -1.0f / 2, 0, -1.0f / 2 }, { -1.0f / 6, 0, 1.0f / 6 }, { 1.0f / 6, 0, 1.0f / 3 }, { 0, 0, 1 },
+    { 0, 1, 0 },
+};
+
 /* U [filter group][point][channel][filter block of the group][lane] */
 static void winograd_pack(const conv_plan *plan, const float *weights, void *packed)
 {
-    static const float forms[2][WEIGHT_SIDE][3] = {
-        { { 1.0f / 4, 0, 0 },
-          { -1.0f / 6, -1.0f / 6, -1.0f / 6 },
-          { -1.0f / 6, 1.0f / 6, -1.0f / 6 },
-          { 1.0f / 24, 1.0f / 12, 1.0f / 6 },
-          { 1.0f / 24, -1.0f / 12, 1.0f / 6 },
-          { 0, 0, 1 } },
-        { { 1.0f / 2, 0, 0 },
-          { -1.0f / 2, 0, -1.0f / 2 },
-          { -1.0f / 6, 0, 1.0f / 6 },
-          { 1.0f / 6, 0, 1.0f / 3 },
-          { 0, 0, 1 },
-          { 0, 1, 0 } },
-    };
     const geometry g = geometry_of(plan);
     const conv_shape *s = &plan->shape;
     conv_winograd_weights_f32 *transform = plan->kernels->conv.units->winograd_weights;
@@ -246,7 +245,7 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
             for (int block = blocks.begin; block < blocks.end; block++) {
                 if (c < s->c_in)
                     gather_weights(s, weights, block * g.lanes, c, g.lanes, w);
-                transform(c < s->c_in ? w : zero, forms[s->stride_h - 1],
+                transform(c < s->c_in ? w : zero, s->stride_h == 1 ? conv_winograd_form : two_form,
                           to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes,
                           (ptrdiff_t)point_floats);
             }

@@ -78,6 +78,25 @@ static inline vf vf_min(vf a, vf b)
 {
     return (vf){ vf_half_select(a.l < b.l, a.l, b.l), vf_half_select(a.h < b.h, a.h, b.h) };
 }
+/* See simd_avx512.h. */
+static inline void vf_split_8(vf *v)
+{
+    float line[8 * VF_LANES], split[8 * VF_LANES];
+    for (int i = 0; i < 8; i++)
+        vf_store(line + i * VF_LANES, v[i]);
+    for (int i = 0; i < 8 * VF_LANES; i++)
+        split[i % 8 * VF_LANES + i / 8] = line[i];
+    for (int i = 0; i < 8; i++)
+        v[i] = vf_load(split + i * VF_LANES);
+}
+/* Lane i is what was lane i + 1, the last one next. */
+static inline vf vf_move_down(vf v, float next)
+{
+    float floats[VF_LANES + 1];
+    vf_store(floats, v);
+    floats[VF_LANES] = next;
+    return vf_load(floats + 1);
+}
 static inline float vf_sum(vf a)
 {
     vf_half s = a.l + a.h;

@@ -219,6 +219,16 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         s.kernel_h = s.kernel_w = oracle_int(1, 3);
         s.stride_h = s.stride_w = oracle_int(1, 2);
         break;
+    case 5: /* plain source, as Winograd takes it, and a little more */
+        s.src_plain = true;
+        s.c_in = oracle_int(1, 4);
+        s.kernel_h = oracle_int(4, 7);
+        s.kernel_w = oracle_int(4, 7);
+        s.stride_h = s.stride_w = 2;
+        s.exact = oracle_int(0, 4) == 0;
+        s.h_in *= 2;
+        s.w_in *= 3;
+        break;
     default: /* anything */
         s.kernel_h = oracle_int(1, 5);
         s.kernel_w = oracle_int(1, 5);
@@ -233,7 +243,7 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     pad_right = oracle_int(0, s.kernel_w);
     if (kind == 1 && oracle_int(0, 4))
         pad_bottom = pad_right = 0;
-    if (kind == 5 && oracle_int(0, 5) == 0)
+    if (kind >= 5 && oracle_int(0, 5) == 0)
         s.pad_top = s.pad_left = -1;
     s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
     s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
@@ -251,6 +261,8 @@ static void test_cuts(const cpu_kernels *kernels)
         { 48, 144, 1, 19, 23, 10, 12, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 100, 200, 1, 20, 21, 20, 21, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 3, 24, 1, 96, 98, 48, 49, 6, 6, 2, 2, 1, 1, 2, 2, true, false },
+        { 3, 40, 1, 131, 330, 66, 165, 6, 6, 2, 2, 1, 1, 3, 2, true, false },
+        { 3, 16, 1, 64, 70, 32, 35, 5, 6, 2, 2, 1, 1, 2, 2, true, false, 3 },
         { 80, 80, 80, 50, 51, 50, 51, 5, 5, 1, 1, 1, 1, 2, 2, false, false },
         { 64, 64, 64, 51, 50, 26, 25, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
@@ -281,7 +293,8 @@ static float *floats_of(size_t n, float low, float high)
     return p;
 }
 
-/* A shape that takes `c` channels of h x w: 1x1, 3x3 of stride 1 and 2, depthwise; no Winograd. */
+/* A shape that takes `c` channels of h x w: 1x1, 3x3 of stride 1 and 2, depthwise; no Winograd but in
+ * front of all. */
 static conv_shape next_shape(int c, int h, int w, bool first, int threads)
 {
     conv_shape s = { .c_in = c,
@@ -304,6 +317,12 @@ static conv_shape next_shape(int c, int h, int w, bool first, int threads)
         s.stride_h = s.stride_w = oracle_int(1, 2);
     }
     s.src_plain = first && c <= 4;
+    if (s.src_plain && oracle_int(0, 1)) {
+        s.kernel_h = s.kernel_w = oracle_int(5, 6);
+        s.pad_top = s.pad_left = 2;
+        s.stride_h = s.stride_w = 2;
+        s.exact = false;
+    }
     if (kind == 2 && !s.src_plain && c > 1)
         s.groups = s.c_out = c;
     s.h_out = (h + 2 * s.pad_top - s.kernel_h) / s.stride_h + 1;
@@ -437,7 +456,7 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_cuts(kernels);
     test_sharing(kernels);
     for (int round = 0; round < rounds; round++) {
-        random_shape(kernels, round % 6);
+        random_shape(kernels, round % 7);
         if (round % 3 == 0)
             random_chain(kernels);
     }

@@ -11,6 +11,7 @@
 #include "cpu/conv_tile_body.h"
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
+#include "cpu/conv_phases_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
@@ -21,6 +22,7 @@
 TILES(CONV_TILE, unit, VF_LANES)
 TILES(CONV_TILE, two, 2 * VF_LANES)
 TILES(CONV_TILE, plain_two, 2)
+TILES(CONV_PRODUCT_TILE, products, 1)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 CONV_PIXELS_4(CONV_TILE, 2, any, 0)
 CONV_PIXELS_4(CONV_TILE, 3, any, 0)
@@ -45,6 +47,7 @@ static const conv_units units = {
     .unit = TILE_SET(unit, VF_LANES),
     .two = TILE_SET(two, 2 * VF_LANES),
     .plain_two = TILE_SET(plain_two, 2),
+    .products = TILE_SET(products, 1),
     .any = { .filters = 4, .pixels = { 4, 4, 4, 4 }, .run = {
         { CONV_PIXELS_4(CONV_TILE_NAME, 1, any, 0) },
         { CONV_PIXELS_4(CONV_TILE_NAME, 2, any, 0) },
@@ -54,6 +57,8 @@ static const conv_units units = {
     .winograd_input = { winograd_input_unit, winograd_input_two },
     .winograd_output = { winograd_output_unit, winograd_output_two },
     .winograd_weights = winograd_weights,
+    .phases_down = phases_down,
+    .phases_along = phases_along,
     .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
                    { depthwise_7_unit, depthwise_7_two } },
     .depthwise_any = depthwise_any,

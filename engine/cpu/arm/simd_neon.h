@@ -174,6 +174,30 @@ static inline vf vf_split(vf x, vf *e)
     *e = vcvtq_f32_s32(exponent);
     return vreinterpretq_f32_u32(vorrq_u32(vandq_u32(bits, vdupq_n_u32(0x007fffff)), vdupq_n_u32(0x3f800000)));
 }
+/* See simd_avx512.h: the columns of two 4 x 4 tiles. */
+static inline void vf_split_8(vf *v)
+{
+    for (int half = 0; half < 2; half++) {
+        const float32x4x2_t upper = vtrnq_f32(v[half], v[2 + half]), lower = vtrnq_f32(v[4 + half], v[6 + half]);
+        v[half] = vcombine_f32(vget_low_f32(upper.val[0]), vget_low_f32(lower.val[0]));
+        v[2 + half] = vcombine_f32(vget_low_f32(upper.val[1]), vget_low_f32(lower.val[1]));
+        v[4 + half] = vcombine_f32(vget_high_f32(upper.val[0]), vget_high_f32(lower.val[0]));
+        v[6 + half] = vcombine_f32(vget_high_f32(upper.val[1]), vget_high_f32(lower.val[1]));
+    }
+    /* columns 0 4 1 5 2 6 3 7 */
+    const vf one = v[2], two = v[4], three = v[6], four = v[1], five = v[3], six = v[5];
+    v[1] = one;
+    v[2] = two;
+    v[3] = three;
+    v[4] = four;
+    v[5] = five;
+    v[6] = six;
+}
+/* Lane i is what was lane i + 1, the last one next. */
+static inline vf vf_move_down(vf v, float next)
+{
+    return vextq_f32(v, vdupq_n_f32(next), 1);
+}
 static inline float vf_sum(vf a)
 {
     return vaddvq_f32(a);

@@ -9,6 +9,7 @@
 #include "cpu/conv_first_body.h"
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
+#include "cpu/conv_phases_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_16(X, 1, kind, step)                                                                                   \
@@ -20,6 +21,8 @@
 TILES(CONV_TILE, unit, VF_LANES)
 TILES(CONV_TILE, two, 2 * VF_LANES)
 CONV_PIXELS_16(CONV_FIRST_TILE, 1, plain_two, 2)
+CONV_PIXELS_16(CONV_PRODUCT_TILE, 1, products, 1)
+CONV_PIXELS_12(CONV_PRODUCT_TILE, 2, products, 1)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 CONV_PIXELS_4(CONV_TILE, 2, any, 0)
 CONV_PIXELS_4(CONV_TILE, 3, any, 0)
@@ -53,9 +56,15 @@ static const conv_units units = {
         { CONV_PIXELS_4(CONV_TILE_NAME, 3, any, 0) },
         { CONV_PIXELS_4(CONV_TILE_NAME, 4, any, 0) },
     } },
+    .products = { .filters = 2, .pixels = { 16, 12 }, .run = {
+        { CONV_PIXELS_16(CONV_TILE_NAME, 1, products, 1) },
+        { CONV_PIXELS_12(CONV_TILE_NAME, 2, products, 1) },
+    } },
     .winograd_input = { winograd_input_unit, winograd_input_two },
     .winograd_output = { winograd_output_unit, winograd_output_two },
     .winograd_weights = winograd_weights,
+    .phases_down = phases_down,
+    .phases_along = phases_along,
     .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
                    { depthwise_7_unit, depthwise_7_two } },
     .depthwise_any = depthwise_any,

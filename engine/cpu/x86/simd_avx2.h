@@ -180,6 +180,34 @@ static inline vf vf_split(vf x, vf *e)
     bits = _mm256_and_si256(bits, _mm256_set1_epi32(0x007fffff));
     return _mm256_castsi256_ps(_mm256_or_si256(bits, _mm256_set1_epi32(0x3f800000)));
 }
+/* See simd_avx512.h: with eight lanes it is a transposition. */
+static inline void vf_split_8(vf *v)
+{
+    vf t[8], u[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(v[i], v[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(v[i], v[i + 1]);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 4; i++) { /* u[4 * g + k]: columns k and k + 4 of v[4 * g] .. v[4 * g + 3] */
+        const int from = i / 2 * 4 + i % 2;
+        const __m256d low = _mm256_castps_pd(t[from]), high = _mm256_castps_pd(t[from + 2]);
+        u[i / 2 * 4 + i % 2 * 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(low, high));
+        u[i / 2 * 4 + i % 2 * 2 + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(low, high));
+    }
+#pragma GCC unroll 8
+    for (int k = 0; k < 4; k++) {
+        v[k] = _mm256_permute2f128_ps(u[k], u[k + 4], 0x20);
+        v[k + 4] = _mm256_permute2f128_ps(u[k], u[k + 4], 0x31);
+    }
+}
+/* Lane i is what was lane i + 1, the last one next. */
+static inline vf vf_move_down(vf v, float next)
+{
+    return _mm256_permutevar8x32_ps(_mm256_blend_ps(v, _mm256_set1_ps(next), 1),
+                                    _mm256_setr_epi32(1, 2, 3, 4, 5, 6, 7, 0));
+}
 static inline float vf_sum(vf a)
 {
     __m128 s = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));

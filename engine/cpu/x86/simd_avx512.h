@@ -182,6 +182,36 @@ static inline vf vf_split(vf x, vf *e)
     *e = _mm512_getexp_ps(x);
     return _mm512_getmant_ps(x, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_src);
 }
+/* Eight vectors, 8 * VF_LANES floats in a row, so that lane t of v[k] is what was float 8 * t + k. */
+static inline void vf_split_8(vf *v)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+    __m512 t[8], u[8];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        t[i] = _mm512_permutex2var_ps(v[2 * i], even, v[2 * i + 1]);
+        t[i + 4] = _mm512_permutex2var_ps(v[2 * i], odd, v[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) { /* u[4 * a + 2 * b]: of (a, b) modulo 2 and then 4, the first half */
+        const int at = i / 2 * 4 + i % 2;
+        u[at] = _mm512_permutex2var_ps(t[2 * i], even, t[2 * i + 1]);
+        u[at + 2] = _mm512_permutex2var_ps(t[2 * i], odd, t[2 * i + 1]);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const int k = i / 2 + i % 2 * 2;
+        v[k] = _mm512_permutex2var_ps(u[2 * i], even, u[2 * i + 1]);
+        v[k + 4] = _mm512_permutex2var_ps(u[2 * i], odd, u[2 * i + 1]);
+    }
+}
+/* Lane i is what was lane i + 1, the last one next. */
+static inline vf vf_move_down(vf v, float next)
+{
+    return _mm512_castsi512_ps(
+        _mm512_alignr_epi32(_mm512_castps_si512(_mm512_set1_ps(next)), _mm512_castps_si512(v), 1));
+}
 static inline float vf_sum(vf a)
 {
     return _mm512_reduce_add_ps(a);
