@@ -38,6 +38,13 @@ typedef struct conv_band {
     bool cyclic;
 } conv_band;
 
+/* A residual with pixels of its own, fewer ones as a rule, as nearest upsampling repeats them: pixel i of the whole
+ * output, row after row, takes the vector offsets[i] floats on in a plane of the residual. */
+typedef struct conv_residual_map {
+    const int *offsets; /* NULL: the residual is like dst */
+    ptrdiff_t plane;    /* floats */
+} conv_residual_map;
+
 typedef struct conv_arguments {
     const float *src;      /* blocked (or plain) [c_in][h_in][w_in] */
     float *dst;            /* blocked [c_out][h_out][w_out] */
@@ -46,6 +53,7 @@ typedef struct conv_arguments {
     const float *residual; /* blocked like dst, or NULL; may equal dst */
     cpu_activation activation;
     bool residual_before;         /* add the residual before the activation instead of after it */
+    conv_residual_map map;        /* residual_before and plan->maps_residual alone */
     conv_band src_band, dst_band; /* for run_rows only; dst_band holds for the residual too */
 } conv_arguments;
 
@@ -66,6 +74,7 @@ struct conv_plan {
     conv_run_function *run;
     conv_rows_function *run_rows; /* NULL where the algorithm has none; scratch as for run */
     bool takes_border;            /* run_rows is faster from a band with as much border as the taps reach */
+    bool maps_residual;           /* takes conv_arguments.map */
     double cycles;                /* estimate of one thread for all of it, data in the near cache */
     double balance;               /* estimate: share of the time that shape.threads threads are all at work */
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);

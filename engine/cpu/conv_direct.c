@@ -155,7 +155,8 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
-    ptrdiff_t at = (ptrdiff_t)block * r->tile.residual_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
+    ptrdiff_t at = (ptrdiff_t)block * r->tile.dst_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
+    const float *mapped = a->map.offsets ? a->residual + (ptrdiff_t)block * a->map.plane : NULL;
     /* The next group's weights come in meanwhile. */
     const int tiles = conv_ceil_div(n, g->set->pixels[count - 1]);
     if (q + 1 < s->groups * g->filter_groups)
@@ -165,10 +166,11 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
         if (row > 0 && r->tile.ahead)
             r->tile.ahead += tiles * r->tile.ahead_share;
+        r->tile.map = mapped ? a->map.offsets + (ptrdiff_t)(y + row) * s->w_out + x : NULL;
         const conv_line line = { .src = base,
                                  .weights = weights,
                                  .bias = bias,
-                                 .residual = a->residual ? a->residual + at : NULL,
+                                 .residual = mapped ? mapped : a->residual ? a->residual + at : NULL,
                                  .dst = a->dst + at,
                                  .n = n };
         conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
@@ -203,6 +205,9 @@ static direct_run start(const geometry *g, const cpu_kernels *kernels, const con
 {
     direct_run r = { .g = g, .kernels = kernels, .arguments = arguments, .tile = tile_of(g) };
     r.tile.dst_block_stride = r.tile.residual_block_stride;
+    assert(!arguments->map.offsets || (arguments->residual && arguments->residual_before));
+    if (arguments->map.offsets)
+        r.tile.residual_block_stride = arguments->map.plane;
     r.act = conv_split_activation(kernels, arguments, &r.tile.epilogue);
     r.post = (float *)((char *)scratch + strip_bytes(g));
     return r;
@@ -371,6 +376,7 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->run = direct_run_part;
     plan->run_rows = direct_run_rows;
     plan->takes_border = g.padded;
+    plan->maps_residual = set == &units->unit;
     plan->cycles = conv_tile_cost(set, filters, blocks, line) * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;

@@ -128,6 +128,7 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
 {
     int tiles = conv_ceil_div(n, set->pixels[filters - 1]);
     int size = n / tiles, larger = n % tiles;
+    conv_tile rest;
     if (larger > 0) {
         conv_tile further; /* of what is fetched ahead the last shares */
         const conv_tile *first = tile;
@@ -140,7 +141,13 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
         ptrdiff_t done = (ptrdiff_t)larger * (size + 1);
         src += done * tile->step;
         dst += done * lanes;
-        residual = residual ? residual + done * lanes : NULL;
+        if (tile->map) {
+            rest = *tile;
+            rest.map += done;
+            tile = &rest;
+        } else if (residual) {
+            residual += done * lanes;
+        }
     }
     set->run[filters - 1][size - 1](tile, src, weights, bias, residual, dst, tiles - larger);
 }

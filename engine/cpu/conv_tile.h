@@ -44,6 +44,7 @@ typedef struct conv_tile {
     ptrdiff_t ahead_share, ahead_step;
     bool cold; /* dst is far away and the sum short: have it fetched while summing */
     conv_epilogue epilogue;
+    const int *map; /* see conv_residual_map: from the first output on, or NULL; not for constant steps but V */
 } conv_tile;
 
 /* count times P outputs of F filter blocks: dst[f * dst_block_stride + p * V + lane]. weights: [sum][F][V]; bias:

@@ -209,6 +209,19 @@ static __attribute__((noinline)) void conv_tile_finish(const conv_tile *t, const
     }
 }
 
+/* The same behind a mapped residual, for all activations: gathering pixels inline would make every tile larger. */
+static __attribute__((noinline)) void conv_tile_finish_mapped(const conv_tile *t, const float *sums,
+                                                              const float *residual, const int *map, float *dst,
+                                                              int filters, int pixels)
+{
+    for (int f = 0; f < filters; f++, dst += t->dst_block_stride, residual += t->residual_block_stride)
+        for (int p = 0; p < pixels; p++, sums += VF_LANES) {
+            vf v = vf_add(vf_load(sums), vf_load(residual + map[p]));
+            conv_epilogue_apply(&t->epilogue, &v, 1);
+            vf_store(dst + p * VF_LANES, v);
+        }
+}
+
 /* STEP 0: the tile's own step. Tiles for a constant step of whole pixels are for blocked data alone, where inputs come
  * in fours. */
 CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
@@ -219,7 +232,8 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
     enum { SILU_CONSTANTS = 12 };
     const bool apart = F > 1 || P + 2 + SILU_CONSTANTS > VF_REGISTERS;
     const conv_epilogue_act act = t->epilogue.act;
-    const bool later = apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY);
+    const int *map = STEP == VF_LANES || STEP == 0 ? t->map : NULL;
+    const bool later = map || (apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY));
     const char *ahead = t->ahead;
     for (; count > 0; count--) {
         vf acc[CONV_MAX_FILTERS * CONV_MAX_PIXELS];
@@ -242,11 +256,11 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             conv_tile_sum_blocked(t, acc, src, step, weights, ahead, F, P);
         else
             conv_tile_sum(t, acc, src, step, weights, F, P);
-        if (residual && t->epilogue.residual_before)
+        if (residual && !map && t->epilogue.residual_before)
             conv_tile_add(acc, residual, t->residual_block_stride, F, P);
-        if (!apart)
+        if (!apart && !map)
             conv_epilogue_apply(&t->epilogue, acc, F * P);
-        else if (act == CONV_EPILOGUE_CLIP)
+        else if (act == CONV_EPILOGUE_CLIP && !map)
             conv_epilogue_clip(&t->epilogue, acc, F * P);
         const float *after = t->epilogue.residual_before ? NULL : residual;
         if (after && !later)
@@ -260,12 +274,15 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             for (int p = 0; p < P; p++)
                 vf_store(to + f * to_stride + p * VF_LANES, acc[p * F + f]);
         }
-        if (later)
+        if (map)
+            conv_tile_finish_mapped(t, sums, residual, map, dst, F, P);
+        else if (later)
             conv_tile_finish(t, sums, after, dst, F, P);
         ahead = ahead ? ahead + t->ahead_share : NULL;
         src += P * step;
         dst += P * VF_LANES;
-        residual = residual ? residual + P * VF_LANES : NULL;
+        residual = residual && !map ? residual + P * VF_LANES : residual;
+        map = map ? map + P : NULL;
     }
 }
 

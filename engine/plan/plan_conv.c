@@ -18,7 +18,8 @@ typedef struct conv_step {
     const float *bias;
     cpu_activation activation;
     bool residual_before, has_residual;
-    size_t src_elements, dst_elements; /* of one image */
+    conv_residual_map map;
+    size_t src_elements, dst_elements, residual_elements; /* of one image */
 } conv_step;
 
 /* Several that are run strip by strip; the last one's plan is that of the chain, too. */
@@ -35,9 +36,10 @@ static conv_arguments arguments_of(const conv_step *conv, const float *src, cons
         .dst = dst ? dst + image * conv->dst_elements : NULL,
         .packed = conv->packed,
         .bias = conv->bias,
-        .residual = residual ? residual + image * conv->dst_elements : NULL,
+        .residual = residual ? residual + image * conv->residual_elements : NULL,
         .activation = conv->activation,
         .residual_before = conv->residual_before,
+        .map = conv->map,
     };
 }
 
@@ -326,8 +328,17 @@ plan_result plan_conv(planner *p, graph_node *node)
     if (!taken)
         return PLAN_PASS;
     conv.src_elements = shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
-    conv.dst_elements = yd.blocked_elements;
+    conv.dst_elements = conv.residual_elements = yd.blocked_elements;
     conv.alone = conv.plan.cycles;
+    int residual_slot = -1;
+    if (residual && conv.plan.maps_residual && (conv.residual_before || params->activation.act == OP_ACT_NONE))
+        residual_slot = plan_take_resize(p, residual, &conv.map);
+    if (residual_slot >= 0) {
+        conv.residual_before = true;
+        conv.residual_elements = (size_t)conv.map.plane * (size_t)yd.channel_blocks;
+    } else if (residual) {
+        residual_slot = plan_blocked(p, residual);
+    }
 
     strips_step chain;
     const int producer = shape.src_plain ? -1 : producer_of(p, x);
@@ -342,7 +353,7 @@ plan_result plan_conv(planner *p, graph_node *node)
     if (chained)
         before = plan_take_step(p, producer);
     const int inputs[2] = { chained ? before.inputs[0] : shape.src_plain ? plan_plain(p, x) : plan_blocked(p, x),
-                            residual ? plan_blocked(p, residual) : -1 };
+                            residual_slot };
     if (inputs[0] < 0 || (residual && inputs[1] < 0))
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, y), count = residual ? 2 : 1;

@@ -135,6 +135,9 @@ bool plan_conv_shape(const conv_params *params, const graph_node *node, const im
 /* The plan of a step of plan_conv and its arguments, all but src and dst; floats of an input image. False where it is
  * none of a single convolution without residual. */
 bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments *arguments, size_t *src_elements);
+/* Where a nearest Resize made the value for one reader alone: takes its step out again, gives the slot of what it read
+ * and where the value's pixels are in there. -1: the value stays as it is. */
+int plan_take_resize(planner *p, const graph_value *value, conv_residual_map *map);
 /* plan_chain.c: a maximum pool behind a chain or a convolution. */
 plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);

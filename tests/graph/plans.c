@@ -141,13 +141,29 @@ static const plan_case cases[] = {
       "e = Conv(d, k)\ns = MaxPool(a2) kernel_shape=[2,2]\ni = Reshape(s, r)\nj = Transpose(i) perm=[0,2,1,3]\n"
       "l = Softmax(j) axis=1\nm = Conv(l, k)\nn = Reshape(z, r)\no = Transpose(n) perm=[0,2,1,3]\nq = Softmax(o) axis=1\n"
       "t = Conv(q, k)\noutput e\noutput m\noutput t\n" },
-    { "necks below the upsampling", "resize_nearest,resize_linear", "reference,copy_rows,eltwise_act,eltwise_binary",
-      "input x f32 2,3,11,9\ninit u f32 72,3,1,1\ninit v f32 40,3,1,1\ninit w f32 37,112,1,1\ninit b f32 37\n"
-      "init p f32 24,112,1,1\ninit s f32 4 = 1,1,2,2\ninit into i64 2 = 22,18\n"
-      "a = Conv(x, u)\nup = Resize(a,,s)\nbig = Resize(x,,,into) axes=[2,3]\nc = Conv(big, v)\nd = Concat(up, c) axis=1\n"
+    { "necks below the upsampling", "resize_linear", "reference,copy_rows,eltwise_act,eltwise_binary,resize_nearest",
+      "input x f32 2,3,11,9\ninput big f32 2,3,22,18\ninit u f32 72,3,1,1\ninit v f32 40,3,1,1\ninit w f32 37,112,1,1\n"
+      "init b f32 37\ninit p f32 24,112,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "a = Conv(x, u)\nup = Resize(a,,s)\nc = Conv(big, v)\nd = Concat(up, c) axis=1\n"
       "e = Conv(d, w, b)\nf = Sigmoid(e)\ny = Mul(e, f)\ng = Conv(d, p)\nz = HardSwish(g)\n"
       "up2 = Resize(a,,s) mode=\"linear\"\nh = Concat(c, up2) axis=1\ni = Conv(h, p)\nq = Relu(i)\n"
       "output y\noutput z\noutput q\n" },
+    { "a pyramid's sums", "", "reference,resize_nearest,eltwise_binary",
+      "input x f32 2,3,7,5\ninput big f32 2,20,21,10\ninit u f32 37,3,1,1\ninit v f32 37,20,5,5\ninit b f32 37\n"
+      "init w f32 9,37,1,1\ninit w2 f32 9,3,1,1\ninit s f32 4 = 1,1,3,2\na = Conv(x, u)\nup = Resize(a,,s) nearest_mode=\"ceil\"\n"
+      "c = Conv(big, v, b) pads=[2,2,2,2]\nd = Add(up, c)\ne = Conv(d, w)\nf = Conv(x, w2)\ng = Resize(f,,s)\n"
+      "h = Add(e, g)\ny = HardSwish(h)\noutput y\n" },
+    { "a sum behind an activation", "resize_nearest", "reference,eltwise_binary",
+      "input x f32 1,3,7,5\ninput big f32 1,20,14,10\ninit u f32 37,3,1,1\ninit v f32 37,20,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "a = Conv(x, u)\nup = Resize(a,,s)\nc = Conv(big, v)\nd = Relu(c)\ny = Add(up, d)\noutput y\n" },
+    { "sums of upsampled values that others read", "resize_nearest", NULL,
+      "input x f32 1,3,7,5\ninput big f32 1,20,14,10\ninit u f32 37,3,1,1\ninit v f32 37,20,1,1\ninit s f32 4 = 1,1,2,2\n"
+      "a = Conv(x, u)\nup = Resize(a,,s)\nc = Conv(big, v)\nd = Add(up, c)\ny = Relu(d)\nz = Exp(up)\noutput y\n"
+      "output z\n" },
+    { "strips that end with an upsampled sum", "conv_strips", "reference,resize_nearest",
+      "input x f32 2,3,300,282\ninput low f32 2,20,50,94\ninit w f32 24,3,3,3\ninit v f32 23,24,1,1\n"
+      "init u f32 23,20,1,1\ninit s f32 4 = 1,1,3,1.5\na0 = Conv(x, w) pads=[1,1,1,1] strides=[2,2]\na = Relu(a0)\n"
+      "c = Conv(a, v)\nd = Conv(low, u)\nup = Resize(d,,s)\ne = Add(c, up)\ny = LeakyRelu(e)\noutput y\n" },
     { "pad of blocks", "pad_blocked", NULL,
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"

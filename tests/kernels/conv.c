@@ -6,7 +6,8 @@
 
 enum { MAX_FLOATS = 1 << 20 };
 
-static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual;
+static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual,
+    region_mapped;
 
 /* A buffer of n floats that starts at 64 bytes; what lies between its end and the guard page must stay as it is. */
 static float *aligned(guarded_region *region, size_t n)
@@ -88,6 +89,25 @@ static void prepare(const conv_plan *plan, buffers *b)
     conv_pack(plan, (const float *)(file_bytes + 1), b->packed); /* as in a file, where they lie anywhere */
 }
 
+/* A smaller residual, any of whose pixels an output may take; the whole one becomes what they are together. */
+static const float *map_residual(const conv_plan *plan, float *whole, conv_residual_map *map)
+{
+    static int offsets[MAX_FLOATS];
+    const conv_shape *s = &plan->shape;
+    const int pixels = s->h_out * s->w_out, block = plan->block, own = oracle_int(1, pixels);
+    const size_t planes = blocked_floats(s->c_out, block, 1, 1) / (size_t)block, floats = (size_t)(own * block);
+    float *mapped = aligned(&region_mapped, planes * floats);
+    oracle_fill_plain(mapped, planes * floats, -1, 1);
+    for (int i = 0; i < pixels; i++) {
+        offsets[i] = oracle_int(0, own - 1) * block;
+        for (size_t plane = 0; plane < planes; plane++)
+            memcpy(whole + (plane * (size_t)pixels + (size_t)i) * (size_t)block,
+                   mapped + plane * floats + offsets[i], sizeof(float) * (size_t)block);
+    }
+    *map = (conv_residual_map){ offsets, (ptrdiff_t)floats };
+    return mapped;
+}
+
 /* Every output against double; true if all are within the family's bound. */
 static bool compare(const conv_plan *plan, const conv_arguments *a, const float *residual, const char *mode)
 {
@@ -138,15 +158,19 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
                plan.packed_bytes))
         return;
     prepare(&plan, &b);
-    int mode = oracle_int(0, 3); /* none, after, before, after and in place */
-    static const char *const modes[] = { "", "residual after", "residual before", "residual in place" };
+    int mode = oracle_int(0, plan.maps_residual ? 4 : 3); /* none, after, before, after and in place, mapped */
+    static const char *const modes[] = { "", "residual after", "residual before", "residual in place",
+                                         "residual mapped" };
     conv_arguments a = { .src = b.src,
                          .dst = b.dst,
                          .packed = b.packed,
                          .bias = b.bias,
                          .residual = mode ? b.residual : NULL,
                          .activation = random_activation(),
-                         .residual_before = mode == 2 };
+                         .residual_before = mode == 2 || mode == 4 };
+    if (mode == 4)
+        a.residual = map_residual(&plan, b.residual, &a.map);
+    const float *residual = a.residual;
     if (mode == 3) {
         memcpy(b.dst, b.residual, b.dst_floats * sizeof(float));
         a.residual = b.dst;
@@ -164,7 +188,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
           "%s %s: wrote outside", plan.name, conv_oracle_text(s));
     conv_arguments again = a;
     again.dst = b.other;
-    again.residual = mode ? b.residual : NULL;
+    again.residual = residual;
     run_parts(&plan, &again, b.scratch, true);
     CHECK(memcmp(b.dst, b.other, b.dst_floats * sizeof(float)) == 0, "%s %s: order of parts changes bits", plan.name,
           conv_oracle_text(s));
@@ -448,8 +472,8 @@ static void test_refusals(const cpu_kernels *kernels)
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
     size_t bytes = MAX_FLOATS * sizeof(float);
-    guarded_region *regions[] = { &region_src,     &region_dst,  &region_other,   &region_packed,
-                                  &region_scratch, &region_bias, &region_residual };
+    guarded_region *regions[] = { &region_src,     &region_dst,  &region_other,    &region_packed,
+                                  &region_scratch, &region_bias, &region_residual, &region_mapped };
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(bytes);
     test_refusals(kernels);
