@@ -61,6 +61,27 @@ bool conv_link_pool(const cpu_kernels *kernels, const conv_shape *shape, conv_li
     return kernels->pool.max_row && shape->kernel_h <= POOL_MOST_ROWS;
 }
 
+bool conv_link_sum(const cpu_kernels *kernels, int channels, int h, int w, conv_link *link)
+{
+    const conv_shape shape = { .c_in = channels,
+                               .c_out = channels,
+                               .groups = channels,
+                               .h_in = h,
+                               .w_in = w,
+                               .h_out = h,
+                               .w_out = w,
+                               .kernel_h = 1,
+                               .kernel_w = 1,
+                               .stride_h = 1,
+                               .stride_w = 1,
+                               .dilation_h = 1,
+                               .dilation_w = 1 };
+    *link =
+        (conv_link){ .kind = CONV_LINK_SUM, .plan = { .shape = shape, .block = kernels->block, .kernels = kernels } };
+    link->plan.cycles = 4.0 * conv_ceil_div(channels, kernels->block) * h * w;
+    return kernels->resize.nearest != NULL;
+}
+
 void conv_link_pack_form(const conv_link *link, conv_link *form)
 {
     memset(form, 0, sizeof(*form));
@@ -351,6 +372,28 @@ static void run_pool(const chain_run *r, int i, conv_range rows)
         }
 }
 
+static void run_sum(const chain_run *r, int i, conv_range rows)
+{
+    const conv_link *link = &r->chain->links[i];
+    const conv_shape *s = &link->plan.shape;
+    const resize_tables *nearest = &link->nearest;
+    const cpu_kernels *kernels = link->plan.kernels;
+    const int lanes = link->plan.block, h = nearest->rows ? nearest->shape.h_in : s->h_in;
+    const ptrdiff_t row = (ptrdiff_t)(nearest->rows ? nearest->shape.w_in : s->w_in) * lanes;
+    const rows_at from = input_of(r, i), to = output_of(r, i);
+    for (int y = rows.begin, end; y < rows.end; y = end) {
+        end = run_of(&to, y, rows.end);
+        for (int block = 0; block < conv_ceil_div(s->c_out, lanes); block++) {
+            const float *a = row_at(&from, y) + block * from.plane, *b = r->arguments[i].residual + block * h * row;
+            float *sum = (float *)row_at(&to, y) + block * to.plane;
+            if (nearest->rows)
+                kernels->resize.nearest(&nearest->shape, b, sum, nearest->rows + y, nearest->columns, 0, 0, end - y);
+            kernels->eltwise.binary[CPU_BINARY_ADD](a, 1, nearest->rows ? sum : b + y * row, 1, sum,
+                                                    (size_t)(end - y) * (size_t)s->w_out * (size_t)lanes);
+        }
+    }
+}
+
 /* Has link i compute its rows up to `end`, and those before it what that needs. */
 static void advance(chain_run *r, int i, int end)
 {
@@ -363,6 +406,8 @@ static void advance(chain_run *r, int i, int end)
             run_point(r, i, rows);
         else if (link->kind == CONV_LINK_POOL)
             run_pool(r, i, rows);
+        else if (link->kind == CONV_LINK_SUM)
+            run_sum(r, i, rows);
         else
             run_plan(r, i, rows);
         r->done[i] = rows.end;

@@ -15,6 +15,12 @@ typedef struct resize_shape {
 /* dst[y][x] = src[y_index[y]][x_index[x]] for rows [y_begin, y_end) of one channel block. */
 typedef void resize_nearest_f32(const resize_shape *shape, const float *src, float *dst, const int *y_index,
                                 const int *x_index, int channel_block, int y_begin, int y_end);
+/* Nearest resizing by its tables, for those that do it in passing. */
+typedef struct resize_tables {
+    resize_shape shape;
+    const int *rows, *columns; /* rows NULL: nothing is resized */
+} resize_tables;
+
 /* Two taps each way: rows y_index[y], y_next[y] weighted 1 - y_weight[y], y_weight[y]; the same for columns. */
 typedef struct resize_taps {
     const int *index, *next;

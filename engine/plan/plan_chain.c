@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Thin layers as one step, where what lies between them would leave the near cache: a 1x1 convolution whose only reader
- * is a depthwise one (the first then emits nothing, the second emits both), the convolution or chain in front of such a
- * pair, 1x1 convolutions behind a chain, and maximum pools behind a chain or convolution. */
+ * is a depthwise one (the first then emits nothing, the second emits both), the convolution, sum or chain in front of
+ * such a pair, 1x1 convolutions behind a chain, and maximum pools behind a chain or convolution. */
 #include "plan/planner.h"
 
 #include <string.h>
@@ -17,8 +17,13 @@
 typedef struct chain_step {
     conv_chain chain;
     conv_arguments arguments[CONV_CHAIN_MOST]; /* all but src and dst */
-    size_t src_floats, dst_floats; /* of one image */
+    size_t src_floats, dst_floats, residual_floats; /* of one image */
 } chain_step;
+
+static bool begins_with_sum(const chain_step *s)
+{
+    return s->chain.links[0].kind == CONV_LINK_SUM;
+}
 
 static void run_chain(const step_context *context, int part)
 {
@@ -28,6 +33,8 @@ static void run_chain(const step_context *context, int part)
     conv_arguments arguments[CONV_CHAIN_MOST];
     memcpy(arguments, s->arguments, sizeof(*arguments) * (size_t)s->chain.count);
     arguments[0].src = (const float *)context->tensors[step->inputs[0]].data + image * s->src_floats;
+    if (begins_with_sum(s))
+        arguments[0].residual = (const float *)context->tensors[step->inputs[1]].data + image * s->residual_floats;
     arguments[s->chain.count - 1].dst = (float *)context->tensors[step->outputs[0]].data + image * s->dst_floats;
     conv_chain_run(&s->chain, arguments, part % s->chain.parts, context->scratch);
 }
@@ -106,12 +113,13 @@ typedef struct addition {
     int count;
 } addition;
 
-/* The chain of the step that wrote x, or the one that its convolution may begin; false: there is none that x alone
- * waits for. */
+/* The chain of the step that wrote x, or the one that its convolution or sum may begin; false: there is none that x
+ * alone waits for. */
 static bool chain_before(const planner *p, const graph_value *x, int *at, chain_step *s)
 {
-    *at = plan_producer(p, x);
-    if (*at < 0 || !is_large(p, x))
+    image_dims d;
+    *at = plan_producer_any(p, x);
+    if (*at < 0 || !is_large(p, x) || !plan_image_dims(p, x, &d))
         return false;
     const program_step *step = &p->program->steps[*at];
     if (step->run == run_chain) {
@@ -121,6 +129,10 @@ static bool chain_before(const planner *p, const graph_value *x, int *at, chain_
     conv_plan plan;
     memset(s, 0, sizeof(*s));
     s->chain.count = 1;
+    if (plan_is_sum(p, step)) {
+        s->src_floats = s->residual_floats = d.blocked_elements;
+        return conv_link_sum(p->kernels, d.c, d.h, d.w, &s->chain.links[0]);
+    }
     return plan_conv_of_step(step, &plan, &s->arguments[0], &s->src_floats) &&
            conv_link_first(&plan, &s->chain.links[0]);
 }
@@ -158,10 +170,30 @@ static bool describe(planner *p, const addition *more, const chain_step *s, prog
     step->operations = 0;
     for (int i = 0; i < s->chain.count; i++) {
         const conv_link *link = &s->chain.links[i];
-        step->operations += link->kind == CONV_LINK_POOL ? 0 : x.n * operations(&link->plan.shape);
+        if (link->kind != CONV_LINK_POOL && link->kind != CONV_LINK_SUM)
+            step->operations += x.n * operations(&link->plan.shape);
         step->moved_bytes += (int64_t)link->plan.packed_bytes;
     }
     return true;
+}
+
+/* The inputs of the step that was `taken` for a chain; an operand of a sum that was only resized is read where it came
+ * from. */
+static void inputs_of(planner *p, const graph_node *first, const program_step *taken, chain_step *s, int inputs[2])
+{
+    resize_tables *nearest = &s->chain.links[0].nearest;
+    inputs[0] = taken->inputs[0];
+    inputs[1] = taken->input_count > 1 ? taken->inputs[1] : -1;
+    for (int i = 1; i >= 0 && taken->run != run_chain && begins_with_sum(s); i--) {
+        const int slot = plan_take_resize(p, first->inputs[0]->producer->inputs[i], nearest);
+        if (slot < 0)
+            continue;
+        inputs[0] = taken->inputs[1 - i];
+        inputs[1] = slot;
+        s->residual_floats = (size_t)nearest->shape.channel_blocks * (size_t)nearest->shape.block *
+                             (size_t)nearest->shape.h_in * (size_t)nearest->shape.w_in;
+        return;
+    }
 }
 
 /* The addition as a step, joined with what stands before it where that pays; alone only if it is a pair. */
@@ -191,12 +223,17 @@ static plan_result emit(planner *p, const addition *more)
     program_step taken = { .op = "" };
     if (joined)
         taken = plan_take_step(p, before);
-    const int input = joined ? taken.inputs[0] : plan_blocked(p, more->nodes[0]->inputs[0]);
-    if (input < 0)
+    int inputs[2] = { -1, -1 };
+    if (joined)
+        inputs_of(p, more->nodes[0], &taken, &s, inputs);
+    else
+        inputs[0] = plan_blocked(p, more->nodes[0]->inputs[0]);
+    if (inputs[0] < 0)
         return PLAN_FAILED;
     const int output = plan_new_blocked(p, last->outputs[0]);
-    program_step *step = plan_add_step(p, last, "conv_chain", run_chain, (int)x.n * s.chain.parts,
-                                       s.chain.scratch_bytes, &input, 1, &output, 1, &s, sizeof(s));
+    program_step *step =
+        plan_add_step(p, last, "conv_chain", run_chain, (int)x.n * s.chain.parts, s.chain.scratch_bytes, inputs,
+                      begins_with_sum(&s) ? 2 : 1, &output, 1, &s, sizeof(s));
     if (!step)
         return PLAN_FAILED;
     step->op = taken.op;
@@ -205,7 +242,7 @@ static plan_result emit(planner *p, const addition *more)
 
 static bool in_chain(const planner *p, const graph_value *x)
 {
-    const int i = plan_producer(p, x);
+    const int i = plan_producer_any(p, x);
     return i >= 0 && p->program->steps[i].run == run_chain;
 }
 

@@ -302,6 +302,24 @@ static bool choose_strips(planner *p, const program_step *producer, const conv_s
     return conv_strips_choose(plans, count + 1, alone, &c->chain);
 }
 
+/* Reads the residual where a nearest Resize does: its slot, or -1 where there is none; false: memory is out. */
+static bool map_residual(planner *p, const graph_value *residual, conv_step *conv, int *slot)
+{
+    resize_tables tables;
+    *slot = plan_take_resize(p, residual, &tables);
+    if (*slot < 0)
+        return true;
+    const resize_shape *s = &tables.shape;
+    const size_t rows = (size_t)s->h_out, columns = (size_t)s->w_out;
+    int *offsets = plan_alloc(p, rows * columns * sizeof(*offsets));
+    for (size_t i = 0; offsets && i < rows * columns; i++)
+        offsets[i] = (tables.rows[i / columns] * s->w_in + tables.columns[i % columns]) * s->block;
+    conv->map = (conv_residual_map){ offsets, (ptrdiff_t)s->h_in * s->w_in * s->block };
+    conv->residual_elements = (size_t)conv->map.plane * (size_t)s->channel_blocks;
+    conv->residual_before = true;
+    return offsets != NULL;
+}
+
 plan_result plan_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -331,14 +349,11 @@ plan_result plan_conv(planner *p, graph_node *node)
     conv.dst_elements = conv.residual_elements = yd.blocked_elements;
     conv.alone = conv.plan.cycles;
     int residual_slot = -1;
-    if (residual && conv.plan.maps_residual && (conv.residual_before || params->activation.act == OP_ACT_NONE))
-        residual_slot = plan_take_resize(p, residual, &conv.map);
-    if (residual_slot >= 0) {
-        conv.residual_before = true;
-        conv.residual_elements = (size_t)conv.map.plane * (size_t)yd.channel_blocks;
-    } else if (residual) {
+    if (residual && conv.plan.maps_residual && (conv.residual_before || params->activation.act == OP_ACT_NONE) &&
+        !map_residual(p, residual, &conv, &residual_slot))
+        return PLAN_FAILED;
+    if (residual && residual_slot < 0)
         residual_slot = plan_blocked(p, residual);
-    }
 
     strips_step chain;
     const int producer = shape.src_plain ? -1 : producer_of(p, x);

@@ -194,6 +194,13 @@ static plan_result plan_flat(planner *p, graph_node *node, cpu_binary op, bool b
                                                                                                                : PLAN_FAILED;
 }
 
+bool plan_is_sum(const planner *p, const program_step *step)
+{
+    const flat_step *f = step->run == run_flat ? step->params : NULL;
+    return f && f->kernel == p->kernels->eltwise.binary[CPU_BINARY_ADD] && f->a_step && f->b_step &&
+           step->input_count == 2;
+}
+
 /* Periodic: the large operand against one row of `period` elements a part: channels of blocked data, or trailing dims. */
 typedef struct period_step {
     eltwise_binary_period_f32 *kernel;

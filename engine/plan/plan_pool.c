@@ -313,20 +313,13 @@ plan_result plan_resize(planner *p, graph_node *node)
                : PLAN_FAILED;
 }
 
-int plan_take_resize(planner *p, const graph_value *value, conv_residual_map *map)
+int plan_take_resize(planner *p, const graph_value *value, resize_tables *tables)
 {
     const int at = plan_producer(p, value);
     const program_step *step = at < 0 ? NULL : &p->program->steps[at];
     const resize_step *s = step && step->run == run_resize ? step->params : NULL;
     if (!s || !s->nearest || (int64_t)s->shape.h_in * s->shape.w_in > INT_MAX / s->shape.block)
         return -1;
-    const size_t rows = (size_t)s->shape.h_out, columns = (size_t)s->shape.w_out;
-    int *offsets = arena_alloc(p->program->arena, rows * columns * sizeof(*offsets));
-    if (!offsets)
-        return -1;
-    for (size_t y = 0; y < rows; y++)
-        for (size_t x = 0; x < columns; x++)
-            offsets[y * columns + x] = (s->y.index[y] * s->shape.w_in + s->x.index[x]) * s->shape.block;
-    *map = (conv_residual_map){ offsets, (ptrdiff_t)s->shape.h_in * s->shape.w_in * s->shape.block };
+    *tables = (resize_tables){ s->shape, s->y.index, s->x.index };
     return plan_take_step(p, at).inputs[0];
 }

@@ -462,7 +462,7 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
     return step;
 }
 
-int plan_producer(const planner *p, const graph_value *x)
+int plan_producer_any(const planner *p, const graph_value *x)
 {
     const int slot = p->forms[x->id].blocked;
     if (slot < 0 || p->forms[x->id].channels || x->user_count != 1 || x->output_uses || p->forms[x->id].plain >= 0 ||
@@ -471,9 +471,15 @@ int plan_producer(const planner *p, const graph_value *x)
     for (int i = p->program->step_count - 1; i >= 0; i--) {
         const program_step *step = &p->program->steps[i];
         if (step->output_count == 1 && step->outputs[0] == slot)
-            return step->input_count == 1 ? i : -1;
+            return i;
     }
     return -1;
+}
+
+int plan_producer(const planner *p, const graph_value *x)
+{
+    const int i = plan_producer_any(p, x);
+    return i >= 0 && p->program->steps[i].input_count == 1 ? i : -1;
 }
 
 program_step plan_take_step(planner *p, int index)

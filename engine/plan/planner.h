@@ -136,8 +136,10 @@ bool plan_conv_shape(const conv_params *params, const graph_node *node, const im
  * none of a single convolution without residual. */
 bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments *arguments, size_t *src_elements);
 /* Where a nearest Resize made the value for one reader alone: takes its step out again, gives the slot of what it read
- * and where the value's pixels are in there. -1: the value stays as it is. */
-int plan_take_resize(planner *p, const graph_value *value, conv_residual_map *map);
+ * and how the value is made of it; floats of an image count in an int. -1: the value stays as it is. */
+int plan_take_resize(planner *p, const graph_value *value, resize_tables *tables);
+/* The step adds two images of the same size. */
+bool plan_is_sum(const planner *p, const program_step *step);
 /* plan_chain.c: a maximum pool behind a chain or a convolution. */
 plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);
@@ -155,6 +157,8 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
                             int output_count, const void *params, size_t params_bytes);
 /* The step with one input and one output that wrote x's blocked form, which one use of x alone waits for; or -1. */
 int plan_producer(const planner *p, const graph_value *x);
+/* The same with any number of inputs. */
+int plan_producer_any(const planner *p, const graph_value *x);
 /* Takes it out again: what it did is to be part of another one. */
 program_step plan_take_step(planner *p, int index);
 /* Memory that lives as long as the program; counted as packed weights. */

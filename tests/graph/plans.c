@@ -63,6 +63,14 @@ static const plan_case cases[] = {
       "input x0 f32 1,3,120,100\ninit u f32 20,3,1,1\nx = Conv(x0, u)\ninit w f32 32,20,1,1\ninit d f32 32,1,3,3\n"
       "c = Conv(x, w)\ne = Conv(c, d) pads=[1,1,1,1] group=32\nz = Relu(e)\n"
       "y = MaxPool(z) kernel_shape=[2,2] strides=[2,2]\noutput y\noutput z\n" },
+    { "a sum in front of 1x1 and depthwise", "conv_chain", "reference,eltwise_binary,resize_nearest",
+      "input x f32 2,3,104,90\ninput z f32 2,3,26,45\ninit u f32 40,3,1,1\ninit v f32 40,3,3,3\ninit w f32 32,40,1,1\n"
+      "init b f32 32\ninit d f32 32,1,3,3\ninit e f32 24,32,1,1\ninit s f32 4 = 1,1,4,2\n"
+      "a0 = Conv(x, u)\na = Relu(a0)\nc0 = Conv(z, v) pads=[1,1,1,1]\nc = Relu(c0)\nup = Resize(c,,s)\nf = Add(up, a)\n"
+      "g = Conv(f, w, b)\nh = Conv(g, d) pads=[1,1,1,1] group=32\ni = Relu(h)\ny = Conv(i, e)\noutput y\noutput a\n" },
+    { "a sum of two in front of a pool", "conv_chain", "reference,eltwise_binary,pool_max",
+      "input x f32 1,3,120,101\ninit u f32 40,3,1,1\ninit v f32 40,3,1,1\na0 = Conv(x, u)\na = Relu(a0)\nc0 = Conv(x, v)\n"
+      "c = Tanh(c0)\nf = Add(a, c)\ny = MaxPool(f) kernel_shape=[3,3] strides=[2,2]\noutput y\noutput a\noutput c\n" },
     { "small groups", "", "reference",
       "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\n"
       "b = Conv(a, w) group=8 pads=[1,1,1,1]\n"

@@ -12,9 +12,11 @@ static guarded_region region_src, region_dst, region_scratch;
 typedef struct layer {
     conv_link link;
     conv_shape shape;
-    conv_plan plan;    /* alone; none of a pool */
+    conv_plan plan;    /* alone; none of a pool or sum */
     void *packed[2];   /* in the chain, alone */
     float *bias, *out; /* out: of the layer alone */
+    float *residual;   /* of a sum */
+    int *tables;       /* rows, then columns of what it resizes */
     cpu_activation activation;
 } layer;
 
@@ -59,7 +61,7 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.groups = 1;
         s.c_out = oracle_int(2, 70);
     }
-    if (kind != CONV_LINK_POINT) {
+    if (kind != CONV_LINK_POINT && kind != CONV_LINK_SUM) {
         s.kernel_h = oracle_int(0, 2) ? 3 : oracle_int(1, 5);
         s.kernel_w = oracle_int(0, 2) ? s.kernel_h : oracle_int(1, 5);
         s.stride_h = oracle_int(1, 2);
@@ -103,6 +105,8 @@ static bool make_link(const cpu_kernels *kernels, conv_link_kind kind, layer *l)
         return conv_link_depthwise(kernels, &l->shape, &l->link);
     case CONV_LINK_POOL:
         return conv_link_pool(kernels, &l->shape, &l->link);
+    case CONV_LINK_SUM:
+        return conv_link_sum(kernels, l->shape.c_in, l->shape.h_in, l->shape.w_in, &l->link);
     }
     return false;
 }
@@ -145,6 +149,33 @@ static bool make_layer(const cpu_kernels *kernels, conv_link_kind kind, const co
     return true;
 }
 
+/* A sum with an image of the same size, or one that is resized: by two, or in any other way. */
+static bool make_sum(const cpu_kernels *kernels, const conv_shape *s, const float *src, layer *l)
+{
+    const bool resized = oracle_int(0, 2), twice = oracle_int(0, 1);
+    const int h = s->h_in, w = s->w_in, block = kernels->block, blocks = (s->c_in + block - 1) / block;
+    const int h_in = !resized ? h : twice ? (h + 1) / 2 : oracle_int(1, h);
+    const int w_in = !resized ? w : twice ? (w + 1) / 2 : oracle_int(1, w);
+    l->shape = *s;
+    l->out = floats_of(floats_in(kernels, s->c_in, h, w), 0, 0);
+    l->residual = floats_of(floats_in(kernels, s->c_in, h_in, w_in), -1, 1);
+    l->tables = malloc(sizeof(int) * (size_t)(h + w));
+    for (int y = 0; y < h; y++)
+        l->tables[y] = twice || !resized ? y * h_in / h : oracle_int(0, h_in - 1);
+    for (int x = 0; x < w; x++)
+        l->tables[h + x] = twice || !resized ? x * w_in / w : oracle_int(0, w_in - 1);
+    for (int at = 0, i = 0; i < blocks * h * w; i++)
+        for (int lane = 0; lane < block; lane++, at++) {
+            const int y = l->tables[i / w % h], x = l->tables[h + i % w];
+            l->out[at] = src[at] + l->residual[((i / (h * w) * h_in + y) * w_in + x) * block + lane];
+        }
+    if (!CHECK(make_link(kernels, CONV_LINK_SUM, l), "%s: no sum", kernels->name))
+        return false;
+    if (resized)
+        l->link.nearest = (resize_tables){ { blocks, block, h_in, w_in, h, w }, l->tables, l->tables + h };
+    return true;
+}
+
 static void run_chain(const cpu_kernels *kernels, const layer *layers, int count, const float *src, int threads)
 {
     const conv_shape *last = &layers[count - 1].shape;
@@ -156,6 +187,7 @@ static void run_chain(const cpu_kernels *kernels, const layer *layers, int count
         links[i] = layers[i].link;
         arguments[i] = (conv_arguments){ .packed = layers[i].packed[0],
                                          .bias = layers[i].bias,
+                                         .residual = layers[i].residual,
                                          .activation = layers[i].activation };
     }
     if (!conv_chain_choose(links, count, threads, &chain)) {
@@ -192,9 +224,13 @@ static void test_chain(const cpu_kernels *kernels, int count, int c, int h, int 
         conv_link_kind kind = made || oracle_int(0, 1) ? kinds[oracle_int(0, 2)] : CONV_LINK_FIRST;
         if (made == 0 && kind == CONV_LINK_POOL)
             kind = CONV_LINK_POINT;
+        if (made == 0 && oracle_int(0, 3) == 0)
+            kind = CONV_LINK_SUM;
         const conv_shape s = random_layer(kind, c, h, w);
-        if (s.h_out < 1 || s.w_out < 1 || (size_t)s.h_in < 1 ||
-            !make_layer(kernels, kind, &s, made ? layers[made - 1].out : src, &layers[made]))
+        if (s.h_out < 1 || s.w_out < 1 || (size_t)s.h_in < 1)
+            break;
+        if (kind == CONV_LINK_SUM ? !make_sum(kernels, &s, src, &layers[made])
+                                  : !make_layer(kernels, kind, &s, made ? layers[made - 1].out : src, &layers[made]))
             break;
         c = s.c_out;
         h = s.h_out;
@@ -207,6 +243,8 @@ static void test_chain(const cpu_kernels *kernels, int count, int c, int h, int 
         free(layers[i].packed[1]);
         free(layers[i].bias);
         free(layers[i].out);
+        free(layers[i].residual);
+        free(layers[i].tables);
     }
 }
 
