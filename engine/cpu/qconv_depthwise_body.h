@@ -12,7 +12,7 @@ static inline size_t qconv_kept_columns(const qconv_plan *plan)
 }
 
 /* Source rows first ... of one block. */
-static void qconv_spread_block(const qconv_job *j, int block, int first, int rows, uint8_t *row, uint8_t *out)
+static void qconv_spread_rows(const qconv_job *j, int block, int first, int rows, uint8_t *row, uint8_t *out)
 {
     const qconv_plan *plan = j->plan;
     const int zero = j->arguments->src_zero + (plan->shape.src_signed ? 128 : 0), step = qconv_kept_step(plan);
@@ -93,8 +93,7 @@ static void qconv_depthwise_dot(const qconv_plan *plan, const qconv_arguments *a
     qconv_start(&j, plan, a, part);
     qconv_prepare_filters(&j, scratch, true);
     const int first = j.row_begin * s->stride_h - s->pad_top;
-    const int rows = (j.row_end - 1 - j.row_begin) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
-    const int step = qconv_kept_step(plan);
+    const int window = (s->kernel_h - 1) * s->dilation_h + 1, step = qconv_kept_step(plan);
     const size_t pixel = 4 * VF_LANES, kept_row = qconv_kept_columns(plan) * pixel;
     const qconv_kept k = { .kernel_h = s->kernel_h,
                            .fours = qconv_fours(plan),
@@ -106,9 +105,12 @@ static void qconv_depthwise_dot(const qconv_plan *plan, const qconv_arguments *a
     uint8_t *strip = (uint8_t *)scratch + plan->strip_at, *kept = (uint8_t *)scratch + plan->spread_at;
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     for (int block = 0; block < plan->src_blocks; block++, w += filter_bytes) {
-        qconv_spread_block(&j, block, first, rows, strip, kept);
-        for (int row = j.row_begin; row < j.row_end; row++)
+        for (int row = j.row_begin, done = 0; row < j.row_end; row++) { /* source rows when they are due, to stay near */
+            const int due = (row - j.row_begin) * s->stride_h + window;
+            qconv_spread_rows(&j, block, first + done, due - done, strip, kept + (size_t)done * kept_row);
+            done = due;
             qconv_depthwise_dot_row(&j, &k, kept + (size_t)(row - j.row_begin) * k.row, w, block, row);
+        }
     }
     qconv_finish_limits(&j);
 }
