@@ -116,18 +116,16 @@ QCONV_INLINE void qconv_tile_bytes(const qconv_job *j, const vi acc[QCONV_MAX_TI
 static __attribute__((noinline)) void qconv_begin_sums(const qconv_job *j, const qconv_place *at, int filters,
                                                        int pixels, int32_t *out)
 {
-    for (int f = 0; f < filters; f++) {
+    const int32_t *windows = j->window_sums ? j->window_sums + at->x : NULL;
+    const int32_t *columns = j->sum ? j->sum_columns + at->x : NULL;
+    for (int f = 0; f < filters; f++, out += pixels * VF_LANES) {
         const int channel = (at->block + f) * VF_LANES;
-        const int32_t *sum = j->sum + (j->sum ? (size_t)(at->block + f) * j->sum_plane : 0);
+        const int32_t *sum = columns ? j->sum + (size_t)(at->block + f) * j->sum_plane : NULL;
         const vi bias = vi_load(j->bias + channel), zeros = vi_load(j->zeros + channel);
-        for (int p = 0; p < pixels; p++, out += VF_LANES) {
-            vi acc = bias;
-            if (j->window_sums)
-                acc = vi_sub(acc, vi_mul(zeros, vi_set1(j->window_sums[at->x + p])));
-            if (j->sum)
-                acc = vi_add(acc, vi_load(sum + j->sum_columns[at->x + p]));
-            vi_store(out, acc);
-        }
+        for (int p = 0; p < pixels; p++)
+            vi_store(out + p * VF_LANES, columns ? vi_add(bias, vi_load(sum + columns[p])) : bias);
+        for (int p = 0; windows && p < pixels; p++)
+            vi_store(out + p * VF_LANES, vi_sub(vi_load(out + p * VF_LANES), vi_mul(zeros, vi_set1(windows[p]))));
     }
 }
 
