@@ -406,6 +406,7 @@ typedef struct dynamic_step {
     void (*find)(const float *x, size_t n, float *low, float *high);
     size_t elements;
     int parts;
+    bool backwards; /* what was written last is read first, while it is still near */
     /* Blocked data whose last block has lanes without a channel: */
     int block, lanes, channel_blocks; /* lanes == block elsewhere */
     size_t pixels;
@@ -421,7 +422,7 @@ static void run_limits(const step_context *context, int part)
     float *limits = (float *)context->tensors[step->outputs[0]].data + 2 * part;
     size_t begin, end;
     limits[0] = limits[1] = 0; /* the range always holds 0 */
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, GRAIN, s->parts, s->parts - 1 - part, &begin, &end);
     if (s->lanes == s->block) {
         if (begin < end)
             s->find(x + begin, end - begin, &limits[0], &limits[1]);
@@ -460,7 +461,7 @@ static void run_dynamic(const step_context *context, int part)
         *(float *)context->tensors[step->outputs[1]].data = edge.scale;
         *(uint8_t *)context->tensors[step->outputs[2]].data = (uint8_t)edge.zero;
     }
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, GRAIN, s->parts, s->backwards ? s->parts - 1 - part : part, &begin, &end);
     quantize(&edge, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 
@@ -569,6 +570,7 @@ plan_result plan_dynamic_quantize(planner *p, graph_node *node)
     const bool blocked = plan_only_blocked(p, x) && plan_can_block(p, x);
     dynamic_step s = { .kernels = &p->kernels->eltwise };
     int inputs[1 + MOST_LIMITS], outputs[3];
+    const int steps = p->program->step_count;
     if (!collect_limits(p, node, x, 3, &s)) {
         s.limits_count = 0; /* in too many parts: all at once */
         if (!collect_limits(p, node, x, 0, &s))
@@ -578,6 +580,7 @@ plan_result plan_dynamic_quantize(planner *p, graph_node *node)
         return PLAN_FAILED;
     for (int i = 0; i < s.limits_count; i++)
         inputs[1 + i] = s.limits[i].slot;
+    s.backwards = p->program->step_count == steps; /* else the step for the limits goes so */
     s.parts = plan_parts(4 * s.elements);
     outputs[1] = plan_new_plain(p, node->outputs[1]);
     outputs[2] = plan_new_plain(p, node->outputs[2]);
