@@ -18,6 +18,7 @@ typedef struct plan_case {
     const char *kernels; /* comma-separated; each is the kernel of some step */
     const char *without; /* kernels that no step has; NULL: "reference" */
     const char *text;
+    bool bytes; /* only where some kernel multiplies bytes */
 } plan_case;
 
 #define HALVES                                                                                                        \
@@ -211,6 +212,17 @@ static const plan_case cases[] = {
       "input x f32 2,3,40,33\ninput v f32 2,3,4,7\ninit s f32 1 = 0.05\ninit z u8 1 = 120\ninit f i64 3 = 0,0,-1\n"
       "a = QuantizeLinear(x, s, z)\nb = DequantizeLinear(a, s, z)\nc = Reshape(b, f)\nd = Reshape(v, f)\n"
       "e = Concat(c, d) axis=2\ny = Sigmoid(e)\ng = Sigmoid(b)\nh = Sqrt(b)\noutput y\noutput g\noutput h\n" },
+    { "quantised at run time, in parts, once from its end", "eltwise_quantize", "eltwise_cast",
+      "input x f32 2,8,96,96\ninit w u8 40,8,1,1\ninit z u8 - = 120\ninit v u8 6,40,1,1\ninit s f32 - = 0.01\n"
+      "q, xs, xz = DynamicQuantizeLinear(x)\na = ConvInteger(q, w, xz, z)\nb = Cast(a) to=f32\nc = Mul(xs, s)\n"
+      "d = Mul(b, c)\nr, rs, rz = DynamicQuantizeLinear(d)\ne = ConvInteger(r, v, rz, z)\nf = Cast(e) to=f32\n"
+      "g = Mul(rs, s)\ny = Mul(f, g)\noutput y\n", true },
+    { "bytes by way of an upsampling", "eltwise_quantize,qeltwise_lookup", "reference,qplane_resize_nearest",
+      "input x f32 2,90,12,12\ninput v f32 2,20,24,36\ninit xs f32 - = 0.01\n"
+      "init xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\ninit w i8 70,110,1,1\ninit ws f32 - = 0.002\n"
+      "init wz i8 - = 3\ninit up f32 4 = 1,1,2,3\na = QuantizeLinear(x, cs, cz)\nb = QuantizeLinear(v, xs, xz)\n"
+      "r = Resize(a, , up)\nd = DequantizeLinear(r, cs, cz)\ne = QuantizeLinear(d, xs, xz)\nc = Concat(b, e) axis=1\n"
+      "f = QLinearConv(c, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\n", true },
 };
 
 /* With precision=fp16, where the processor has float16 arithmetic. */
@@ -310,7 +322,7 @@ static void check_tables(const plan_case *c, const model_file *file, onyx_precis
     for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
         cpu_kernels kernels;
         cpu_kernels_init(&kernels, available & masks[i]);
-        if (strcmp(kernels.name, last) == 0 || (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
+        if (strcmp(kernels.name, last) == 0 || (c->bytes && !kernels.qconv.units) || (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
             continue;
         last = kernels.name;
         program *p = NULL;
