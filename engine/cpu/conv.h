@@ -97,7 +97,8 @@ typedef struct conv_strips {
     int count;
     int rows; /* of a strip */
     int parts;
-    size_t band_floats[CONV_STRIPS_MOST]; /* of what lies behind each but the last */
+    int band_rows[CONV_STRIPS_MOST]; /* of what lies behind each but the last */
+    size_t band_floats[CONV_STRIPS_MOST];
     size_t scratch_bytes;
     double cycles; /* estimate, less what moving the tensors between would take */
 } conv_strips;
@@ -106,6 +107,8 @@ typedef struct conv_strips {
 bool conv_strips_choose(const conv_plan *plans, int count, double alone, conv_strips *chain);
 /* arguments: one for each plan; src and dst of what lies between are ignored. */
 void conv_strips_run(const conv_strips *chain, const conv_arguments *arguments, int part, void *scratch);
+/* Rows [begin, end) of the last one's output. */
+void conv_strips_rows(const conv_strips *chain, const conv_arguments *arguments, int begin, int end, void *scratch);
 
 /* What an instruction set offers: register tiles and transforms, see conv_tile.h. */
 typedef struct conv_units conv_units;

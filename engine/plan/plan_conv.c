@@ -107,7 +107,7 @@ static void run_tail(const step_context *context, int part)
         strips_arguments(context, c, image, arguments);
         arguments[c->chain.count - 1].dst = context->scratch;
         arguments[c->chain.count - 1].dst_band = rows;
-        conv_strips_run(&c->chain, arguments, at, scratch);
+        conv_strips_rows(&c->chain, arguments, begin, end, scratch);
     } else {
         const conv_step *conv = t->params;
         conv_arguments arguments =
@@ -126,7 +126,8 @@ static bool cut_rows(const program_step *step, tail_step *t, size_t row_bytes)
 {
     if (t->chained) {
         const strips_step *c = t->params;
-        t->parts = c->chain.parts;
+        const size_t cuts = ((size_t)t->h * row_bytes + BAND_MOST_BYTES / 2 - 1) / (BAND_MOST_BYTES / 2);
+        t->parts = (int)MIN((size_t)t->h, MAX(cuts, (size_t)c->chain.parts));
     } else {
         const conv_plan *plan = &((const conv_step *)t->params)->plan;
         const size_t strips = ((size_t)t->h * row_bytes + BAND_BYTES - 1) / BAND_BYTES;
