@@ -4,6 +4,7 @@
  * tile's rows and columns, k in slices of KC, so that a slice of a b panel stays in the first-level cache while all row
  * tiles of a block of a pass over it. Parts are cut in both directions; k never is, so any cut gives the same bits. */
 #include <assert.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "cpu/kernels.h"
@@ -78,10 +79,14 @@ static void pack_panel(const gemm_plan *plan, const float *b, size_t stride, siz
 {
     size_t cols = (size_t)plan->kernels->gemm.cols, k = ks.end - ks.begin;
     if (plan->shape.b_transposed) {
+        if (n < cols)
+            memset(to, 0, k * cols * sizeof(float));
         plan->kernels->layout.transpose((const uint32_t *)(b + n0 * stride + ks.begin), stride, (uint32_t *)to, cols, n,
                                         k);
-        for (size_t i = 0; n < cols && i < k; i++)
-            memset(to + i * cols + n, 0, (cols - n) * sizeof(float));
+        return;
+    }
+    if ((uintptr_t)b % sizeof(float) == 0) {
+        plan->kernels->gemm.copy(b + ks.begin * stride + n0, stride, n, to, cols, cols, k);
         return;
     }
     for (size_t i = 0; i < k; i++) {
@@ -152,11 +157,10 @@ static void run_narrow(const gemm_job *job, const tile_at *t)
     float padded[GEMM_MAX_COLS] = { 0 };
     if (t->bias)
         memcpy(padded, t->bias, t->n * sizeof(float));
-    for (size_t i = 0; t->accumulate && i < t->height; i++)
-        memcpy(job->c_tile + i * cols, t->c + i * c_stride, t->n * sizeof(float));
+    if (t->accumulate)
+        job->tiles->copy(t->c, c_stride, t->n, job->c_tile, cols, t->n, t->height);
     run_tile(job, t, t->bias ? padded : NULL, job->c_tile, (ptrdiff_t)cols);
-    for (size_t i = 0; i < t->height; i++)
-        memcpy(t->c + i * c_stride, job->c_tile + i * cols, t->n * sizeof(float));
+    job->tiles->copy(job->c_tile, cols, t->n, t->c, c_stride, t->n, t->height);
 }
 
 /* The packed panel that comes after the one at n0: of these columns, of the next slice of k, of the next part; or NULL.

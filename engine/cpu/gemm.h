@@ -63,6 +63,9 @@ typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, p
                            float *c, ptrdiff_t c_stride, size_t k, bool accumulate, gemm_ahead ahead);
 /* out[i] = sum over k of x * rows[i], i < count <= 4. */
 typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
+/* Rows of n floats from src to dst, whose rows are cols >= n long: zeros behind. */
+typedef void gemm_copy_f32(const float *src, size_t src_stride, size_t n, float *dst, size_t dst_stride, size_t cols,
+                           size_t rows);
 
 enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 
@@ -73,6 +76,7 @@ typedef struct gemm_kernels {
     /* Only where a table has them (else NULL): on rows in place, and these on the first cols / 2 columns. */
     gemm_rows_f32 *rows_in_place[GEMM_MAX_ROWS], *rows_half[GEMM_MAX_ROWS];
     gemm_dot_f32 *dot;
+    gemm_copy_f32 *copy;
 } gemm_kernels;
 
 /* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */

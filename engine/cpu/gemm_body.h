@@ -200,6 +200,28 @@ static void gemm_dot(const float *x, const float *rows, size_t row_stride, int c
     }
 }
 
+/* Vector by vector, each down all rows. */
+static void gemm_copy(const float *src, size_t src_stride, size_t n, float *dst, size_t dst_stride, size_t cols,
+                      size_t rows)
+{
+    for (size_t j = 0; j < cols; j += VF_LANES) {
+        const size_t from = j >= n ? 0 : n - j < VF_LANES ? n - j : VF_LANES;
+        const size_t to = cols - j < VF_LANES ? cols - j : VF_LANES;
+        if (from == VF_LANES) {
+            for (size_t i = 0; i < rows; i++)
+                vf_store(dst + i * dst_stride + j, vf_load(src + i * src_stride + j));
+            continue;
+        }
+        for (size_t i = 0; i < rows; i++) {
+            const vf v = from > 0 ? vf_load_part(src + i * src_stride + j, from) : vf_zero();
+            if (to == VF_LANES)
+                vf_store(dst + i * dst_stride + j, v);
+            else
+                vf_store_part(dst + i * dst_stride + j, v, to);
+        }
+    }
+}
+
 /* Defines one tile function. */
 #define GEMM_TILE(name, rows, vectors, split)                                                                          \
     static void name(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                  \

@@ -19,5 +19,6 @@ void gemm_fill_c(gemm_kernels *kernels)
         .cols = 1 * VF_LANES,
         .tile = { tile_1x1, tile_2x1, tile_3x1, tile_4x1 },
         .dot = gemm_dot,
+        .copy = gemm_copy,
     };
 }

@@ -30,6 +30,17 @@ static inline void vf_store(float *p, vf v)
     memcpy(p, &v.l, 16);
     memcpy(p + 4, &v.h, 16);
 }
+/* The first n lanes; the others are 0. */
+static inline vf vf_load_part(const float *p, size_t n)
+{
+    float lanes[VF_LANES] = { 0 };
+    memcpy(lanes, p, n * sizeof(float));
+    return vf_load(lanes);
+}
+static inline void vf_store_part(float *p, vf v, size_t n)
+{
+    memcpy(p, &v, n * sizeof(float));
+}
 static inline vf vf_set1(float x)
 {
     vf_half v = { x, x, x, x };

@@ -25,5 +25,6 @@ void gemm_fill_neon(gemm_kernels *kernels)
         .cols = 3 * VF_LANES,
         .tile = { tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3 },
         .dot = gemm_dot,
+        .copy = gemm_copy,
     };
 }

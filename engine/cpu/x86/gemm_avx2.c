@@ -36,5 +36,6 @@ void gemm_fill_avx2(gemm_kernels *kernels)
         .rows_in_place = { rows_1x2, rows_2x2, rows_3x2, rows_4x2, rows_5x2, rows_6x2 },
         .rows_half = { rows_1x1, rows_2x1, rows_3x1, rows_4x1, rows_5x1, rows_6x1 },
         .dot = gemm_dot,
+        .copy = gemm_copy,
     };
 }

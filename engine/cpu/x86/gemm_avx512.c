@@ -57,5 +57,6 @@ void gemm_fill_avx512(gemm_kernels *kernels)
         .rows_half = { rows_1x1, rows_2x1, rows_3x1, rows_4x1, rows_5x1, rows_6x1, rows_7x1, rows_8x1, rows_9x1,
                        rows_10x1, rows_11x1, rows_12x1 },
         .dot = gemm_dot,
+        .copy = gemm_copy,
     };
 }
