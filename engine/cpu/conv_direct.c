@@ -3,12 +3,14 @@
  * Direct convolution on blocked data, any kernel, stride, dilation and padding. The output is cut in units
  * (rows, or pieces of long rows; a 1x1 kernel makes h * w one row), units in strips whose input stays in the cache, and
  * within a strip one filter group after the other runs over all units. Where taps would read outside, the strip is
- * first copied into scratch with a zero border, which costs little beside the arithmetic. */
+ * first copied into scratch with a zero border, which costs little beside the arithmetic. Rows that are too short for
+ * register tiles are joined: the inputs of every tap are gathered in scratch, tap by tap, and all pixels are one line.
+ */
 #include <string.h>
 
 #include "cpu/conv_private.h"
 
-enum { TILE_FILTERS, TILE_UNIT_CUTS, TILE_FILTER_CUTS, TILE_STRIP, TILE_UNIT_PIXELS, TILE_COUNT };
+enum { TILE_FILTERS, TILE_UNIT_CUTS, TILE_FILTER_CUTS, TILE_STRIP, TILE_UNIT_PIXELS, TILE_GATHERED, TILE_COUNT };
 
 enum { STRIP_BYTES = 384 * 1024, WEIGHT_BYTES = 640 * 1024, LINE_BYTES = 256 * 1024, LINE_LEAST = 48, ROW_MOST = 512 };
 
@@ -26,6 +28,8 @@ typedef struct geometry {
     int channels;      /* of a convolution group, that are summed over */
     size_t sum;        /* inputs of one output */
     bool padded;
+    bool gathered; /* shape is a line over all taps of `window`, whose blocks are those of one channel block in turn */
+    conv_shape window;
     int unit_pixels, units;      /* unit: piece of a row; first all rows of piece 0, then piece 1 ... */
     int strip_rows, strip_width; /* of the padded copy, in pixels */
     /* pixels between planes and rows, and of an image in front of what the buffer holds */
@@ -76,6 +80,28 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     return g;
 }
 
+/* The same as 1x1 over blocks_in * taps blocks in scratch. */
+static void gather_rows(geometry *g, const cpu_kernels *kernels)
+{
+    const int taps = g->shape.kernel_h * g->shape.kernel_w, pixels = g->shape.h_out * g->shape.w_out;
+    g->window = g->shape;
+    g->gathered = g->padded = true;
+    g->set = &kernels->conv.units->unit;
+    g->blocks_in *= taps;
+    g->channels *= taps;
+    g->shape.h_in = g->shape.h_out = g->strip_rows = 1;
+    g->shape.w_in = g->shape.w_out = g->strip_width = g->unit_pixels = pixels;
+    g->shape.kernel_h = g->shape.kernel_w = g->shape.stride_h = g->shape.stride_w = 1;
+    g->shape.pad_top = g->shape.pad_left = 0;
+    g->units = 1;
+    g->src_row = g->dst_row = pixels;
+}
+
+static int source_blocks(const geometry *g)
+{
+    return g->gathered ? g->blocks_in / (g->window.kernel_h * g->window.kernel_w) : g->blocks_in;
+}
+
 static size_t strip_bytes(const geometry *g)
 {
     return g->padded ? conv_round_bytes(sizeof(float) * (size_t)g->lanes * (size_t)g->blocks_in *
@@ -100,6 +126,11 @@ static conv_tile tile_of(const geometry *g)
         .residual_block_stride = g->dst_plane * g->lanes,
         .cold = g->sum <= COLD_SUM,
     };
+}
+
+static size_t scratch_bytes(const geometry *g, int filters)
+{
+    return strip_bytes(g) + sizeof(float) * (size_t)filters * (size_t)g->unit_pixels * (size_t)g->lanes;
 }
 
 /* Copies what outputs from (y, x) on, `rows` of a unit's width, need of one convolution group into scratch, zero where
@@ -131,6 +162,30 @@ static void copy_strip(const geometry *g, const float *src, int y, int x, int ro
     }
 }
 
+/* One convolution group: [block][tap][pixel][lane]. */
+static void gather_taps(const geometry *g, const cpu_kernels *kernels, const float *src, float *scratch)
+{
+    const conv_shape *s = &g->window;
+    const size_t lanes = (size_t)g->lanes;
+    const int taps = s->kernel_h * s->kernel_w;
+    for (int i = 0; i < g->blocks_in * s->h_out; i++) {
+        const int y_out = i % s->h_out, tap = i / s->h_out % taps;
+        const float *plane = src + (ptrdiff_t)(i / s->h_out / taps) * g->src_plane * g->lanes;
+        const int y = y_out * s->stride_h - s->pad_top + tap / s->kernel_w * s->dilation_h;
+        const int x = tap % s->kernel_w * s->dilation_w - s->pad_left; /* that output 0 reads */
+        const int before = x < 0 ? conv_min(s->w_out, conv_ceil_div(-x, s->stride_w)) : 0;
+        const int inside = y < 0 || y >= s->h_in || x >= s->w_in ? 0 : (s->w_in - 1 - x) / s->stride_w + 1;
+        const int end = conv_max(before, conv_min(s->w_out, inside));
+        float *to = scratch + (size_t)i * (size_t)s->w_out * lanes;
+        memset(to, 0, (size_t)before * lanes * sizeof(float));
+        memset(to + (size_t)end * lanes, 0, (size_t)(s->w_out - end) * lanes * sizeof(float));
+        if (end > before)
+            kernels->gemm.copy(plane + ((ptrdiff_t)y * s->w_in + x + before * s->stride_w) * g->lanes,
+                               (size_t)s->stride_w * lanes, lanes, to + (size_t)before * lanes, lanes, lanes,
+                               (size_t)(end - before));
+    }
+}
+
 /* What stays the same over one part. */
 typedef struct direct_run {
     const geometry *g;
@@ -140,6 +195,37 @@ typedef struct direct_run {
     eltwise_act_f32 *act; /* the part of the activation that registers cannot do, or NULL */
     float *post;          /* one unit of one filter group in front of act */
 } direct_run;
+
+/* A line of a filter group in slices of the sum whose weights stay in the first-level cache while all tiles use them.
+ */
+static void run_slices(const direct_run *r, int count, int tiles, const conv_line *whole)
+{
+    const geometry *g = r->g;
+    const size_t block_floats = (size_t)(g->lanes * g->lanes * count);
+    const int fit = conv_max(1, CONV_NEAREST_BYTES * 3 / 4 / (int)(block_floats * sizeof(float)));
+    const int slices = conv_ceil_div(g->blocks_in, fit);
+    for (int i = 0; i < slices; i++) {
+        const conv_range blocks = conv_cut(g->blocks_in, slices, i);
+        conv_tile tile = r->tile;
+        conv_line line = *whole;
+        tile.blocks = blocks.end - blocks.begin;
+        tile.sums = i > 0 ? r->post : NULL;
+        tile.sums_block_stride = (ptrdiff_t)whole->n * g->lanes;
+        if (tile.ahead) {
+            tile.ahead += (ptrdiff_t)blocks.begin * tile.ahead_share * tiles / g->blocks_in;
+            tile.ahead_share = tile.ahead_share * tile.blocks / g->blocks_in + 1;
+        }
+        line.src += blocks.begin * tile.block_stride;
+        line.weights += (size_t)blocks.begin * block_floats;
+        if (i == slices - 1) {
+            conv_run_line_act(r->kernels, r->arguments, g->set, count, &tile, &line, r->act, r->post);
+            break;
+        }
+        tile.epilogue.act = CONV_EPILOGUE_NONE;
+        tile.dst_block_stride = tile.sums_block_stride;
+        conv_run_line(g->set, count, &tile, line.src, line.weights, line.bias, NULL, r->post, line.n, g->lanes);
+    }
+}
 
 /* Filter group q (over all convolution groups) for outputs from (y, x) on, `rows` of a unit's width. base: the input of
  * the first one's first tap. */
@@ -173,7 +259,10 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
                                  .residual = mapped ? mapped : a->residual ? a->residual + at : NULL,
                                  .dst = a->dst + at,
                                  .n = n };
-        conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
+        if (g->gathered)
+            run_slices(r, count, tiles, &line);
+        else
+            conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
     }
 }
 
@@ -187,14 +276,17 @@ static void run_strip(direct_run *r, conv_range groups, int y, int x, int rows, 
     int copied = -1;
     for (int q = groups.begin; q < groups.end; q++) {
         int group = q / g->filter_groups;
-        const float *src = r->arguments->src + (ptrdiff_t)group * g->blocks_in * g->src_plane * g->lanes;
-        if (g->padded && group != copied)
+        const float *src = r->arguments->src + (ptrdiff_t)group * source_blocks(g) * g->src_plane * g->lanes;
+        if (g->gathered && group != copied)
+            gather_taps(g, r->kernels, src, scratch);
+        else if (g->padded && group != copied)
             copy_strip(g, src, y, x, rows, scratch);
         copied = group;
         run_filter_group(r, q, y, x, rows, g->padded ? scratch : src + first);
     }
 }
 
+/* Without regard to TILE_GATHERED: that is for whole images alone. */
 static geometry planned_geometry(const conv_plan *plan)
 {
     const int *tile = plan->tile;
@@ -252,7 +344,9 @@ static void direct_run_rows(const conv_plan *plan, const conv_arguments *argumen
 static void direct_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
     const int *tile = plan->tile;
-    const geometry g = planned_geometry(plan);
+    geometry g = planned_geometry(plan);
+    if (tile[TILE_GATHERED])
+        gather_rows(&g, plan->kernels);
     direct_run r = start(&g, plan->kernels, arguments, scratch);
     conv_range groups = conv_cut(g.shape.groups * g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_UNIT_CUTS]);
     conv_range units = conv_cut(g.units, tile[TILE_UNIT_CUTS], part % tile[TILE_UNIT_CUTS]);
@@ -335,6 +429,37 @@ static int few_enough(int filters, int blocks, const conv_shape *s, int lanes)
     return filters;
 }
 
+/* Cycles of a convolution group: register tiles over lines of n pixels, which take the weights from the second level so
+ * often, where they are not in the first; six tenths of that are not hidden, as measured. */
+static double line_cycles(const geometry *g, const conv_tile_set *set, int filters, int lines, int n, int times)
+{
+    const double vector = g->lanes * (double)sizeof(float), sum = (double)g->sum;
+    const bool far = sum * filters * vector > CONV_NEAREST_BYTES;
+    return conv_tile_cost(set, filters, g->blocks_out, n) * sum * lines * n +
+           (far ? 0.6 * times * g->blocks_out * sum * vector / CONV_NEAR_RATE : 0);
+}
+
+/* Filter blocks of a group when rows are joined, or 0 where that gains nothing. */
+static int gathered_filters(const cpu_kernels *kernels, const conv_shape *s, int filters)
+{
+    enum { GATHERED_BYTES = 1024 * 1024 };
+    const conv_tile_set *set = &kernels->conv.units->unit;
+    const geometry g = geometry_of(kernels, s, filters, s->w_out, 1);
+    const int pixels = s->h_out * s->w_out;
+    const double bytes = (double)g.sum * pixels * sizeof(float), filter = (double)g.sum * g.lanes * sizeof(float);
+    if (is_line(s) || s->h_out == 1 || g.channels % g.lanes || bytes > GATHERED_BYTES)
+        return 0;
+    const int tiles = s->h_out * conv_ceil_div(s->w_out, g.set->pixels[filters - 1]);
+    double best = 0.95 * line_cycles(&g, g.set, filters, s->h_out, s->w_out, tiles);
+    int best_filters = 0;
+    for (int f = 1; f <= conv_min(set->filters, g.blocks_out) && (f == 1 || f * filter <= WEIGHT_BYTES); f++) {
+        const double cycles = line_cycles(&g, set, f, 1, pixels, 1) + bytes / CONV_FAR_RATE;
+        best_filters = cycles < best ? f : best_filters;
+        best = cycles < best ? cycles : best;
+    }
+    return best_filters ? conv_ceil_div(g.blocks_out, conv_ceil_div(g.blocks_out, best_filters)) : 0;
+}
+
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
@@ -368,15 +493,29 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->tile[TILE_UNIT_PIXELS] = unit_pixels;
     plan->tile[TILE_STRIP] = strip;
     g = geometry_of(kernels, s, filters, unit_pixels, strip);
+    const int joined = gathered_filters(kernels, s, filters);
+    if (joined > 0) {
+        plan->tile[TILE_FILTERS] = joined;
+        plan->tile[TILE_UNIT_CUTS] = plan->tile[TILE_GATHERED] = 1;
+        g = planned_geometry(plan);
+        /* Every part gathers again. */
+        plan->tile[TILE_FILTER_CUTS] = s->threads > 1 ? conv_min(s->groups * g.filter_groups, 2 * s->threads) : 1;
+        plan->balance = conv_balance(1, 1, s->groups * g.filter_groups, plan->tile[TILE_FILTER_CUTS], s->threads);
+    }
 
     plan->name = units->direct_name;
     plan->parts = plan->tile[TILE_UNIT_CUTS] * plan->tile[TILE_FILTER_CUTS];
     plan->packed_bytes = g.sum * (size_t)g.blocks_out * (size_t)s->groups * (size_t)g.lanes * sizeof(float);
-    plan->scratch_bytes = strip_bytes(&g) + sizeof(float) * (size_t)filters * (size_t)unit_pixels * (size_t)g.lanes;
+    plan->scratch_bytes = scratch_bytes(&g, plan->tile[TILE_FILTERS]);
+    plan->takes_border = g.padded;
+    if (joined > 0) {
+        gather_rows(&g, kernels);
+        const size_t gathered = scratch_bytes(&g, joined);
+        plan->scratch_bytes = gathered > plan->scratch_bytes ? gathered : plan->scratch_bytes;
+    }
     plan->run = direct_run_part;
     plan->run_rows = direct_run_rows;
-    plan->takes_border = g.padded;
-    plan->maps_residual = set == &units->unit;
+    plan->maps_residual = set == &units->unit && joined == 0;
     plan->cycles = conv_tile_cost(set, filters, blocks, line) * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;

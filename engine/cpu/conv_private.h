@@ -130,23 +130,18 @@ static inline void conv_run_line(const conv_tile_set *set, int filters, const co
     int size = n / tiles, larger = n % tiles;
     conv_tile rest;
     if (larger > 0) {
-        conv_tile further; /* of what is fetched ahead the last shares */
-        const conv_tile *first = tile;
-        if (tile->ahead) {
-            further = *tile;
-            further.ahead += (tiles - larger) * tile->ahead_share;
-            first = &further;
-        }
-        set->run[filters - 1][size](first, src, weights, bias, residual, dst, larger);
+        set->run[filters - 1][size](tile, src, weights, bias, residual, dst, larger);
         ptrdiff_t done = (ptrdiff_t)larger * (size + 1);
         src += done * tile->step;
         dst += done * lanes;
-        if (tile->map) {
+        if (!tile->map)
+            residual = residual ? residual + done * lanes : NULL;
+        if (tile->map || tile->ahead || tile->sums) {
             rest = *tile;
-            rest.map += done;
+            rest.map = tile->map ? tile->map + done : NULL;
+            rest.ahead = tile->ahead ? tile->ahead + larger * tile->ahead_share : NULL;
+            rest.sums = tile->sums ? tile->sums + done * lanes : NULL;
             tile = &rest;
-        } else if (residual) {
-            residual += done * lanes;
         }
     }
     set->run[filters - 1][size - 1](tile, src, weights, bias, residual, dst, tiles - larger);

@@ -38,6 +38,9 @@ typedef struct conv_tile {
     ptrdiff_t step;             /* between the inputs of neighbouring outputs */
     ptrdiff_t dst_block_stride; /* between filter blocks */
     ptrdiff_t residual_block_stride;
+    /* Blocked data only: sums that go on, laid out like dst, may be dst; or NULL: they begin with the bias. */
+    const float *sums;
+    ptrdiff_t sums_block_stride;
     /* What is needed next, to be fetched to the second level while summing, or NULL: with every input a line, then
      * ahead_step bytes further; the next tile begins ahead_share bytes further. */
     const char *ahead;

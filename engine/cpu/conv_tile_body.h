@@ -235,6 +235,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
     const int *map = STEP == VF_LANES || STEP == 0 ? t->map : NULL;
     const bool later = map || (apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY));
     const char *ahead = t->ahead;
+    const float *from = STEP == 0 || STEP >= VF_LANES ? t->sums : NULL;
     for (; count > 0; count--) {
         vf acc[CONV_MAX_FILTERS * CONV_MAX_PIXELS];
         CONV_UNROLL
@@ -243,6 +244,15 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
             CONV_UNROLL
             for (int p = 0; p < P; p++)
                 acc[p * F + f] = start;
+        }
+        if (from) {
+            CONV_UNROLL
+            for (int f = 0; f < F; f++) {
+                CONV_UNROLL
+                for (int p = 0; p < P; p++)
+                    acc[p * F + f] = vf_load(from + f * t->sums_block_stride + p * VF_LANES);
+            }
+            from += P * VF_LANES;
         }
         if (STEP >= VF_LANES && t->cold) {
             CONV_UNROLL

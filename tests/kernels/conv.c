@@ -292,6 +292,12 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 64, 128, 1, 13, 13, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 64, 64, 2, 24, 24, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        /* short rows: several slices of the sum, taps outside, groups, strides */
+        { 128, 96, 1, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
+        { 96, 160, 1, 14, 13, 7, 7, 3, 3, 2, 2, 1, 1, 1, 1, false, true },
+        { 256, 208, 1, 14, 14, 7, 7, 1, 1, 2, 2, 1, 1, 0, 0, false, false },
+        { 128, 64, 2, 9, 6, 5, 3, 5, 5, 2, 2, 1, 1, 2, 2, false, false },
+        { 64, 48, 1, 5, 3, 9, 7, 3, 3, 1, 1, 2, 2, 4, 4, false, true },
         /* long rows, cut in pieces */
         { 18, 35, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
         { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
