@@ -34,8 +34,12 @@ static const conv_units units = {
     .winograd_weights = winograd_weights,
     .phases_down = phases_down,
     .phases_along = phases_along,
-    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
-                   { depthwise_7_unit, depthwise_7_two } },
+    .depthwise = { { { depthwise_3_1_1 },
+                     { depthwise_3_2_1 } },
+                   { { depthwise_5_1_1 },
+                     { depthwise_5_2_1 } },
+                   { { depthwise_7_1_1 },
+                     { depthwise_7_2_1 } } },
     .depthwise_any = depthwise_any,
 };
 

@@ -179,7 +179,7 @@ static bool follows(const conv_link *a, const conv_link *b)
            a->plan.kernels == b->plan.kernels;
 }
 
-/* Depthwise convolutions are best at two rows at once. */
+/* Depthwise convolutions are slow by single rows. */
 static bool by_pairs(const conv_chain *chain)
 {
     for (int i = 0; i < chain->count; i++)

@@ -1,66 +1,65 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Depthwise convolution on blocked data: every channel block for itself, by rows or pairs of rows, borders by leaving
- * taps out. */
+ * Depthwise convolution on blocked data: every channel block for itself, by a few rows at once. Rows of taps outside
+ * the image are one row of zeros. */
 #include <string.h>
 
 #include "cpu/conv_private.h"
 
-/* Of a kernel; one more for a pair. */
-enum { MOST_ROWS = 256 };
+/* Of a kernel; fewer of one that does several rows. */
+enum { MOST_TAPS = 256 };
+/* Outputs of a row that go through post at once: a few rows of them stay in the first-level cache. */
+enum { POST_PIXELS = 64 };
 
 typedef struct depthwise_run {
     const conv_plan *plan;
     const conv_arguments *arguments;
-    conv_depthwise_f32 *row, *pair;
+    conv_depthwise_f32 *const *kernels; /* [n - 1]: for n rows */
+    int most;                           /* rows at once */
     conv_depthwise_row job;
-    eltwise_act_f32 *act;
-    float *post;
+    bool posted;                                                 /* the rest of the epilogue is done by way of post: */
+    eltwise_act_f32 *act;                                        /* or NULL */
+    float *post, *zeros;                                         /* pieces of rows; a row */
+    bool cleared;                                                /* zeros is */
     ptrdiff_t src_plane, dst_plane, dst_row, src_skip, dst_skip; /* in pixels, see geometry of conv_direct.c */
     int src_cycle, dst_cycle; /* row y stands at place y % cycle, where that is not 0 */
 } depthwise_run;
 
-static conv_depthwise_f32 *row_kernel(const conv_units *units, const conv_shape *s)
+/* The kernels of this shape; false: none but depthwise_any. */
+static bool known(const conv_shape *s)
 {
-    bool known = s->dilation_w == 1 && s->stride_w <= 2 && s->kernel_w >= 3 && s->kernel_w <= 7 && s->kernel_w % 2;
-    conv_depthwise_f32 *kernel = known ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : NULL;
-    return kernel ? kernel : units->depthwise_any;
+    return s->kernel_h == s->kernel_w && s->kernel_w >= 3 && s->kernel_w <= 7 && s->kernel_w % 2 && s->stride_w <= 2 &&
+           s->dilation_w == 1;
 }
 
-static conv_depthwise_f32 *pair_kernel(const conv_units *units, const conv_shape *s)
+static conv_depthwise_f32 *const *kernels_for(const conv_units *units, const conv_shape *s)
 {
-    const bool known = s->kernel_w == 3 && s->kernel_h < MOST_ROWS && s->stride_h == 1 && s->stride_w == 1 &&
-                       s->dilation_h == 1 && s->dilation_w == 1;
-    return known ? units->depthwise_pair : NULL;
+    return known(s) ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : &units->depthwise_any;
 }
 
-static int floor_div(int a, int b)
+/* How many rows a kernel can do at once. */
+static int most_rows(const conv_units *units, const conv_shape *s)
 {
-    return a >= 0 ? a / b : -((-a + b - 1) / b);
+    int rows = 1;
+    if (known(s) && s->dilation_h == 1 && s->stride_h == s->stride_w)
+        while (rows < CONV_DEPTHWISE_ROWS && kernels_for(units, s)[rows])
+            rows++;
+    return rows;
 }
 
-/* The taps of output row y that lie inside the input. */
-static conv_range taps_of(const conv_shape *s, int y)
+/* What registers cannot do of n outputs that stand in post: the activation, and the residual, or NULL. */
+static void finish(const depthwise_run *r, float *post, const float *residual, float *dst, int n)
 {
-    const int top = y * s->stride_h - s->pad_top;
-    return (conv_range){ top >= 0 ? 0 : conv_min(s->kernel_h, conv_ceil_div(-top, s->dilation_h)),
-                         conv_min(s->kernel_h, floor_div(s->h_in - 1 - top, s->dilation_h) + 1) };
-}
-
-static bool all_inside(const conv_shape *s, int y)
-{
-    const conv_range taps = taps_of(s, y);
-    return taps.begin == 0 && taps.end == s->kernel_h;
-}
-
-/* What registers cannot do of a row that stands in post: the activation, and the residual behind it. */
-static void finish(const depthwise_run *r, float *post, const float *residual, float *dst)
-{
-    const cpu_activation *activation = &r->arguments->activation;
-    const size_t floats = (size_t)r->plan->shape.w_out * (size_t)r->plan->block;
-    r->act(post, residual ? post : dst, floats, activation->a, activation->b);
-    if (residual)
-        r->plan->kernels->eltwise.binary[CPU_BINARY_ADD](post, 1, residual, 1, dst, floats);
+    const conv_arguments *a = r->arguments;
+    const size_t floats = (size_t)n * (size_t)r->plan->block;
+    eltwise_binary_f32 *add = r->plan->kernels->eltwise.binary[CPU_BINARY_ADD];
+    const bool before = residual && (a->residual_before || !r->act);
+    if (before)
+        add(post, 1, residual, 1, r->act ? post : dst, floats);
+    if (r->act)
+        r->act(post, residual && !before ? post : dst, floats, a->activation.a, a->activation.b);
+    if (residual && !before)
+        add(post, 1, residual, 1, dst, floats);
 }
 
 /* Pixels from the first plane's start to row y of the output. */
@@ -69,56 +68,77 @@ static ptrdiff_t output_row(const depthwise_run *r, int y)
     return (r->dst_cycle ? y % r->dst_cycle : y) * r->dst_row - r->dst_skip;
 }
 
-/* Taps [first, first + rows) of row y by `kernel`, and of the row below where it does pairs. */
-static void run_taps(depthwise_run *r, conv_depthwise_f32 *kernel, int block, int y, int first, int rows, int outputs)
+/* The row of the input that stands at y, from the first tap of output 0 on. */
+static const float *input_row(depthwise_run *r, int block, int y)
+{
+    const conv_shape *s = &r->plan->shape;
+    const ptrdiff_t lanes = r->plan->block, row = s->w_in * lanes, left = s->pad_left * lanes;
+    if (y >= 0 && y < s->h_in)
+        return r->arguments->src + (block * r->src_plane - r->src_skip) * lanes - left +
+               (r->src_cycle ? y % r->src_cycle : y) * row;
+    if (!r->cleared)
+        memset(r->zeros, 0, (size_t)row * sizeof(float));
+    r->cleared = true;
+    return r->zeros - left;
+}
+
+/* n rows of the output of one block from y on, by one kernel. */
+static void run_some(depthwise_run *r, int block, int y, int n)
 {
     const conv_shape *s = &r->plan->shape;
     const conv_arguments *a = r->arguments;
-    const ptrdiff_t lanes = r->plan->block, row = s->w_in * lanes;
-    const float *plane = a->src + (block * r->src_plane - r->src_skip) * lanes - s->pad_left * lanes;
-    const float *weights = (const float *)a->packed + ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * lanes;
-    const ptrdiff_t at = (block * r->dst_plane + output_row(r, y)) * lanes, post_row = s->w_out * lanes;
-    const ptrdiff_t next = (output_row(r, y + 1) - output_row(r, y)) * lanes;
-    const float *residual = a->residual ? a->residual + at : NULL;
-    const float *src[MOST_ROWS];
-    const int top = y * s->stride_h - s->pad_top + first * s->dilation_h;
-    for (int i = 0; i < rows; i++) {
-        const int from = top + i * s->dilation_h;
-        src[i] = plane + (r->src_cycle ? from % r->src_cycle : from) * row;
+    const ptrdiff_t lanes = r->plan->block;
+    const float *weights = (const float *)a->packed + (ptrdiff_t)block * s->kernel_h * s->kernel_w * lanes;
+    const float *src[MOST_TAPS];
+    float *dst[CONV_DEPTHWISE_ROWS];
+    const int taps = (n - 1) * s->stride_h + s->kernel_h;
+    const int pieces = r->posted ? conv_ceil_div(s->w_out, POST_PIXELS) : 1;
+    for (int i = 0; i < taps; i++)
+        src[i] = input_row(r, block, y * s->stride_h - s->pad_top + i * s->dilation_h);
+    for (int piece = 0; piece < pieces; piece++) {
+        const conv_range x = conv_group(s->w_out, pieces, piece);
+        const int count = x.end - x.begin, low = s->pad_left - x.begin * s->stride_w;
+        ptrdiff_t at[CONV_DEPTHWISE_ROWS];
+        for (int i = 0; i < n; i++) {
+            at[i] = (block * r->dst_plane + output_row(r, y + i) + x.begin) * lanes;
+            dst[i] = r->posted ? r->post + (ptrdiff_t)i * POST_PIXELS * lanes : a->dst + at[i];
+        }
+        r->kernels[n - 1](&r->job, src, weights, a->bias + block * lanes, dst, count, low, low + s->w_in);
+        for (int i = 0; i < n && r->posted; i++)
+            finish(r, dst[i], a->residual ? a->residual + at[i] : NULL, a->dst + at[i], count);
+        for (int i = 0; i < taps && pieces > 1; i++)
+            src[i] += count * s->stride_w * lanes;
     }
-    const bool after = r->act && !a->residual_before;
-    r->job.next_row = r->act ? post_row : next;
-    kernel(&r->job, src, weights, a->bias + block * lanes, after ? NULL : residual, r->act ? r->post : a->dst + at,
-           s->w_out, s->pad_left, s->w_in + s->pad_left);
-    for (int i = 0; i < outputs && r->act; i++)
-        finish(r, r->post + i * post_row, after && residual ? residual + i * next : NULL, a->dst + at + i * next);
 }
 
-/* Rows [begin, end) of the output of one block. */
+/* Rows [begin, end) of the output of one block, nearly as many at a time. */
 static void run_rows(depthwise_run *r, int block, int begin, int end)
 {
-    const conv_shape *s = &r->plan->shape;
-    for (int y = begin; y < end; y++) {
-        if (r->pair && y + 1 < end && all_inside(s, y) && all_inside(s, y + 1)) {
-            r->job.kernel_h = s->kernel_h;
-            run_taps(r, r->pair, block, y, 0, s->kernel_h + 1, 2);
-            y++;
-            continue;
-        }
-        const conv_range taps = taps_of(s, y);
-        r->job.kernel_h = conv_max(taps.end - taps.begin, 0);
-        run_taps(r, r->row, block, y, taps.begin, r->job.kernel_h, 1);
+    const int groups = conv_ceil_div(end - begin, r->most);
+    for (int i = 0; i < groups; i++) {
+        const conv_range rows = conv_group(end - begin, groups, i);
+        run_some(r, block, begin + rows.begin, rows.end - rows.begin);
     }
 }
 
 static depthwise_run start(const conv_plan *plan, const conv_arguments *arguments, void *scratch)
 {
     const conv_shape *s = &plan->shape;
-    depthwise_run r = { .plan = plan, .arguments = arguments, .post = scratch };
-    r.row = row_kernel(plan->kernels->conv.units, s);
-    r.pair = pair_kernel(plan->kernels->conv.units, s);
-    r.job = (conv_depthwise_row){ .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w };
+    const conv_units *units = plan->kernels->conv.units;
+    depthwise_run r = { .plan = plan, .arguments = arguments, .zeros = scratch };
+    r.post = r.zeros + s->w_in * plan->block;
+    r.kernels = kernels_for(units, s);
+    r.most = most_rows(units, s);
+    r.job = (conv_depthwise_row){
+        .kernel_h = s->kernel_h, .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w
+    };
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
+    const conv_epilogue_act act = r.job.epilogue.act;
+    r.posted = r.act || act == CONV_EPILOGUE_SILU || arguments->residual;
+    if (r.posted && act != CONV_EPILOGUE_NONE) {
+        r.act = plan->kernels->eltwise.act[arguments->activation.act];
+        r.job.epilogue.act = CONV_EPILOGUE_NONE;
+    }
     r.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     r.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
     r.dst_row = s->w_out;
@@ -138,8 +158,6 @@ static void depthwise_run_rows(const conv_plan *plan, const conv_arguments *argu
     }
     if (to->pitch > 0)
         r.dst_row = to->pitch;
-    if (arguments->residual && (to->pitch > 0 || to->cyclic))
-        r.pair = NULL; /* rows of the residual and of post would not be as far apart */
     if (to->rows > 0) {
         r.dst_plane = conv_band_plane(to, (int)r.dst_row);
         r.dst_skip = to->cyclic ? 0 : to->first * r.dst_row - to->left;
@@ -181,7 +199,7 @@ static void depthwise_pack(const conv_plan *plan, const float *weights, void *pa
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->groups != s->c_in || s->c_in != s->c_out || s->c_in == 1 || s->src_plain || s->kernel_h >= MOST_ROWS)
+    if (s->groups != s->c_in || s->c_in != s->c_out || s->c_in == 1 || s->src_plain || s->kernel_h > MOST_TAPS)
         return false;
     size_t blocks = (size_t)conv_ceil_div(s->c_in, units->lanes), lanes = (size_t)units->lanes;
     double sums = (double)s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out;
@@ -192,7 +210,7 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->parts = conv_ceil_div(plan->parts, conv_max(1, s->threads)) * conv_max(1, s->threads);
     plan->parts = plan->parts > rows ? (int)rows : plan->parts;
     plan->packed_bytes = blocks * lanes * (size_t)s->kernel_h * (size_t)s->kernel_w * sizeof(float);
-    plan->scratch_bytes = 2 * (size_t)s->w_out * lanes * sizeof(float);
+    plan->scratch_bytes = (CONV_DEPTHWISE_ROWS * POST_PIXELS + (size_t)s->w_in) * lanes * sizeof(float);
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);

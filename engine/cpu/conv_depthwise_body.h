@@ -1,216 +1,199 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Depthwise rows in the words of simd_*.h: P neighbouring outputs of one row or two in registers; every input vector of
- * a tap row is loaded once and serves all taps that it meets. */
+ * Depthwise rows in the words of simd_*.h. The outputs' sums roll over the columns: of R rows at once, those that a
+ * column reaches are in registers, so every input vector is loaded once for all taps of all rows that it meets. The
+ * order of a sum is column by column, and within it row by row, whatever R is. */
 #ifndef ONYX_CPU_CONV_DEPTHWISE_BODY_H
 #define ONYX_CPU_CONV_DEPTHWISE_BODY_H
 
 #include "cpu/conv_tile_body.h"
 
-/* Outputs of a row in registers; and of each of two rows, by the number of registers. */
-enum { DEPTHWISE_PIXELS = 8, DEPTHWISE_PAIR = VF_REGISTERS >= 32 ? 8 : 4, DEPTHWISE_BORDERS = VF_REGISTERS > 0 };
+enum { DEPTHWISE_MOST_TAPS = 7, DEPTHWISE_MOST_ROWS = (CONV_DEPTHWISE_ROWS - 1) * 2 + DEPTHWISE_MOST_TAPS };
 
-CONV_INLINE void depthwise_finish(const conv_epilogue *epilogue, vf *acc, const float *residual, float *dst,
-                                  const int P)
-{
-    if (residual && epilogue->residual_before)
-        conv_tile_add(acc, residual, 0, 1, P);
-    conv_epilogue_apply(epilogue, acc, P);
-    if (residual && !epilogue->residual_before)
-        conv_tile_add(acc, residual, 0, 1, P);
-    CONV_UNROLL
-    for (int p = 0; p < P; p++)
-        vf_store(dst + p * VF_LANES, acc[p]);
-}
+/* Sums go from register to register with every output, which takes no time where such moves are but renamings. */
+#if defined(__aarch64__) && !defined(__clang__)
+#define DEPTHWISE_TURNS _Pragma("GCC unroll 3")
+#else
+#define DEPTHWISE_TURNS
+#endif
 
-/* What a row of the input adds to P outputs by the weights w, and to P outputs of the next row, acc[P ...], by those of
- * `above`. EDGE: columns outside [low, high), counted from src, read 0; so do the first LEFT and the last RIGHT of
- * those that the taps reach. */
-CONV_INLINE void depthwise_taps(vf *acc, const float *src, const vf *w, const vf *above, int low, int high,
-                                const int KW, const int STRIDE, const int P, const bool EDGE, const int LEFT,
-                                const int RIGHT)
+/* What sums can have done to them without many registers. */
+CONV_INLINE void depthwise_apply(const conv_epilogue *epilogue, vf *out, const int n)
 {
-    CONV_UNROLL
-    for (int i = LEFT; i < (P - 1) * STRIDE + KW - RIGHT; i++) {
-        if (EDGE && (i < low || i >= high))
-            continue;
-        vf x = vf_load(src + i * VF_LANES);
+    const conv_epilogue_act act = epilogue->act;
+    if (act == CONV_EPILOGUE_CLIP)
+        conv_epilogue_clip(epilogue, out, n);
+    else if (act != CONV_EPILOGUE_NONE) {
+        const vf a = vf_set1(epilogue->a), b = vf_set1(epilogue->b);
         CONV_UNROLL
-        for (int kx = 0; kx < KW; kx++)
-            if (i >= kx && (i - kx) % STRIDE == 0 && (i - kx) / STRIDE < P) {
-                const int p = (i - kx) / STRIDE;
-                if (w)
-                    acc[p] = vf_fma(x, w[kx], acc[p]);
-                if (above)
-                    acc[P + p] = vf_fma(x, above[kx], acc[P + p]);
-            }
+        for (int i = 0; i < n; i++)
+            out[i] = act == CONV_EPILOGUE_LEAKY        ? conv_leaky(out[i], a)
+                     : act == CONV_EPILOGUE_HARD_SWISH ? conv_hard_swish(out[i])
+                                                       : conv_hard_sigmoid(out[i], a, b);
     }
 }
 
-CONV_INLINE void depthwise_weights(vf *w, const float *weights, const int KW)
+/* A column of the rows of taps: to the sums acc[r * LIVE + j] of the outputs j that it reaches. It is the last of the
+ * first one's but STRIDE - 1 - PHASE. */
+CONV_INLINE void depthwise_column(vf *acc, const float *const *src, ptrdiff_t at, const float *weights, const int K,
+                                  const int STRIDE, const int R, const int PHASE)
 {
+    const int LIVE = (K + STRIDE - 1) / STRIDE;
+    vf x[DEPTHWISE_MOST_ROWS];
     CONV_UNROLL
-    for (int kx = 0; kx < KW; kx++)
-        w[kx] = vf_load(weights + kx * VF_LANES);
-}
-
-/* `at`: floats from the rows' starts to the first tap. */
-CONV_INLINE void depthwise_chunk(const conv_depthwise_row *row, const float *const *src, ptrdiff_t at,
-                                 const float *weights, const float *bias, const float *residual, float *dst, int low,
-                                 int high, const int KW, const int STRIDE, const int P, const int ROWS, const bool EDGE,
-                                 const int LEFT, const int RIGHT)
-{
-    vf acc[2 * DEPTHWISE_PIXELS];
-    vf start = vf_load(bias);
+    for (int q = 0; q < (R - 1) * STRIDE + K; q++)
+        x[q] = vf_load(src[q] + at);
     CONV_UNROLL
-    for (int p = 0; p < ROWS * P; p++)
-        acc[p] = start;
-    if (row->kernel_h > 0) {
-        vf above[7];
-        depthwise_weights(above, weights, KW);
-        depthwise_taps(acc, src[0] + at, above, NULL, low, high, KW, STRIDE, P, EDGE, LEFT, RIGHT);
-        for (int ky = 1; ky < row->kernel_h; ky++) {
-            vf w[7];
-            depthwise_weights(w, weights + ky * KW * VF_LANES, KW);
-            depthwise_taps(acc, src[ky] + at, w, ROWS > 1 ? above : NULL, low, high, KW, STRIDE, P, EDGE, LEFT, RIGHT);
+    for (int ky = 0; ky < K; ky++) {
+        CONV_UNROLL
+        for (int kx = K - STRIDE + PHASE, j = 0; kx >= 0; kx -= STRIDE, j++) {
+            const vf w = vf_load(weights + (ky * K + kx) * VF_LANES);
             CONV_UNROLL
-            for (int kx = 0; kx < KW; kx++)
-                above[kx] = w[kx];
-        }
-        if (ROWS > 1)
-            depthwise_taps(acc, src[row->kernel_h] + at, NULL, above, low, high, KW, STRIDE, P, EDGE, LEFT, RIGHT);
-    }
-    depthwise_finish(&row->epilogue, acc, residual, dst, P);
-    if (ROWS > 1)
-        depthwise_finish(&row->epilogue, acc + P, residual ? residual + row->next_row : NULL, dst + row->next_row, P);
-}
-
-/* How many columns of P outputs from output p on lie outside, at either end. */
-typedef struct depthwise_border {
-    int left, right;
-} depthwise_border;
-
-CONV_INLINE depthwise_border depthwise_border_of(int p, int low, int high, const int KW, const int STRIDE, const int P)
-{
-    const int first = p * STRIDE, last = first + (P - 1) * STRIDE + KW;
-    return (depthwise_border){ low > first ? low - first : 0, last > high ? last - high : 0 };
-}
-
-/* Whether a border is a constant of depthwise_outputs: none, or at one end the half of a usual kernel. */
-CONV_INLINE bool depthwise_usual(depthwise_border b, const int KW)
-{
-    return (!b.left && !b.right) ||
-           (DEPTHWISE_BORDERS && KW < 7 && ((b.left == KW / 2 && !b.right) || (b.right == KW / 2 && !b.left)));
-}
-
-/* P outputs from output p on. The usual borders are constants: a test for each column takes as long as the sums. ANY:
- * others may come, too. */
-CONV_INLINE void depthwise_outputs(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                                   const float *bias, const float *residual, float *dst, int p, depthwise_border b,
-                                   const int KW, const int STRIDE, const int P, const int ROWS, const bool ANY)
-{
-    const ptrdiff_t at = (ptrdiff_t)p * STRIDE * VF_LANES;
-    const float *add = residual ? residual + (ptrdiff_t)p * VF_LANES : NULL;
-    float *to = dst + (ptrdiff_t)p * VF_LANES;
-    if (!b.left && !b.right)
-        depthwise_chunk(row, src, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, ROWS, false, 0, 0);
-    else if (ANY && (P == 1 || !depthwise_usual(b, KW)))
-        depthwise_chunk(row, src, at, weights, bias, add, to, b.left, (P - 1) * STRIDE + KW - b.right, KW, STRIDE, P,
-                        ROWS, true, 0, 0);
-    else if (DEPTHWISE_BORDERS && KW < 7 && P > 1 && b.left)
-        depthwise_chunk(row, src, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, ROWS, false, KW / 2, 0);
-    else if (DEPTHWISE_BORDERS && KW < 7 && P > 1)
-        depthwise_chunk(row, src, at, weights, bias, add, to, 0, 0, KW, STRIDE, P, ROWS, false, 0, KW / 2);
-}
-
-/* The end of a row by a chunk that does some outputs again: single ones would wait for their own sums. Not where a
- * residual is being overwritten. */
-CONV_INLINE void depthwise_row(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                               const float *bias, const float *residual, float *dst, int count, int low, int high,
-                               const int KW, const int STRIDE, const int P, const int ROWS)
-{
-    const bool again = residual != dst;
-    for (int p = 0; p < count;) {
-        const int left = count - p, whole = left >= P ? p : count - P, half = left >= P / 2 ? p : count - P / 2;
-        const depthwise_border b = depthwise_border_of(whole, low, high, KW, STRIDE, P);
-        if ((left >= P || (again && left > P / 2 && count >= P)) && depthwise_usual(b, KW)) {
-            depthwise_outputs(row, src, weights, bias, residual, dst, whole, b, KW, STRIDE, P, ROWS, false);
-            p = whole + P;
-        } else if (left >= P / 2 || (again && count >= P / 2)) {
-            depthwise_outputs(row, src, weights, bias, residual, dst, half,
-                              depthwise_border_of(half, low, high, KW, STRIDE, P / 2), KW, STRIDE, P / 2, ROWS, true);
-            p = half + P / 2;
-        } else {
-            depthwise_outputs(row, src, weights, bias, residual, dst, p,
-                              depthwise_border_of(p, low, high, KW, STRIDE, 1), KW, STRIDE, 1, ROWS, true);
-            p++;
+            for (int r = 0; r < R; r++)
+                acc[r * LIVE + j] = vf_fma_tied(x[ky + r * STRIDE], w, acc[r * LIVE + j]);
         }
     }
 }
 
-/* Two rows: each input vector serves six taps, where one row would have it loaded for three and again for the next. */
-__attribute__((unused)) static void depthwise_3_pair(const conv_depthwise_row *row, const float *const *src,
-                                                     const float *weights, const float *bias, const float *residual,
-                                                     float *dst, int count, int low, int high)
+/* The same with all weights of a 3 x 3 kernel in registers, which leaves few: a row of inputs after the other. */
+CONV_INLINE void depthwise_column_held(vf *acc, const float *const *src, ptrdiff_t at, const vf *w, const int STRIDE,
+                                       const int R, const int PHASE)
 {
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 3, 1, DEPTHWISE_PAIR, 2);
+    const int LIVE = (3 + STRIDE - 1) / STRIDE;
+    CONV_UNROLL
+    for (int q = 0; q < (R - 1) * STRIDE + 3; q++) {
+        const vf x = vf_load(src[q] + at);
+        CONV_UNROLL
+        for (int r = 0; r < R; r++) {
+            const int ky = q - r * STRIDE;
+            if (ky < 0 || ky > 2)
+                continue;
+            CONV_UNROLL
+            for (int kx = 3 - STRIDE + PHASE, j = 0; kx >= 0; kx -= STRIDE, j++)
+                acc[r * LIVE + j] = vf_fma_tied(x, w[ky * 3 + kx], acc[r * LIVE + j]);
+        }
+    }
 }
 
-static void depthwise_3_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                             const float *bias, const float *residual, float *dst, int count, int low, int high)
+/* R rows of a K x K kernel. */
+CONV_INLINE void depthwise_rows(const conv_depthwise_row *row, const float *const *src, const float *weights,
+                                const float *bias, float *const *dst, int count, int low, int high, const int K,
+                                const int STRIDE, const int R)
 {
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 3, 1, DEPTHWISE_PIXELS, 1);
-}
-static void depthwise_3_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                            const float *bias, const float *residual, float *dst, int count, int low, int high)
-{
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 3, 2, DEPTHWISE_PIXELS, 1);
-}
-static void depthwise_5_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                             const float *bias, const float *residual, float *dst, int count, int low, int high)
-{
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 5, 1, DEPTHWISE_PIXELS, 1);
-}
-static void depthwise_5_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                            const float *bias, const float *residual, float *dst, int count, int low, int high)
-{
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 5, 2, DEPTHWISE_PIXELS, 1);
+    const int LIVE = (K + STRIDE - 1) / STRIDE;
+    const bool HELD = K == 3 && VF_REGISTERS >= 32;
+    const conv_epilogue epilogue = row->epilogue;
+    const float *from[DEPTHWISE_MOST_ROWS];
+    float *to[CONV_DEPTHWISE_ROWS];
+    vf acc[CONV_DEPTHWISE_ROWS * DEPTHWISE_MOST_TAPS], held[9];
+    CONV_UNROLL
+    for (int q = 0; q < (R - 1) * STRIDE + K; q++)
+        from[q] = src[q];
+    CONV_UNROLL
+    for (int r = 0; r < R; r++)
+        to[r] = dst[r];
+    CONV_UNROLL
+    for (int k = 0; k < 9; k++)
+        held[k] = vf_load(weights + k * VF_LANES);
+    CONV_UNROLL
+    for (int i = 0; i < R * LIVE; i++)
+        acc[i] = vf_load(bias);
+    DEPTHWISE_TURNS
+    for (int p = 1 - LIVE; p < count; p++) { /* outputs before the first are left out */
+        CONV_UNROLL
+        for (int phase = 0; phase < STRIDE; phase++) {
+            const int column = p * STRIDE + K - STRIDE + phase;
+            const ptrdiff_t at = (ptrdiff_t)column * VF_LANES;
+            if (column < low || column >= high)
+                continue;
+            if (HELD)
+                depthwise_column_held(acc, from, at, held, STRIDE, R, phase);
+            else
+                depthwise_column(acc, from, at, weights, K, STRIDE, R, phase);
+        }
+        if (p >= 0) {
+            vf out[CONV_DEPTHWISE_ROWS];
+            CONV_UNROLL
+            for (int r = 0; r < R; r++)
+                out[r] = acc[r * LIVE];
+            depthwise_apply(&epilogue, out, R);
+            CONV_UNROLL
+            for (int r = 0; r < R; r++)
+                vf_store(to[r] + (ptrdiff_t)p * VF_LANES, out[r]);
+        }
+        CONV_UNROLL
+        for (int r = 0; r < R; r++) {
+            CONV_UNROLL
+            for (int j = 0; j + 1 < LIVE; j++)
+                acc[r * LIVE + j] = acc[r * LIVE + j + 1];
+            acc[r * LIVE + LIVE - 1] = vf_load(bias);
+        }
+    }
 }
 
-static void depthwise_7_unit(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                             const float *bias, const float *residual, float *dst, int count, int low, int high)
+#define DEPTHWISE(kernel, step, rows)                                                                                  \
+    __attribute__((unused)) static void depthwise_##kernel##_##step##_##rows(                                          \
+        const conv_depthwise_row *row, const float *const *src, const float *weights, const float *bias,               \
+        float *const *dst, int count, int low, int high)                                                               \
+    {                                                                                                                  \
+        depthwise_rows(row, src, weights, bias, dst, count, low, high, kernel, step, rows);                            \
+    }
+/* Kernel width, stride, rows. */
+DEPTHWISE(3, 1, 1)
+DEPTHWISE(3, 1, 2)
+DEPTHWISE(3, 1, 3)
+DEPTHWISE(3, 1, 4)
+DEPTHWISE(3, 2, 1)
+DEPTHWISE(3, 2, 2)
+DEPTHWISE(3, 2, 3)
+DEPTHWISE(3, 2, 4)
+DEPTHWISE(5, 1, 1)
+DEPTHWISE(5, 1, 2)
+DEPTHWISE(5, 1, 3)
+DEPTHWISE(5, 1, 4)
+DEPTHWISE(5, 2, 1)
+DEPTHWISE(5, 2, 2)
+DEPTHWISE(5, 2, 3)
+DEPTHWISE(5, 2, 4)
+DEPTHWISE(7, 1, 1)
+DEPTHWISE(7, 1, 2)
+DEPTHWISE(7, 1, 3)
+DEPTHWISE(7, 2, 1)
+DEPTHWISE(7, 2, 2)
+DEPTHWISE(7, 2, 3)
+
+/* n <= 4 outputs from p on of any kernel width, stride and dilation, tap by tap. EDGE: taps may lie outside. */
+CONV_INLINE void depthwise_taps(const conv_depthwise_row *row, const float *const *src, const float *weights, vf *acc,
+                                int p, int n, int low, int high, const bool EDGE)
 {
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 1, DEPTHWISE_PIXELS, 1);
-}
-static void depthwise_7_two(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                            const float *bias, const float *residual, float *dst, int count, int low, int high)
-{
-    depthwise_row(row, src, weights, bias, residual, dst, count, low, high, 7, 2, DEPTHWISE_PIXELS, 1);
+    for (int ky = 0; ky < row->kernel_h; ky++)
+        for (int kx = 0; kx < row->kernel_w; kx++) {
+            const vf w = vf_load(weights + ((ptrdiff_t)ky * row->kernel_w + kx) * VF_LANES);
+            CONV_UNROLL
+            for (int i = 0; i < 4; i++) {
+                const int column = (p + i) * row->stride + kx * row->dilation;
+                if (!EDGE || (i < n && column >= low && column < high))
+                    acc[i] = vf_fma(vf_load(src[ky] + (ptrdiff_t)column * VF_LANES), w, acc[i]);
+            }
+        }
 }
 
-/* Any kernel width, stride and dilation: four outputs at a time, tap by tap. */
 static void depthwise_any(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                          const float *bias, const float *residual, float *dst, int count, int low, int high)
+                          const float *bias, float *const *dst, int count, int low, int high)
 {
+    const int reach = (row->kernel_w - 1) * row->dilation;
     for (int p = 0; p < count; p += 4) {
-        int n = count - p < 4 ? count - p : 4;
+        const int n = count - p < 4 ? count - p : 4;
         vf acc[4];
         for (int i = 0; i < 4; i++)
             acc[i] = vf_load(bias);
-        for (int ky = 0; ky < row->kernel_h; ky++)
-            for (int kx = 0; kx < row->kernel_w; kx++) {
-                vf w = vf_load(weights + ((ptrdiff_t)ky * row->kernel_w + kx) * VF_LANES);
-                CONV_UNROLL
-                for (int i = 0; i < 4; i++) {
-                    int column = (p + i) * row->stride + kx * row->dilation;
-                    if (i < n && column >= low && column < high)
-                        acc[i] = vf_fma(vf_load(src[ky] + (ptrdiff_t)column * VF_LANES), w, acc[i]);
-                }
-            }
-        for (int i = 0; i < n; i++) {
-            ptrdiff_t at = (ptrdiff_t)(p + i) * VF_LANES;
-            depthwise_finish(&row->epilogue, acc + i, residual ? residual + at : NULL, dst + at, 1);
-        }
+        if (n == 4 && p * row->stride >= low && (p + 3) * row->stride + reach < high)
+            depthwise_taps(row, src, weights, acc, p, n, low, high, false);
+        else
+            depthwise_taps(row, src, weights, acc, p, n, low, high, true);
+        depthwise_apply(&row->epilogue, acc, 4);
+        for (int i = 0; i < n; i++)
+            vf_store(dst[0] + (ptrdiff_t)(p + i) * VF_LANES, acc[i]);
     }
 }
 

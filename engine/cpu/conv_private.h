@@ -106,6 +106,12 @@ static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels,
     case CPU_ACT_SILU:
         epilogue->act = CONV_EPILOGUE_SILU;
         return NULL;
+    case CPU_ACT_HARD_SIGMOID:
+        epilogue->act = CONV_EPILOGUE_HARD_SIGMOID;
+        return NULL;
+    case CPU_ACT_HARD_SWISH:
+        epilogue->act = CONV_EPILOGUE_HARD_SWISH;
+        return NULL;
     default:
         return kernels->eltwise.act[activation->act];
     }

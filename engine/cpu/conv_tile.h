@@ -19,7 +19,9 @@ typedef enum conv_epilogue_act {
     CONV_EPILOGUE_NONE,
     CONV_EPILOGUE_CLIP, /* also ReLU */
     CONV_EPILOGUE_LEAKY,
-    CONV_EPILOGUE_SILU
+    CONV_EPILOGUE_SILU,
+    CONV_EPILOGUE_HARD_SIGMOID, /* clip(a * x + b, 0, 1) */
+    CONV_EPILOGUE_HARD_SWISH
 } conv_epilogue_act;
 
 typedef struct conv_epilogue {
@@ -88,17 +90,17 @@ typedef void conv_phases_down_f32(const float *const *rows, int n, float *lines)
 typedef void conv_phases_along_f32(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride,
                                    int tiles);
 
-/* Depthwise: a row of `count` outputs of one channel block. weights: [kernel_h][kernel_w][V]. src[k]: where tap (k, 0)
- * of output 0 reads, perhaps before the row's start: columns (V floats each) outside [low, high) read 0 and are not
- * touched. All kernel_h rows exist: the caller leaves out those above and below.
- * The kernels of pairs do the next row, too: src has one row more, dst and residual of that row are `next_row` on. */
+/* Depthwise: rows of `count` outputs of one channel block, one or more below each other by the kernel. weights:
+ * [kernel_h][kernel_w][V]. src[k]: the rows of taps, where tap (k, 0) of output 0 reads, perhaps before the row's
+ * start: columns (V floats each) outside [low, high) read 0 and are not touched. Of several rows the next one's taps
+ * are `stride` further down. dst: one for each row. The epilogue's activation is any but SiLU. */
+enum { CONV_DEPTHWISE_ROWS = 4 };
 typedef struct conv_depthwise_row {
     int kernel_h, kernel_w, stride, dilation; /* the latter two horizontal */
-    ptrdiff_t next_row;                       /* floats */
     conv_epilogue epilogue;
 } conv_depthwise_row;
 typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *const *src, const float *weights,
-                                const float *bias, const float *residual, float *dst, int count, int low, int high);
+                                const float *bias, float *const *dst, int count, int low, int high);
 
 struct conv_units {
     int lanes;
@@ -112,10 +114,9 @@ struct conv_units {
     conv_winograd_weights_f32 *winograd_weights;
     conv_phases_down_f32 *phases_down;
     conv_phases_along_f32 *phases_along;
-    /* kernel width 3, 5 and 7 (or NULL), stride 1 and 2, no dilation; and any */
-    conv_depthwise_f32 *depthwise[3][2], *depthwise_any;
-    /* kernel width 3, vertical stride and dilation 1, horizontal stride 1, no horizontal dilation; two rows, or NULL */
-    conv_depthwise_f32 *depthwise_pair;
+    /* square kernels of 3, 5 and 7, stride 1 and 2 in both directions, no horizontal dilation; [n - 1]: n rows, or NULL
+     * from where on there are too few registers. One row of any kernel. */
+    conv_depthwise_f32 *depthwise[3][2][CONV_DEPTHWISE_ROWS], *depthwise_any;
 };
 
 #endif

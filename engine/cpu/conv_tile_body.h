@@ -20,12 +20,29 @@ CONV_INLINE void conv_epilogue_clip(const conv_epilogue *epilogue, vf *acc, cons
     vf low = vf_set1(epilogue->a), high = vf_set1(epilogue->b);
     CONV_UNROLL
     for (int i = 0; i < n; i++)
-        acc[i] = vf_min(high, vf_max(low, acc[i]));
+        acc[i] = vf_max(low, acc[i]);
+    if (epilogue->b == __builtin_inff()) /* ReLU: one instruction less of those that sums take */
+        return;
+    CONV_UNROLL
+    for (int i = 0; i < n; i++)
+        acc[i] = vf_min(high, acc[i]);
 }
 
 CONV_INLINE vf conv_leaky(vf x, vf slope)
 {
     return vf_fma(slope, vf_min(vf_zero(), x), vf_max(vf_zero(), x));
+}
+
+CONV_INLINE vf conv_hard_sigmoid(vf x, vf a, vf b)
+{
+    return vf_min(vf_set1(1.0f), vf_max(vf_zero(), vf_fma(x, a, b)));
+}
+
+/* A sixth is rounded down, so that the factor of -3 is not below 0. */
+CONV_INLINE vf conv_hard_swish(vf x)
+{
+    const vf c = vf_max(vf_set1(-3.0f), x);
+    return vf_mul(c, vf_min(vf_set1(1.0f), vf_fma(c, vf_set1(0x1.555554p-3f), vf_set1(0.5f))));
 }
 
 CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, const int n)
@@ -47,6 +64,18 @@ CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, con
         CONV_UNROLL
         for (int i = 0; i < n; i++)
             acc[i] = vf_silu(acc[i]);
+        break;
+    case CONV_EPILOGUE_HARD_SIGMOID: {
+        const vf a = vf_set1(epilogue->a), b = vf_set1(epilogue->b);
+        CONV_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = conv_hard_sigmoid(acc[i], a, b);
+        break;
+    }
+    case CONV_EPILOGUE_HARD_SWISH:
+        CONV_UNROLL
+        for (int i = 0; i < n; i++)
+            acc[i] = conv_hard_swish(acc[i]);
         break;
     }
 }
@@ -191,21 +220,39 @@ CONV_INLINE void conv_tile_add(vf *acc, const float *residual, ptrdiff_t block_s
     }
 }
 
-/* SiLU (or leaky ReLU) of a tile's sums, and what is added after it, from memory: where a tile leaves too few registers
- * for SiLU's constants, too, which compilers keep over the sum, they would put accumulators in memory instead (2 x 12:
- * 88 % of peak, so 97). */
-static __attribute__((noinline)) void conv_tile_finish(const conv_tile *t, const float *sums, const float *residual,
-                                                       float *dst, int filters, int pixels)
+CONV_INLINE void conv_tile_finish_by(const conv_epilogue_act act, const conv_tile *t, const float *sums,
+                                     const float *residual, float *dst, int filters, int pixels)
 {
-    const bool silu = t->epilogue.act == CONV_EPILOGUE_SILU;
-    const vf slope = vf_set1(t->epilogue.a);
+    const conv_epilogue epilogue = { act, t->epilogue.a, t->epilogue.b, false };
     for (int f = 0; f < filters; f++, dst += t->dst_block_stride, sums += pixels * VF_LANES) {
         for (int p = 0; p < pixels * VF_LANES; p += VF_LANES) {
             vf v = vf_load(sums + p);
-            v = silu ? vf_silu(v) : conv_leaky(v, slope);
+            conv_epilogue_apply(&epilogue, &v, 1);
             vf_store(dst + p, residual ? vf_add(v, vf_load(residual + p)) : v);
         }
         residual = residual ? residual + t->residual_block_stride : NULL;
+    }
+}
+
+/* Activations that need registers of a tile's sums, and what is added after them, from memory: where a tile leaves too
+ * few for SiLU's constants, too, which compilers keep over the sum, they would put accumulators in memory instead
+ * (2 x 12: 88 % of peak, so 97). A loop for each. */
+static __attribute__((noinline)) void conv_tile_finish(const conv_tile *t, const float *sums, const float *residual,
+                                                       float *dst, int filters, int pixels)
+{
+    switch (t->epilogue.act) {
+    case CONV_EPILOGUE_SILU:
+        conv_tile_finish_by(CONV_EPILOGUE_SILU, t, sums, residual, dst, filters, pixels);
+        break;
+    case CONV_EPILOGUE_LEAKY:
+        conv_tile_finish_by(CONV_EPILOGUE_LEAKY, t, sums, residual, dst, filters, pixels);
+        break;
+    case CONV_EPILOGUE_HARD_SWISH:
+        conv_tile_finish_by(CONV_EPILOGUE_HARD_SWISH, t, sums, residual, dst, filters, pixels);
+        break;
+    default:
+        conv_tile_finish_by(CONV_EPILOGUE_HARD_SIGMOID, t, sums, residual, dst, filters, pixels);
+        break;
     }
 }
 
@@ -233,7 +280,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
     const bool apart = F > 1 || P + 2 + SILU_CONSTANTS > VF_REGISTERS;
     const conv_epilogue_act act = t->epilogue.act;
     const int *map = STEP == VF_LANES || STEP == 0 ? t->map : NULL;
-    const bool later = map || (apart && (act == CONV_EPILOGUE_SILU || act == CONV_EPILOGUE_LEAKY));
+    const bool later = map || (apart && act != CONV_EPILOGUE_NONE && act != CONV_EPILOGUE_CLIP);
     const char *ahead = t->ahead;
     const float *from = STEP == 0 || STEP >= VF_LANES ? t->sums : NULL;
     for (; count > 0; count--) {

@@ -59,10 +59,13 @@ static const conv_units units = {
     .winograd_weights = winograd_weights,
     .phases_down = phases_down,
     .phases_along = phases_along,
-    .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two },
-                   { depthwise_7_unit, depthwise_7_two } },
+    .depthwise = { { { depthwise_3_1_1, depthwise_3_1_2, depthwise_3_1_3, depthwise_3_1_4 },
+                     { depthwise_3_2_1, depthwise_3_2_2, depthwise_3_2_3, depthwise_3_2_4 } },
+                   { { depthwise_5_1_1, depthwise_5_1_2, depthwise_5_1_3, depthwise_5_1_4 },
+                     { depthwise_5_2_1, depthwise_5_2_2, depthwise_5_2_3, depthwise_5_2_4 } },
+                   { { depthwise_7_1_1, depthwise_7_1_2, depthwise_7_1_3 },
+                     { depthwise_7_2_1, depthwise_7_2_2, depthwise_7_2_3 } } },
     .depthwise_any = depthwise_any,
-    .depthwise_pair = depthwise_3_pair,
 };
 
 void conv_fill_neon(conv_kernels *kernels)
