@@ -92,6 +92,25 @@ bool graph_scalar(graph *g, graph_value *value, float *scalar)
     return true;
 }
 
+/* *tensor is NULL where the input is absent or empty. */
+static bool known_input(graph *g, const graph_node *node, int index, const onyx_tensor **tensor)
+{
+    graph_value *value = index < node->input_count ? node->inputs[index] : NULL;
+    const bool given = value && graph_element_count(value) != 0;
+    *tensor = given ? graph_constant(g, value) : NULL;
+    return !given || *tensor;
+}
+
+bool graph_resize_axes(graph *g, const graph_node *resize, op_resize_axis axes[ONYX_MAX_RANK])
+{
+    const resize_params *params = resize->params;
+    const op_value *x = &resize->inputs[0]->info;
+    const onyx_tensor *scales, *sizes;
+    return params->coordinates != OP_RESIZE_TF_CROP_AND_RESIZE && known_input(g, resize, 2, &scales) &&
+           known_input(g, resize, 3, &sizes) &&
+           op_resize_axes(params, x->rank, x->dims, NULL, scales, sizes, axes, NULL) == ONYX_OK;
+}
+
 const char *graph_node_title(graph *g, const graph_node *node)
 {
     const char *title = arena_printf(g->arena, "node '%s' (%s)", node->name, node->row->name);
@@ -172,7 +191,8 @@ static void drop_user(graph_value *value, const graph_node *node)
 {
     for (int i = 0; i < value->user_count; i++)
         if (value->users[i] == node) {
-            memmove(value->users + i, value->users + i + 1, sizeof(*value->users) * (size_t)(value->user_count - i - 1));
+            memmove(value->users + i, value->users + i + 1,
+                    sizeof(*value->users) * (size_t)(value->user_count - i - 1));
             value->user_count--;
             return;
         }

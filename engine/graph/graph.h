@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "model/model.h"
 #include "ops/ops.h"
+#include "ops/params.h"
 
 typedef struct graph graph;
 typedef struct graph_node graph_node;
@@ -78,7 +79,8 @@ void graph_free(graph *g);
 onyx_status graph_infer(graph *g, bool fold, onyx_error *error);
 
 /* ---- looking ---- */
-#define GRAPH_EACH_NODE(g, node) for (graph_node *node = (g)->first, *node##_next; node && (node##_next = node->next, 1); node = node##_next)
+#define GRAPH_EACH_NODE(g, node)                                                                                       \
+    for (graph_node *node = (g)->first, *node##_next; node && (node##_next = node->next, 1); node = node##_next)
 
 static inline bool graph_is(const graph_node *node, const char *name); /* operator of the default domain */
 bool graph_is_in(const graph_node *node, const char *domain, const char *name);
@@ -91,6 +93,9 @@ int64_t graph_element_count(const graph_value *value); /* -1 unknown */
 const onyx_tensor *graph_constant(graph *g, graph_value *value);
 /* A constant with one float element (any rank; float32 or float16): its value. */
 bool graph_scalar(graph *g, graph_value *value, float *scalar);
+/* What a Resize of known shape does along each axis of its input; false where that depends on its run, or where it
+ * crops. */
+bool graph_resize_axes(graph *g, const graph_node *resize, op_resize_axis axes[ONYX_MAX_RANK]);
 /* "node 'x' (Conv)" for messages, in the arena. */
 const char *graph_node_title(graph *g, const graph_node *node);
 

@@ -78,11 +78,8 @@ static onyx_status match(graph *g, graph_node *conv, bool *changed, onyx_error *
         channels != 1 || graph_input(conv, 2) || graph_input(conv, 3) || graph_element_count(x) <= 0 ||
         graph_element_count(y) <= 0 || graph_conv_activation(conv)->act != OP_ACT_NONE ||
         graph_element_count(w) != x->info.dims[2] ||
-        !op_conv_geometry(conv->params, &conv->inputs[0]->info, &w->info, &window))
+        !op_conv_geometry(conv->params, &conv->inputs[0]->info, &w->info, &window) || !graph_is_point(&window))
         return ONYX_OK;
-    for (int i = 0; i < 2; i++)
-        if (window.kernel[i] != 1 || window.stride[i] != 1 || window.pad_begin[i] || window.pad_end[i])
-            return ONYX_OK;
     const float *weights = graph_constant_f32(g, w);
     const int64_t bins = x->info.dims[2];
     buffer *storage;

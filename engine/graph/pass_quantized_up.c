@@ -21,29 +21,14 @@ typedef struct upsampled {
 
 /* ---- looking ---- */
 
-static bool all_one(const op_window *w)
-{
-    for (int i = 0; i < w->spatial; i++)
-        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->pad_begin[i] != 0 || w->pad_end[i] != 0)
-            return false;
-    return true;
-}
-
 static bool is_pointwise(graph *g, const graph_node *conv)
 {
     op_window window;
     return graph_is_in(conv, OP_DOMAIN_ONYX, "QConv") && !graph_input(conv, 10) && graph_one_output(conv) &&
            ((const conv_params *)conv->params)->group == 1 && conv->inputs[3]->is_constant &&
            graph_constant(g, conv->inputs[3]) && graph_element_count(conv->outputs[0]) > 0 &&
-           op_conv_geometry(conv->params, &conv->inputs[0]->info, &conv->inputs[3]->info, &window) && all_one(&window);
-}
-
-/* A constant that may be absent or empty. */
-static bool optional_constant(graph *g, const graph_node *node, int index, const onyx_tensor **tensor)
-{
-    graph_value *value = graph_input(node, index);
-    *tensor = value ? graph_constant(g, value) : NULL;
-    return !value || *tensor;
+           op_conv_geometry(conv->params, &conv->inputs[0]->info, &conv->inputs[3]->info, &window) &&
+           graph_is_point(&window);
 }
 
 /* The Resize repeats each pixel equally often, side by side, and leaves images and channels alone. */
@@ -51,12 +36,9 @@ static bool repeats_pixels(graph *g, const graph_node *resize)
 {
     const resize_params *params = resize->params;
     const op_value *x = &resize->inputs[0]->info;
-    const onyx_tensor *roi, *scales, *sizes;
     op_resize_axis axes[ONYX_MAX_RANK];
-    if (params->mode != OP_RESIZE_NEAREST || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE || x->rank < 3 ||
-        graph_element_count(resize->inputs[0]) <= 0 || !optional_constant(g, resize, 1, &roi) ||
-        !optional_constant(g, resize, 2, &scales) || !optional_constant(g, resize, 3, &sizes) ||
-        op_resize_axes(params, x->rank, x->dims, roi, scales, sizes, axes, NULL) != ONYX_OK)
+    if (params->mode != OP_RESIZE_NEAREST || x->rank < 3 || graph_element_count(resize->inputs[0]) <= 0 ||
+        !graph_resize_axes(g, resize, axes))
         return false;
     for (int i = 0; i < x->rank; i++) {
         const int64_t times = axes[i].out / axes[i].in;

@@ -87,6 +87,14 @@ bool graph_is_conv(const graph_node *node)
            graph_is_f32(node->inputs[0]);
 }
 
+bool graph_is_point(const op_window *window)
+{
+    for (int i = 0; i < window->spatial; i++)
+        if (window->kernel[i] != 1 || window->stride[i] != 1 || window->pad_begin[i] != 0 || window->pad_end[i] != 0)
+            return false;
+    return true;
+}
+
 graph_node *graph_maker_conv(const graph_value *value)
 {
     return value && value->producer && value->producer_index == 0 && graph_is_conv(value->producer) ? value->producer

@@ -36,14 +36,6 @@ static double pixels_of(const graph_value *value)
     return (double)graph_element_count(value) / (double)value->info.dims[1];
 }
 
-static bool all_one(const op_window *w)
-{
-    for (int i = 0; i < w->spatial; i++)
-        if (w->kernel[i] != 1 || w->stride[i] != 1 || w->pad_begin[i] != 0 || w->pad_end[i] != 0)
-            return false;
-    return true;
-}
-
 /* A convolution that can be taken apart: whatever is added to it already comes before its activation. */
 static bool pointwise_conv(const graph_node *conv)
 {
@@ -54,7 +46,7 @@ static bool pointwise_conv(const graph_node *conv)
            (!graph_input(conv, 3) || params->residual_before || params->activation.act == OP_ACT_NONE) &&
            weights->is_constant && graph_is_f32(weights) && (!bias || (bias->is_constant && graph_is_f32(bias))) &&
            graph_element_count(conv->inputs[0]) > 0 && graph_element_count(conv->outputs[0]) > 0 &&
-           op_conv_geometry(params, &conv->inputs[0]->info, &weights->info, &window) && all_one(&window);
+           op_conv_geometry(params, &conv->inputs[0]->info, &weights->info, &window) && graph_is_point(&window);
 }
 
 static bool find_pointwise(graph_node *conv, pointwise *p)
@@ -81,28 +73,17 @@ static bool find_pointwise(graph_node *conv, pointwise *p)
     return true;
 }
 
-/* A constant that may be absent or empty. */
-static bool optional_constant(graph *g, const graph_node *node, int index, const onyx_tensor **tensor)
-{
-    graph_value *value = graph_input(node, index);
-    *tensor = value ? graph_constant(g, value) : NULL;
-    return !value || *tensor;
-}
-
 static bool find_upsampling(graph *g, const graph_value *value, upsampling *up)
 {
     graph_node *resize = graph_maker(value, "Resize");
     const resize_params *params = resize ? resize->params : NULL;
-    const onyx_tensor *roi, *scales, *sizes;
     if (!resize || resize->output_count != 1 || !graph_is_f32(resize->inputs[0]) || value->info.rank < 3 ||
         graph_element_count(resize->inputs[0]) <= 0 || graph_element_count(value) <= 0 ||
-        params->mode == OP_RESIZE_CUBIC || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE ||
-        !optional_constant(g, resize, 1, &roi) || !optional_constant(g, resize, 2, &scales) ||
-        !optional_constant(g, resize, 3, &sizes))
+        params->mode == OP_RESIZE_CUBIC)
         return false;
     const op_value *x = &resize->inputs[0]->info;
     *up = (upsampling){ .resize = resize, .rank = x->rank, .pixels = pixels_of(resize->inputs[0]) };
-    if (op_resize_axes(params, x->rank, x->dims, roi, scales, sizes, up->axes, NULL) != ONYX_OK)
+    if (!graph_resize_axes(g, resize, up->axes))
         return false;
     for (int i = 0; i < 2; i++)
         if (up->axes[i].out != up->axes[i].in || up->axes[i].scale != 1)

@@ -56,6 +56,8 @@ graph_node *graph_maker_in(const graph_value *value, const char *domain, const c
 /* Conv or FusedConv of float32 (NULL otherwise). */
 graph_node *graph_maker_conv(const graph_value *value);
 bool graph_is_conv(const graph_node *node);
+/* 1x1, of every pixel once. */
+bool graph_is_point(const op_window *window);
 static inline const op_activation *graph_conv_activation(const graph_node *conv)
 {
     return &((const conv_params *)conv->params)->activation;

@@ -334,8 +334,8 @@ plan_result plan_half_binary(planner *p, graph_node *node)
 
 /* ---- Concat, Split and Slice of channels, one image: views ---- */
 
-/* Where inputs from i on are views that make up a whole other value, in order (a Split before the Concat): how many, and
- * the slot of that value. */
+/* Where inputs from i on are views that make up a whole other value, in order (a Split before the Concat): how many,
+ * and the slot of that value. */
 static int views_of_whole(const planner *p, const graph_node *node, int i, int *whole)
 {
     const program_slot *slots = p->program->slots;
@@ -536,19 +536,11 @@ plan_result plan_half_resize(planner *p, graph_node *node)
 {
     const resize_params *params = node->params;
     graph_value *x = node->inputs[0], *y = node->outputs[0];
-    const onyx_tensor *lists[4] = { 0 };
     op_resize_axis axes[ONYX_MAX_RANK];
     half_dims xd, yd;
     if (!enabled(p) || !has_half(p, x) || params->mode != OP_RESIZE_NEAREST || x->info.rank != 4 ||
         !dims_of(p, x, &xd) || !dims_of(p, y, &yd) || xd.image.n != yd.image.n || xd.image.c != yd.image.c ||
-        params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE)
-        return PLAN_PASS;
-    for (int i = 1; i < node->input_count && i < 4; i++)
-        if (node->inputs[i] && graph_element_count(node->inputs[i]) > 0 &&
-            !(lists[i] = graph_constant(p->graph, node->inputs[i])))
-            return PLAN_PASS;
-    if (op_resize_axes(params, 4, x->info.dims, lists[1], lists[2], lists[3], axes, NULL) != ONYX_OK ||
-        axes[2].out != yd.image.h || axes[3].out != yd.image.w)
+        !graph_resize_axes(p->graph, node, axes) || axes[2].out != yd.image.h || axes[3].out != yd.image.w)
         return PLAN_PASS;
     window_step s = { .pool = { .h_in = xd.image.h, .w_in = xd.image.w, .h_out = yd.image.h, .w_out = yd.image.w },
                       .rows = nearest(p, params, &axes[2]), .columns = nearest(p, params, &axes[3]) };

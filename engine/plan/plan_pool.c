@@ -261,30 +261,17 @@ static bool fill_taps(planner *p, const resize_params *params, const op_resize_a
     return true;
 }
 
-static const onyx_tensor *constant_input(planner *p, const graph_node *node, int index, bool *known)
-{
-    if (index >= node->input_count || !node->inputs[index] || graph_element_count(node->inputs[index]) == 0)
-        return NULL;
-    const onyx_tensor *tensor = graph_constant(p->graph, node->inputs[index]);
-    *known &= tensor != NULL;
-    return tensor;
-}
-
 plan_result plan_resize(planner *p, graph_node *node)
 {
     const resize_params *params = node->params;
     graph_value *x = node->inputs[0], *y = node->outputs[0];
     image_dims xd, yd;
     op_resize_axis axes[ONYX_MAX_RANK];
-    bool known = true;
-    const onyx_tensor *roi = constant_input(p, node, 1, &known), *scales = constant_input(p, node, 2, &known),
-                      *sizes = constant_input(p, node, 3, &known);
     const bool bytes = params->mode == OP_RESIZE_NEAREST && plan_can_block_bytes(p, x);
-    if (!known || (!bytes && !plan_can_block(p, x)) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) ||
+    if ((!bytes && !plan_can_block(p, x)) || x->info.rank != 4 || !plan_image_dims(p, x, &xd) ||
         !plan_image_dims(p, y, &yd) || xd.n != yd.n || xd.c != yd.c || params->mode == OP_RESIZE_CUBIC ||
-        (params->antialias && (yd.h < xd.h || yd.w < xd.w)) || params->coordinates == OP_RESIZE_TF_CROP_AND_RESIZE ||
-        op_resize_axes(params, 4, x->info.dims, roi, scales, sizes, axes, NULL) != ONYX_OK || axes[2].out != yd.h ||
-        axes[3].out != yd.w)
+        (params->antialias && (yd.h < xd.h || yd.w < xd.w)) || !graph_resize_axes(p->graph, node, axes) ||
+        axes[2].out != yd.h || axes[3].out != yd.w)
         return PLAN_PASS;
     resize_step s = { .shape = { xd.channel_blocks, p->kernels->block, xd.h, xd.w, yd.h, yd.w },
                       .src_bytes = xd.blocked_elements * (bytes ? 1 : sizeof(float)),
