@@ -34,12 +34,9 @@ static const conv_units units = {
     .winograd_weights = winograd_weights,
     .phases_down = phases_down,
     .phases_along = phases_along,
-    .depthwise = { { { depthwise_3_1_1 },
-                     { depthwise_3_2_1 } },
-                   { { depthwise_5_1_1 },
-                     { depthwise_5_2_1 } },
-                   { { depthwise_7_1_1 },
-                     { depthwise_7_2_1 } } },
+    .depthwise = { { DEPTHWISE_TO_1(3, 1), DEPTHWISE_TO_1(3, 2) },
+                   { DEPTHWISE_TO_1(5, 1), DEPTHWISE_TO_1(5, 2) },
+                   { DEPTHWISE_TO_1(7, 1), DEPTHWISE_TO_1(7, 2) } },
     .depthwise_any = depthwise_any,
 };
 

@@ -27,9 +27,9 @@ CONV_INLINE void depthwise_apply(const conv_epilogue *epilogue, vf *out, const i
         const vf a = vf_set1(epilogue->a), b = vf_set1(epilogue->b);
         CONV_UNROLL
         for (int i = 0; i < n; i++)
-            out[i] = act == CONV_EPILOGUE_LEAKY        ? conv_leaky(out[i], a)
-                     : act == CONV_EPILOGUE_HARD_SWISH ? conv_hard_swish(out[i])
-                                                       : conv_hard_sigmoid(out[i], a, b);
+            out[i] = act == CONV_EPILOGUE_LEAKY        ? vf_leaky_relu(out[i], a)
+                     : act == CONV_EPILOGUE_HARD_SWISH ? vf_hard_swish(out[i])
+                                                       : vf_hard_sigmoid(out[i], a, b);
     }
 }
 
@@ -138,29 +138,23 @@ CONV_INLINE void depthwise_rows(const conv_depthwise_row *row, const float *cons
     {                                                                                                                  \
         depthwise_rows(row, src, weights, bias, dst, count, low, high, kernel, step, rows);                            \
     }
-/* Kernel width, stride, rows. */
-DEPTHWISE(3, 1, 1)
-DEPTHWISE(3, 1, 2)
-DEPTHWISE(3, 1, 3)
-DEPTHWISE(3, 1, 4)
-DEPTHWISE(3, 2, 1)
-DEPTHWISE(3, 2, 2)
-DEPTHWISE(3, 2, 3)
-DEPTHWISE(3, 2, 4)
-DEPTHWISE(5, 1, 1)
-DEPTHWISE(5, 1, 2)
-DEPTHWISE(5, 1, 3)
-DEPTHWISE(5, 1, 4)
-DEPTHWISE(5, 2, 1)
-DEPTHWISE(5, 2, 2)
-DEPTHWISE(5, 2, 3)
-DEPTHWISE(5, 2, 4)
-DEPTHWISE(7, 1, 1)
-DEPTHWISE(7, 1, 2)
-DEPTHWISE(7, 1, 3)
-DEPTHWISE(7, 2, 1)
-DEPTHWISE(7, 2, 2)
-DEPTHWISE(7, 2, 3)
+#define DEPTHWISE_ALL(kernel, step)                                                                                    \
+    DEPTHWISE(kernel, step, 1) DEPTHWISE(kernel, step, 2) DEPTHWISE(kernel, step, 3) DEPTHWISE(kernel, step, 4)
+DEPTHWISE_ALL(3, 1)
+DEPTHWISE_ALL(3, 2)
+DEPTHWISE_ALL(5, 1)
+DEPTHWISE_ALL(5, 2)
+DEPTHWISE_ALL(7, 1)
+DEPTHWISE_ALL(7, 2)
+
+/* For conv_depthwise_kernels: by how many rows at once there are registers for. */
+#define DEPTHWISE_TO_1(kernel, step) { depthwise_##kernel##_##step##_1 }
+#define DEPTHWISE_TO_2(kernel, step) { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2 }
+#define DEPTHWISE_TO_3(kernel, step)                                                                                   \
+    { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2, depthwise_##kernel##_##step##_3 }
+#define DEPTHWISE_TO_4(kernel, step)                                                                                   \
+    { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2, depthwise_##kernel##_##step##_3,              \
+      depthwise_##kernel##_##step##_4 }
 
 /* n <= 4 outputs from p on of any kernel width, stride and dilation, tap by tap. EDGE: taps may lie outside. */
 CONV_INLINE void depthwise_taps(const conv_depthwise_row *row, const float *const *src, const float *weights, vf *acc,

@@ -7,6 +7,7 @@
 #define ONYX_CPU_CONV_TILE_BODY_H
 
 #include "cpu/conv_tile.h"
+#include "cpu/math_linear_body.h"
 
 #define CONV_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
@@ -28,23 +29,6 @@ CONV_INLINE void conv_epilogue_clip(const conv_epilogue *epilogue, vf *acc, cons
         acc[i] = vf_min(high, acc[i]);
 }
 
-CONV_INLINE vf conv_leaky(vf x, vf slope)
-{
-    return vf_fma(slope, vf_min(vf_zero(), x), vf_max(vf_zero(), x));
-}
-
-CONV_INLINE vf conv_hard_sigmoid(vf x, vf a, vf b)
-{
-    return vf_min(vf_set1(1.0f), vf_max(vf_zero(), vf_fma(x, a, b)));
-}
-
-/* A sixth is rounded down, so that the factor of -3 is not below 0. */
-CONV_INLINE vf conv_hard_swish(vf x)
-{
-    const vf c = vf_max(vf_set1(-3.0f), x);
-    return vf_mul(c, vf_min(vf_set1(1.0f), vf_fma(c, vf_set1(0x1.555554p-3f), vf_set1(0.5f))));
-}
-
 CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, const int n)
 {
     switch (epilogue->act) {
@@ -57,7 +41,7 @@ CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, con
         vf slope = vf_set1(epilogue->a);
         CONV_UNROLL
         for (int i = 0; i < n; i++)
-            acc[i] = conv_leaky(acc[i], slope);
+            acc[i] = vf_leaky_relu(acc[i], slope);
         break;
     }
     case CONV_EPILOGUE_SILU:
@@ -69,13 +53,13 @@ CONV_INLINE void conv_epilogue_apply(const conv_epilogue *epilogue, vf *acc, con
         const vf a = vf_set1(epilogue->a), b = vf_set1(epilogue->b);
         CONV_UNROLL
         for (int i = 0; i < n; i++)
-            acc[i] = conv_hard_sigmoid(acc[i], a, b);
+            acc[i] = vf_hard_sigmoid(acc[i], a, b);
         break;
     }
     case CONV_EPILOGUE_HARD_SWISH:
         CONV_UNROLL
         for (int i = 0; i < n; i++)
-            acc[i] = conv_hard_swish(acc[i]);
+            acc[i] = vf_hard_swish(acc[i]);
         break;
     }
 }

@@ -56,12 +56,9 @@ static const conv_units units = {
     .winograd_weights = winograd_weights,
     .phases_down = phases_down,
     .phases_along = phases_along,
-    .depthwise = { { { depthwise_3_1_1, depthwise_3_1_2, depthwise_3_1_3, depthwise_3_1_4 },
-                     { depthwise_3_2_1, depthwise_3_2_2, depthwise_3_2_3, depthwise_3_2_4 } },
-                   { { depthwise_5_1_1, depthwise_5_1_2 },
-                     { depthwise_5_2_1, depthwise_5_2_2, depthwise_5_2_3, depthwise_5_2_4 } },
-                   { { depthwise_7_1_1, depthwise_7_1_2 },
-                     { depthwise_7_2_1, depthwise_7_2_2, depthwise_7_2_3 } } },
+    .depthwise = { { DEPTHWISE_TO_4(3, 1), DEPTHWISE_TO_4(3, 2) },
+                   { DEPTHWISE_TO_2(5, 1), DEPTHWISE_TO_4(5, 2) },
+                   { DEPTHWISE_TO_2(7, 1), DEPTHWISE_TO_3(7, 2) } },
     .depthwise_any = depthwise_any,
 };
 
