@@ -85,7 +85,8 @@ static void check_ties(void)
     memcpy(a, e, sizeof a);
     memcpy(a + C, e + 2 * C, C * sizeof(float)); /* rows 1 and 2 change places */
     memcpy(a + 2 * C, e + C, C * sizeof(float));
-    CHECK(floats(e, a, N, C, b, &d) && d.moved == 2, "tied rows may change places: %s, moved %zu", d.text, d.moved);
+    const bool same = floats(e, a, N, C, b, &d);
+    CHECK(same && d.moved == 2, "tied rows may change places: %s, moved %zu", d.text, d.moved);
     a[C] = 75;
     CHECK(!floats(e, a, N, C, b, &d), "a tied row with another box");
     memcpy(a, e, sizeof a);
