@@ -198,8 +198,8 @@ static onyx_status flatten(builder *b, call *c, const model_node *nodes, int cou
 static onyx_status inline_function(builder *b, const flat_node *site, const model_function *function, int depth)
 {
     if (depth >= FUNCTION_DEPTH)
-        return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: function '%s' calls functions more than %d deep", b->file->path,
-                           function->name, FUNCTION_DEPTH);
+        return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: function '%s' calls functions more than %d deep",
+                           b->file->path, function->name, FUNCTION_DEPTH);
     call inner = { .function = function, .names = { .arena = b->scratch }, .attributes = site->attributes,
                    .attribute_count = site->attribute_count, .depth = depth + 1 };
     inner.prefix = arena_printf(b->scratch, "%s/%u/", function->name, b->inlined++);
@@ -365,8 +365,9 @@ static onyx_status check_input_shape(const builder *b, const model_value *input,
     for (int i = 0; i < shape->rank && i < ONYX_MAX_RANK && h < sizeof(have) - 24; i++)
         h += (size_t)snprintf(have + h, sizeof(have) - h, "%s%lld", i ? "x" : "", (long long)shape->dims[i]);
     want[w] = have[h] = 0;
-    return status_fail(b->error, ONYX_ERROR_SHAPE, "%s: input '%s' is %s %s in the model; %s %s was given", b->file->path,
-                       input->name, onyx_type_name(input->type), want, onyx_type_name(shape->type), have);
+    return status_fail(b->error, ONYX_ERROR_SHAPE, "%s: input '%s' is %s %s in the model; %s %s was given",
+                       b->file->path, input->name, onyx_type_name(input->type), want, onyx_type_name(shape->type),
+                       have);
 }
 
 static onyx_status add_inputs(builder *b, name_table *values, const onyx_tensor *shapes)

@@ -88,7 +88,8 @@ static onyx_status fold_set_output(op_run_context *context, int index, onyx_type
     if (!run->buffers[index])
         return status_no_memory(context->error, bytes, "a folded constant");
     onyx_tensor *tensor = &run->tensors[index];
-    *tensor = (onyx_tensor){ .type = type, .rank = rank, .data = buffer_data(run->buffers[index]), .size_bytes = bytes };
+    *tensor =
+        (onyx_tensor){ .type = type, .rank = rank, .data = buffer_data(run->buffers[index]), .size_bytes = bytes };
     memcpy(tensor->dims, dims, sizeof(*dims) * (size_t)rank);
     return ONYX_OK;
 }

@@ -131,8 +131,10 @@ plan_result plan_unary(planner *p, graph_node *node)
         return PLAN_FAILED;
     u.elements = p->program->slots[output].tensor.size_bytes / sizeof(float);
     u.parts = plan_parts(u.elements * 2 * sizeof(float));
-    return plan_add_step(p, node, u.act ? "eltwise_act" : "eltwise_unary", run_unary, u.parts, 0, &input, 1, &output, 1, &u,
-                         sizeof(u)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, u.act ? "eltwise_act" : "eltwise_unary", run_unary, u.parts, 0, &input, 1, &output, 1,
+                         &u, sizeof(u))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* ---- binary ---- */
@@ -174,7 +176,8 @@ static void run_flat(const step_context *context, int part)
     size_t begin, end;
     plan_range(f->elements, GRAIN, f->parts, part, &begin, &end);
     if (begin < end)
-        f->kernel(a + begin * (size_t)f->a_step, f->a_step, b + begin * (size_t)f->b_step, f->b_step, dst + begin, end - begin);
+        f->kernel(a + begin * (size_t)f->a_step, f->a_step, b + begin * (size_t)f->b_step, f->b_step, dst + begin,
+                  end - begin);
 }
 
 static plan_result plan_flat(planner *p, graph_node *node, cpu_binary op, bool blocked, bool a_one, bool b_one)
@@ -190,8 +193,9 @@ static plan_result plan_flat(planner *p, graph_node *node, cpu_binary op, bool b
     flat_step f = { .kernel = p->kernels->eltwise.binary[op], .a_step = !a_one, .b_step = !b_one };
     f.elements = p->program->slots[output].tensor.size_bytes / sizeof(float);
     f.parts = plan_parts(f.elements * 3 * sizeof(float));
-    return plan_add_step(p, node, "eltwise_binary", run_flat, f.parts, 0, inputs, 2, &output, 1, &f, sizeof(f)) ? PLAN_DONE
-                                                                                                               : PLAN_FAILED;
+    return plan_add_step(p, node, "eltwise_binary", run_flat, f.parts, 0, inputs, 2, &output, 1, &f, sizeof(f))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 bool plan_is_sum(const planner *p, const program_step *step)
@@ -201,7 +205,8 @@ bool plan_is_sum(const planner *p, const program_step *step)
            step->input_count == 2;
 }
 
-/* Periodic: the large operand against one row of `period` elements a part: channels of blocked data, or trailing dims. */
+/* Periodic: the large operand against one row of `period` elements a part: channels of blocked data, or trailing dims.
+ */
 typedef struct period_step {
     eltwise_binary_period_f32 *kernel;
     bool swap;
@@ -217,7 +222,8 @@ static void run_period(const step_context *context, int part)
     const size_t at = (size_t)part * s->elements;
     const float *large = context->tensors[step->inputs[0]].data, *small = context->tensors[step->inputs[1]].data;
     float *dst = context->tensors[step->outputs[0]].data;
-    s->kernel(large + at, small + (size_t)(part % s->small_parts) * s->small_step, s->period, s->swap, dst + at, s->elements);
+    s->kernel(large + at, small + (size_t)(part % s->small_parts) * s->small_step, s->period, s->swap, dst + at,
+              s->elements);
 }
 
 /* [n, c, h, w] against [1 or n, c, 1, 1] in blocked form. */
@@ -225,8 +231,8 @@ static bool is_per_channel(const planner *p, const graph_value *large, const gra
 {
     image_dims l, s;
     return plan_can_block(p, large) && plan_can_block(p, small) && plan_image_dims(p, large, &l) &&
-           plan_image_dims(p, small, &s) && large->info.rank == small->info.rank && l.c == s.c && s.h == 1 && s.w == 1 &&
-           (s.n == 1 || s.n == l.n) && l.h * l.w > 1;
+           plan_image_dims(p, small, &s) && large->info.rank == small->info.rank && l.c == s.c && s.h == 1 &&
+           s.w == 1 && (s.n == 1 || s.n == l.n) && l.h * l.w > 1;
 }
 
 static plan_result plan_per_channel(planner *p, graph_node *node, cpu_binary op, int large)
@@ -243,8 +249,10 @@ static plan_result plan_per_channel(planner *p, graph_node *node, cpu_binary op,
     const period_step step = { .kernel = p->kernels->eltwise.binary_period[op], .swap = large == 1, .period = block,
                                .elements = (size_t)l.h * (size_t)l.w * block, .small_step = block,
                                .small_parts = (int)s.n * l.channel_blocks };
-    return plan_add_step(p, node, "eltwise_period", run_period, (int)l.n * l.channel_blocks, 0, inputs, 2, &output, 1, &step,
-                         sizeof(step)) ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, "eltwise_period", run_period, (int)l.n * l.channel_blocks, 0, inputs, 2, &output, 1,
+                         &step, sizeof(step))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* Any broadcast, plain: neighbouring dims that both operands walk alike are merged; the last one is the inner loop. */
@@ -337,7 +345,8 @@ plan_result plan_binary(planner *p, graph_node *node)
     cpu_binary op;
     bool finite;
     if (node->input_count != 2 || !is_float(node->inputs[0]) || !is_float(node->inputs[1]) ||
-        graph_element_count(node->outputs[0]) < 1 || !choose_binary(node, &op, &finite) || !p->kernels->eltwise.binary[op])
+        graph_element_count(node->outputs[0]) < 1 || !choose_binary(node, &op, &finite) ||
+        !p->kernels->eltwise.binary[op])
         return PLAN_PASS;
     graph_value *a = node->inputs[0], *b = node->inputs[1], *y = node->outputs[0];
     const bool only_blocked = plan_only_blocked(p, a) || plan_only_blocked(p, b);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Operators that only move data. Where the pieces are contiguous they cost nothing: a split is a view, and what a concat
- * joins is written into it by its producers. */
+ * Operators that only move data. Where the pieces are contiguous they cost nothing: a split is a view, and what a
+ * concat joins is written into it by its producers. */
 #include "plan/planner.h"
 
 #include <string.h>

@@ -130,7 +130,8 @@ static int new_slot(planner *p, const graph_value *value, slot_kind kind)
         return -1;
     target->slots = slots;
     program_slot *slot = &slots[target->slot_count];
-    *slot = (program_slot){ .kind = kind, .name = value->name, .value = value->id, .base = -1, .index = -1, .root = -1 };
+    *slot =
+        (program_slot){ .kind = kind, .name = value->name, .value = value->id, .base = -1, .index = -1, .root = -1 };
     slot->tensor.type = value->info.type;
     slot->tensor.rank = value->info.rank;
     memcpy(slot->tensor.dims, value->info.dims, sizeof(slot->tensor.dims));

@@ -122,8 +122,8 @@ static bool count_operators(operator_list *list, const model_node *nodes, int co
     return true;
 }
 
-onyx_status onyx_model_list_operators(const char *path, const onyx_options *options, onyx_operator_function *each, void *user,
-                                      onyx_error *error)
+onyx_status onyx_model_list_operators(const char *path, const onyx_options *options, onyx_operator_function *each,
+                                      void *user, onyx_error *error)
 {
     model_file *file = NULL;
     if (!path || !each)

@@ -11,14 +11,15 @@ static onyx_status set_output(op_run_context *context, int index, onyx_type type
 {
     onyx_session *session = context->owner;
     onyx_tensor *tensor = context->outputs[index];
-    const size_t limit = session->model->options.max_memory_bytes ? session->model->options.max_memory_bytes : (size_t)16 << 30;
+    const size_t limit =
+        session->model->options.max_memory_bytes ? session->model->options.max_memory_bytes : (size_t)16 << 30;
     const int slot = (int)(tensor - session->tensors);
     size_t count, bytes;
     if (rank < 0 || rank > ONYX_MAX_RANK || !size_count(dims, rank, &count) || !type_bytes(type, count, &bytes))
         return status_fail(context->error, ONYX_ERROR_SHAPE, "output %d has an impossible shape", index);
     if (bytes > limit)
-        return status_fail(context->error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes", index,
-                           bytes);
+        return status_fail(context->error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes",
+                           index, bytes);
     if (!grown_reserve(&session->dynamic[slot], bytes))
         return status_no_memory(context->error, bytes, "an output");
     tensor->type = type;
@@ -47,14 +48,21 @@ static onyx_status find_shapes(onyx_session *session, const program_step *step, 
         session->value_pointers[i] = tensor ? &session->values[i] : NULL;
         if (!tensor)
             continue;
-        session->values[i] = (op_value){ .kind = OP_KIND_TENSOR, .type = tensor->type, .rank = tensor->rank, .constant = tensor };
+        session->values[i] =
+            (op_value){ .kind = OP_KIND_TENSOR, .type = tensor->type, .rank = tensor->rank, .constant = tensor };
         memcpy(session->values[i].dims, tensor->dims, sizeof(tensor->dims));
     }
     for (int i = 0; i < step->output_count; i++)
         outputs[i] = (op_value){ .rank = -1 };
     op_shape_context shapes = {
-        .row = step->row, .params = step->row_params, .version = step->version, .input_count = step->input_count,
-        .output_count = step->output_count, .inputs = session->value_pointers, .outputs = outputs, .error = context->error,
+        .row = step->row,
+        .params = step->row_params,
+        .version = step->version,
+        .input_count = step->input_count,
+        .output_count = step->output_count,
+        .inputs = session->value_pointers,
+        .outputs = outputs,
+        .error = context->error,
     };
     STATUS_TRY(step->row->shape(&shapes));
     for (int i = 0; i < step->output_count && !(step->row->flags & OP_DYNAMIC); i++)

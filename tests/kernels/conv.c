@@ -420,8 +420,8 @@ static void random_chain(const cpu_kernels *kernels)
         for (int part = chain.parts - 1; part >= 0; part--)
             conv_strips_run(&chain, arguments, part, scratch);
         CHECK(memcmp(other, links[count - 1].out, floats * sizeof(float)) == 0,
-              "%s: a chain of %d in %d parts of %d rows each strip differs, last %s", kernels->name, count, chain.parts, chain.rows,
-              conv_oracle_text(&plans[count - 1].shape));
+              "%s: a chain of %d in %d parts of %d rows each strip differs, last %s", kernels->name, count, chain.parts,
+              chain.rows, conv_oracle_text(&plans[count - 1].shape));
         free(scratch);
     }
     for (int i = 0; i < CONV_STRIPS_MOST; i++)

@@ -202,7 +202,8 @@ static bool one_attempt(const op_row *row)
     onyx_tensor outputs[MOST] = { { 0 } };
     onyx_error error = { 0 };
     runner_limit(r, (size_t)1 << 26);
-    a.input_count = (int)own_random_in(row->min_inputs, MIN(row->max_inputs, row->max_inputs == OP_ANY_COUNT ? 8 : MOST));
+    a.input_count =
+        (int)own_random_in(row->min_inputs, MIN(row->max_inputs, row->max_inputs == OP_ANY_COUNT ? 8 : MOST));
     a.output_count = (int)own_random_in(row->min_outputs, MIN(row->max_outputs, 3));
     add_attributes(&a);
     for (int i = 0; i < a.input_count; i++) {

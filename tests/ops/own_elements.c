@@ -284,7 +284,8 @@ void own_elements(void)
         slice_case();
     for (int i = 0; i < 120; i++) {
         const int64_t n = own_random_in(1, 90), k = i % 3 ? own_random_in(1, n) : i % 2 ? n : 1;
-        topk_case(i % 4 ? ONYX_TYPE_FLOAT32 : ONYX_TYPE_FLOAT64, n, k, i % 5 ? 40 : 3, i % 7 > 1 ? 0 : i % 7 * 2 - 1, i % 2);
+        topk_case(i % 4 ? ONYX_TYPE_FLOAT32 : ONYX_TYPE_FLOAT64, n, k, i % 5 ? 40 : 3, i % 7 > 1 ? 0 : i % 7 * 2 - 1,
+                  i % 2);
     }
     for (int i = 0; i < 60; i++) {
         transpose_case(ONYX_TYPE_UINT8);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * onyx bench: load, warm up, time runs. The figures of one process: load_ms is model file -> ready session, first_ms
- * the same plus the first run, peak_rss_mb the whole process's peak, cpu_min_ms the least processor time that a run took
- * of the calling thread: steady beside other work, where the clock on the wall is not. */
+ * the same plus the first run, peak_rss_mb the whole process's peak, cpu_min_ms the least processor time that a run
+ * took of the calling thread: steady beside other work, where the clock on the wall is not. */
 #include "bench_sessions.h"
 #include "command.h"
 #include "json.h"
