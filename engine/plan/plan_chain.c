@@ -12,7 +12,7 @@
 #include "ops/params.h"
 
 /* What lies between is worth it from this size on: less stays in the second-level cache by itself. */
-#define LEAST_BYTES ((size_t)1 << 20)
+#define LEAST_BYTES ((size_t)512 << 10)
 
 typedef struct chain_step {
     conv_chain chain;
@@ -182,10 +182,13 @@ static bool describe(planner *p, const addition *more, const chain_step *s, prog
 static void inputs_of(planner *p, const graph_node *first, const program_step *taken, chain_step *s, int inputs[2])
 {
     resize_tables *nearest = &s->chain.links[0].nearest;
+    const graph_node *sum = first->inputs[0]->producer; /* or a view of it, which has an input less */
     inputs[0] = taken->inputs[0];
     inputs[1] = taken->input_count > 1 ? taken->inputs[1] : -1;
-    for (int i = 1; i >= 0 && taken->run != run_chain && begins_with_sum(s); i--) {
-        const int slot = plan_take_resize(p, first->inputs[0]->producer->inputs[i], nearest);
+    if (taken->run == run_chain || !begins_with_sum(s))
+        return;
+    for (int i = MIN(sum->input_count, 2) - 1; i >= 0; i--) {
+        const int slot = plan_take_resize(p, sum->inputs[i], nearest);
         if (slot < 0)
             continue;
         inputs[0] = taken->inputs[1 - i];
