@@ -130,19 +130,32 @@ static columns *columns_of(planner *p, const graph_node *node, int *inputs, bool
 
 /* ---- from blocks to rows of channels ---- */
 
+/* A value in more pieces is written first. */
+enum { MOST_PIECES = 8 };
+
+/* Columns of the rows, one piece behind the other: consecutive channels of an input of the step. */
+typedef struct row_piece {
+    int input;
+    size_t image;           /* floats of an input's image */
+    size_t first, channels; /* first: of group 0 */
+} row_piece;
+
 typedef struct rows_step {
     layout_rows_f32 *kernel;
-    size_t block, image;      /* channels of a block; floats of a blocked image */
+    size_t block;             /* channels of a block */
     size_t groups, channels;  /* of an image; of a group */
     size_t hw, pixels, strip; /* of an image, of a part, done at a time */
     int parts;                /* of a group */
-    const columns *columns;   /* or NULL */
+    int piece_count;          /* 1 where there are groups */
+    const row_piece *pieces;
+    const columns *columns; /* or NULL */
 } rows_step;
 
-/* Pixels [first, first + count) of a group: src is the first of these in block 0, blocks `plane` floats apart. By way
- * of scratch: what the rows go to is often cold. It comes meanwhile, and takes long runs best. */
-static void make_rows(const step_context *context, const rows_step *s, const float *src, size_t plane, size_t image,
-                      size_t group, size_t first, size_t count, float *scratch)
+/* Pixels [first, first + count) of a group: src[k] is the first of these in block 0 of what piece k is taken from,
+ * blocks `plane` floats apart. By way of scratch: what the rows go to is often cold. It comes meanwhile, and takes long
+ * runs best. */
+static void make_rows(const step_context *context, const rows_step *s, const float *const *src, size_t plane,
+                      size_t image, size_t group, size_t first, size_t count, float *scratch)
 {
     const size_t at = (image * s->groups + group) * s->hw + first;
     float *dst = (float *)context->tensors[context->step->outputs[0]].data + at * s->channels;
@@ -151,7 +164,13 @@ static void make_rows(const step_context *context, const rows_step *s, const flo
         strip = MIN(s->strip, count - i);
         for (size_t k = 0; k < strip * s->channels; k += 16)
             __builtin_prefetch(dst + i * s->channels + k, 1, 2);
-        s->kernel(src + i * s->block, plane, group * s->channels, s->channels, strip, scratch, s->channels);
+        float *column = scratch;
+        for (int k = 0; k < s->piece_count; k++) {
+            const row_piece *piece = &s->pieces[k];
+            s->kernel(src[k] + i * s->block, plane, piece->first + group * s->channels, piece->channels, strip, column,
+                      s->channels);
+            column += piece->channels;
+        }
         if (s->columns)
             compute_columns(context, s->columns, scratch, at + i, strip, more);
         memcpy(dst + i * s->channels, scratch, strip * s->channels * sizeof(float));
@@ -163,9 +182,11 @@ static void run_rows(const step_context *context, int part)
     const rows_step *s = context->step->params;
     const size_t group = (size_t)(part / s->parts), begin = (size_t)(part % s->parts) * s->pixels;
     const size_t image = group / s->groups, count = MIN(s->pixels, s->hw - begin);
-    const float *src = (const float *)context->tensors[context->step->inputs[0]].data + image * s->image;
-    make_rows(context, s, src + begin * s->block, s->hw * s->block, image, group % s->groups, begin, count,
-              context->scratch);
+    const float *src[MOST_PIECES];
+    for (int k = 0; k < s->piece_count; k++)
+        src[k] = (const float *)context->tensors[context->step->inputs[s->pieces[k].input]].data +
+                 image * s->pieces[k].image + begin * s->block;
+    make_rows(context, s, src, s->hw * s->block, image, group % s->groups, begin, count, context->scratch);
 }
 
 /* What a convolution does instead, see plan_conv_tail. */
@@ -173,7 +194,7 @@ static void rows_tail(const step_context *context, const void *params, const pla
 {
     const rows_step *s = params;
     for (size_t group = 0; group < s->groups; group++)
-        make_rows(context, s, band->data, band->plane, band->image, group, band->first, band->pixels, scratch);
+        make_rows(context, s, &band->data, band->plane, band->image, group, band->first, band->pixels, scratch);
 }
 
 /* ---- the same from float16 in blocks of eight ---- */
@@ -256,11 +277,58 @@ bool plan_rows_later(planner *p, graph_node *reshape)
     return true;
 }
 
+/* The pieces that a list of channels consists of, and the slots that they are taken from; 0: there are too many. */
+static int pieces_of(const planner *p, const channel_origin *list, const image_dims *d, row_piece *pieces, int *slots,
+                     int *slot_count)
+{
+    int count = 0;
+    *slot_count = 0;
+    for (int c = 0; c < d->c; c++) {
+        if (c > 0 && list[c].slot == list[c - 1].slot && list[c].channel == list[c - 1].channel + 1) {
+            pieces[count - 1].channels++;
+            continue;
+        }
+        if (count == MOST_PIECES)
+            return 0;
+        int input = 0;
+        while (input < *slot_count && slots[input] != list[c].slot)
+            input++;
+        slots[input] = list[c].slot;
+        *slot_count = MAX(*slot_count, input + 1);
+        pieces[count++] =
+            (row_piece){ .input = input,
+                         .image = p->program->slots[list[c].slot].tensor.size_bytes / sizeof(float) / (size_t)d->n,
+                         .first = (size_t)list[c].channel,
+                         .channels = 1 };
+    }
+    return count;
+}
+
+/* Sets the pieces and the slots of x: where it is only a list, those of what is in it. -1: memory is out. */
+static int set_pieces(planner *p, graph_value *x, const image_dims *d, rows_step *s, int slots[MOST_PIECES])
+{
+    const value_forms *forms = &p->forms[x->id];
+    row_piece *pieces = plan_alloc(p, sizeof(*pieces) * MOST_PIECES);
+    int count = 0;
+    s->pieces = pieces;
+    s->piece_count = pieces && forms->blocked < 0 && forms->channels && s->groups == 1
+                         ? pieces_of(p, forms->channels, d, pieces, slots, &count)
+                         : 0;
+    if (s->piece_count > 0)
+        return count;
+    if (!pieces || (slots[0] = plan_blocked(p, x)) < 0)
+        return -1;
+    pieces[0] = (row_piece){ .image = d->blocked_elements, .channels = s->channels };
+    s->piece_count = 1;
+    return 1;
+}
+
 plan_result plan_rows(planner *p, graph_node *node)
 {
     graph_value *x = node->inputs[0], *y = node->outputs[0];
     graph_value *picture = p->forms[x->id].picture;
     image_dims d;
+    int slots[MOST_PIECES];
     if (p->forms[x->id].half >= 0 && p->forms[x->id].plain < 0 && !plan_has_blocked(p, x) && makes_rows(node, 1))
         return plan_half_rows(p, node);
     if (picture ? !makes_rows(node, 2) : !plan_can_block(p, x) || !plan_only_blocked(p, x) || !makes_rows(node, 1))
@@ -269,7 +337,6 @@ plan_result plan_rows(planner *p, graph_node *node)
         return PLAN_PASS;
     rows_step s = { .kernel = p->kernels->layout.rows,
                     .block = (size_t)p->kernels->block,
-                    .image = d.blocked_elements,
                     .groups = picture ? (size_t)x->info.dims[1] : 1,
                     .hw = (size_t)d.h * (size_t)d.w };
     s.channels = (size_t)d.c / s.groups;
@@ -277,15 +344,15 @@ plan_result plan_rows(planner *p, graph_node *node)
     s.parts = (int)MIN((size_t)plan_parts(s.hw * s.channels * 2 * sizeof(float)), s.hw);
     s.pixels = (s.hw + (size_t)s.parts - 1) / (size_t)s.parts;
     s.parts = (int)((s.hw + s.pixels - 1) / s.pixels);
-    const int input = plan_blocked(p, picture ? picture : x), output = plan_new_plain(p, y);
+    const int inputs = set_pieces(p, picture ? picture : x, &d, &s, slots), output = plan_new_plain(p, y);
     const size_t scratch = s.strip * s.channels * sizeof(float);
     const void *copy = arena_copy(p->program->arena, &s, sizeof(s));
-    if (input < 0 || output < 0 || !copy)
+    if (inputs < 0 || output < 0 || !copy)
         return PLAN_FAILED;
     if (plan_conv_tail(p, picture ? picture : x, "conv_rows", rows_tail, copy, scratch, output))
         return PLAN_DONE;
-    return plan_add_step(p, node, "layout_rows", run_rows, (int)(d.n * (int64_t)s.groups) * s.parts, scratch, &input, 1,
-                         &output, 1, copy, 0)
+    return plan_add_step(p, node, "layout_rows", run_rows, (int)(d.n * (int64_t)s.groups) * s.parts, scratch, slots,
+                         inputs, &output, 1, copy, 0)
                ? PLAN_DONE
                : PLAN_FAILED;
 }

@@ -82,6 +82,13 @@ static const plan_case cases[] = {
       "a = Conv(x, w)\nb = Conv(x, v)\nc = Conv(a, u)\nd = Conv(b, u)\ne, e2 = Split(c, s) axis=1\ne3 = Sigmoid(e2)\n"
       "h = Concat(e3, e) axis=1\ni = Reshape(h, f)\nj = Reshape(d, f)\nk = Concat(i, j) axis=2\n"
       "y = Transpose(k) perm=[0,2,1]\noutput y\n" },
+    { "rows of pieces of others", "layout_rows", "reference,layout_gather,transpose,layout_unblock,copy_rows",
+      "input x f32 2,3,9,7\ninit w f32 21,3,1,1\ninit v f32 37,3,3,3\ninit s i64 2 = 17,4\n"
+      "a = Conv(x, w)\nb0 = Conv(x, v) pads=[1,1,1,1]\nb = Relu(b0)\ne, f = Split(a, s) axis=1\n"
+      "c = Concat(f, b, e) axis=1\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "rows of too many pieces", "layout_rows,layout_gather", "reference,transpose,layout_unblock",
+      "input x f32 2,3,4,5\ninit w f32 27,3,1,1\ninit into i64 5 = 2,3,9,4,5\ninit back i64 4 = 2,27,4,5\n"
+      "a = Conv(x, w)\n" SHUFFLE("a", "b") "y = Transpose(b) perm=[0,2,3,1]\noutput y\n" },
     { "rows of patches", "conv_rows", "reference,transpose,layout_rows,layout_unblock",
       "input x f32 2,3,8,12\ninit w f32 37,3,4,4\ninit f i64 3 = 0,0,-1\na = Conv(x, w) strides=[4,4]\n"
       "b = Reshape(a, f)\n"
