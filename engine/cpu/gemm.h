@@ -73,8 +73,9 @@ typedef struct gemm_kernels {
     const char *name, *dot_name;
     int rows, cols; /* of the largest tile; every R from 1 to rows exists */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
-    /* Only where a table has them (else NULL): on rows in place, and these on the first cols / 2 columns. */
+    /* Only where a table has them (else NULL): on rows in place, and both on the first cols / 2 columns. */
     gemm_rows_f32 *rows_in_place[GEMM_MAX_ROWS], *rows_half[GEMM_MAX_ROWS];
+    gemm_tile_f32 *tile_half[GEMM_MAX_ROWS];
     gemm_dot_f32 *dot;
     gemm_copy_f32 *copy;
 } gemm_kernels;

@@ -16,6 +16,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu/attention.h"
 #include "cpu/eltwise.h"
 #include "cpu/gemm.h"
 #include "cpu/half.h"

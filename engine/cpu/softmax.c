@@ -70,6 +70,27 @@ static void softmax_mean(const float *src, size_t src_stride, const float *weigh
     }
 }
 
+static void softmax_powers(float *x, size_t stride, size_t n, size_t columns, float *factors)
+{
+    for (size_t c = 0; c < columns; c++) {
+        float largest = -INFINITY, sum = 0;
+        for (size_t i = 0; i < n; i++)
+            largest = x[i * stride + c] > largest ? x[i * stride + c] : largest;
+        for (size_t i = 0; i < n; i++) {
+            x[i * stride + c] = exp2f(x[i * stride + c] - largest);
+            sum += x[i * stride + c];
+        }
+        factors[c] = 1 / sum;
+    }
+}
+
+static void scale_columns(float *x, size_t stride, size_t n, size_t columns, const float *factors)
+{
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < columns; c++)
+            x[i * stride + c] *= factors[c];
+}
+
 static void layer_norm(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
                        float epsilon)
 {
@@ -91,6 +112,8 @@ void softmax_fill_c(softmax_kernels *kernels)
     *kernels = (softmax_kernels){ .rows = softmax_rows,
                                   .columns = softmax_columns,
                                   .mean = softmax_mean,
+                                  .powers = softmax_powers,
+                                  .scale_columns = scale_columns,
                                   .max = reduce_max,
                                   .sum = reduce_sum,
                                   .layer_norm = layer_norm };

@@ -14,6 +14,12 @@ typedef void softmax_columns_f32(const float *src, float *dst, size_t n, size_t 
 typedef void softmax_mean_f32(const float *src, size_t src_stride, const float *weights, size_t n, float *dst,
                               size_t columns);
 
+/* x[i][c] = 2^(x[i][c] - max), factors[c] = 1 / sum over i < n, for `columns` columns (whole vectors), rows `stride`
+ * apart: softmax down the columns but for the factor. A column with a NaN becomes all NaN by it. */
+typedef void softmax_powers_f32(float *x, size_t stride, size_t n, size_t columns, float *factors);
+/* x[i][c] *= factors[c]. */
+typedef void scale_columns_f32(float *x, size_t stride, size_t n, size_t columns, const float *factors);
+
 /* Row reductions used by ReduceMax, ReduceSum and the normalisations. */
 typedef float reduce_f32(const float *src, size_t n);
 /* y = (x - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] per row; bias may be NULL. */
@@ -24,6 +30,8 @@ typedef struct softmax_kernels {
     softmax_rows_f32 *rows;
     softmax_columns_f32 *columns;
     softmax_mean_f32 *mean;
+    softmax_powers_f32 *powers;
+    scale_columns_f32 *scale_columns;
     reduce_f32 *max, *sum;
     layer_norm_f32 *layer_norm;
 } softmax_kernels;

@@ -163,6 +163,39 @@ static void softmax_mean(const float *src, size_t src_stride, const float *weigh
         softmax_mean_vector(src + c, src_stride, weights, n, dst + c, columns - c);
 }
 
+/* A vector of columns at a time, whose rows stay in the first-level cache between maximum and powers. */
+static void softmax_powers(float *x, size_t stride, size_t n, size_t columns, float *factors)
+{
+    enum { CHAINS = 4 };
+    for (size_t c = 0; c < columns; c += VF_LANES) {
+        vf top[CHAINS], sum = vf_zero();
+        for (size_t k = 0; k < CHAINS; k++)
+            top[k] = vf_set1(-INFINITY);
+        size_t i = 0;
+        for (; i + CHAINS <= n; i += CHAINS)
+            for (size_t k = 0; k < CHAINS; k++)
+                top[k] = vf_max(vf_load(x + (i + k) * stride + c), top[k]);
+        for (; i < n; i++)
+            top[0] = vf_max(vf_load(x + i * stride + c), top[0]);
+        top[0] = vf_max(vf_max(top[0], top[1]), vf_max(top[2], top[3]));
+        for (i = 0; i < n; i++) {
+            const vf e = vf_exp2(vf_sub(vf_load(x + i * stride + c), top[0]));
+            vf_store(x + i * stride + c, e);
+            sum = vf_add(sum, e);
+        }
+        vf_store(factors + c, vf_div(vf_set1(1.0f), sum));
+    }
+}
+
+static void scale_columns(float *x, size_t stride, size_t n, size_t columns, const float *factors)
+{
+    for (size_t c = 0; c < columns; c += VF_LANES) {
+        const vf f = vf_load(factors + c);
+        for (size_t i = 0; i < n; i++)
+            vf_store(x + i * stride + c, vf_mul(vf_load(x + i * stride + c), f));
+    }
+}
+
 static inline float layer_norm_squares(const float *src, size_t n, float mean)
 {
     vf m = vf_set1(mean), a = vf_zero(), b = vf_zero();
@@ -204,6 +237,8 @@ static void softmax_body_fill(softmax_kernels *kernels)
     kernels->rows = softmax_rows;
     kernels->columns = softmax_columns;
     kernels->mean = softmax_mean;
+    kernels->powers = softmax_powers;
+    kernels->scale_columns = scale_columns;
     kernels->max = reduce_max;
     kernels->sum = reduce_sum;
     kernels->layer_norm = layer_norm;

@@ -5,14 +5,7 @@
  * weights, an activation. Gemm becomes the same operator. */
 #include "graph/passes.h"
 
-typedef struct product {
-    graph_value *a, *b, *bias; /* bias: NULL, or a constant row */
-    double alpha;
-    bool trans_a, trans_b;
-    op_activation activation;
-} product;
-
-static onyx_status write_product(graph *g, const product *p, const char *name, graph_node *last, bool *changed,
+static onyx_status write_product(graph *g, const graph_product *p, const char *name, graph_node *last, bool *changed,
                                  onyx_error *error)
 {
     op_attribute attributes[3 + ACTIVATION_ATTRIBUTES] = {
@@ -28,12 +21,12 @@ static onyx_status write_product(graph *g, const product *p, const char *name, g
 }
 
 /* MatMul and FusedMatMul of float32 matrices. */
-static bool read_product(const graph_node *node, product *p)
+bool graph_read_product(const graph_node *node, graph_product *p)
 {
     const bool fused = graph_is_in(node, OP_DOMAIN_ONYX, "FusedMatMul");
     if (!fused && !graph_is(node, "MatMul"))
         return false;
-    *p = (product){ .a = node->inputs[0], .b = node->inputs[1], .bias = graph_input(node, 2), .alpha = 1 };
+    *p = (graph_product){ .a = node->inputs[0], .b = node->inputs[1], .bias = graph_input(node, 2), .alpha = 1 };
     if (fused) {
         const fused_matmul_params *params = node->params;
         p->alpha = (double)params->alpha;
@@ -105,9 +98,9 @@ static bool take_factor(graph *g, graph_value **x, double *alpha)
     return true;
 }
 
-static onyx_status take_front(graph *g, graph_node *node, const product *read, bool *changed, onyx_error *error)
+static onyx_status take_front(graph *g, graph_node *node, const graph_product *read, bool *changed, onyx_error *error)
 {
-    product p = *read;
+    graph_product p = *read;
     bool here = false;
     for (bool again = true; again; here |= again) {
         again = take_transpose(&p.a, &p.trans_a) || take_transpose(&p.b, &p.trans_b);
@@ -135,7 +128,7 @@ static onyx_status convert_gemm(graph *g, graph_node *node, bool *changed, onyx_
 {
     const gemm_params *params = node->params;
     graph_value *c = graph_input(node, 2), *y = node->outputs[0];
-    product p = { .a = node->inputs[0],
+    graph_product p = { .a = node->inputs[0],
                   .b = node->inputs[1],
                   .alpha = (double)params->alpha,
                   .trans_a = params->trans_a,
@@ -175,7 +168,7 @@ static bool column_step_of(graph *g, const graph_node *node, column_step *s)
 }
 
 /* Constant b times a number for each of its columns (of op(b)). */
-static onyx_status scale_columns(graph *g, const product *p, const column_step *s, bool divide, graph_value **b,
+static onyx_status scale_columns(graph *g, const graph_product *p, const column_step *s, bool divide, graph_value **b,
                                  onyx_error *error)
 {
     const float *old = graph_constant_f32(g, p->b);
@@ -196,7 +189,7 @@ static onyx_status scale_columns(graph *g, const product *p, const column_step *
 static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     column_step s;
-    product p;
+    graph_product p;
     const bool adds = graph_is(node, "Add"), subtracts = graph_is(node, "Sub");
     const bool divides = graph_is(node, "Div"), multiplies = graph_is(node, "Mul");
     if (!(adds || subtracts || divides || multiplies) || !column_step_of(g, node, &s))
@@ -204,7 +197,7 @@ static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_err
     graph_value *x = node->inputs[s.index];
     const graph_node *maker = x->producer;
     const int64_t n = x->info.dims[x->info.rank - 1];
-    if (!maker || !graph_sole(x) || !read_product(maker, &p) || p.activation.act != OP_ACT_NONE ||
+    if (!maker || !graph_sole(x) || !graph_read_product(maker, &p) || p.activation.act != OP_ACT_NONE ||
         (s.index == 1 && (subtracts || divides)))
         return ONYX_OK;
     const float *bias = p.bias ? graph_constant_f32(g, p.bias) : NULL;
@@ -237,12 +230,12 @@ static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_err
 
 static onyx_status take_activation(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
-    product p;
+    graph_product p;
     op_activation activation;
     if (!graph_activation_of(g, node, &activation))
         return ONYX_OK;
     const graph_node *maker = node->inputs[0]->producer;
-    if (!maker || !graph_sole(node->inputs[0]) || !read_product(maker, &p) || p.activation.act != OP_ACT_NONE)
+    if (!maker || !graph_sole(node->inputs[0]) || !graph_read_product(maker, &p) || p.activation.act != OP_ACT_NONE)
         return ONYX_OK;
     p.activation = activation;
     return write_product(g, &p, maker->name, node, changed, error);
@@ -253,12 +246,12 @@ onyx_status pass_matmul(graph *g, const graph_pass_options *options, bool *chang
     (void)options;
     GRAPH_EACH_NODE(g, node)
     {
-        product p;
+        graph_product p;
         if (!graph_output(node, 0))
             continue;
         if (graph_is(node, "Gemm"))
             STATUS_TRY(convert_gemm(g, node, changed, error));
-        else if (read_product(node, &p))
+        else if (graph_read_product(node, &p))
             STATUS_TRY(take_front(g, node, &p, changed, error));
         else if (node->input_count == 2)
             STATUS_TRY(take_back(g, node, changed, error));

@@ -30,6 +30,7 @@ static const graph_pass table[] = {
     { "act_up", "moves activations behind Reshape and Concat up to their convolutions", pass_act_up },
     { "columns", "computes on a part of the columns in place, without Split and Concat", pass_columns },
     { "matmul", "puts transposes, factors, bias and activation into matrix products", pass_matmul },
+    { "attention", "computes attention at once, on queries, keys and values where they lie", pass_attention },
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
     { "siblings", "makes small convolutions of one value a single one", pass_siblings },

@@ -12,8 +12,8 @@
 #include "graph/graph.h"
 #include "ops/params.h"
 
-graph_pass_function pass_dead, pass_shapes, pass_identity, pass_common, pass_float16, pass_canonical, pass_conv_bn,
-    pass_conv_scale, pass_activations, pass_layer_norm, pass_transpose, pass_concat_split, pass_shuffle, pass_focus,
+graph_pass_function pass_attention, pass_dead, pass_shapes, pass_identity, pass_common, pass_float16, pass_canonical,
+    pass_conv_bn, pass_conv_scale, pass_activations, pass_layer_norm, pass_transpose, pass_concat_split, pass_shuffle, pass_focus,
     pass_dfl, pass_act_up, pass_matmul, pass_conv_act, pass_conv_add, pass_conv_1d, pass_quantized, pass_siblings,
     pass_rows, pass_conv_groups, pass_columns, pass_gather, pass_conv_trim, pass_conv_transpose, pass_up_conv;
 
@@ -71,6 +71,16 @@ typedef struct graph_range {
     int64_t begin, length;
 } graph_range;
 bool graph_range_of(graph *g, const graph_value *value, graph_range *r);
+
+/* A matrix product: act(alpha * op(a) * op(b) + bias), op a transpose of the last two dims. */
+typedef struct graph_product {
+    graph_value *a, *b, *bias; /* bias: NULL, or a constant row */
+    double alpha;
+    bool trans_a, trans_b;
+    op_activation activation;
+} graph_product;
+/* MatMul and FusedMatMul of float32 matrices. */
+bool graph_read_product(const graph_node *node, graph_product *p);
 
 /* ---- constants ---- */
 /* int64 or int32: count, or -1 when it is no such constant or has more than `max`. */

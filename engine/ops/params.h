@@ -113,6 +113,18 @@ typedef struct fused_matmul_params { /* onyx FusedMatMul; the transposes are of 
     op_activation activation;
 } fused_matmul_params;
 
+/* onyx Attention: y = softmax(alpha * q * k^T + bias) * v for each matrix of a batch. q [queries, depth], k [keys, depth],
+ * v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim of the batch, from
+ * row to row and from column to column, in elements. */
+typedef struct attention_params {
+    float alpha;
+    int rank;                     /* of the batch */
+    const int64_t *dims;          /* of the batch, queries, keys, depth, width */
+    const int64_t *q, *k, *v, *y; /* 1 + rank + 2 each */
+    const int64_t *shape;         /* of the output */
+    int shape_rank;
+} attention_params;
+
 /* ---- resize ---- */
 
 typedef enum op_resize_mode { OP_RESIZE_NEAREST, OP_RESIZE_LINEAR, OP_RESIZE_CUBIC } op_resize_mode;

@@ -26,6 +26,11 @@ op_parse_function op_parse_cast;
 op_shape_function op_shape_cast, op_shape_cast_like;
 op_run_function op_run_cast;
 
+/* attention.c */
+op_parse_function op_parse_attention;
+op_shape_function op_shape_attention;
+op_run_function op_run_attention;
+
 /* columns.c */
 op_parse_function op_parse_columns;
 op_shape_function op_shape_columns;

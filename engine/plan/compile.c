@@ -34,6 +34,7 @@ static const struct {
     { "", "MatMul", plan_matmul },
     { "", "Gemm", plan_matmul },
     { OP_DOMAIN_ONYX, "FusedMatMul", plan_matmul },
+    { OP_DOMAIN_ONYX, "Attention", plan_attention },
     { OP_DOMAIN_ONYX, "Silu", plan_unary },
     { "", "Relu", plan_unary },
     { "", "LeakyRelu", plan_unary },

@@ -208,10 +208,11 @@ plan_result plan_split(planner *p, graph_node *node)
     if (total != x->info.dims[axis])
         return PLAN_PASS;
     for (int i = 0; i < node->output_count; i++) {
-        plan_result result = plan_range_of(p, node, node->outputs[i], (int)axis, first);
-        if (result != PLAN_DONE)
+        const graph_value *y = node->outputs[i];
+        if ((y->user_count > 0 || y->output_uses > 0) &&
+            plan_range_of(p, node, node->outputs[i], (int)axis, first) != PLAN_DONE)
             return PLAN_FAILED;
-        first += node->outputs[i]->info.dims[axis];
+        first += y->info.dims[axis];
     }
     return PLAN_DONE;
 }

@@ -187,6 +187,15 @@ static const plan_case cases[] = {
     { "layer norm", "layer_norm", NULL,
       "input x f32 3,7,19\ninit s f32 19\ninit b f32 19\ny = LayerNormalization(x, s, b) axis=-1\n"
       "z = LayerNormalization(x, s) axis=2 epsilon=0.01\noutput y\noutput z\n" },
+    { "attention", "attention", "reference,softmax_rows,transpose",
+      "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
+      "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
+      "d = Add(c, m)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n" },
+    { "attention over pixels", "attention", "reference,softmax_rows,transpose",
+      "input x f32 2,4,9,10\ninit w f32 24,4,1,1\ninit s i64 4 = 2,2,12,90\ninit sizes i64 3 = 3,3,6\n"
+      "init back i64 4 = 2,12,9,10\nc = Conv(x, w)\na = Reshape(c, s)\nq, k, v = Split(a, sizes) axis=2\n"
+      "d = Transpose(q) perm=[0,1,3,2]\ne = MatMul(d, k)\nf = Softmax(e) axis=3\ng = Transpose(f) perm=[0,1,3,2]\n"
+      "h = MatMul(v, g)\ni = Reshape(h, back)\nj = Reshape(v, back)\ny = Add(i, j)\noutput y\n" },
     { "softmax of short rows", "softmax_rows", NULL, "input x f32 2,333,2\ny = Softmax(x) axis=-1\noutput y\n" },
     { "softmax of short rows, eleven", "softmax_rows", NULL,
       "input x f32 1,70,11\ny = Softmax(x) axis=-1\noutput y\n" },

@@ -56,6 +56,8 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         else
             test_gemm(kernels, rounds, counts);
     }
+    if (wanted(family, "attention"))
+        test_attention(kernels, bench, rounds, counts);
     if (wanted(family, "half") && !bench)
         test_float16(kernels, rounds, counts);
 }

@@ -43,6 +43,19 @@ GEMM_ROWS(rows_10x1, 10, 1, 1)
 GEMM_ROWS(rows_11x1, 11, 1, 1)
 GEMM_ROWS(rows_12x1, 12, 1, 1)
 
+GEMM_TILE(tile_1x1, 1, 1, 4)
+GEMM_TILE(tile_2x1, 2, 1, 4)
+GEMM_TILE(tile_3x1, 3, 1, 2)
+GEMM_TILE(tile_4x1, 4, 1, 2)
+GEMM_TILE(tile_5x1, 5, 1, 1)
+GEMM_TILE(tile_6x1, 6, 1, 1)
+GEMM_TILE(tile_7x1, 7, 1, 1)
+GEMM_TILE(tile_8x1, 8, 1, 1)
+GEMM_TILE(tile_9x1, 9, 1, 1)
+GEMM_TILE(tile_10x1, 10, 1, 1)
+GEMM_TILE(tile_11x1, 11, 1, 1)
+GEMM_TILE(tile_12x1, 12, 1, 1)
+
 void gemm_fill_avx512(gemm_kernels *kernels)
 {
     *kernels = (gemm_kernels){
@@ -56,6 +69,8 @@ void gemm_fill_avx512(gemm_kernels *kernels)
                            rows_10x2, rows_11x2, rows_12x2 },
         .rows_half = { rows_1x1, rows_2x1, rows_3x1, rows_4x1, rows_5x1, rows_6x1, rows_7x1, rows_8x1, rows_9x1,
                        rows_10x1, rows_11x1, rows_12x1 },
+        .tile_half = { tile_1x1, tile_2x1, tile_3x1, tile_4x1, tile_5x1, tile_6x1, tile_7x1, tile_8x1, tile_9x1,
+                       tile_10x1, tile_11x1, tile_12x1 },
         .dot = gemm_dot,
         .copy = gemm_copy,
     };
