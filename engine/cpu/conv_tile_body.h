@@ -131,7 +131,7 @@ CONV_INLINE const float *conv_tile_rest(vf *acc, const float *src, ptrdiff_t ste
     return weights;
 }
 
-/* VF_LANES inputs of one tap. Has the inputs of the tile behind this one fetched to the second level; a single filter
+/* VF_LANES inputs of one tap. Has the inputs of the tile behind this one fetched to the first level; a single filter
  * block has no load to spare for it, and where four pixels share a line it is not measured. */
 CONV_INLINE void conv_tile_run(vf *acc, const float *src, ptrdiff_t step, const float *weights, const int F,
                                const int P)
@@ -139,7 +139,7 @@ CONV_INLINE void conv_tile_run(vf *acc, const float *src, ptrdiff_t step, const 
     if (F > 1 && VF_LANES > 4) {
         CONV_UNROLL
         for (int p = 0; p < P; p++)
-            __builtin_prefetch(src + (P + p) * step, 0, 2);
+            __builtin_prefetch(src + (P + p) * step, 0, 3);
     }
     for (int i = 0; i < VF_LANES; i += 4)
         conv_tile_step4(acc, src + i, step, weights + i * F * VF_LANES, F, P);
