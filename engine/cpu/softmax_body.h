@@ -42,6 +42,21 @@ static float reduce_max(const float *src, size_t n)
     return vf_largest(vf_max(a, b));
 }
 
+/* The same where a NaN shows by its own exponent. */
+static inline float softmax_top(const float *src, size_t n)
+{
+    vf top[4] = { vf_set1(-INFINITY), vf_set1(-INFINITY), vf_set1(-INFINITY), vf_set1(-INFINITY) };
+    size_t i = 0;
+    for (; i + 4 * VF_LANES <= n; i += 4 * VF_LANES)
+        for (size_t k = 0; k < 4; k++)
+            top[k] = vf_max(vf_load(src + i + k * VF_LANES), top[k]);
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        top[0] = vf_max(vf_load(src + i), top[0]);
+    if (i < n)
+        top[1] = vf_max(vf_load_filled(src + i, n - i, vf_set1(-INFINITY)), top[1]);
+    return vf_largest(vf_max(vf_max(top[0], top[1]), vf_max(top[2], top[3])));
+}
+
 static float reduce_sum(const float *src, size_t n)
 {
     vf sum[4] = { vf_zero(), vf_zero(), vf_zero(), vf_zero() };
@@ -95,7 +110,7 @@ static inline void softmax_scale(float *dst, size_t n, float factor)
 static void softmax_rows(const float *src, float *dst, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++, src += n, dst += n)
-        softmax_scale(dst, n, 1.0f / softmax_exponents(src, dst, n, reduce_max(src, n)));
+        softmax_scale(dst, n, 1.0f / softmax_exponents(src, dst, n, softmax_top(src, n)));
 }
 
 /* One vector of columns; dst holds the exponents in between. A NaN reaches the sum through its own exponent. */
