@@ -95,11 +95,12 @@ static void multiply(const attention_job *job, const left_operand *left, const f
             if (left->in_place) {
                 const float *a = left->data + tile.begin * left->stride + ks.begin;
                 gemm_rows_f32 *run = half ? g->rows_half[at] : g->rows_in_place[at];
-                run(a, (ptrdiff_t)left->stride, panel, cols, NULL, to, cols, depth, accumulate || slice, ahead);
+                run(a, (ptrdiff_t)left->stride, panel, cols, NULL, to, cols, depth, accumulate || slice ? to : NULL,
+                    ahead);
             } else {
                 const float *a = left->data + left->rows * ks.begin + tile.begin * depth;
                 gemm_tile_f32 *run = half ? g->tile_half[at] : g->tile[at];
-                run(a, panel, cols, NULL, to, cols, depth, accumulate || slice, ahead);
+                run(a, panel, cols, NULL, to, cols, depth, accumulate || slice ? to : NULL, ahead);
             }
         }
     }
@@ -201,7 +202,7 @@ void attention_choose(const cpu_kernels *kernels, const attention_shape *shape, 
     plan->v_in_place = in_place(tiles, shape->v_transposed, v_stride);
     plan->bias_floats = shape->biased ? panels * shape->keys * cols : 0;
     const size_t rows = 1 + shape->depth + shape->keys + shape->width;
-    const size_t packed = (plan->k_in_place ? 0 : shape->keys * shape->depth) +
-                          (plan->v_in_place ? 0 : shape->keys * shape->width);
+    const size_t packed =
+        (plan->k_in_place ? 0 : shape->keys * shape->depth) + (plan->v_in_place ? 0 : shape->keys * shape->width);
     plan->scratch_bytes = (rows * cols + packed + SLACK) * sizeof(float);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Attention of one head, float32: y = softmax(alpha * q * k^T + bias) * v, each row of the softmax over all keys. Scores
- * of a tile's width of queries at a time, so that they stay in the second-level cache and are never written.
+ * Attention of one head, float32: y = softmax(alpha * q * k^T + bias) * v, each row of the softmax over all keys.
+ * Scores of a tile's width of queries at a time, so that they stay in the second-level cache and are never written.
  * Bound: that of the two products (gemm.h) and of the softmax between. */
 #ifndef ONYX_CPU_ATTENTION_H
 #define ONYX_CPU_ATTENTION_H
@@ -35,8 +35,8 @@ typedef struct attention_plan {
 } attention_plan;
 
 /* Takes every shape with all sizes >= 1. The strides are those of k and v in attention_arguments. */
-void attention_choose(const struct cpu_kernels *kernels, const attention_shape *shape, size_t k_stride,
-                      size_t v_stride, attention_plan *plan);
+void attention_choose(const struct cpu_kernels *kernels, const attention_shape *shape, size_t k_stride, size_t v_stride,
+                      attention_plan *plan);
 /* bias [queries, keys], contiguous. */
 void attention_pack_bias(const attention_plan *plan, const float *bias, float *packed);
 void attention_run(const attention_plan *plan, const attention_arguments *arguments, int part, void *scratch);

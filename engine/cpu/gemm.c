@@ -124,9 +124,9 @@ static const float *panel_of(const gemm_job *job, size_t n0, size_t n, span ks, 
 typedef struct tile_at {
     const float *a, *b, *bias; /* bias: NULL, or n values */
     ptrdiff_t b_stride;
+    const float *add; /* what earlier slices left in c, the residual, or NULL */
     float *c;
     size_t height, n, k;
-    bool accumulate;
     gemm_ahead ahead;
 } tile_at;
 
@@ -137,17 +137,27 @@ static size_t tile_columns(const gemm_job *job, size_t n)
     return job->in_place && n <= cols / 2 && job->tiles->rows_half[0] ? cols / 2 : cols;
 }
 
-static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, float *c, ptrdiff_t c_stride)
+static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, const float *add, float *c,
+                     ptrdiff_t c_stride)
 {
     const gemm_kernels *tiles = job->tiles;
     if (!job->in_place) {
-        tiles->tile[t->height - 1](t->a, t->b, t->b_stride, bias, c, c_stride, t->k, t->accumulate, t->ahead);
+        tiles->tile[t->height - 1](t->a, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
         return;
     }
     const bool half = tile_columns(job, t->n) < (size_t)tiles->cols;
     gemm_rows_f32 *rows = half ? tiles->rows_half[t->height - 1] : tiles->rows_in_place[t->height - 1];
-    rows(t->a, (ptrdiff_t)job->arguments->a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, t->accumulate,
-         t->ahead);
+    rows(t->a, (ptrdiff_t)job->arguments->a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
+}
+
+/* What a tile adds at its end is fetched while it sums. */
+static void fetch_summands(const gemm_job *job, const tile_at *t)
+{
+    enum { LINE = 64 };
+    const size_t stride = job->arguments->c_stride;
+    for (size_t i = 0; t->add && i < t->height; i++)
+        for (size_t at = 0; at < t->n * sizeof(float); at += LINE)
+            __builtin_prefetch((const char *)(t->add + i * stride) + at);
 }
 
 /* Fewer columns than the tile's: by way of c_tile. */
@@ -157,9 +167,9 @@ static void run_narrow(const gemm_job *job, const tile_at *t)
     float padded[GEMM_MAX_COLS] = { 0 };
     if (t->bias)
         memcpy(padded, t->bias, t->n * sizeof(float));
-    if (t->accumulate)
-        job->tiles->copy(t->c, c_stride, t->n, job->c_tile, cols, t->n, t->height);
-    run_tile(job, t, t->bias ? padded : NULL, job->c_tile, (ptrdiff_t)cols);
+    if (t->add)
+        job->tiles->copy(t->add, c_stride, t->n, job->c_tile, cols, t->n, t->height);
+    run_tile(job, t, t->bias ? padded : NULL, t->add ? job->c_tile : NULL, job->c_tile, (ptrdiff_t)cols);
     job->tiles->copy(job->c_tile, cols, t->n, t->c, c_stride, t->n, t->height);
 }
 
@@ -194,11 +204,12 @@ static void run_block(const gemm_job *job, span rows, span columns, span ks)
     const gemm_arguments *g = job->arguments;
     size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin, m = rows.end - rows.begin;
     size_t tiles = ceil_div(m, (size_t)job->tiles->rows);
-    tile_at at = { .k = k, .accumulate = ks.begin > 0 };
+    const bool further = ks.begin > 0;
+    tile_at at = { .k = k };
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
         at.n = smaller(cols, columns.end - n0);
         at.b = panel_of(job, n0, at.n, ks, columns.begin, &at.b_stride);
-        at.bias = g->bias && !g->bias_per_row && !at.accumulate ? g->bias + n0 : NULL;
+        at.bias = g->bias && !g->bias_per_row && !further ? g->bias + n0 : NULL;
         size_t share;
         at.ahead = fetch_ahead(job, n0, columns, ks, tiles, &share);
         const bool whole = at.n == tile_columns(job, at.n);
@@ -208,8 +219,10 @@ static void run_block(const gemm_job *job, span rows, span columns, span ks)
             at.height = tile.end - tile.begin;
             at.a = job->in_place ? g->a + row * g->a_stride + ks.begin : job->a_packed + tile.begin * k;
             at.c = g->c + row * g->c_stride + n0;
+            at.add = further ? at.c : g->residual ? g->residual + row * g->c_stride + n0 : NULL;
+            fetch_summands(job, &at);
             if (whole)
-                run_tile(job, &at, at.bias, at.c, (ptrdiff_t)g->c_stride);
+                run_tile(job, &at, at.bias, at.add, at.c, (ptrdiff_t)g->c_stride);
             else
                 run_narrow(job, &at);
         }
@@ -317,6 +330,8 @@ static void run_dot_rows(const gemm_plan *plan, const gemm_arguments *g, int par
         run_dots(&job, x, g->b + columns.begin * g->b_stride, g->b_stride, n, c);
         if (g->bias && !g->bias_per_row)
             plan->kernels->eltwise.binary[CPU_BINARY_ADD](c, 1, g->bias + columns.begin, 1, c, n);
+        if (g->residual)
+            plan->kernels->eltwise.binary[CPU_BINARY_ADD](c, 1, g->residual + i * g->c_stride + columns.begin, 1, c, n);
         finish(&job, i, c, n);
     }
 }
@@ -339,6 +354,8 @@ static void run_dot_column(const gemm_plan *plan, const gemm_arguments *g, int p
         run_dots(&job, x, g->a + i * g->a_stride, g->a_stride, n, c);
         for (size_t j = 0; g->bias && j < n; j++)
             c[j] += g->bias[g->bias_per_row ? i + j : 0];
+        for (size_t j = 0; g->residual && j < n; j++)
+            c[j] += g->residual[(i + j) * g->c_stride];
         if (g->activation.act != CPU_ACT_NONE)
             plan->kernels->eltwise.act[g->activation.act](c, c, n, g->activation.a, g->activation.b);
         for (size_t j = 0; j < n; j++)

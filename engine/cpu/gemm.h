@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix product, float32: c[m, n] = act(alpha * a[m, k] * b[k, n] + bias), for MatMul, Gemm and attention. b is packed
+ * Matrix product, float32: c[m, n] = act(alpha * a[m, k] * b[k, n] + bias + residual), for MatMul, Gemm and attention. b is packed
  * once where it is constant, else into scratch. Bound: 2 * k * eps * sum |a||b|. */
 #ifndef ONYX_CPU_GEMM_H
 #define ONYX_CPU_GEMM_H
@@ -26,6 +26,7 @@ typedef struct gemm_arguments {
     float alpha;
     const float *bias; /* NULL; or n values (per column), or m values (per row) when bias_per_row */
     bool bias_per_row;
+    const float *residual; /* NULL; or what is added in front of the activation, stored as c is */
     cpu_activation activation;
 } gemm_arguments;
 
@@ -54,13 +55,13 @@ typedef struct gemm_ahead {
     ptrdiff_t step;
 } gemm_ahead;
 
-/* One register tile: c[R, cols] = a * b (+ bias per column; + c where accumulate). a: [k][R]. b: rows of cols, b_stride
- * floats apart. bias: cols values or NULL. */
+/* One register tile: c[R, cols] = a * b (+ bias per column; + add). a: [k][R]. b: rows of cols, b_stride floats apart.
+ * bias: cols values or NULL. add: NULL; or stored as c is, maybe c itself. */
 typedef void gemm_tile_f32(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
-                           ptrdiff_t c_stride, size_t k, bool accumulate, gemm_ahead ahead);
+                           ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
 /* The same with a where it lies: R rows of k, a_stride floats apart. */
 typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
-                           float *c, ptrdiff_t c_stride, size_t k, bool accumulate, gemm_ahead ahead);
+                           float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
 /* out[i] = sum over k of x * rows[i], i < count <= 4. */
 typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
 /* Rows of n floats from src to dst, whose rows are cols >= n long: zeros behind. */

@@ -97,7 +97,8 @@ static bool index_range(graph *g, const graph_node *gather, graph_range *range)
     return index >= 0 && index < x->info.dims[axis];
 }
 
-/* One step back; false where the source is no view. *moves: it moves elements, so that a step of the program is saved. */
+/* One step back; false where the source is no view. *moves: it moves elements, so that a step of the program is saved.
+ */
 static bool step_back(graph *g, strided_view *view, bool *moves)
 {
     graph_node *maker = view->source->producer;
@@ -108,7 +109,8 @@ static bool step_back(graph *g, strided_view *view, bool *moves)
     if (graph_is(maker, "Transpose")) {
         if (!through_transpose(maker, view))
             return false;
-    } else if (graph_range_of(g, view->source, &range) || (graph_is(maker, "Gather") && index_range(g, maker, &range))) {
+    } else if (graph_range_of(g, view->source, &range) ||
+               (graph_is(maker, "Gather") && index_range(g, maker, &range))) {
         if (!through_range(&range, view))
             return false;
     } else if (!(maker->row->flags & OP_VIEW) || graph_element_count(x) != graph_element_count(view->source)) {
@@ -173,7 +175,7 @@ static bool is_bias(const graph_value *bias, const graph_value *scores)
 
 static bool plain_product(const graph_node *node, graph_product *p)
 {
-    return node && graph_read_product(node, p) && !p->bias && p->activation.act == OP_ACT_NONE &&
+    return node && graph_read_product(node, p) && !p->bias && !p->residual && p->activation.act == OP_ACT_NONE &&
            graph_element_count(node->outputs[0]) > 0 && graph_shape_known(p->a) && graph_shape_known(p->b);
 }
 

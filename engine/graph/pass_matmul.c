@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias), with op a transpose of the last
+ * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias + residual), with op a transpose of the last
  * two dims. In front: such Transposes, and factors. Behind: factors, a constant row, factors of columns of constant
- * weights, an activation. Gemm becomes the same operator. */
+ * weights, another value of the same shape, an activation. Gemm becomes the same operator. */
 #include "graph/passes.h"
 
 static onyx_status write_product(graph *g, const graph_product *p, const char *name, graph_node *last, bool *changed,
@@ -14,9 +14,9 @@ static onyx_status write_product(graph *g, const graph_product *p, const char *n
         attribute_int("trans_b", p->trans_b),
     };
     attribute_activation(&p->activation, attributes + 3);
-    graph_value *inputs[3] = { p->a, p->b, p->bias };
+    graph_value *inputs[4] = { p->a, p->b, p->bias, p->residual };
     *changed = true;
-    return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedMatMul", name, inputs, p->bias ? 3 : 2, attributes,
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedMatMul", name, inputs, p->residual ? 4 : p->bias ? 3 : 2, attributes,
                             3 + ACTIVATION_ATTRIBUTES, NULL, error);
 }
 
@@ -26,7 +26,8 @@ bool graph_read_product(const graph_node *node, graph_product *p)
     const bool fused = graph_is_in(node, OP_DOMAIN_ONYX, "FusedMatMul");
     if (!fused && !graph_is(node, "MatMul"))
         return false;
-    *p = (graph_product){ .a = node->inputs[0], .b = node->inputs[1], .bias = graph_input(node, 2), .alpha = 1 };
+    *p = (graph_product){ .a = node->inputs[0], .b = node->inputs[1], .bias = graph_input(node, 2), .residual = graph_input(node, 3),
+                          .alpha = 1 };
     if (fused) {
         const fused_matmul_params *params = node->params;
         p->alpha = (double)params->alpha;
@@ -197,7 +198,7 @@ static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_err
     graph_value *x = node->inputs[s.index];
     const graph_node *maker = x->producer;
     const int64_t n = x->info.dims[x->info.rank - 1];
-    if (!maker || !graph_sole(x) || !graph_read_product(maker, &p) || p.activation.act != OP_ACT_NONE ||
+    if (!maker || !graph_sole(x) || !graph_read_product(maker, &p) || p.residual || p.activation.act != OP_ACT_NONE ||
         (s.index == 1 && (subtracts || divides)))
         return ONYX_OK;
     const float *bias = p.bias ? graph_constant_f32(g, p.bias) : NULL;
@@ -228,6 +229,21 @@ static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_err
     return write_product(g, &p, maker->name, node, changed, error);
 }
 
+/* A constant is left to what else wants it: the bias of an attention. */
+static onyx_status take_residual(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    for (int i = 0; i < 2 && graph_is(node, "Add") && graph_one_output(node); i++) {
+        graph_product p;
+        graph_value *x = node->inputs[i], *other = node->inputs[1 - i];
+        if (!x->producer || !graph_sole(x) || !graph_read_product(x->producer, &p) || p.residual ||
+            p.activation.act != OP_ACT_NONE || other->is_constant || !graph_is_f32(other) || !graph_same_shape(x, other))
+            continue;
+        p.residual = other;
+        return write_product(g, &p, x->producer->name, node, changed, error);
+    }
+    return ONYX_OK;
+}
+
 static onyx_status take_activation(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     graph_product p;
@@ -255,6 +271,8 @@ onyx_status pass_matmul(graph *g, const graph_pass_options *options, bool *chang
             STATUS_TRY(take_front(g, node, &p, changed, error));
         else if (node->input_count == 2)
             STATUS_TRY(take_back(g, node, changed, error));
+        if (!node->removed)
+            STATUS_TRY(take_residual(g, node, changed, error));
         if (!node->removed)
             STATUS_TRY(take_activation(g, node, changed, error));
     }

@@ -72,9 +72,10 @@ typedef struct graph_range {
 } graph_range;
 bool graph_range_of(graph *g, const graph_value *value, graph_range *r);
 
-/* A matrix product: act(alpha * op(a) * op(b) + bias), op a transpose of the last two dims. */
+/* A matrix product: act(alpha * op(a) * op(b) + bias + residual), op a transpose of the last two dims. */
 typedef struct graph_product {
-    graph_value *a, *b, *bias; /* bias: NULL, or a constant row */
+    graph_value *a, *b;
+    graph_value *bias, *residual; /* NULL; or a constant row, and a value as large as the product */
     double alpha;
     bool trans_a, trans_b;
     op_activation activation;

@@ -335,7 +335,7 @@ onyx_status op_run_gemm(op_run_context *context)
     return ONYX_OK;
 }
 
-/* ---- FusedMatMul: act(alpha * a * b + bias) ---- */
+/* ---- FusedMatMul: act(alpha * a * b + bias + residual) ---- */
 
 onyx_status op_parse_fused_matmul(const op_parse_context *context, void *params)
 {
@@ -352,8 +352,10 @@ onyx_status op_shape_fused_matmul(op_shape_context *context)
     STATUS_TRY(shape_begin(context));
     STATUS_TRY(shape_same_type(context, 0, 1));
     STATUS_TRY(shape_same_type(context, 0, 2));
+    STATUS_TRY(shape_same_type(context, 0, 3));
     STATUS_TRY(shape_product(context, 0, 1, p->trans_a, p->trans_b, context->inputs[0]->type));
-    return check_addend(context, 2);
+    STATUS_TRY(check_addend(context, 2));
+    return check_addend(context, 3);
 }
 
 onyx_status op_run_fused_matmul(op_run_context *context)
@@ -364,6 +366,7 @@ onyx_status op_run_fused_matmul(op_run_context *context)
     void *result;
     STATUS_TRY(product_in_lanes(context, l, p->trans_a, p->trans_b, &result));
     STATUS_TRY(epilogue(context, l, result, (double)p->alpha, 1, run_input(context, 2)));
+    STATUS_TRY(epilogue(context, l, result, 1, 1, run_input(context, 3)));
     if (l == LANE_F32)
         op_activation_apply_f32(&p->activation, result, tensor_count(out));
     else

@@ -113,9 +113,9 @@ typedef struct fused_matmul_params { /* onyx FusedMatMul; the transposes are of 
     op_activation activation;
 } fused_matmul_params;
 
-/* onyx Attention: y = softmax(alpha * q * k^T + bias) * v for each matrix of a batch. q [queries, depth], k [keys, depth],
- * v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim of the batch, from
- * row to row and from column to column, in elements. */
+/* onyx Attention: y = softmax(alpha * q * k^T + bias) * v for each matrix of a batch. q [queries, depth],
+ * k [keys, depth], v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim of
+ * the batch, from row to row and from column to column, in elements. */
 typedef struct attention_params {
     float alpha;
     int rank;                     /* of the batch */

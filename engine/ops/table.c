@@ -270,7 +270,7 @@ static const op_row rows[] = {
       sizeof(columns_params), op_parse_columns, op_shape_columns, op_run_columns },
     { OP_DOMAIN_ONYX, "FusedConv", 1, 0, 2, 4, 1, 1, 0, TYPES_FLOAT,
       sizeof(conv_params), op_parse_fused_conv, op_shape_fused_conv, op_run_conv },
-    { OP_DOMAIN_ONYX, "FusedMatMul", 1, 0, 2, 3, 1, 1, 0, TYPES_FLOAT,
+    { OP_DOMAIN_ONYX, "FusedMatMul", 1, 0, 2, 4, 1, 1, 0, TYPES_FLOAT,
       sizeof(fused_matmul_params), op_parse_fused_matmul, op_shape_fused_matmul, op_run_fused_matmul },
     { OP_DOMAIN_ONYX, "QConv", 1, 0, 8, 11, 1, 1, 0, TYPES_BYTE,
       sizeof(conv_params), op_parse_conv, op_shape_qconv, op_run_qconv },

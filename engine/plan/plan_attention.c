@@ -30,11 +30,16 @@ static void run_attention(const step_context *context, int part)
         bias += at * s->bias_steps[i];
     }
     const attention_arguments arguments = {
-        .q = (const float *)context->tensors[step->inputs[0]].data + q, .q_stride = s->q_stride,
-        .k = (const float *)context->tensors[step->inputs[1]].data + k, .k_stride = s->k_stride,
-        .v = (const float *)context->tensors[step->inputs[2]].data + v, .v_stride = s->v_stride,
-        .y = (float *)context->tensors[step->outputs[0]].data + y, .y_stride = s->y_stride,
-        .alpha = p->alpha, .bias = s->bias ? s->bias + bias : NULL,
+        .q = (const float *)context->tensors[step->inputs[0]].data + q,
+        .q_stride = s->q_stride,
+        .k = (const float *)context->tensors[step->inputs[1]].data + k,
+        .k_stride = s->k_stride,
+        .v = (const float *)context->tensors[step->inputs[2]].data + v,
+        .v_stride = s->v_stride,
+        .y = (float *)context->tensors[step->outputs[0]].data + y,
+        .y_stride = s->y_stride,
+        .alpha = p->alpha,
+        .bias = s->bias ? s->bias + bias : NULL,
     };
     attention_run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
 }
@@ -79,8 +84,11 @@ plan_result plan_attention(planner *p, graph_node *node)
     const attention_params *a = node->params;
     const int64_t *sizes = a->dims + a->rank;
     graph_value *bias = node->input_count > 3 ? node->inputs[3] : NULL;
-    attention_shape shape = { .queries = (size_t)sizes[0], .keys = (size_t)sizes[1], .depth = (size_t)sizes[2],
-                              .width = (size_t)sizes[3], .biased = bias != NULL };
+    attention_shape shape = { .queries = (size_t)sizes[0],
+                              .keys = (size_t)sizes[1],
+                              .depth = (size_t)sizes[2],
+                              .width = (size_t)sizes[3],
+                              .biased = bias != NULL };
     attention_step s = { .params = a };
     size_t batches = 1;
     bool failed = false;

@@ -21,6 +21,7 @@ typedef struct matmul_step {
     int64_t dims[ONYX_MAX_RANK];
     size_t a_steps[ONYX_MAX_RANK], b_steps[ONYX_MAX_RANK]; /* in elements */
     size_t c_elements;
+    int residual; /* of the step's inputs; 0: none */
 } matmul_step;
 
 static void run_matmul(const step_context *context, int part)
@@ -39,6 +40,9 @@ static void run_matmul(const step_context *context, int part)
         .b = mm->packed ? NULL : (const float *)context->tensors[step->inputs[1]].data + b, .b_stride = mm->b_stride,
         .packed = mm->packed,
         .c = (float *)context->tensors[step->outputs[0]].data + batch * mm->c_elements, .c_stride = mm->c_stride,
+        .residual = mm->residual
+                        ? (const float *)context->tensors[step->inputs[mm->residual]].data + batch * mm->c_elements
+                        : NULL,
         .alpha = mm->alpha, .bias = mm->bias, .activation = mm->activation,
     };
     mm->plan.run(&mm->plan, &arguments, part % mm->plan.parts, context->scratch);
@@ -48,13 +52,14 @@ typedef struct product {
     bool trans_a, trans_b;
     float alpha, beta;
     op_activation activation;
-    graph_value *bias;
+    graph_value *bias, *residual;
 } product;
 
 static product describe(const graph_node *node)
 {
     product d = { .alpha = 1, .beta = 1 };
     d.bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    d.residual = node->input_count > 3 ? node->inputs[3] : NULL;
     if (graph_is(node, "Gemm")) {
         const gemm_params *params = node->params;
         d.trans_a = params->trans_a;
@@ -129,7 +134,8 @@ plan_result plan_matmul(planner *p, graph_node *node)
     matmul_step mm = { .alpha = d.alpha, .activation = { (cpu_act)d.activation.act, d.activation.a, d.activation.b },
                        .a_stride = (size_t)ad[1], .b_stride = (size_t)bd[1], .c_stride = shape.n, .batches = 1,
                        .rank = y->info.rank - 2 };
-    if (mm.rank < 0 || mm.rank > ONYX_MAX_RANK || (d.bias && !is_column_bias(d.bias, (int64_t)shape.n)))
+    if (mm.rank < 0 || mm.rank > ONYX_MAX_RANK || (d.bias && !is_column_bias(d.bias, (int64_t)shape.n)) ||
+        (d.residual && graph_element_count(d.residual) != graph_element_count(y)))
         return PLAN_PASS;
     memcpy(mm.dims, y->info.dims, sizeof(int64_t) * (size_t)mm.rank);
     if (!batch_steps(&a->info, mm.rank, mm.dims, mm.a_steps) || !batch_steps(&b->info, mm.rank, mm.dims, mm.b_steps))
@@ -145,7 +151,7 @@ plan_result plan_matmul(planner *p, graph_node *node)
     mm.c_elements = shape.m * shape.n;
     gemm_choose(p->kernels, &shape, b->is_constant && one_b, &mm.plan);
 
-    int inputs[2] = { plan_plain(p, a), -1 }, count = 1;
+    int inputs[3] = { plan_plain(p, a), -1, -1 }, count = 1;
     if (mm.plan.b_constant) {
         mm.packed = packed_matrix(p, &mm.plan, b, mm.b_stride);
         if (!mm.packed)
@@ -153,6 +159,12 @@ plan_result plan_matmul(planner *p, graph_node *node)
     } else {
         inputs[count++] = plan_plain(p, b);
         if (inputs[1] < 0)
+            return PLAN_FAILED;
+    }
+    if (d.residual) {
+        mm.residual = count;
+        inputs[count++] = plan_plain(p, d.residual);
+        if (inputs[mm.residual] < 0)
             return PLAN_FAILED;
     }
     if (d.bias) {

@@ -279,8 +279,14 @@ static const pass_case pass_cases[] = {
 
     { "linear", "FusedMatMul 1, total 1",
       "input x f32 2,5,8\ninit w f32 8,6\ninit b f32 6\na = MatMul(x, w)\nc = Add(b, a)\ny = Relu(c)\noutput y\n" },
-    { "linear with layer scale", "FusedMatMul 1, Add 1, total 2",
+    { "linear with layer scale", "FusedMatMul 1, total 1",
       "input x f32 2,5,8\ninput z f32 2,5,6\ninit w f32 8,6\ninit b f32 6\ninit g f32 6\na = MatMul(x, w)\nc = Add(b, a)\nd = Mul(c, g)\ny = Add(z, d)\noutput y\n" },
+    { "linear, residual, activation", "FusedMatMul 1, total 1",
+      "input x f32 2,5,8\ninput z f32 2,5,6\ninit w f32 8,6\na = MatMul(x, w)\nd = Add(a, z)\ny = Relu(d)\noutput y\n" },
+    { "linear and a factor behind the residual", "FusedMatMul 1, Mul 1, total 2",
+      "input x f32 2,5,8\ninput z f32 2,5,6\ninit w f32 8,6\ninit g f32 6\na = MatMul(x, w)\nd = Add(a, z)\ny = Mul(d, g)\noutput y\n" },
+    { "linear and a smaller summand", "MatMul 1, Add 1, total 2",
+      "input x f32 2,5,8\ninput z f32 1,5,6\ninit w f32 8,6\na = MatMul(x, w)\ny = Add(a, z)\noutput y\n" },
     { "gemm", "FusedMatMul 1, total 1",
       "input x f32 8,5\ninit w f32 6,8\ninit b f32 1,6\ny = Gemm(x, w, b) transA=1 transB=1 alpha=0.5 beta=2.0\noutput y\n" },
     { "gemm with a matrix", "Gemm 1",
@@ -312,7 +318,7 @@ static const pass_case pass_cases[] = {
     { "attention whose weights are read", "Softmax 1, MatMul 2, total 3",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\na = MatMul(q, k)\nb = Softmax(a)\ny = MatMul(b, v)\n"
       "output y\noutput b\n" },
-    { "attention with a mask that is no constant", "Softmax 1, MatMul 2, Add 1, total 4",
+    { "attention with a mask that is no constant", "FusedMatMul 1, Softmax 1, MatMul 1, total 3",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\ninput m f32 1,9,9\na = MatMul(q, k)\nd = Add(a, m)\n"
       "b = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
     { "softmax over queries", "Softmax 1, MatMul 2, total 3",

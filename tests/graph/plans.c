@@ -187,6 +187,9 @@ static const plan_case cases[] = {
     { "layer norm", "layer_norm", NULL,
       "input x f32 3,7,19\ninit s f32 19\ninit b f32 19\ny = LayerNormalization(x, s, b) axis=-1\n"
       "z = LayerNormalization(x, s) axis=2 epsilon=0.01\noutput y\noutput z\n" },
+    { "product and residual", "", "reference,eltwise_binary",
+      "input x f32 3,37,29\ninput z f32 3,37,41\ninput v f32 3,29,41\ninit w f32 29,41\na = MatMul(x, w)\nb = Add(z, a)\n"
+      "c = MatMul(x, v)\nd = Add(c, b)\ny = Relu(d)\noutput y\n" },
     { "attention", "attention", "reference,softmax_rows,transpose",
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Attention of one kernel table against double precision: odd sizes, every operand stored either way, strides wider than
- * the rows, bias with masked keys, parts in any order; all buffers end at a guard page. */
+ * Attention of one kernel table against double precision: odd sizes, every operand stored either way, strides wider
+ * than the rows, bias with masked keys, parts in any order; all buffers end at a guard page. */
 #include "oracle.h"
 
 enum { MAX_FLOATS = 1 << 19, MAX_KEYS = 1024 };
@@ -20,8 +20,8 @@ static const char *problem_text(const problem *p)
 {
     static char text[200];
     const attention_shape *s = &p->shape;
-    snprintf(text, sizeof(text), "queries %zu keys %zu depth %zu width %zu%s%s%s%s%s strides %zu %zu %zu %zu", s->queries,
-             s->keys, s->depth, s->width, s->q_transposed ? " qT" : "", s->k_transposed ? " kT" : "",
+    snprintf(text, sizeof(text), "queries %zu keys %zu depth %zu width %zu%s%s%s%s%s strides %zu %zu %zu %zu",
+             s->queries, s->keys, s->depth, s->width, s->q_transposed ? " qT" : "", s->k_transposed ? " kT" : "",
              s->v_transposed ? " vT" : "", s->y_transposed ? " yT" : "", s->biased ? " bias" : "", p->q_stride,
              p->k_stride, p->v_stride, p->y_stride);
     return text;
@@ -32,7 +32,8 @@ static double element(const float *data, size_t stride, bool transposed, size_t 
     return (double)(transposed ? data[column * stride + row] : data[row * stride + column]);
 }
 
-static bool compare_query(const problem *p, const char *table, const attention_arguments *g, const float *bias, size_t i)
+static bool compare_query(const problem *p, const char *table, const attention_arguments *g, const float *bias,
+                          size_t i)
 {
     const attention_shape *s = &p->shape;
     static double powers[MAX_KEYS];
@@ -40,7 +41,8 @@ static bool compare_query(const problem *p, const char *table, const attention_a
     for (size_t j = 0; j < s->keys; j++) {
         double dot = 0;
         for (size_t k = 0; k < s->depth; k++)
-            dot += element(g->q, p->q_stride, s->q_transposed, i, k) * element(g->k, p->k_stride, s->k_transposed, j, k);
+            dot +=
+                element(g->q, p->q_stride, s->q_transposed, i, k) * element(g->k, p->k_stride, s->k_transposed, j, k);
         powers[j] = dot * (double)p->alpha + (s->biased ? (double)bias[i * s->keys + j] : 0);
         largest = fmax(largest, powers[j]);
     }
@@ -123,9 +125,15 @@ static void random_problem(const cpu_kernels *kernels, int round)
 {
     const int largest = round % 3 == 0 ? 6 : 75;
     problem p = { .alpha = oracle_int(0, 1) ? 1 : 0.37f, .masked = oracle_int(0, 1) };
-    p.shape = (attention_shape){ (size_t)oracle_int(1, largest), (size_t)oracle_int(1, largest),
-                                 (size_t)oracle_int(1, 40), (size_t)oracle_int(1, 40), oracle_int(0, 1),
-                                 oracle_int(0, 1), oracle_int(0, 1), oracle_int(0, 1), oracle_int(0, 1) };
+    p.shape = (attention_shape){ (size_t)oracle_int(1, largest),
+                                 (size_t)oracle_int(1, largest),
+                                 (size_t)oracle_int(1, 40),
+                                 (size_t)oracle_int(1, 40),
+                                 oracle_int(0, 1),
+                                 oracle_int(0, 1),
+                                 oracle_int(0, 1),
+                                 oracle_int(0, 1),
+                                 oracle_int(0, 1) };
     if (round % 7 == 0)
         p.shape.keys = (size_t)oracle_int(250, 800);
     if (round % 11 == 0)
@@ -171,7 +179,9 @@ static void bench_attention(const cpu_kernels *kernels)
         oracle_fill_plain(k, 1 << 18, -1, 1);
         oracle_fill_plain(v, 1 << 18, -1, 1);
         oracle_fill_plain(packed, 1 << 18, -1, 1);
-        const attention_arguments g = { q, k, v, p->q_stride, p->k_stride, p->v_stride, y, p->y_stride, p->alpha, packed };
+        const attention_arguments g = {
+            q, k, v, p->q_stride, p->k_stride, p->v_stride, y, p->y_stride, p->alpha, packed
+        };
         double best = 1;
         for (int round = 0; round < 300; round++) {
             const double start = oracle_seconds();
@@ -187,8 +197,8 @@ static void bench_attention(const cpu_kernels *kernels)
 
 void test_attention(const cpu_kernels *kernels, bool bench, int rounds, test_counts *counts)
 {
-    guarded_region *regions[] = { &region_q, &region_k, &region_v, &region_y, &region_bias, &region_packed,
-                                  &region_scratch };
+    guarded_region *regions[] = { &region_q,    &region_k,      &region_v,      &region_y,
+                                  &region_bias, &region_packed, &region_scratch };
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(MAX_FLOATS * 4);
     if (bench) {

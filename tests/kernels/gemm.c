@@ -6,7 +6,8 @@
 
 enum { MAX_FLOATS = 1 << 19 };
 
-static guarded_region region_a, region_b, region_c, region_bias, region_packed, region_scratch;
+static guarded_region region_a, region_b, region_c, region_bias, region_residual, region_packed,
+    region_scratch;
 static float first[MAX_FLOATS];
 
 typedef struct problem {
@@ -15,16 +16,17 @@ typedef struct problem {
     size_t a_stride, b_stride, c_stride;
     float alpha;
     int bias; /* 0 none, 1 per column, 2 per row */
+    bool residual;
     cpu_activation activation;
 } problem;
 
 static const char *problem_text(const problem *p)
 {
     static char text[200];
-    snprintf(text, sizeof(text), "m %zu n %zu k %zu%s%s%s strides %zu %zu %zu alpha %g bias %d act %d", p->shape.m,
+    snprintf(text, sizeof(text), "m %zu n %zu k %zu%s%s%s strides %zu %zu %zu alpha %g bias %d act %d%s", p->shape.m,
              p->shape.n, p->shape.k, p->shape.a_transposed ? " aT" : "", p->shape.b_transposed ? " bT" : "",
              p->constant ? " constant" : "", p->a_stride, p->b_stride, p->c_stride, (double)p->alpha, p->bias,
-             p->activation.act);
+             p->activation.act, p->residual ? " residual" : "");
     return text;
 }
 
@@ -38,6 +40,8 @@ static double result_of(const problem *p, const gemm_arguments *g, size_t i, siz
         size += fabs(x * y);
     }
     double bias = p->bias == 1 ? (double)g->bias[j] : p->bias == 2 ? (double)g->bias[i] : 0;
+    if (p->residual)
+        bias += (double)g->residual[i * p->c_stride + j];
     *magnitude = size * fabs((double)p->alpha) + fabs(bias);
     sum = sum * (double)p->alpha + bias;
     return p->activation.act == CPU_ACT_RELU   ? fmax(sum, 0)
@@ -82,6 +86,8 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     oracle_fill_plain(a, a_floats, -1, 1);
     oracle_fill_plain(b, b_floats, -1, 1);
     oracle_fill_plain(bias, biases, -1, 1);
+    float *residual = guarded(&region_residual, c_floats * 4);
+    oracle_fill_plain(residual, c_floats, -1, 1);
     gemm_plan plan;
     gemm_choose(kernels, s, p->constant, &plan);
     void *packed = guarded(&region_packed, (plan.packed_bytes + 63) & ~(size_t)63);
@@ -96,6 +102,7 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
                          p->alpha,
                          p->bias ? bias : NULL,
                          p->bias == 2,
+                         p->residual ? residual : NULL,
                          p->activation };
     if (p->constant) { /* as in a file, where it lies anywhere */
         memmove((char *)b - 1, b, b_floats * 4);
@@ -117,7 +124,8 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
 
 static void random_problem(const cpu_kernels *kernels, int round)
 {
-    problem p = { .alpha = oracle_int(0, 2) ? 1 : 0.37f, .bias = oracle_int(0, 2), .constant = oracle_int(0, 1) };
+    problem p = { .alpha = oracle_int(0, 2) ? 1 : 0.37f, .bias = oracle_int(0, 2), .constant = oracle_int(0, 1),
+                  .residual = oracle_int(0, 1) };
     int largest = round % 4 == 0 ? 6 : 70;
     p.shape = (gemm_shape){ (size_t)oracle_int(1, largest), (size_t)oracle_int(1, 100), (size_t)oracle_int(1, 100),
                             oracle_int(0, 1), oracle_int(0, 1) };
@@ -142,7 +150,8 @@ static void test_cuts(const cpu_kernels *kernels)
         { 100, 40, 1024, false, false }, /* rows 4 KB apart */
     };
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
-        problem p = { .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1 };
+        problem p = { .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1,
+                      .residual = i / 2 % 2 == 1 };
         p.a_stride = p.shape.a_transposed ? p.shape.m : p.shape.k;
         p.b_stride = p.shape.b_transposed ? p.shape.k : p.shape.n;
         p.c_stride = p.shape.n;
@@ -152,7 +161,8 @@ static void test_cuts(const cpu_kernels *kernels)
 
 void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
-    guarded_region *regions[] = { &region_a, &region_b, &region_c, &region_bias, &region_packed, &region_scratch };
+    guarded_region *regions[] = { &region_a,        &region_b,      &region_c,      &region_bias,
+                                  &region_residual, &region_packed, &region_scratch };
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(MAX_FLOATS * 4 + (1 << 16));
     test_cuts(kernels);

@@ -71,17 +71,18 @@ static void fused_conv_case(op_act act, bool residual, bool before)
     runner_free(r);
 }
 
-static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, op_act act)
+static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, bool residual, op_act act)
 {
     runner *r = runner_new(NULL);
     int64_t a_dims[3] = { 2, trans_a ? 4 : 3, trans_a ? 3 : 4 }, b_dims[2] = { trans_b ? 5 : 4, trans_b ? 4 : 5 };
-    onyx_tensor a = filled(r, 3, a_dims), b = filled(r, 2, b_dims), c = filled(r, 1, (int64_t[]){ 5 }), y = { 0 };
-    const onyx_tensor *inputs[3] = { &a, &b, bias ? &c : NULL };
+    onyx_tensor a = filled(r, 3, a_dims), b = filled(r, 2, b_dims), c = filled(r, 1, (int64_t[]){ 5 }),
+                d = filled(r, 3, (int64_t[]){ 2, 3, 5 }), y = { 0 };
+    const onyx_tensor *inputs[4] = { &a, &b, bias ? &c : NULL, residual ? &d : NULL };
     op_attribute attributes[] = { own_float("alpha", 0.5f), own_int("trans_a", trans_a), own_int("trans_b", trans_b),
                                   own_string("activation", op_act_name(act)) };
     onyx_error error = { 0 };
     onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "FusedMatMul", 1, attributes, ARRAY_LENGTH(attributes), inputs,
-                                     3, &y, 1, &error);
+                                     4, &y, 1, &error);
     double expected[30];
     for (int64_t i = 0; i < 30; i++) {
         int64_t n = i % 5, m = i / 5 % 3, batch = i / 15;
@@ -89,7 +90,8 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, op_act act)
         for (int64_t k = 0; k < 4; k++)
             sum += own_get(&a, (size_t)(batch * 12 + (trans_a ? k * 3 + m : m * 4 + k))) *
                    own_get(&b, (size_t)(trans_b ? n * 4 + k : k * 5 + n));
-        expected[i] = act_value(act, 0.5 * sum + (bias ? own_get(&c, (size_t)n) : 0), 0, 0);
+        expected[i] = act_value(act, 0.5 * sum + (bias ? own_get(&c, (size_t)n) : 0) + (residual ? own_get(&d, (size_t)i) : 0),
+                                0, 0);
     }
     if (own_check(status == ONYX_OK, "FusedMatMul: %s", error.message))
         own_compare("FusedMatMul", &y, 3, (int64_t[]){ 2, 3, 5 }, expected, 1e-5, 1e-6);
@@ -228,7 +230,7 @@ void own_fused(void)
         fused_conv_case((op_act)act, false, false);
         fused_conv_case((op_act)act, true, false);
         fused_conv_case((op_act)act, true, true);
-        fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
+        fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 == 1, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
     }
     attention_case(false);
     attention_case(true);
