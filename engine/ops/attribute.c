@@ -32,3 +32,15 @@ const char *op_attribute_string(const op_attributes *attributes, const char *nam
     const op_attribute *attribute = op_attribute_find(attributes, name, OP_ATTRIBUTE_STRING);
     return attribute ? attribute->s : otherwise;
 }
+
+onyx_status op_attribute_choice(const op_parse_context *context, const char *name, const char *otherwise,
+                                const char *const *names, size_t count, int *index)
+{
+    const char *text = op_attribute_string(&context->attributes, name, otherwise);
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *index = (int)i;
+            return ONYX_OK;
+        }
+    return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "%s \"%s\" is unknown", name, text);
+}

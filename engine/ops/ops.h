@@ -79,6 +79,10 @@ typedef struct op_parse_context {
     onyx_error *error;
 } op_parse_context;
 
+/* Which of `count` names the string attribute is; UNSUPPORTED where it is none. */
+onyx_status op_attribute_choice(const op_parse_context *context, const char *name, const char *otherwise,
+                                const char *const *names, size_t count, int *index);
+
 /* ---- shape functions: called with everything known at compile time, and again at run time with all inputs constant
  * when dims depend on data. outputs[i] come zeroed with rank -1; what cannot be known stays so. Must refuse what the
  * specification forbids (SHAPE, TYPE), because kernels then rely on it. ---- */

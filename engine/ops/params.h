@@ -125,6 +125,17 @@ typedef struct attention_params {
     int shape_rank;
 } attention_params;
 
+/* ---- GridSample ---- */
+
+typedef enum op_grid_mode { OP_GRID_NEAREST, OP_GRID_LINEAR, OP_GRID_CUBIC } op_grid_mode;
+typedef enum op_grid_padding { OP_GRID_ZEROS, OP_GRID_BORDER, OP_GRID_REFLECTION } op_grid_padding;
+
+typedef struct grid_sample_params {
+    op_grid_mode mode;
+    op_grid_padding padding;
+    bool align_corners;
+} grid_sample_params;
+
 /* ---- resize ---- */
 
 typedef enum op_resize_mode { OP_RESIZE_NEAREST, OP_RESIZE_LINEAR, OP_RESIZE_CUBIC } op_resize_mode;

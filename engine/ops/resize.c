@@ -12,26 +12,6 @@
 
 /* ---- attributes ---- */
 
-static bool name_index(const char *name, const char *const *names, size_t count, int *index)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(name, names[i]) == 0) {
-            *index = (int)i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static onyx_status parse_name(const op_parse_context *context, const char *attribute, const char *otherwise,
-                              const char *const *names, size_t count, int *index)
-{
-    const char *name = op_attribute_string(&context->attributes, attribute, otherwise);
-    if (name_index(name, names, count, index))
-        return ONYX_OK;
-    return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "%s \"%s\" is unknown", attribute, name);
-}
-
 onyx_status op_parse_resize(const op_parse_context *context, void *params)
 {
     static const char *const modes[] = { "nearest", "linear", "cubic" };
@@ -43,11 +23,11 @@ onyx_status op_parse_resize(const op_parse_context *context, void *params)
     resize_params *p = params;
     const op_attributes *a = &context->attributes;
     int mode = 0, coordinate = 0, round = 0, aspect = 0;
-    STATUS_TRY(parse_name(context, "mode", "nearest", modes, ARRAY_LENGTH(modes), &mode));
-    STATUS_TRY(parse_name(context, "coordinate_transformation_mode", "half_pixel", coordinates,
-                          ARRAY_LENGTH(coordinates), &coordinate));
-    STATUS_TRY(parse_name(context, "nearest_mode", "round_prefer_floor", nearest, ARRAY_LENGTH(nearest), &round));
-    STATUS_TRY(parse_name(context, "keep_aspect_ratio_policy", "stretch", aspects, ARRAY_LENGTH(aspects), &aspect));
+    STATUS_TRY(op_attribute_choice(context, "mode", "nearest", modes, ARRAY_LENGTH(modes), &mode));
+    STATUS_TRY(op_attribute_choice(context, "coordinate_transformation_mode", "half_pixel", coordinates,
+                                   ARRAY_LENGTH(coordinates), &coordinate));
+    STATUS_TRY(op_attribute_choice(context, "nearest_mode", "round_prefer_floor", nearest, ARRAY_LENGTH(nearest), &round));
+    STATUS_TRY(op_attribute_choice(context, "keep_aspect_ratio_policy", "stretch", aspects, ARRAY_LENGTH(aspects), &aspect));
     p->mode = (op_resize_mode)mode;
     p->coordinates = (op_resize_coordinates)coordinate;
     p->nearest = (op_resize_nearest)round;

@@ -58,6 +58,11 @@ op_shape_function op_shape_gather, op_shape_gather_elements, op_shape_gather_nd,
     op_shape_scatter_nd;
 op_run_function op_run_gather, op_run_gather_elements, op_run_gather_nd, op_run_scatter_elements, op_run_scatter_nd;
 
+/* grid_sample.c */
+op_parse_function op_parse_grid_sample;
+op_shape_function op_shape_grid_sample;
+op_run_function op_run_grid_sample;
+
 /* matmul.c */
 op_parse_function op_parse_fused_matmul, op_parse_gemm;
 op_shape_function op_shape_fused_matmul, op_shape_gemm, op_shape_matmul, op_shape_matmul_integer, op_shape_qgemm,

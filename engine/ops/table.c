@@ -93,6 +93,8 @@ static const op_row rows[] = {
     { "", "Greater", 7, 0, 2, 2, 1, 1, OP_ELEMENTWISE, TYPES_NUMBER, 0, NULL, shape_broadcast_bool, op_run_greater },
     { "", "GreaterOrEqual", 12, 0, 2, 2, 1, 1, OP_ELEMENTWISE, TYPES_NUMBER,
       0, NULL, shape_broadcast_bool, op_run_greater_or_equal },
+    { "", "GridSample", 16, 0, 2, 2, 1, 1, 0, TYPES_FLOAT,
+      sizeof(grid_sample_params), op_parse_grid_sample, op_shape_grid_sample, op_run_grid_sample },
     { "", "GroupNormalization", 18, 0, 3, 3, 1, 1, OP_IN_PLACE, TYPES_FLOAT,
       sizeof(norm_params), op_parse_norm, op_shape_group_norm, op_run_group_norm },
     { "", "HardSigmoid", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,

@@ -48,6 +48,7 @@ static const char *const int_names[] = { "axis",
                                          "noop_with_empty_axes",
                                          "count_include_pad",
                                          "exclude_outside",
+                                         "align_corners",
                                          "opset" };
 static const char *const list_names[] = { "kernel_shape",   "strides",      "pads", "dilations", "perm",
                                           "output_padding", "output_shape", "axes", "value_ints" };
@@ -60,6 +61,7 @@ static const struct {
     { "coordinate_transformation_mode",
       { "asymmetric", "align_corners", "tf_crop_and_resize", "pytorch_half_pixel", "half_pixel", "half_pixel", "x" } },
     { "activation", { "none", "relu", "clip", "gelu", "Relu", "", "silu" } },
+    { "padding_mode", { "zeros", "border", "reflection", "zeros", "border", "reflection", "x" } },
     { "keep_aspect_ratio_policy", { "stretch", "not_larger", "not_smaller", "stretch", "stretch", "stretch", "x" } },
 };
 

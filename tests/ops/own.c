@@ -51,6 +51,7 @@ int main(void)
     check_acts();
     own_windows();
     own_resize();
+    own_grid();
     own_elements();
     own_fused();
     own_quantised();

@@ -31,6 +31,7 @@ void own_compare(const char *what, const onyx_tensor *actual, int rank, const in
 
 void own_windows(void); /* Conv, ConvTranspose, QLinearConv, pools */
 void own_resize(void);
+void own_grid(void);
 void own_elements(void); /* broadcasting, integers, special values, slices */
 void own_fused(void);
 void own_quantised(void); /* the quantised operators of the onyx domain */
