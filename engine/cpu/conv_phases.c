@@ -278,7 +278,8 @@ static void phases_pack(const conv_plan *plan, const float *weights, void *packe
         for (int k = 0; k < channels; k++)
             for (int block = blocks.begin; block < blocks.end; block++) {
                 gather_weights(s, weights, block * lanes, k / 4, k / 2 % 2, k % 2, lanes, w);
-                units->winograd_weights(w, conv_winograd_form, to + k * width + (block - blocks.begin) * lanes, point);
+                units->winograd_weights(w, conv_winograd_form, SIDE, to + k * width + (block - blocks.begin) * lanes,
+                                        point);
             }
         to += POINTS * point;
     }

@@ -154,15 +154,18 @@ bool conv_strips_choose(const conv_plan *plans, int count, double alone, conv_st
     /* Whether at all must not depend on the threads: the bits may, where a chain has another algorithm in it. */
     if (!cut_strips(chain, 1))
         return false;
-    double cycles = 0, moved = 0;
+    double cycles = 0, moved = 0, weights = 0;
     for (int i = 0; i < count; i++) {
         cycles += plans[i].cycles;
+        weights += (double)plans[i].packed_bytes;
         double bytes = (double)pixel_floats(&plans[i]) * plans[i].shape.w_out * plans[i].shape.h_out * sizeof(float);
         if (i < count - 1 && bytes > conv_near_bytes() / 2)
             moved += bytes; /* out and in again, and about half of that while computing */
         chain->scratch_bytes =
             plans[i].scratch_bytes > chain->scratch_bytes ? plans[i].scratch_bytes : chain->scratch_bytes;
     }
+    if (weights > conv_near_bytes()) /* every strip reads them again */
+        cycles += conv_ceil_div(plans[count - 1].shape.h_out, chain->rows) * weights / CONV_FAR_RATE;
     chain->cycles = cycles - moved / CONV_FAR_RATE;
     if (chain->cycles > 0.97 * alone) /* a strip's start and end cost something, too */
         return false;

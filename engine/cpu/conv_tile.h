@@ -65,22 +65,25 @@ typedef struct conv_tile_set {
     conv_tile_f32 *run[CONV_MAX_FILTERS][CONV_MAX_PIXELS];
 } conv_tile_set;
 
-/* Winograd: tiles of 4x4 outputs. Stride 1, F(4x4, 3x3): 6x6 products from 6x6 inputs. Stride 2: the even columns meet
- * two taps, F(4, 2) with 5 products, the odd ones a single tap, 4 products: 9x9 products from 9x9 inputs. */
-enum { WINOGRAD_SIDE_UNIT = 6, WINOGRAD_SIDE_TWO = 9, WINOGRAD_SIDE_MOST = 9 };
+/* Winograd: tiles of 4x4 outputs or of 2x2. Stride 1, F(4x4, 3x3): 6x6 products from 6x6 inputs; F(2x2, 3x3): 4x4.
+ * Stride 2: the even columns meet two taps, F(4, 2) with 5 products or F(2, 2) with 3, the odd ones a single tap, 4
+ * products or 2: 9x9 products from 9x9 inputs, or 5x5. */
+enum { WINOGRAD_SIDE_UNIT = 6, WINOGRAD_SIDE_TWO = 9, WINOGRAD_SIDE_SMALL = 4, WINOGRAD_SIDE_SMALL_TWO = 5 };
+enum { WINOGRAD_SIDE_MOST = 9, WINOGRAD_FORMS = 4 };
 
-/* count tiles, 4 * stride columns apart, from `side` rows to v[(i * side + j) * point_stride]; the next tile's v is V
- * floats on. Columns [low, high) of those that the tiles span exist, rows point at column `low`; others read 0. */
+/* count tiles, 4 * stride columns apart or 2 * stride, from `side` rows to v[(i * side + j) * point_stride]; the next
+ * tile's v is V floats on. Columns [low, high) of those that the tiles span exist, rows point at column `low`; others
+ * read 0. */
 typedef void conv_winograd_input_f32(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
                                      int count);
-/* One tile back: m[(i * side + j) * point_stride] to rows x cols (1..4) vectors of dst. bias: [V]. residual: like dst,
- * rows residual_row_stride floats apart, or NULL. */
+/* One tile back: m[(i * side + j) * point_stride] to rows x cols (1..4, 1..2) vectors of dst. bias: [V]. residual: like
+ * dst, rows residual_row_stride floats apart, or NULL. */
 typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
                                       const float *bias, const float *residual, ptrdiff_t residual_row_stride,
                                       float *dst, ptrdiff_t row_stride, int rows, int cols);
 
-/* U = G w G^T for V filters: w [9][V], G [6][3], u[point * point_stride] for 36 points. */
-typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], float *u, ptrdiff_t point_stride);
+/* U = G w G^T for V filters: w [9][V], G [side][3], u[point * point_stride] for side * side points. */
+typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], int side, float *u, ptrdiff_t point_stride);
 
 /* The same for plain images of stride 2, whose even and odd rows and columns are images of their own: lanes are tiles.
  * Down the columns: n of six rows, every other one of the image, n a multiple of V: to lines[n / V][6][V]. */
@@ -105,12 +108,12 @@ typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *cons
 struct conv_units {
     int lanes;
     const char *direct_name, *plain_name, *depthwise_name;
-    const char *winograd_name[2]; /* stride 1, 2 */
+    const char *winograd_name[WINOGRAD_FORMS]; /* tiles of 4x4: stride 1, 2; of 2x2: stride 1, 2 */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;
     conv_tile_set products; /* step 1, blocks of one float, nothing but the sum */
-    conv_winograd_input_f32 *winograd_input[2];
-    conv_winograd_output_f32 *winograd_output[2];
+    conv_winograd_input_f32 *winograd_input[WINOGRAD_FORMS];
+    conv_winograd_output_f32 *winograd_output[WINOGRAD_FORMS];
     conv_winograd_weights_f32 *winograd_weights;
     conv_phases_down_f32 *phases_down;
     conv_phases_along_f32 *phases_along;

@@ -1,30 +1,63 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Winograd convolution for 3x3, stride 1 and 2, tile-fused: a strip of T tiles of 4x4 outputs is transformed (V),
- * multiplied by the transformed weights (U) with the same register tiles as direct convolution into M, and transformed
- * back with bias, activation and residual. V, and M and U of one filter group stay in the second-level cache.
- * Stride 1: 36 products [T, c_in] x [c_in, c_out] instead of 144. Stride 2: 81 instead of 144, as the weights of the
- * odd positions are the same for all four: 36 matrices U in both cases.
+ * Winograd convolution for 3x3, stride 1 and 2, tile-fused: a strip of T tiles of 4x4 or 2x2 outputs is transformed
+ * (V), multiplied by the transformed weights (U) with the same register tiles as direct convolution into M, and
+ * transformed back with bias, activation and residual. V, and M and U of one filter group stay in the second-level
+ * cache. Stride 1: 36 products [T, c_in] x [c_in, c_out] instead of 144. Stride 2: 81 instead of 144, as the weights of
+ * the odd positions are the same for all four: 36 matrices U in both cases. Tiles of 2x2 take 64 products, with stride
+ * 2 100, for 16 outputs but 16 matrices U alone: faster where planes are small and weights many, so that these come
+ * from afar.
  *
  * One core of an Emerald Rapids Xeon, AVX-512, GFLOP/s counted as direct convolution, with SiLU, 2026-11-21
  * (test-kernels --bench --table avx512 conv): 80x80 64-64 602 (direct 205), 80x80 32-32 478 (200), 160x160 16-16 315
- * (174), 20x20 128-128 520 (206); stride 2: 80x80 32-64 244 (184), 40x40 64-128 253 (200), 20x20 128-256 264 (203). */
+ * (174), 20x20 128-128 520 (206); stride 2: 80x80 32-64 244 (184), 40x40 64-128 253 (200), 20x20 128-256 264 (203).
+ * Tiles of 2x2, weights far, 2026-11-22: 14x14 256-256 326 (4x4: 231, direct 150), 26x4 512-512 266 (4x4: 148, direct
+ * 132), 7x7 512-512 155 (direct 130); stride 2: 14x14 256-256 206 (4x4: 148, direct 137). */
 #include <string.h>
 
 #include "cpu/conv_private.h"
 
-enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
+enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_FORM };
 
-enum { WEIGHT_SIDE = 6, WEIGHT_POINTS = 36 };
+/* F(4, 3), with stride 2 F(4, 2), and F(2, 3), F(2, 2). G, for the even positions of stride 2 and the odd ones. */
+typedef struct form {
+    int out, side, weight_side; /* outputs, inputs and points, points of the weights in one direction */
+    double input_cycles, output_cycles;
+    const float (*g)[3];
+} form;
+
+const float conv_winograd_form[6][3] = {
+    { 1.0f / 4, 0, 0 },
+    { -1.0f / 6, -1.0f / 6, -1.0f / 6 },
+    { -1.0f / 6, 1.0f / 6, -1.0f / 6 },
+    { 1.0f / 24, 1.0f / 12, 1.0f / 6 },
+    { 1.0f / 24, -1.0f / 12, 1.0f / 6 },
+    { 0, 0, 1 },
+};
+static const float four_strided[6][3] = {
+    { 1.0f / 2, 0, 0 }, { -1.0f / 2, 0, -1.0f / 2 }, { -1.0f / 6, 0, 1.0f / 6 }, { 1.0f / 6, 0, 1.0f / 3 }, { 0, 0, 1 },
+    { 0, 1, 0 },
+};
+static const float two[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5f, 0.5f }, { 0, 0, 1 } };
+static const float two_strided[4][3] = { { 1, 0, 0 }, { 1, 0, 1 }, { 0, 0, 1 }, { 0, 1, 0 } };
+
+/* Cycles: measured (see below) of one tile and channel block. */
+static const form forms[WINOGRAD_FORMS] = {
+    { 4, WINOGRAD_SIDE_UNIT, 6, 80, 110, conv_winograd_form },
+    { 4, WINOGRAD_SIDE_TWO, 6, 250, 280, four_strided },
+    { 2, WINOGRAD_SIDE_SMALL, 4, 40, 45, two },
+    { 2, WINOGRAD_SIDE_SMALL_TWO, 4, 75, 70, two_strided },
+};
 
 typedef struct geometry {
     const conv_shape *shape;
+    const form *form;
     conv_winograd_input_f32 *input;
     conv_winograd_output_f32 *output;
     const conv_tile_set *set;
     int lanes, channels, blocks_in, blocks_out, filter_groups;
-    int side; /* points and inputs of a tile in one direction */
-    int span; /* inputs from one tile to the next */
+    int out, side; /* outputs, points and inputs of a tile in one direction */
+    int span;      /* inputs from one tile to the next */
     int tiles_x, tiles, strip, strips;
     ptrdiff_t v_point, m_point; /* floats between points */
 } geometry;
@@ -34,24 +67,29 @@ static geometry geometry_of(const conv_plan *plan)
     const conv_shape *s = &plan->shape;
     const conv_units *units = plan->kernels->conv.units;
     const int *tile = plan->tile;
-    int form = s->stride_h - 1;
-    geometry g = { .shape = s, .lanes = units->lanes, .set = &units->unit };
-    g.input = units->winograd_input[form];
-    g.output = units->winograd_output[form];
-    g.side = form ? WINOGRAD_SIDE_TWO : WINOGRAD_SIDE_UNIT;
-    g.span = 4 * s->stride_h;
+    geometry g = { .shape = s, .form = &forms[tile[TILE_FORM]], .lanes = units->lanes, .set = &units->unit };
+    g.input = units->winograd_input[tile[TILE_FORM]];
+    g.output = units->winograd_output[tile[TILE_FORM]];
+    g.out = g.form->out;
+    g.side = g.form->side;
+    g.span = g.out * s->stride_h;
     g.channels = conv_summed_channels(s->c_in);
     g.blocks_in = conv_ceil_div(s->c_in, g.lanes);
     g.blocks_out = conv_ceil_div(s->c_out, g.lanes);
     g.filter_groups = conv_ceil_div(g.blocks_out, tile[TILE_FILTERS]);
-    g.tiles_x = conv_ceil_div(s->w_out, 4);
-    g.tiles = g.tiles_x * conv_ceil_div(s->h_out, 4);
+    g.tiles_x = conv_ceil_div(s->w_out, g.out);
+    g.tiles = g.tiles_x * conv_ceil_div(s->h_out, g.out);
     g.strip = tile[TILE_STRIP];
     g.strips = conv_ceil_div(g.tiles, g.strip);
     /* One vector more, so that the planes of all points do not meet in the same cache set. */
     g.v_point = ((ptrdiff_t)g.blocks_in * g.strip + 1) * g.lanes;
     g.m_point = ((ptrdiff_t)tile[TILE_FILTERS] * g.strip + 1) * g.lanes;
     return g;
+}
+
+static size_t weight_points(const form *f)
+{
+    return (size_t)(f->weight_side * f->weight_side);
 }
 
 /* Scratch: V, M, a row of zeros, one tile in front of an activation. */
@@ -100,7 +138,7 @@ static void input_row(const winograd_run *r, int begin, int count, int at)
 /* Positions of a tile that have weights i in one direction: the odd ones of stride 2 share theirs. */
 static conv_range positions(const geometry *g, int i)
 {
-    return i < 5 ? (conv_range){ i, i + 1 } : (conv_range){ i, g->side };
+    return (conv_range){ i, i < g->form->weight_side - 1 ? i + 1 : g->side };
 }
 
 /* M of one filter group for `tiles` tiles. u: its [point][channel][filter block][lane]. */
@@ -116,10 +154,11 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
                     .step = g->lanes,
                     .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
     const size_t floats = (size_t)g->channels * (size_t)(filters * g->lanes);
-    for (int point = 0; point < WEIGHT_POINTS; point++, u += floats) {
+    const int weight_side = g->form->weight_side;
+    for (int point = 0; point < weight_side * weight_side; point++, u += floats) {
         conv_fetch_ahead(&t, u + floats, floats * sizeof(float), conv_ceil_div(tiles, g->set->pixels[filters - 1]),
                          (size_t)g->channels);
-        conv_range rows = positions(g, point / WEIGHT_SIDE), columns = positions(g, point % WEIGHT_SIDE);
+        conv_range rows = positions(g, point / weight_side), columns = positions(g, point % weight_side);
         for (int i = rows.begin; i < rows.end; i++)
             for (int j = columns.begin; j < columns.end; j++) {
                 ptrdiff_t at = i * g->side + j;
@@ -129,20 +168,21 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
     }
 }
 
-/* A tile whose activation is not done in registers: by way of post, pixel rows of 4. */
+/* A tile whose activation is not done in registers: by way of post, pixel rows of its side. */
 static void output_post(const winograd_run *r, const float *m, const float *bias, const float *residual, float *dst,
                         ptrdiff_t row, int rows, int cols)
 {
     const cpu_activation *activation = &r->arguments->activation;
     const eltwise_kernels *eltwise = &r->kernels->eltwise;
     bool after = residual && !r->epilogue.residual_before;
-    size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes;
+    const size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes, row_floats = (size_t)r->g->out * lanes;
+    const size_t all = (size_t)r->g->out * row_floats;
     float *from = r->post;
-    memset(from, 0, 16 * lanes * sizeof(float));
-    r->g->output(m, r->g->m_point, &r->epilogue, bias, after ? NULL : residual, row, from, 4 * (ptrdiff_t)lanes, rows,
+    memset(from, 0, all * sizeof(float));
+    r->g->output(m, r->g->m_point, &r->epilogue, bias, after ? NULL : residual, row, from, (ptrdiff_t)row_floats, rows,
                  cols);
-    r->act(from, from, 16 * lanes, activation->a, activation->b);
-    for (int i = 0; i < rows; i++, from += 4 * lanes, dst += row) {
+    r->act(from, from, all, activation->a, activation->b);
+    for (int i = 0; i < rows; i++, from += row_floats, dst += row) {
         if (after)
             eltwise->binary[CPU_BINARY_ADD](from, 1, residual + i * row, 1, dst, floats);
         else
@@ -162,8 +202,8 @@ static void output(const winograd_run *r, conv_range blocks, int first, int tile
         const float *bias = a->bias + block * g->lanes;
         const float *m = r->m + (ptrdiff_t)(block - blocks.begin) * g->strip * g->lanes;
         for (int t = first; t < first + tiles; t++, m += g->lanes) {
-            int y = t / g->tiles_x * 4, x = t % g->tiles_x * 4;
-            int rows = conv_min(4, s->h_out - y), cols = conv_min(4, s->w_out - x);
+            int y = t / g->tiles_x * g->out, x = t % g->tiles_x * g->out;
+            int rows = conv_min(g->out, s->h_out - y), cols = conv_min(g->out, s->w_out - x);
             size_t at = plane + ((size_t)y * (size_t)s->w_out + (size_t)x) * (size_t)g->lanes;
             const float *residual = a->residual ? a->residual + at : NULL;
             if (r->act)
@@ -197,7 +237,7 @@ static void winograd_run_part(const conv_plan *plan, const conv_arguments *argum
         }
         for (int q = groups.begin; q < groups.end; q++) {
             conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
-            size_t u = (size_t)blocks.begin * (size_t)g.lanes * WEIGHT_POINTS * (size_t)g.channels;
+            size_t u = (size_t)blocks.begin * (size_t)g.lanes * weight_points(g.form) * (size_t)g.channels;
             multiply(&r, blocks.end - blocks.begin, (const float *)arguments->packed + u, count);
             output(&r, blocks, tiles.begin, count);
         }
@@ -216,23 +256,12 @@ static void gather_weights(const conv_shape *s, const float *weights, int o, int
     }
 }
 
-const float conv_winograd_form[WEIGHT_SIDE][3] = {
-    { 1.0f / 4, 0, 0 },
-    { -1.0f / 6, -1.0f / 6, -1.0f / 6 },
-    { -1.0f / 6, 1.0f / 6, -1.0f / 6 },
-    { 1.0f / 24, 1.0f / 12, 1.0f / 6 },
-    { 1.0f / 24, -1.0f / 12, 1.0f / 6 },
-    { 0, 0, 1 },
-};
-static const float two_form[WEIGHT_SIDE][3] = {
-    { 1.0f / 2, 0, 0 }, { -1.0f / 2, 0, -1.0f / 2 }, { -1.0f / 6, 0, 1.0f / 6 }, { 1.0f / 6, 0, 1.0f / 3 }, { 0, 0, 1 },
-    { 0, 1, 0 },
-};
-
 /* U [filter group][point][channel][filter block of the group][lane] */
-static void winograd_pack(const conv_plan *plan, const float *weights, void *packed)
+static void pack_by(const conv_plan *plan, int form_index, const float *weights, void *packed)
 {
-    const geometry g = geometry_of(plan);
+    conv_plan own = *plan; /* a form for packing alone knows the filters of a group only */
+    own.tile[TILE_FORM] = form_index;
+    const geometry g = geometry_of(&own);
     const conv_shape *s = &plan->shape;
     conv_winograd_weights_f32 *transform = plan->kernels->conv.units->winograd_weights;
     _Alignas(64) float w[9 * 16], zero[9 * 16] = { 0 };
@@ -245,12 +274,22 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
             for (int block = blocks.begin; block < blocks.end; block++) {
                 if (c < s->c_in)
                     gather_weights(s, weights, block * g.lanes, c, g.lanes, w);
-                transform(c < s->c_in ? w : zero, s->stride_h == 1 ? conv_winograd_form : two_form,
+                transform(c < s->c_in ? w : zero, g.form->g, g.form->weight_side,
                           to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes,
                           (ptrdiff_t)point_floats);
             }
-        to += WEIGHT_POINTS * point_floats;
+        to += weight_points(g.form) * point_floats;
     }
+}
+
+static void pack_four(const conv_plan *plan, const float *weights, void *packed)
+{
+    pack_by(plan, plan->shape.stride_h - 1, weights, packed);
+}
+
+static void pack_two(const conv_plan *plan, const float *weights, void *packed)
+{
+    pack_by(plan, plan->shape.stride_h + 1, weights, packed);
 }
 
 /* ---- the choice ----
@@ -261,21 +300,21 @@ static void winograd_pack(const conv_plan *plan, const float *weights, void *pac
 typedef struct layer {
     const conv_units *units;
     const conv_shape *shape;
+    const form *form;
     int blocks_in, blocks_out, tiles;
-    double points, input_cycles, output_cycles;
+    double points, weight_points;
 } layer;
 
-static layer layer_of(const conv_units *units, const conv_shape *s)
+static layer layer_of(const conv_units *units, const conv_shape *s, const form *f)
 {
-    bool unit = s->stride_h == 1;
     return (layer){ .units = units,
                     .shape = s,
+                    .form = f,
                     .blocks_in = conv_ceil_div(s->c_in, units->lanes),
                     .blocks_out = conv_ceil_div(s->c_out, units->lanes),
-                    .tiles = conv_ceil_div(s->w_out, 4) * conv_ceil_div(s->h_out, 4),
-                    .points = unit ? 36 : 81,
-                    .input_cycles = unit ? 80 : 250,
-                    .output_cycles = unit ? 110 : 280 };
+                    .tiles = conv_ceil_div(s->w_out, f->out) * conv_ceil_div(s->h_out, f->out),
+                    .points = f->side * f->side,
+                    .weight_points = (double)weight_points(f) };
 }
 
 static double larger(double a, double b)
@@ -308,7 +347,7 @@ static double layer_cycles(const layer *l, int filters, int strip, int filter_cu
     double vector = l->units->lanes * (double)sizeof(float), near = conv_near_bytes();
     double groups = conv_ceil_div(l->blocks_out, filters), strips = conv_ceil_div(l->tiles, strip);
     double v = l->points * strip * l->blocks_in * vector, m = l->points * strip * filters * vector;
-    double u = (double)WEIGHT_POINTS * l->shape->c_in * l->blocks_out * vector;
+    double u = l->weight_points * l->shape->c_in * l->blocks_out * vector;
     double rate = v + m + u / filter_cuts <= near ? CONV_NEAR_RATE : CONV_FAR_RATE;
     double products = product_cycles(l, filters, strip, u <= CONV_MANY_WEIGHTS ? CONV_FAR_RATE : CONV_WEIGHT_RATE) +
                       (l->tiles / strip - 1) * product_cycles(l, filters, strip, rate);
@@ -316,7 +355,7 @@ static double layer_cycles(const layer *l, int filters, int strip, int filter_cu
         products += product_cycles(l, filters, l->tiles % strip, rate);
     double read_v = strips * groups * v / (v + m + u / groups <= near ? 2 * CONV_NEAR_RATE : CONV_FAR_RATE);
     return products + read_v +
-           l->tiles * (filter_cuts * l->input_cycles * l->blocks_in + l->output_cycles * l->blocks_out);
+           l->tiles * (filter_cuts * l->form->input_cycles * l->blocks_in + l->form->output_cycles * l->blocks_out);
 }
 
 static double direct_cycles(const layer *l)
@@ -355,7 +394,7 @@ static void consider(const layer *l, int filters, int strip, cuts *best)
 
 /* Strips of nearly equal size, by their number. Two filter blocks (measured: mostly the best, as their weights need
  * half the rate of four) and large strips come first: others must be clearly better. */
-enum { STRIP_LEAST = 5, STRIP_MOST = 48 };
+enum { STRIP_LEAST = 5, STRIP_MOST = 48, STRIP_MOST_SMALL = 96 };
 
 /* Fewest strips. Where the weights stay near from strip to strip, V and M should leave room for what the transforms
  * read and write: 7 % at 64 channels of stride 2. */
@@ -363,9 +402,10 @@ static int fewest_strips(const layer *l)
 {
     const double near = conv_near_bytes(), vector = l->units->lanes * (double)sizeof(float);
     const double tile = l->points * vector * (l->blocks_in + conv_min(2, l->blocks_out));
-    const bool near_weights = (double)WEIGHT_POINTS * l->shape->c_in * l->blocks_out * vector <= near;
-    const double most = near_weights ? conv_max(STRIP_LEAST, (int)(0.4 * near / tile)) : STRIP_MOST;
-    return conv_ceil_div(l->tiles, most < STRIP_MOST ? (int)most : STRIP_MOST);
+    const bool near_weights = l->weight_points * l->shape->c_in * l->blocks_out * vector <= near;
+    const int most = l->form->out == 4 ? STRIP_MOST : STRIP_MOST_SMALL;
+    const double room = near_weights ? conv_max(STRIP_LEAST, (int)(0.4 * near / tile)) : most;
+    return conv_ceil_div(l->tiles, room < most ? (int)room : most);
 }
 
 static cuts best_cuts(const layer *l)
@@ -382,6 +422,26 @@ static cuts best_cuts(const layer *l)
     return best;
 }
 
+/* Place of the form that pays, or -1. Large tiles come first: small ones must be clearly better. */
+static int best_form(const conv_units *units, const conv_shape *s, double *cycles)
+{
+    int best = -1;
+    for (int i = s->stride_h - 1; i < WINOGRAD_FORMS; i += 2) {
+        const layer l = layer_of(units, s, &forms[i]);
+        const double products = 0.5 * l.points * l.tiles * s->c_in * l.blocks_out; /* at least */
+        if (best < 0)
+            *cycles = 0.95 * direct_cycles(&l);
+        if (products > *cycles) /* spares the search */
+            continue;
+        const double own = best_cuts(&l).cycles;
+        if (own > (best < 0 ? 1 : 0.97) * *cycles)
+            continue;
+        best = i;
+        *cycles = own;
+    }
+    return best;
+}
+
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
@@ -392,27 +452,30 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
      * the number of threads. Only the cuts do. */
     conv_shape alone = *s;
     alone.threads = 1;
-    const layer one = layer_of(units, &alone);
-    const double cycles = best_cuts(&one).cycles;
-    if (cycles > 0.95 * direct_cycles(&one))
+    double cycles = 0;
+    const int chosen = best_form(units, &alone, &cycles);
+    if (chosen < 0)
         return false;
-    const layer l = layer_of(units, s);
+    const layer l = layer_of(units, s, &forms[chosen]);
     const cuts best = best_cuts(&l);
     int threads = conv_max(1, s->threads);
+    plan->tile[TILE_FORM] = chosen;
     plan->tile[TILE_FILTERS] = best.filters;
     plan->tile[TILE_STRIP] = best.strip;
     plan->tile[TILE_STRIP_CUTS] = threads > 1 ? conv_ceil_div(l.tiles, best.strip) : 1;
     plan->tile[TILE_FILTER_CUTS] = best.filter_cuts;
 
     geometry g = geometry_of(plan);
-    plan->name = units->winograd_name[s->stride_h - 1];
+    plan->name = units->winograd_name[chosen];
     plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes = WEIGHT_POINTS * (size_t)g.channels * (size_t)l.blocks_out * (size_t)g.lanes * sizeof(float);
-    plan->scratch_bytes = (v_floats(&g) + m_floats(&g) + zero_floats(&g) + 16 * (size_t)g.lanes) * sizeof(float);
+    plan->packed_bytes =
+        weight_points(g.form) * (size_t)g.channels * (size_t)l.blocks_out * (size_t)g.lanes * sizeof(float);
+    plan->scratch_bytes =
+        (v_floats(&g) + m_floats(&g) + zero_floats(&g) + (size_t)(g.out * g.out * g.lanes)) * sizeof(float);
     plan->run = winograd_run_part;
     plan->cycles = cycles;
     plan->balance =
         conv_balance(l.tiles, plan->tile[TILE_STRIP_CUTS], g.filter_groups, plan->tile[TILE_FILTER_CUTS], threads);
-    plan->pack = winograd_pack;
+    plan->pack = g.out == 4 ? pack_four : pack_two;
     return true;
 }

@@ -2,7 +2,8 @@
  *
  * The transforms of Winograd convolution (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015),
  * in the words of simd_*.h. Stride 1: F(4, 3) with points 0, 1, -1, 2, -2, inf. Stride 2: with y[n] = w0 x[2n] + w1
- * x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products. */
+ * x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products.
+ * Of tiles of 2x2: F(2, 3) with points 0, 1, -1, inf and F(2, 2) with 0, 1, inf. A form is known by its side. */
 #ifndef ONYX_CPU_CONV_WINOGRAD_BODY_H
 #define ONYX_CPU_CONV_WINOGRAD_BODY_H
 
@@ -36,9 +37,50 @@ CONV_INLINE void winograd_input_5(const vf *d, const int step, vf *out)
     out[4] = vf_fnma(two, near, vf_sub(d4, d2));
 }
 
-/* A^T m: four results out_step apart. */
+/* F(2, 3). */
+CONV_INLINE void winograd_input_4(const vf *d, const int step, vf *out)
+{
+    out[0] = vf_sub(d[0], d[2 * step]);
+    out[1] = vf_add(d[step], d[2 * step]);
+    out[2] = vf_sub(d[2 * step], d[step]);
+    out[3] = vf_sub(d[step], d[3 * step]);
+}
+
+/* F(2, 2) of the three even ones of five. */
+CONV_INLINE void winograd_input_3(const vf *d, const int step, vf *out)
+{
+    out[0] = vf_sub(d[0], d[step]);
+    out[1] = d[step];
+    out[2] = vf_sub(d[2 * step], d[step]);
+}
+
+CONV_INLINE void winograd_input_even(const vf *d, const int step, vf *out, const int SIDE)
+{
+    if (SIDE == WINOGRAD_SIDE_TWO)
+        winograd_input_5(d, step, out);
+    else
+        winograd_input_3(d, step, out);
+}
+
+/* Outputs of a tile in one direction. */
+CONV_INLINE int winograd_outputs(const int SIDE)
+{
+    return SIDE == WINOGRAD_SIDE_UNIT || SIDE == WINOGRAD_SIDE_TWO ? 4 : 2;
+}
+
+/* A^T m: results out_step apart. */
 CONV_INLINE void winograd_output_side(const vf *m, const int step, vf *out, const int out_step, const int SIDE)
 {
+    if (SIDE == WINOGRAD_SIDE_SMALL) {
+        out[0] = vf_add(vf_add(m[0], m[step]), m[2 * step]);
+        out[out_step] = vf_sub(vf_sub(m[step], m[2 * step]), m[3 * step]);
+        return;
+    }
+    if (SIDE == WINOGRAD_SIDE_SMALL_TWO) {
+        out[0] = vf_add(vf_add(m[0], m[step]), m[3 * step]);
+        out[out_step] = vf_add(vf_add(m[step], m[2 * step]), m[4 * step]);
+        return;
+    }
     vf sum = vf_add(m[step], m[2 * step]), difference = vf_sub(m[step], m[2 * step]), m3 = m[3 * step];
     if (SIDE == WINOGRAD_SIDE_UNIT) {
         vf far = vf_add(m3, m[4 * step]), near = vf_sub(m3, m[4 * step]);
@@ -96,12 +138,42 @@ static void winograd_input_unit(const float *const *rows, int low, int high, flo
     }
 }
 
+/* Neighbours share two of four columns. */
+static void winograd_input_small(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
+                                 int count)
+{
+    enum { SIDE = WINOGRAD_SIDE_SMALL, SPAN = 2 };
+    vf columns[SIDE * SIDE];
+    for (int t = -1; t < count; t++) {
+        CONV_UNROLL
+        for (int c = SPAN; c < SIDE; c++) {
+            const int x = SPAN * t + c;
+            vf d[SIDE];
+            CONV_UNROLL
+            for (int i = 0; i < SIDE; i++)
+                d[i] = x >= low && x < high ? vf_load(rows[i] + (ptrdiff_t)(x - low) * VF_LANES) : vf_zero();
+            winograd_input_4(d, 1, columns + c * SIDE);
+        }
+        for (int i = 0; i < SIDE && t >= 0; i++) {
+            vf out[SIDE];
+            winograd_input_4(columns + i, SIDE, out);
+            CONV_UNROLL
+            for (int j = 0; j < SIDE; j++)
+                vf_store(v + (i * SIDE + j) * point_stride + (ptrdiff_t)t * VF_LANES, out[j]);
+        }
+        CONV_UNROLL
+        for (int i = 0; i < SPAN * SIDE; i++)
+            columns[i] = columns[SPAN * SIDE + i];
+    }
+}
+
 /* One tile of stride 2 whose columns begin at `at`: odd rows, odd columns of even rows, and what is even in both. Few
  * values meet more than one of the transforms, so that there are registers for all. */
-CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, float *v, ptrdiff_t point_stride)
+CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, float *v, ptrdiff_t point_stride,
+                                     const int SIDE)
 {
-    enum { SIDE = WINOGRAD_SIDE_TWO, EVEN = 5, ODD = 4 };
-    vf d[EVEN], out[EVEN], even[EVEN * EVEN];
+    const int ODD = SIDE / 2, EVEN = ODD + 1;
+    vf d[5], out[5], even[5 * 5];
     CONV_UNROLL
     for (int i = 0; i < ODD; i++) {
         const float *row = rows[2 * i + 1] + at;
@@ -109,7 +181,7 @@ CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, flo
         CONV_UNROLL
         for (int j = 0; j < EVEN; j++)
             d[j] = vf_load(row + 2 * j * VF_LANES);
-        winograd_input_5(d, 1, out);
+        winograd_input_even(d, 1, out, SIDE);
         CONV_UNROLL
         for (int j = 0; j < EVEN; j++)
             vf_store(to + j * point_stride, out[j]);
@@ -122,7 +194,7 @@ CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, flo
         CONV_UNROLL
         for (int i = 0; i < EVEN; i++)
             d[i] = vf_load(rows[2 * i] + at + (2 * j + 1) * VF_LANES);
-        winograd_input_5(d, 1, out);
+        winograd_input_even(d, 1, out, SIDE);
         CONV_UNROLL
         for (int i = 0; i < EVEN; i++)
             vf_store(v + (i * SIDE + EVEN + j) * point_stride, out[i]);
@@ -132,24 +204,24 @@ CONV_INLINE void winograd_input_tile(const float *const *rows, ptrdiff_t at, flo
         CONV_UNROLL
         for (int i = 0; i < EVEN; i++)
             d[i] = vf_load(rows[2 * i] + at + 2 * j * VF_LANES);
-        winograd_input_5(d, 1, even + j * EVEN);
+        winograd_input_even(d, 1, even + j * EVEN, SIDE);
     }
     CONV_UNROLL
     for (int i = 0; i < EVEN; i++) {
-        winograd_input_5(even + i, EVEN, out);
+        winograd_input_even(even + i, EVEN, out, SIDE);
         CONV_UNROLL
         for (int j = 0; j < EVEN; j++)
             vf_store(v + (i * SIDE + j) * point_stride, out[j]);
     }
 }
 
-static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride, int count)
+CONV_INLINE void winograd_input_strided(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
+                                        int count, const int SIDE)
 {
-    enum { SIDE = WINOGRAD_SIDE_TWO };
     for (int t = 0; t < count; t++, v += VF_LANES) {
-        const int first = 8 * t;
-        _Alignas(64) float copy[SIDE * SIDE * VF_LANES];
-        const float *copied[SIDE], *const *from = rows;
+        const int first = (SIDE - 1) * t;
+        _Alignas(64) float copy[WINOGRAD_SIDE_MOST * WINOGRAD_SIDE_MOST * VF_LANES];
+        const float *copied[WINOGRAD_SIDE_MOST], *const *from = rows;
         if (low > first || high < first + SIDE) {
             for (int i = 0; i < SIDE; i++) {
                 copied[i] = copy + i * SIDE * VF_LANES;
@@ -161,15 +233,27 @@ static void winograd_input_two(const float *const *rows, int low, int high, floa
             }
             from = copied;
         }
-        winograd_input_tile(from, from == rows ? (ptrdiff_t)(first - low) * VF_LANES : 0, v, point_stride);
+        winograd_input_tile(from, from == rows ? (ptrdiff_t)(first - low) * VF_LANES : 0, v, point_stride, SIDE);
     }
 }
 
-/* The 16 results of a tile: transform and bias, residual of the rows x cols that exist, activation. */
+static void winograd_input_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride, int count)
+{
+    winograd_input_strided(rows, low, high, v, point_stride, count, WINOGRAD_SIDE_TWO);
+}
+
+static void winograd_input_small_two(const float *const *rows, int low, int high, float *v, ptrdiff_t point_stride,
+                                     int count)
+{
+    winograd_input_strided(rows, low, high, v, point_stride, count, WINOGRAD_SIDE_SMALL_TWO);
+}
+
+/* The results of a tile: transform and bias, residual of the rows x cols that exist, activation. */
 CONV_INLINE void winograd_finish(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, vf *out,
                                  const int rows, const int cols, const int SIDE)
 {
+    const int N = winograd_outputs(SIDE);
     vf columns[4 * WINOGRAD_SIDE_MOST];
     CONV_UNROLL
     for (int j = 0; j < SIDE; j++) {
@@ -181,38 +265,39 @@ CONV_INLINE void winograd_finish(const float *m, ptrdiff_t point_stride, const c
     }
     vf add = vf_load(bias);
     CONV_UNROLL
-    for (int i = 0; i < 4; i++) {
-        winograd_output_side(columns + SIDE * i, 1, out + 4 * i, 1, SIDE);
+    for (int i = 0; i < N; i++) {
+        winograd_output_side(columns + SIDE * i, 1, out + N * i, 1, SIDE);
         CONV_UNROLL
-        for (int j = 0; j < 4; j++) {
-            out[4 * i + j] = vf_add(out[4 * i + j], add);
+        for (int j = 0; j < N; j++) {
+            out[N * i + j] = vf_add(out[N * i + j], add);
             if (residual && epilogue->residual_before && i < rows && j < cols)
-                out[4 * i + j] = vf_add(out[4 * i + j], vf_load(residual + i * residual_row_stride + j * VF_LANES));
+                out[N * i + j] = vf_add(out[N * i + j], vf_load(residual + i * residual_row_stride + j * VF_LANES));
         }
     }
-    conv_epilogue_apply(epilogue, out, 16);
+    conv_epilogue_apply(epilogue, out, N * N);
     CONV_UNROLL
-    for (int i = 0; i < 16; i++)
-        if (residual && !epilogue->residual_before && i / 4 < rows && i % 4 < cols)
-            out[i] = vf_add(out[i], vf_load(residual + i / 4 * residual_row_stride + i % 4 * VF_LANES));
+    for (int i = 0; i < N * N; i++)
+        if (residual && !epilogue->residual_before && i / N < rows && i % N < cols)
+            out[i] = vf_add(out[i], vf_load(residual + i / N * residual_row_stride + i % N * VF_LANES));
 }
 
 CONV_INLINE void winograd_output(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
                                  ptrdiff_t row_stride, int rows, int cols, const int SIDE)
 {
+    const int N = winograd_outputs(SIDE);
     vf out[16];
-    if (rows == 4 && cols == 4) {
-        winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, 4, 4, SIDE);
+    if (rows == N && cols == N) {
+        winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, N, N, SIDE);
         CONV_UNROLL
-        for (int i = 0; i < 16; i++)
-            vf_store(dst + i / 4 * row_stride + i % 4 * VF_LANES, out[i]);
+        for (int i = 0; i < N * N; i++)
+            vf_store(dst + i / N * row_stride + i % N * VF_LANES, out[i]);
         return;
     }
     winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, rows, cols, SIDE);
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < cols; j++)
-            vf_store(dst + i * row_stride + j * VF_LANES, out[4 * i + j]);
+            vf_store(dst + i * row_stride + j * VF_LANES, out[N * i + j]);
 }
 
 static void winograd_output_unit(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
@@ -231,21 +316,36 @@ static void winograd_output_two(const float *m, ptrdiff_t point_stride, const co
                     WINOGRAD_SIDE_TWO);
 }
 
-static void winograd_weights(const float *w, const float (*G)[3], float *u, ptrdiff_t point_stride)
+static void winograd_output_small(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                  ptrdiff_t row_stride, int rows, int cols)
 {
-    enum { SIDE = 6 }; /* of the weights' products, in both forms */
-    vf half[SIDE][3];
-    for (int i = 0; i < SIDE; i++) {
+    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
+                    WINOGRAD_SIDE_SMALL);
+}
+
+static void winograd_output_small_two(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                      const float *bias, const float *residual, ptrdiff_t residual_row_stride,
+                                      float *dst, ptrdiff_t row_stride, int rows, int cols)
+{
+    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
+                    WINOGRAD_SIDE_SMALL_TWO);
+}
+
+static void winograd_weights(const float *w, const float (*G)[3], int side, float *u, ptrdiff_t point_stride)
+{
+    vf half[6][3];
+    for (int i = 0; i < side; i++) {
         const vf g0 = vf_set1(G[i][0]), g1 = vf_set1(G[i][1]), g2 = vf_set1(G[i][2]);
         for (int j = 0; j < 3; j++)
             half[i][j] =
                 vf_fma(g0, vf_load(w + j * VF_LANES),
                        vf_fma(g1, vf_load(w + (3 + j) * VF_LANES), vf_mul(g2, vf_load(w + (6 + j) * VF_LANES))));
     }
-    for (int j = 0; j < SIDE; j++) {
+    for (int j = 0; j < side; j++) {
         const vf g0 = vf_set1(G[j][0]), g1 = vf_set1(G[j][1]), g2 = vf_set1(G[j][2]);
-        for (int i = 0; i < SIDE; i++)
-            vf_store(u + (i * SIDE + j) * point_stride,
+        for (int i = 0; i < side; i++)
+            vf_store(u + (i * side + j) * point_stride,
                      vf_fma(g0, half[i][0], vf_fma(g1, half[i][1], vf_mul(g2, half[i][2]))));
     }
 }

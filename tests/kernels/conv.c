@@ -4,6 +4,8 @@
  * behind the buffers, parts in any order. */
 #include "conv_oracle.h"
 
+#include "cpu/conv_tile.h"
+
 enum { MAX_FLOATS = 1 << 20 };
 
 static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual,
@@ -292,6 +294,13 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 64, 128, 1, 13, 13, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 64, 64, 2, 24, 24, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        /* tiles of 2x2 */
+        { 64, 100, 1, 4, 4, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 130, 70, 1, 7, 5, 7, 5, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 96, 256, 1, 13, 11, 14, 13, 3, 3, 1, 1, 1, 1, 1, 2, false, false, 3 },
+        { 64, 48, 1, 12, 12, 6, 6, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
+        { 66, 70, 1, 15, 16, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
+        { 128, 130, 1, 26, 25, 13, 12, 3, 3, 2, 2, 1, 1, 0, 0, false, false, 2 },
         /* short rows: several slices of the sum, taps outside, groups, strides */
         { 128, 96, 1, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
         { 96, 160, 1, 14, 13, 7, 7, 3, 3, 2, 2, 1, 1, 1, 1, false, true },
@@ -303,8 +312,16 @@ static void test_cuts(const cpu_kernels *kernels)
         { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
         { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
-    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
+    const conv_units *units = kernels->conv.units;
+    int chosen[WINOGRAD_FORMS] = { 0 };
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        conv_plan plan;
         test_shape(kernels, &shapes[i]);
+        for (int form = 0; conv_choose(kernels, &shapes[i], &plan) && form < WINOGRAD_FORMS; form++)
+            chosen[form] += strcmp(plan.name, units->winograd_name[form]) == 0;
+    }
+    for (int form = 0; form < WINOGRAD_FORMS; form++)
+        CHECK(chosen[form] > 0, "%s: no shape is for %s", kernels->name, units->winograd_name[form]);
 }
 
 /* ---- chains ---- */
