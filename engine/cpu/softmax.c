@@ -52,6 +52,18 @@ static void softmax_columns(const float *src, float *dst, size_t n, size_t inner
     }
 }
 
+static void arg_max(const float *src, size_t stride, size_t n, size_t columns, int64_t *dst)
+{
+    for (size_t c = 0; c < columns; c++) {
+        size_t at = 0;
+        for (size_t i = 1; i < n; i++) {
+            const float x = src[i * stride + c], best = src[at * stride + c];
+            at = x > best || (x != x && best == best) ? i : at;
+        }
+        dst[c] = (int64_t)at;
+    }
+}
+
 static void softmax_mean(const float *src, size_t src_stride, const float *weights, size_t n, float *dst,
                          size_t columns)
 {
@@ -114,6 +126,7 @@ void softmax_fill_c(softmax_kernels *kernels)
                                   .mean = softmax_mean,
                                   .powers = softmax_powers,
                                   .scale_columns = scale_columns,
+                                  .arg_max = arg_max,
                                   .max = reduce_max,
                                   .sum = reduce_sum,
                                   .layer_norm = layer_norm };

@@ -3,6 +3,7 @@
 #define ONYX_CPU_SOFTMAX_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* dst[r][i] = exp(x - max) / sum over each row of n; dst may be src. A row with a NaN is all NaN. */
 typedef void softmax_rows_f32(const float *src, float *dst, size_t rows, size_t n);
@@ -20,6 +21,11 @@ typedef void softmax_powers_f32(float *x, size_t stride, size_t n, size_t column
 /* x[i][c] *= factors[c]. */
 typedef void scale_columns_f32(float *x, size_t stride, size_t n, size_t columns, const float *factors);
 
+/* dst[c] = the first i whose src[i][c] is largest, for `columns` columns, rows `stride` apart; NaN is above all. n at
+ * most ARG_MAX_MOST. */
+enum { ARG_MAX_MOST = 1 << 24 };
+typedef void arg_max_f32(const float *src, size_t stride, size_t n, size_t columns, int64_t *dst);
+
 /* Row reductions used by ReduceMax, ReduceSum and the normalisations. */
 typedef float reduce_f32(const float *src, size_t n);
 /* y = (x - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] per row; bias may be NULL. */
@@ -32,6 +38,7 @@ typedef struct softmax_kernels {
     softmax_mean_f32 *mean;
     softmax_powers_f32 *powers;
     scale_columns_f32 *scale_columns;
+    arg_max_f32 *arg_max;
     reduce_f32 *max, *sum;
     layer_norm_f32 *layer_norm;
 } softmax_kernels;

@@ -211,6 +211,44 @@ static void scale_columns(float *x, size_t stride, size_t n, size_t columns, con
     }
 }
 
+/* A vector of columns: the largest of all, then where it is, from the last row up. */
+static inline void arg_max_vector(const float *src, size_t stride, size_t n, size_t columns, int64_t *dst)
+{
+    const bool whole = columns >= VF_LANES;
+    vf top = vf_set1(-INFINITY), at = vf_zero(), row = vf_set1((float)n);
+    float found[VF_LANES];
+    for (size_t i = 0; i < n; i++)
+        top = vf_max_nan(top, whole ? vf_load(src + i * stride) : vf_load_part(src + i * stride, columns));
+    for (size_t i = n; i-- > 0;) {
+        const vf x = whole ? vf_load(src + i * stride) : vf_load_part(src + i * stride, columns);
+        row = vf_sub(row, vf_set1(1.0f));
+        at = vf_select(vm_or(vf_eq(x, top), vf_is_nan(x)), row, at);
+    }
+    vf_store(found, at);
+    for (size_t k = 0; k < columns && k < VF_LANES; k++)
+        dst[k] = (int64_t)found[k];
+}
+
+/* Of one column whose numbers lie side by side. */
+static int64_t arg_max_row(const float *src, size_t n)
+{
+    const float top = reduce_max(src, n);
+    size_t i = 0;
+    while (i + 1 < n && src[i] != top && src[i] == src[i])
+        i++;
+    return (int64_t)i;
+}
+
+static void arg_max(const float *src, size_t stride, size_t n, size_t columns, int64_t *dst)
+{
+    if (columns == 1 && stride == 1) {
+        *dst = arg_max_row(src, n);
+        return;
+    }
+    for (size_t c = 0; c < columns; c += VF_LANES)
+        arg_max_vector(src + c, stride, n, columns - c, dst + c);
+}
+
 static inline float layer_norm_squares(const float *src, size_t n, float mean)
 {
     vf m = vf_set1(mean), a = vf_zero(), b = vf_zero();
@@ -254,6 +292,7 @@ static void softmax_body_fill(softmax_kernels *kernels)
     kernels->mean = softmax_mean;
     kernels->powers = softmax_powers;
     kernels->scale_columns = scale_columns;
+    kernels->arg_max = arg_max;
     kernels->max = reduce_max;
     kernels->sum = reduce_sum;
     kernels->layer_norm = layer_norm;

@@ -67,6 +67,7 @@ static const struct {
     { "", "AveragePool", plan_pool },
     { "", "GlobalAveragePool", plan_global_pool },
     { "", "ReduceMean", plan_global_pool },
+    { "", "ArgMax", plan_arg_max },
     { "", "ReduceMax", plan_reduce },
     { "", "ReduceSum", plan_reduce },
     { "", "ReduceMean", plan_reduce },

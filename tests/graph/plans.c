@@ -157,6 +157,10 @@ static const plan_case cases[] = {
       "e = Conv(d, k)\ns = MaxPool(a2) kernel_shape=[2,2]\ni = Reshape(s, r)\nj = Transpose(i) perm=[0,2,1,3]\n"
       "l = Softmax(j) axis=1\nm = Conv(l, k)\nn = Reshape(z, r)\no = Transpose(n) perm=[0,2,1,3]\nq = Softmax(o) axis=1\n"
       "t = Conv(q, k)\noutput e\noutput m\noutput t\n" },
+    { "classes of pixels, columns and rows", "arg_max", "reference,layout_unblock",
+      "input x f32 2,3,9,17\ninput z f32 2,20,5\ninit w f32 20,3,1,1\ninit v f32 7,20,1,1\na = Conv(x, w)\n"
+      "b = Conv(a, v)\nc = ArgMax(b) axis=1 keepdims=0\nd = ArgMax(z) axis=1\ne = ArgMax(z) axis=-1 keepdims=0\n"
+      "f = ArgMax(z) axis=0\noutput c\noutput d\noutput e\noutput f\n" },
     { "necks below the upsampling", "resize_linear", "reference,copy_rows,eltwise_act,eltwise_binary,resize_nearest",
       "input x f32 2,3,11,9\ninput big f32 2,3,22,18\ninit u f32 72,3,1,1\ninit v f32 40,3,1,1\ninit w f32 37,112,1,1\n"
       "init b f32 37\ninit p f32 24,112,1,1\ninit s f32 4 = 1,1,2,2\n"

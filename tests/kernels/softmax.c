@@ -90,6 +90,31 @@ static void test_mean(const cpu_kernels *k, size_t n, size_t columns, size_t gap
     CHECK(guarded_front_intact(dst), "softmax mean %s wrote in front of dst", k->name);
 }
 
+static void test_arg_max(const cpu_kernels *k, size_t n, size_t columns, size_t gap, int kind)
+{
+    const size_t stride = columns + gap, floats = n * stride - gap;
+    float *src = guarded(&region_src, floats * sizeof(float));
+    int64_t *dst = guarded(&region_dst, columns * sizeof(*dst));
+    fill(src, floats, kind);
+    if (kind == 0 && n > 2)
+        for (size_t c = 0; c < columns; c++) /* the largest twice */
+            src[(n - 1) * stride + c] = src[(1 + c % (n - 1)) * stride + c] = 100;
+    k->softmax.arg_max(src, stride, n, columns, dst);
+    size_t c = 0, best = 0;
+    for (; c < columns; c++) {
+        best = 0;
+        while (best < n && !isnan(src[best * stride + c]))
+            best++;
+        for (size_t i = best = best < n ? best : 0; i < n; i++)
+            best = src[i * stride + c] > src[best * stride + c] ? i : best;
+        if (dst[c] != (int64_t)best)
+            break;
+    }
+    CHECK(c == columns, "arg max %s n=%zu column %zu of %zu kind %d: expected %zu, got %lld", k->name, n, c, columns,
+          kind, best, (long long)dst[MIN(c, columns - 1)]);
+    CHECK(guarded_front_intact(dst), "arg max %s wrote in front of dst", k->name);
+}
+
 static void test_reductions(const cpu_kernels *k, size_t n, int kind)
 {
     float *src = guarded(&region_src, n * sizeof(float));
@@ -144,6 +169,7 @@ static void bench_softmax(const cpu_kernels *k)
     ORACLE_BENCH(k->name, "softmax rows of 8192", 8 * N, k->softmax.rows(src, dst, 2, 8192));
     ORACLE_BENCH(k->name, "softmax columns 16 x 1024", 8 * N, k->softmax.columns(src, dst, 16, 1024, 0, 1024));
     ORACLE_BENCH(k->name, "softmax mean 16 x 1024", 4 * N, k->softmax.mean(src, 1024, scale, 16, dst, 1024));
+    ORACLE_BENCH(k->name, "arg max 16 x 1024", 4 * N, k->softmax.arg_max(src, 1024, 16, 1024, (int64_t *)(void *)dst));
     ORACLE_BENCH(k->name, "reduce max", 4 * N, scale[0] = k->softmax.max(src, N));
     ORACLE_BENCH(k->name, "reduce sum", 4 * N, scale[0] = k->softmax.sum(src, N));
     ORACLE_BENCH(k->name, "layer norm rows of 256", 8 * N,
@@ -171,6 +197,8 @@ void test_softmax(const cpu_kernels *k, bool bench, test_counts *counts)
             for (int kind = 0; kind < 7; kind++) {
                 test_rows(k, rows, n, kind, kind & 1);
                 test_reductions(k, n, kind);
+                test_arg_max(k, n, 1, 0, kind);
+                test_arg_max(k, n < 100 ? n : 19, n < 100 ? 67 - (size_t)kind : 3, n % 3, kind);
                 test_columns(k, n < 100 ? n : 7, n < 100 ? 67 - (size_t)kind : n, kind, kind & 1);
                 test_mean(k, n < 100 ? n : 16, n < 100 ? 67 - (size_t)kind : 3, n % 3, kind);
                 test_columns(k, 16, n > 1000 ? 1000 : n, kind, !(kind & 1));
