@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias + residual), with op a transpose of the last
- * two dims. In front: such Transposes, and factors. Behind: factors, a constant row, factors of columns of constant
- * weights, another value of the same shape, an activation. Gemm becomes the same operator. */
+ * Matrix products take in what stands around them: act(alpha * op(a) * op(b) + bias + residual), with op a transpose of
+ * the last two dims. In front: such Transposes, and factors. Behind: factors, a constant row, factors of columns of
+ * constant weights, another value of the same shape, an activation. Gemm becomes the same operator. */
 #include "graph/passes.h"
 
 static onyx_status write_product(graph *g, const graph_product *p, const char *name, graph_node *last, bool *changed,
@@ -16,7 +16,8 @@ static onyx_status write_product(graph *g, const graph_product *p, const char *n
     attribute_activation(&p->activation, attributes + 3);
     graph_value *inputs[4] = { p->a, p->b, p->bias, p->residual };
     *changed = true;
-    return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedMatMul", name, inputs, p->residual ? 4 : p->bias ? 3 : 2, attributes,
+    const int count = p->residual ? 4 : p->bias ? 3 : 2;
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedMatMul", name, inputs, count, attributes,
                             3 + ACTIVATION_ATTRIBUTES, NULL, error);
 }
 
@@ -26,7 +27,10 @@ bool graph_read_product(const graph_node *node, graph_product *p)
     const bool fused = graph_is_in(node, OP_DOMAIN_ONYX, "FusedMatMul");
     if (!fused && !graph_is(node, "MatMul"))
         return false;
-    *p = (graph_product){ .a = node->inputs[0], .b = node->inputs[1], .bias = graph_input(node, 2), .residual = graph_input(node, 3),
+    *p = (graph_product){ .a = node->inputs[0],
+                          .b = node->inputs[1],
+                          .bias = graph_input(node, 2),
+                          .residual = graph_input(node, 3),
                           .alpha = 1 };
     if (fused) {
         const fused_matmul_params *params = node->params;
@@ -236,7 +240,8 @@ static onyx_status take_residual(graph *g, graph_node *node, bool *changed, onyx
         graph_product p;
         graph_value *x = node->inputs[i], *other = node->inputs[1 - i];
         if (!x->producer || !graph_sole(x) || !graph_read_product(x->producer, &p) || p.residual ||
-            p.activation.act != OP_ACT_NONE || other->is_constant || !graph_is_f32(other) || !graph_same_shape(x, other))
+            p.activation.act != OP_ACT_NONE || other->is_constant || !graph_is_f32(other) ||
+            !graph_same_shape(x, other))
             continue;
         p.residual = other;
         return write_product(g, &p, x->producer->name, node, changed, error);

@@ -36,6 +36,7 @@ static const graph_pass table[] = {
     { "siblings", "makes small convolutions of one value a single one", pass_siblings },
     { "up_conv", "computes 1x1 convolutions before upsampling, not behind it", pass_up_conv },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
+    { "patches", "makes convolutions over patches of a picture matrix products", pass_patches },
     { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
     { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },

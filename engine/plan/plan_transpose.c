@@ -106,13 +106,43 @@ static bool find_swap(const op_value *x, const int64_t *perm, size_t *outer, siz
 
 /* ---- any permutation ---- */
 
-/* The runs in order of the output; the last two are done at once: rows copied, or planes transposed. */
+/* The runs in order of the output; the last two or three are done at once: rows copied, or planes transposed. */
 typedef struct walk_step {
-    layout_transpose_32 *kernel; /* of a plane; NULL: rows are contiguous in both */
+    layout_transpose_32 *kernel; /* of a plane; NULL: its rows are contiguous in both */
     int rank, parts;             /* of the outer loops; of all of them */
     size_t outer, dims[ONYX_MAX_RANK], src_steps[ONYX_MAX_RANK], dst_steps[ONYX_MAX_RANK]; /* bytes */
-    size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: cols is bytes */
+    size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: all but rows in bytes */
 } walk_step;
+
+static inline __attribute__((always_inline)) void copy_rows(const walk_step *s, char *dst, const char *src, size_t bytes)
+{
+    for (size_t i = 0; i < s->rows; i++)
+        memcpy(dst + i * s->dst_row, src + i * s->src_row, bytes);
+}
+
+/* Short rows are many; their usual sizes are copied without a call. */
+static void copy_plane(const walk_step *s, char *dst, const char *src)
+{
+    switch (s->cols) {
+    case 4:
+        copy_rows(s, dst, src, 4);
+        break;
+    case 8:
+        copy_rows(s, dst, src, 8);
+        break;
+    case 16:
+        copy_rows(s, dst, src, 16);
+        break;
+    case 32:
+        copy_rows(s, dst, src, 32);
+        break;
+    case 64:
+        copy_rows(s, dst, src, 64);
+        break;
+    default:
+        copy_rows(s, dst, src, s->cols);
+    }
+}
 
 static void run_walk(const step_context *context, int part)
 {
@@ -133,7 +163,7 @@ static void run_walk(const step_context *context, int part)
         if (s->kernel)
             s->kernel((const uint32_t *)(from + src), s->src_row, (uint32_t *)(to + dst), s->dst_row, s->rows, s->cols);
         else
-            copy_run(to + dst, from + src, s->cols);
+            copy_plane(s, to + dst, from + src);
     }
 }
 
@@ -190,10 +220,13 @@ static plan_result plan_walk(planner *p, graph_node *node, const int64_t *perm, 
         inner--;
     if (inner < 0)
         return PLAN_PASS;
-    for (int i = 0; i < last; i++)
+    for (int i = 0; i < (inner == last ? last - 1 : last); i++)
         if (i != inner)
             add_outer(&s, &runs[i], element);
     if (inner == last) {
+        s.rows = runs[last - 1].size;
+        s.src_row = runs[last - 1].src * element;
+        s.dst_row = runs[last - 1].dst * element;
         s.cols = runs[last].size * element;
     } else {
         if (element != 4)

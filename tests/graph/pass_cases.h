@@ -442,6 +442,15 @@ static const pass_case pass_cases[] = {
     { "norm alone", "Mul 1, Add 1, Relu 1, total 3",
       "input x f32 1,4,5,5\ninit s f32 4\ninit b f32 4\ninit m f32 4\ninit v f32 4 = 1\n"
       "r = Relu(x)\ny = BatchNormalization(r, s, b, m, v)\noutput y\n" },
+    { "patches of a transformer", "FusedMatMul 1, Transpose 1, Reshape 3, Conv 0, total 5",
+      "input x f32 2,3,16,24\ninit w f32 100,3,8,8\ninit b f32 100\ninit s i64 3 = 2,100,-1\nc = Conv(x, w, b) strides=[8,8]\n"
+      "r = Reshape(c, s)\ny = Transpose(r) perm=[0,2,1]\noutput y\n" },
+    { "patches that overlap", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,20,20\ninit w f32 100,3,8,8\nc = Conv(x, w) strides=[4,4]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "patches that leave a rest", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,20,16\ninit w f32 100,3,8,8\nc = Conv(x, w) strides=[8,8]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "patches to few channels", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,16,16\ninit w f32 10,3,4,4\nc = Conv(x, w) strides=[4,4]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
     { "rows of one head", "Transpose 1, Reshape 1, Relu 1, total 3",
       "input x f32 2,5,3,4\ninit f i64 3 = 0,0,-1\nr = Relu(x)\na = Reshape(r, f)\ny = Transpose(a) perm=[0,2,1]\noutput y\n" },
     { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",

@@ -194,6 +194,15 @@ static const plan_case cases[] = {
     { "product and residual", "", "reference,eltwise_binary",
       "input x f32 3,37,29\ninput z f32 3,37,41\ninput v f32 3,29,41\ninit w f32 29,41\na = MatMul(x, w)\nb = Add(z, a)\n"
       "c = MatMul(x, v)\nd = Add(c, b)\ny = Relu(d)\noutput y\n" },
+    { "patches", "transpose_runs", "reference,conv_rows",
+      "input x f32 2,3,32,48\ninit w f32 100,3,16,16\ninit b f32 100\nc = Conv(x, w, b) strides=[16,16]\n"
+      "y = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "runs of all sizes", "transpose_runs", NULL,
+      "input a f32 3,4,5,2,1\ninput b f32 3,4,5,2,2\ninput c f32 3,4,5,2,4\ninput d f32 3,4,5,2,8\ninput e f32 3,4,5,2,16\n"
+      "input f f32 3,4,5,2,9\n"
+      "t = Transpose(a) perm=[1,3,2,0,4]\nu = Transpose(b) perm=[1,3,2,0,4]\nv = Transpose(c) perm=[1,3,2,0,4]\n"
+      "w = Transpose(d) perm=[1,3,2,0,4]\nx = Transpose(e) perm=[1,3,2,0,4]\ny = Transpose(f) perm=[1,3,2,0,4]\n"
+      "output t\noutput u\noutput v\noutput w\noutput x\noutput y\n" },
     { "attention", "attention", "reference,softmax_rows,transpose",
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
