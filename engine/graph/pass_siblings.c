@@ -2,7 +2,8 @@
  *
  * Small convolutions of one value, as detection heads have them (1, 4, 1 and 10 channels of the same 64), become one
  * with a Split behind it: the input is read once, and no block of channels is filled with padding four times. Depthwise
- * convolutions behind all parts of such a Split become one too, and the Split moves behind it. */
+ * convolutions behind all parts of such a Split become one too, and the Split moves behind it. So do 1x1 convolutions
+ * of whole blocks, with which the two halves of a CSP stage begin. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -198,6 +199,71 @@ static bool find_small(graph_node *first, siblings *s)
     return s->count > 1 && (s->channels + BLOCK - 1) / BLOCK < s->blocks;
 }
 
+/* ---- whole blocks: parts are views where a batch has one image ---- */
+
+static bool is_point(const graph_node *conv)
+{
+    op_window w;
+    if (!op_conv_geometry(conv->params, &conv->inputs[0]->info, &conv->inputs[1]->info, &w) || w.spatial != 2)
+        return false;
+    for (int i = 0; i < 2; i++)
+        if (w.kernel[i] != 1 || w.stride[i] != 1 || w.pad_begin[i] != 0 || w.pad_end[i] != 0)
+            return false;
+    return true;
+}
+
+static bool wide_conv(const graph_node *node)
+{
+    return graph_is_conv(node) && simple(node) && ((const conv_params *)node->params)->group == 1 &&
+           node->outputs[0]->info.dims[0] == 1 && node->outputs[0]->info.dims[1] % BLOCK == 0 && is_point(node);
+}
+
+/* Convolutions alone read it, and so a view is as good as a tensor of its own. */
+static bool read_by_convs(const graph_value *y)
+{
+    for (int i = 0; i < y->user_count; i++)
+        if (!graph_is_conv(y->users[i]) || graph_input(y->users[i], 1) == y)
+            return false;
+    return y->user_count > 0 && !y->output_uses;
+}
+
+/* It is the end of a Concat: that can lie over the beginning of what it is a part of, see plan_place_in. */
+static bool ends_concat(const graph_value *y)
+{
+    const graph_node *concat = graph_single_user(y);
+    if (!concat || !graph_is(concat, "Concat") || concat->inputs[concat->input_count - 1] != y)
+        return false;
+    const int64_t axis = ((const axis_params *)concat->params)->axis;
+    return axis == 1 || axis == 1 - y->info.rank;
+}
+
+/* What is gained is a large input that is read once; the weights, which are copied, should be small beside it. */
+static bool mostly_input(const graph_value *x, const siblings *s)
+{
+    enum { SMALL = 16, LARGE_BYTES = 512 * 1024 };
+    return s->channels * SMALL <= x->info.dims[2] * x->info.dims[3] &&
+           graph_element_count(x) > LARGE_BYTES / (int64_t)sizeof(float);
+}
+
+/* Of all that read x: one whose result ends a Concat goes first. */
+static bool find_wide(graph_node *first, siblings *s)
+{
+    const graph_value *x = first->inputs[0];
+    *s = (siblings){ .group = 1 };
+    if (x->user_count < 2 || !wide_conv(first))
+        return false;
+    for (int i = 0; i < x->user_count && s->count == 0; i++)
+        if (x->users[i]->inputs[0] == x && wide_conv(x->users[i]) && ends_concat(x->users[i]->outputs[0]))
+            join(s, x->users[i]);
+    for (int i = 0; i < x->user_count; i++) {
+        siblings more = *s;
+        if (x->users[i]->inputs[0] == x && wide_conv(x->users[i]) && read_by_convs(x->users[i]->outputs[0]) &&
+            join(&more, x->users[i]) && more.one_activation)
+            *s = more;
+    }
+    return s->count > 1 && mostly_input(x, s);
+}
+
 /* All parts of a Split of channels, in order, go into depthwise convolutions alone. */
 static bool find_depthwise(const graph_node *split, siblings *s)
 {
@@ -235,7 +301,7 @@ static onyx_status merge_one(graph *g, bool *merged, onyx_error *error)
     *merged = false;
     GRAPH_EACH_NODE(g, node)
     {
-        if ((graph_is_conv(node) && find_small(node, &s)) || find_depthwise(node, &s)) {
+        if ((graph_is_conv(node) && (find_small(node, &s) || find_wide(node, &s))) || find_depthwise(node, &s)) {
             *merged = true;
             s.earliest = earliest(g, &s);
             return merge(g, &s, node->inputs[0], error);

@@ -33,7 +33,7 @@ static const graph_pass table[] = {
     { "attention", "computes attention at once, on queries, keys and values where they lie", pass_attention },
     { "conv_act", "puts activations into the convolutions before them", pass_conv_act },
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
-    { "siblings", "makes small convolutions of one value a single one", pass_siblings },
+    { "siblings", "makes convolutions of one value a single one where it is then read less", pass_siblings },
     { "up_conv", "computes 1x1 convolutions before upsampling, not behind it", pass_up_conv },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "patches", "makes convolutions over patches of a picture matrix products", pass_patches },

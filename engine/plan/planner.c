@@ -194,6 +194,31 @@ int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes,
     return slot;
 }
 
+static bool is_free(const program_slot *slot)
+{
+    return slot->kind == SLOT_ARENA && slot->base < 0;
+}
+
+/* `view` begins `whole` and ends `base`: both become views of memory in which they overlap so. False: they cannot. */
+static bool overlap(planner *p, int view, int base, size_t offset_bytes)
+{
+    const int whole = p->program->slots[view].base;
+    const size_t bytes = p->program->slots[view].tensor.size_bytes;
+    const program_slot *slots = p->program->slots;
+    if (whole < 0 || slots[view].base_offset != 0 || !is_free(&slots[whole]) || !is_free(&slots[base]) ||
+        offset_bytes + bytes != slots[base].tensor.size_bytes || whole == base)
+        return false;
+    const graph_value both = { .info = { .type = ONYX_TYPE_UINT8,
+                                         .rank = 1,
+                                         .dims = { (int64_t)(offset_bytes + slots[whole].tensor.size_bytes) } } };
+    const int memory = plan_temporary(p, &both);
+    if (memory < 0)
+        return false;
+    p->program->slots[base].base = p->program->slots[whole].base = memory;
+    p->program->slots[whole].base_offset = offset_bytes;
+    return true;
+}
+
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes)
 {
     program_slot *slots = p->program->slots;
@@ -201,7 +226,9 @@ bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes)
            slots[slots[slot].base].tensor.size_bytes == slots[slot].tensor.size_bytes)
         slot = slots[slot].base; /* another view of all of it */
     program_slot *part = &slots[slot];
-    if (part->kind != SLOT_ARENA || part->base >= 0 || slot == base)
+    if (part->base >= 0)
+        return overlap(p, slot, base, offset_bytes);
+    if (part->kind != SLOT_ARENA || slot == base)
         return false;
     part->base = base;
     part->base_offset = offset_bytes;

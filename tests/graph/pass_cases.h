@@ -388,6 +388,15 @@ static const pass_case pass_cases[] = {
     { "siblings with one activation", "FusedConv 1, Split 1, total 2",
       "input x f32 2,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\na = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb) strides=[2,2]\n"
       "ra = Relu(a)\nrb = Relu(b)\noutput ra\noutput rb\n" },
+    { "siblings of whole blocks", "FusedConv 3, Split 1, Concat 1, total 5",
+      "input x f32 1,32,64,65\ninit wa f32 32,32,1,1\ninit wb f32 16,32,1,1\ninit bb f32 16\ninit wc f32 16,32,3,3\n"
+      "init wd f32 16,32,1,1\na0 = Conv(x, wa)\na = Relu(a0)\nb0 = Conv(x, wb, bb)\nb = Relu(b0)\n"
+      "c0 = Conv(a, wc) pads=[1,1,1,1]\nc = Relu(c0)\nd = Concat(c, b) axis=1\ne0 = Conv(d, wd)\ne = Relu(e0)\noutput e\n" },
+    { "siblings of whole blocks that stay apart", "Conv 10, Split 0",
+      "input v f32 1,32,9,8\ninput x f32 1,32,64,65\ninput z f32 2,32,64,65\ninit wa f32 32,32,1,1\ninit wb f32 16,32,1,1\ninit wc f32 16,32,3,3\n"
+      "init wd f32 16,16,3,3\na = Conv(x, wa)\nb = Conv(x, wb)\nc = Conv(a, wc) pads=[1,1,1,1]\nd = Concat(b, c) axis=1\n"
+      "e = Conv(z, wb)\nf = Conv(z, wb)\ng = Conv(e, wd)\nh = Conv(f, wd)\ni = Conv(v, wa)\nj = Conv(v, wb)\n"
+      "k = Conv(i, wc)\nl = Conv(j, wd)\noutput d\noutput g\noutput h\noutput k\noutput l\n" },
     { "siblings that differ", "Conv 4, total 4",
       "input x f32 1,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\ninit wc f32 5,8,1,1\ninit wd f32 16,8,1,1\n"
       "a = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb)\nc = Conv(x, wc)\nd = Conv(x, wd)\n"

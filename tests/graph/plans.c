@@ -72,6 +72,15 @@ static const plan_case cases[] = {
     { "a sum of two in front of a pool", "conv_chain", "reference,eltwise_binary,pool_max",
       "input x f32 1,3,120,101\ninit u f32 40,3,1,1\ninit v f32 40,3,1,1\na0 = Conv(x, u)\na = Relu(a0)\nc0 = Conv(x, v)\n"
       "c = Tanh(c0)\nf = Add(a, c)\ny = MaxPool(f) kernel_shape=[3,3] strides=[2,2]\noutput y\noutput a\noutput c\n" },
+    { "halves of a stage, one at the end of a Concat", "", "reference,copy_rows",
+      "input x f32 1,3,83,81\ninit u f32 20,3,1,1\ninit wa f32 32,20,1,1\ninit wb f32 16,20,1,1\ninit bb f32 16\n"
+      "init wc f32 48,32,3,3\ninit wd f32 16,64,1,1\nz = Conv(x, u)\na0 = Conv(z, wa)\na = Relu(a0)\nb0 = Conv(z, wb, bb)\n"
+      "b = Relu(b0)\nc = Conv(a, wc) pads=[1,1,1,1]\nd = Concat(c, b) axis=1\ny = Conv(d, wd)\noutput y\n" },
+    { "halves of a stage within another Concat", "", "reference",
+      "input x f32 1,3,83,81\ninit u f32 20,3,1,1\ninit wa f32 32,20,1,1\ninit wb f32 16,20,1,1\n"
+      "init wc f32 48,32,3,3\ninit wd f32 16,128,1,1\nz = Conv(x, u)\na = Conv(z, wa)\nb = Conv(z, wb)\n"
+      "c = Conv(a, wc) pads=[1,1,1,1]\nd = Concat(c, b) axis=1\ne = Relu(d)\nf = Concat(e, d) axis=1\n"
+      "y = Conv(f, wd)\nw0 = Neg(d)\noutput y\noutput w0\n" },
     { "small groups", "", "reference",
       "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\n"
       "b = Conv(a, w) group=8 pads=[1,1,1,1]\n"
