@@ -161,6 +161,9 @@ static first_run start(const geometry *g, const cpu_kernels *kernels, const conv
     first_run r = { .g = g, .kernels = kernels, .arguments = arguments, .patch = scratch };
     r.image = tile_of(g, (ptrdiff_t)s->w_in * s->dilation_h, (ptrdiff_t)s->h_in * s->w_in);
     r.patched = tile_of(g, g->patch_width, (ptrdiff_t)s->kernel_h * g->patch_width);
+    r.image.fetch = (ptrdiff_t)s->stride_h * s->w_in;
+    r.image.fetch_from = conv_max(0, s->kernel_h - s->stride_h);
+    r.patched.fetch_from = s->kernel_h; /* these few do without */
     r.act = conv_split_activation(kernels, arguments, &r.image.epilogue);
     r.patched.epilogue = r.image.epilogue;
     r.post = (float *)((char *)scratch + patch_bytes(g));

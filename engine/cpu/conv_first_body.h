@@ -43,8 +43,10 @@ CONV_INLINE void conv_first_sum(const conv_tile *t, vf *acc, const float *src, c
 {
     for (int block = 0; block < t->blocks; block++, src += t->block_stride) {
         const float *row = src;
-        for (int y = 0; y < t->taps_h; y++, row += t->row_stride, weights += N * VF_LANES)
+        for (int y = 0; y < t->taps_h; y++, row += t->row_stride, weights += N * VF_LANES) {
+            conv_tile_fetch(t, row, y, 2 * P);
             conv_first_row(acc, row, weights, N, P);
+        }
     }
 }
 

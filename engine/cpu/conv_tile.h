@@ -47,6 +47,10 @@ typedef struct conv_tile {
      * ahead_step bytes further; the next tile begins ahead_share bytes further. */
     const char *ahead;
     ptrdiff_t ahead_share, ahead_step;
+    /* Plain data of stride 2 alone: rows of taps from fetch_from on have what lies `fetch` floats further brought to
+     * the second level, which the outputs below will read first. */
+    ptrdiff_t fetch;
+    int fetch_from;
     bool cold; /* dst is far away and the sum short: have it fetched while summing */
     conv_epilogue epilogue;
     const int *map; /* see conv_residual_map: from the first output on, or NULL; not for constant steps but V */

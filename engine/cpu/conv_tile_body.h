@@ -176,14 +176,27 @@ CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float 
                 conv_tile_step(acc, src + y * t->row_stride + x * t->tap_stride + i, step, weights, F, P);
 }
 
+/* What the tile has fetched of n floats; perhaps not the last line of them, which is the first of the tile behind. */
+CONV_INLINE void conv_tile_fetch(const conv_tile *t, const float *src, int row, const int n)
+{
+    enum { LINE = 64 / sizeof(float) };
+    if (row < t->fetch_from)
+        return;
+    CONV_UNROLL
+    for (int i = 0; i < n; i += LINE)
+        __builtin_prefetch(src + t->fetch + i, 0, 2);
+}
+
 CONV_INLINE void conv_tile_sum(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step, const float *weights,
-                               const int F, const int P)
+                               const int F, const int P, const ptrdiff_t STEP)
 {
     for (int block = 0; block < t->blocks; block++, src += t->block_stride) {
         int inner = block == t->blocks - 1 ? t->inner_last : t->inner;
         const float *row = src;
         for (int y = 0; y < t->taps_h; y++, row += t->row_stride) {
             const float *tap = row;
+            if (STEP == 2)
+                conv_tile_fetch(t, row, y, 2 * P);
             for (int x = 0; x < t->taps_w; x++, tap += t->tap_stride) {
                 int i = 0;
                 for (; i + 4 <= inner; i += 4, weights += 4 * F * VF_LANES)
@@ -296,7 +309,7 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
         if (STEP >= VF_LANES)
             conv_tile_sum_blocked(t, acc, src, step, weights, ahead, F, P);
         else
-            conv_tile_sum(t, acc, src, step, weights, F, P);
+            conv_tile_sum(t, acc, src, step, weights, F, P, STEP);
         if (residual && !map && t->epilogue.residual_before)
             conv_tile_add(acc, residual, t->residual_block_stride, F, P);
         if (!apart && !map)
