@@ -142,7 +142,7 @@ static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, c
 {
     const gemm_kernels *tiles = job->tiles;
     if (!job->in_place) {
-        tiles->tile[t->height - 1](t->a, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
+        tiles->tile[t->height - 1](t->a, (ptrdiff_t)t->height, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
         return;
     }
     const bool half = tile_columns(job, t->n) < (size_t)tiles->cols;

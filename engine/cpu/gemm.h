@@ -55,9 +55,9 @@ typedef struct gemm_ahead {
     ptrdiff_t step;
 } gemm_ahead;
 
-/* One register tile: c[R, cols] = a * b (+ bias per column; + add). a: [k][R]. b: rows of cols, b_stride floats apart.
- * bias: cols values or NULL. add: NULL; or stored as c is, maybe c itself. */
-typedef void gemm_tile_f32(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
+/* One register tile: c[R, cols] = a * b (+ bias per column; + add). a: [k][R], a_stride floats apart. b: rows of
+ * cols, b_stride floats apart. bias: cols values or NULL. add: NULL; or stored as c is, maybe c itself. */
+typedef void gemm_tile_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
                            ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
 /* The same with a where it lies: R rows of k, a_stride floats apart. */
 typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
@@ -73,6 +73,7 @@ enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 typedef struct gemm_kernels {
     const char *name, *dot_name;
     int rows, cols; /* of the largest tile; every R from 1 to rows exists */
+    bool reads_behind; /* tiles load whole vectors of a, up to three floats behind its R */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
     /* Only where a table has them (else NULL): on rows in place, and both on the first cols / 2 columns. */
     gemm_rows_f32 *rows_in_place[GEMM_MAX_ROWS], *rows_half[GEMM_MAX_ROWS];

@@ -87,7 +87,7 @@ GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c
 }
 
 /* SPLIT sums over k side by side. */
-GEMM_INLINE void gemm_tile_body(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
+GEMM_INLINE void gemm_tile_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
                                 ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead, const int R,
                                 const int C, const int SPLIT)
 {
@@ -98,14 +98,14 @@ GEMM_INLINE void gemm_tile_body(const float *a, const float *b, ptrdiff_t b_stri
     for (; k >= (size_t)SPLIT; k -= (size_t)SPLIT) {
         GEMM_UNROLL
         for (int s = 0; s < SPLIT; s++) {
-            gemm_step(acc + s * R * C, a + s * R, b + s * b_stride, R, C);
+            gemm_step(acc + s * R * C, a + s * a_stride, b + s * b_stride, R, C);
             gemm_fetch(&ahead);
         }
-        a += SPLIT * R;
+        a += SPLIT * a_stride;
         b += SPLIT * b_stride;
     }
     if (SPLIT > 1)
-        for (; k > 0; k--, a += R, b += b_stride)
+        for (; k > 0; k--, a += a_stride, b += b_stride)
             gemm_step(acc, a, b, R, C);
     gemm_tile_end(acc, bias, c, c_stride, add, R, C, SPLIT);
 }
@@ -224,10 +224,10 @@ static void gemm_copy(const float *src, size_t src_stride, size_t n, float *dst,
 
 /* Defines one tile function. */
 #define GEMM_TILE(name, rows, vectors, split)                                                                          \
-    static void name(const float *a, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                  \
+    static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                  \
                      ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                                  \
     {                                                                                                                  \
-        gemm_tile_body(a, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);                 \
+        gemm_tile_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);                 \
     }
 
 /* The same of rows in place. */

@@ -23,6 +23,7 @@ void gemm_fill_neon(gemm_kernels *kernels)
         .dot_name = "gemm_dot_f32_neon",
         .rows = 8,
         .cols = 3 * VF_LANES,
+        .reads_behind = true,
         .tile = { tile_1x3, tile_2x3, tile_3x3, tile_4x3, tile_5x3, tile_6x3, tile_7x3, tile_8x3 },
         .dot = gemm_dot,
         .copy = gemm_copy,
