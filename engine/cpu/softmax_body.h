@@ -249,40 +249,65 @@ static void arg_max(const float *src, size_t stride, size_t n, size_t columns, i
         arg_max_vector(src + c, stride, n, columns - c, dst + c);
 }
 
-static inline float layer_norm_squares(const float *src, size_t n, float mean)
+/* R rows side by side, so that the sums across vectors do not wait for each other. */
+static inline __attribute__((always_inline)) void
+layer_norm_of(const float *src, float *dst, size_t n, const float *scale, const float *bias, float epsilon, const int R)
 {
-    vf m = vf_set1(mean), a = vf_zero(), b = vf_zero();
+    vf even[4], odd[4], mean[4], factor[4];
     size_t i = 0;
-    for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES) {
-        vf x = vf_sub(vf_load(src + i), m), y = vf_sub(vf_load(src + i + VF_LANES), m);
-        a = vf_fma(x, x, a);
-        b = vf_fma(y, y, b);
+    for (int r = 0; r < R; r++)
+        even[r] = odd[r] = vf_zero();
+    for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES)
+        for (int r = 0; r < R; r++) {
+            even[r] = vf_add(even[r], vf_load(src + (size_t)r * n + i));
+            odd[r] = vf_add(odd[r], vf_load(src + (size_t)r * n + i + VF_LANES));
+        }
+    for (; i < n; i += VF_LANES)
+        for (int r = 0; r < R; r++) {
+            const float *at = src + (size_t)r * n + i;
+            even[r] = vf_add(even[r], n - i >= VF_LANES ? vf_load(at) : vf_load_part(at, n - i));
+        }
+    for (int r = 0; r < R; r++) {
+        mean[r] = vf_set1(vf_sum(vf_add(even[r], odd[r])) / (float)n);
+        even[r] = odd[r] = vf_zero();
     }
-    for (; i < n; i += VF_LANES) {
-        vf x = vf_sub(n - i >= VF_LANES ? vf_load(src + i) : vf_load_filled(src + i, n - i, m), m);
-        a = vf_fma(x, x, a);
+    for (i = 0; i + 2 * VF_LANES <= n; i += 2 * VF_LANES)
+        for (int r = 0; r < R; r++) {
+            const vf x = vf_sub(vf_load(src + (size_t)r * n + i), mean[r]);
+            const vf y = vf_sub(vf_load(src + (size_t)r * n + i + VF_LANES), mean[r]);
+            even[r] = vf_fma(x, x, even[r]);
+            odd[r] = vf_fma(y, y, odd[r]);
+        }
+    for (; i < n; i += VF_LANES)
+        for (int r = 0; r < R; r++) {
+            const float *at = src + (size_t)r * n + i;
+            const vf x = vf_sub(n - i >= VF_LANES ? vf_load(at) : vf_load_filled(at, n - i, mean[r]), mean[r]);
+            even[r] = vf_fma(x, x, even[r]);
+        }
+    for (int r = 0; r < R; r++)
+        factor[r] = vf_set1(1.0f / sqrtf(vf_sum(vf_add(even[r], odd[r])) / (float)n + epsilon));
+    for (i = 0; i + VF_LANES <= n; i += VF_LANES) {
+        const vf s = vf_load(scale + i), b = bias ? vf_load(bias + i) : vf_zero();
+        for (int r = 0; r < R; r++) {
+            const vf x = vf_mul(vf_sub(vf_load(src + (size_t)r * n + i), mean[r]), factor[r]);
+            vf_store(dst + (size_t)r * n + i, vf_fma(x, s, b));
+        }
     }
-    return vf_sum(vf_add(a, b));
+    for (int r = 0; r < R && i < n; r++) {
+        const vf x = vf_mul(vf_sub(vf_load_part(src + (size_t)r * n + i, n - i), mean[r]), factor[r]);
+        const vf b = bias ? vf_load_part(bias + i, n - i) : vf_zero();
+        vf_store_part(dst + (size_t)r * n + i, vf_fma(x, vf_load_part(scale + i, n - i), b), n - i);
+    }
 }
 
 static void layer_norm(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
                        float epsilon)
 {
-    for (size_t r = 0; r < rows; r++, src += n, dst += n) {
-        float mean = reduce_sum(src, n) / (float)n;
-        float factor = 1.0f / sqrtf(layer_norm_squares(src, n, mean) / (float)n + epsilon);
-        vf m = vf_set1(mean), f = vf_set1(factor);
-        size_t i = 0;
-        for (; i + VF_LANES <= n; i += VF_LANES) {
-            vf x = vf_mul(vf_sub(vf_load(src + i), m), f);
-            vf_store(dst + i, vf_fma(x, vf_load(scale + i), bias ? vf_load(bias + i) : vf_zero()));
-        }
-        if (i < n) {
-            vf x = vf_mul(vf_sub(vf_load_part(src + i, n - i), m), f);
-            vf offset = bias ? vf_load_part(bias + i, n - i) : vf_zero();
-            vf_store_part(dst + i, vf_fma(x, vf_load_part(scale + i, n - i), offset), n - i);
-        }
-    }
+    size_t r = 0;
+    for (; r + 4 <= rows; r += 4)
+        layer_norm_of(src + r * n, dst + r * n, n, scale, bias, epsilon, 4);
+    for (; r < rows; r++)
+        layer_norm_of(src + r * n, dst + r * n, n, scale, bias, epsilon, 1);
 }
 
 static void softmax_body_fill(softmax_kernels *kernels)

@@ -203,8 +203,8 @@ void test_softmax(const cpu_kernels *k, bool bench, test_counts *counts)
                 test_mean(k, n < 100 ? n : 16, n < 100 ? 67 - (size_t)kind : 3, n % 3, kind);
                 test_columns(k, 16, n > 1000 ? 1000 : n, kind, !(kind & 1));
             }
-            test_layer_norm(k, rows, n, true, s & 1);
-            test_layer_norm(k, rows, n, false, !(s & 1));
+            test_layer_norm(k, 2 * rows + 1, n, true, s & 1);
+            test_layer_norm(k, 2 * rows + 1, n, false, !(s & 1));
         }
     }
     guarded_free(&region_src);
