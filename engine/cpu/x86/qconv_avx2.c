@@ -22,9 +22,12 @@ static inline vq_w vq_load_w(const uint8_t *p)
 {
     return _mm256_loadu_si256((const __m256i *)p);
 }
+/* The empty statement keeps gcc from adding up the products of several groups first, which it has no registers for. */
 static inline vi vq_dot(vi acc, vq_x x, vq_w w)
 {
-    return _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
+    acc = _mm256_add_epi32(acc, _mm256_madd_epi16(x, w));
+    __asm__("" : "+x"(acc));
+    return acc;
 }
 static inline vi vq_mac(vi acc, const uint8_t *p, vi w)
 {
