@@ -47,7 +47,7 @@ static bool shape_supported(const qconv_shape *s)
     if (s->sum_up_h && (s->groups != 1 || s->kernel_h * s->kernel_w * s->stride_h * s->stride_w != 1 ||
                         s->h_out % s->sum_up_h || s->w_out % s->sum_up_w))
         return false;
-    return !s->src_plain || (s->c_in <= PLAIN_CHANNELS && s->groups == 1);
+    return s->src_plain ? s->c_in <= PLAIN_CHANNELS && s->groups == 1 : !s->src_float;
 }
 
 /* Does any window reach outside the source? */
@@ -160,6 +160,9 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
     if (!plan->in_place)
         plan->scratch_bytes += rows * columns * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+    plan->bytes_at = round_up(plan->scratch_bytes, 64);
+    if (shape->src_float)
+        plan->scratch_bytes = plan->bytes_at + (size_t)shape->c_in * (size_t)shape->w_in;
     return true;
 }
 
@@ -373,6 +376,13 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
     }
 }
 
+/* A float source's byte less its zero point; NaN is the lowest. */
+static int byte_of(const qconv_plan *plan, const qconv_arguments *a, float value)
+{
+    const float low = (float)((plan->shape.src_signed ? -128 : 0) - a->src_zero), q = value / a->src_scale;
+    return (int)rintf(q > low ? (q < low + 255 ? q : low + 255) : low);
+}
+
 static int source_at(const qconv_plan *plan, const qconv_arguments *a, int c, int y, int x)
 {
     const qconv_shape *s = &plan->shape;
@@ -384,6 +394,8 @@ static int source_at(const qconv_plan *plan, const qconv_arguments *a, int c, in
         at = channel * plane + pixel;
     else
         at = (channel / block * plane + pixel) * block + channel % block;
+    if (s->src_float)
+        return byte_of(plan, a, ((const float *)a->src)[at]);
     return (s->src_signed ? ((const int8_t *)a->src)[at] : ((const uint8_t *)a->src)[at]) - a->src_zero;
 }
 

@@ -33,6 +33,7 @@ typedef struct qconv_shape {
     int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int pad_top, pad_left; /* the rest follows from h_out, w_out */
     bool src_plain;        /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
+    bool src_float;        /* src_plain, but float32 that becomes bytes on the way: see arguments.src_scale */
     bool src_signed;       /* src is int8, else uint8 */
     bool weights_signed;   /* weights are int8, else uint8 */
     bool weights_zero;     /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer, unless */
@@ -46,6 +47,7 @@ typedef struct qconv_shape {
 typedef struct qconv_arguments {
     const void *src;
     int src_zero;              /* in the type of src */
+    float src_scale;           /* src_float: src stands for clamp(round_half_even(src / src_scale) + src_zero) */
     void *dst;                 /* blocked */
     const void *packed;        /* from qconv_pack, 64-byte aligned */
     const int32_t *bias;       /* c_out values, or NULL */
@@ -98,6 +100,7 @@ struct qconv_plan {
     int pixel_bytes;                          /* of one pixel of one source block, in the strip */
     bool in_place;                            /* the source is read where it lies */
     size_t taps_at, up_at, sums_at, strip_at; /* offsets in scratch */
+    size_t bytes_at;                          /* a row of a float source as bytes, plane by plane; too */
     bool winograd;
     bool depthwise_dot;
     size_t spread_at; /* in scratch: its pixels, each with the three behind it */

@@ -10,6 +10,9 @@
  *   vq_sum(p)                            the sum of VF_LANES values of the strip
  *   vq_sums(sums, p, n)                  where VQ_HAS_SUMS is defined: adds vq_sum of n pixels of a block to sums
  *   vq_spread(dst, src)                  where VQ_HAS_SPREAD is defined: [VF_LANES][4] bytes from four pixels
+ *   vq_floats(dst, src, plane, channels, n, scale, zero, smallest)
+ *                                        where VQ_HAS_FLOATS is defined: pixels of 4 bytes from planes of floats, as
+ *                                        many of n as are whole vectors, or none
  *   QCONV_TILES(X)                       X(filters, pixels) for each tile of so many vectors of filters and 1, 4, 8 or
  *                                        12 pixels; with every number of filters those of 1 and 4 pixels
  *   QCONV_FILTERS                        the most filters of these
@@ -37,6 +40,7 @@ typedef struct qconv_job {
     const float *scale, *float_bias;
     float *limits;         /* by block: the lanes' smallest, then their largest */
     const uint8_t *source; /* pixel (0, 0) of the first block in the strip; strides in bytes */
+    uint8_t *float_row;    /* room for one of a source of floats as bytes */
     size_t block_stride, row_stride, pixel_stride;
     size_t tap_x, tap_y, step_x; /* dilation and stride in bytes */
     const size_t *taps;          /* dense: those of whole blocks of channels, then those of the last, narrower one */
@@ -107,6 +111,29 @@ static void qconv_plain_row(const qconv_plan *plan, const uint8_t *src, size_t p
     }
 }
 
+/* n pixels of row y of a plain source of floats. */
+static void qconv_float_row(const qconv_job *j, size_t y, size_t n, uint8_t flip, uint8_t *dst)
+{
+    const qconv_plan *plan = j->plan;
+    const qconv_arguments *a = j->arguments;
+    const size_t w = (size_t)plan->shape.w_in, plane = (size_t)plan->shape.h_in * w;
+    const float *src = (const float *)a->src + y * w;
+    size_t done = 0;
+#ifdef VQ_HAS_FLOATS
+    const int smallest = plan->shape.src_signed ? -128 : 0;
+    done = vq_floats(dst, src, plane, plan->shape.c_in, n, a->src_scale, a->src_zero, smallest);
+#endif
+    uint8_t *bytes = j->float_row;
+    for (int c = 0; c < plan->shape.c_in && done < n; c++, bytes += w) {
+        const float *rest = src + (size_t)c * plane + done;
+        if (plan->shape.src_signed)
+            plan->kernels->eltwise.quantize_s8(rest, (int8_t *)bytes, n - done, a->src_scale, a->src_zero);
+        else
+            plan->kernels->eltwise.quantize_u8(rest, bytes, n - done, a->src_scale, a->src_zero);
+    }
+    qconv_plain_row(plan, j->float_row, w, n - done, flip, dst + done * (size_t)plan->pixel_bytes);
+}
+
 /* Source columns [from, to) of the row; pads around. */
 static void qconv_strip_row(const qconv_job *j, int block, int y, uint8_t *dst, int zero)
 {
@@ -123,7 +150,9 @@ static void qconv_strip_row(const qconv_job *j, int block, int y, uint8_t *dst, 
     dst += (size_t)s->pad_left * pixel;
     const uint8_t *src = j->arguments->src;
     size_t at = (size_t)y * (size_t)s->w_in;
-    if (s->src_plain)
+    if (s->src_float)
+        qconv_float_row(j, (size_t)y, (size_t)to, flip, dst);
+    else if (s->src_plain)
         qconv_plain_row(plan, src + at, plane, (size_t)to, flip, dst);
     else
         vq_expand(dst, src + ((size_t)block * plane + at) * VF_LANES, (size_t)to * VF_LANES, flip);
@@ -259,6 +288,7 @@ static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
         j->source = (const uint8_t *)j->arguments->src + (size_t)first * j->row_stride;
     } else {
         uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
+        j->float_row = (uint8_t *)scratch + plan->bytes_at;
         int zero = j->arguments->src_zero + (s->src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
         j->row_stride = (size_t)plan->strip_w * j->pixel_stride;
         j->block_stride = (size_t)rows * j->row_stride;

@@ -275,6 +275,18 @@ static void run_dequantize_rows(const step_context *context, int part)
         dequantize(s, src + row * s->elements, (float *)(void *)(dst + row * s->dst_stride), s->elements);
 }
 
+int plan_quantizer(const planner *p, const graph_value *bytes, float *scale, int *zero)
+{
+    const int at = plan_plain_producer(p, bytes);
+    const program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    if (!step || step->run != run_quantize)
+        return -1;
+    const edge_step *s = step->params;
+    *scale = s->scale;
+    *zero = s->zero;
+    return at;
+}
+
 bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride,
                           size_t dst_offset)
 {

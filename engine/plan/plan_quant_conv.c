@@ -22,6 +22,7 @@ typedef struct qconv_step {
     const float *float_bias;
     const uint8_t *table;
     int src_zero, dst_zero;
+    float src_scale; /* of a source of floats */
     cpu_activation activation;
     bool finds_limits;  /* output 1 */
     int channel_blocks; /* of the whole output */
@@ -54,6 +55,7 @@ static qconv_arguments arguments_of(const step_context *context, const qconv_par
         .src =
             (const char *)context->tensors[step->inputs[0]].data + at->image * s->src_bytes + at->bundle * s->src_step,
         .src_zero = s->src_zero,
+        .src_scale = s->src_scale,
         .dst = (char *)context->tensors[step->outputs[0]].data + at->image * s->dst_bytes + at->bundle * s->dst_step,
         .packed = (const char *)s->packed + at->bundle * s->packed_step,
         .bias = s->bias ? s->bias + filter : NULL,
@@ -185,12 +187,22 @@ static bool fill_shape(const graph_node *node, const graph_value *w, const image
     return true;
 }
 
-static bool choose(planner *p, const graph_value *x, qconv_shape *shape, qconv_plan *plan)
+/* The step that quantises the source, which the convolution does itself while it copies rows; or -1. */
+static int quantizer_of(planner *p, const graph_node *node, float *scale)
 {
-    shape->src_plain = shape->c_in <= PLAIN_CHANNELS && shape->groups == 1 && !plan_has_blocked(p, x);
+    int zero, own_zero;
+    const int at = plan_quantizer(p, node->inputs[0], scale, &zero);
+    return at >= 0 && zero_of(p, input_of(node, 2), 0, &own_zero) && own_zero == zero ? at : -1;
+}
+
+static bool choose(planner *p, const graph_node *node, qconv_shape *shape, qconv_plan *plan)
+{
+    float scale;
+    shape->src_plain = shape->c_in <= PLAIN_CHANNELS && shape->groups == 1 && !plan_has_blocked(p, node->inputs[0]);
+    shape->src_float = shape->src_plain && quantizer_of(p, node, &scale) >= 0;
     if (qconv_choose(p->kernels, shape, plan))
         return true;
-    shape->src_plain = false;
+    shape->src_plain = shape->src_float = false;
     return qconv_choose(p->kernels, shape, plan);
 }
 
@@ -333,11 +345,12 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
     }
     if (s->bundles == 1)
         qconv_fold_zeros(p->kernels, weights, list, &shape);
-    if (!choose(p, x, &shape, &s->plan)) {
+    if (!choose(p, node, &shape, &s->plan)) {
         memory_free(spread);
         return PLAN_PASS;
     }
     s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
+    s->src_bytes *= s->plan.shape.src_float ? sizeof(float) : 1;
     s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 || output == QCONV_S32 ? sizeof(float) : 1);
     s->src_step = s->src_bytes / (size_t)s->bundles;
     s->dst_step = s->dst_bytes / (size_t)s->bundles;
@@ -366,6 +379,15 @@ static plan_result emit(planner *p, graph_node *node, const graph_value *w, cons
     return PLAN_DONE;
 }
 
+/* The slot of the source in the form that the plan wants; -1: memory is out. */
+static int source_of(planner *p, const graph_node *node, qconv_step *s)
+{
+    if (!s->plan.shape.src_float)
+        return s->plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]);
+    const int at = quantizer_of(p, node, &s->src_scale);
+    return plan_take_step(p, at).inputs[0];
+}
+
 plan_result plan_qconv(planner *p, graph_node *node)
 {
     graph_value *y = node->outputs[0], *bias = input_of(node, 8), *table = input_of(node, 9),
@@ -387,8 +409,7 @@ plan_result plan_qconv(planner *p, graph_node *node)
     s.table = table ? copy_of(p, table, 256 / 4) : NULL;
     if (!s.scale || (bias && !s.bias) || (table && !s.table))
         return PLAN_FAILED;
-    const int inputs[2] = { s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
-                            sums ? plan_blocked(p, sums) : -1 };
+    const int inputs[2] = { source_of(p, node, &s), sums ? plan_blocked(p, sums) : -1 };
     if (inputs[0] < 0 || (sums && inputs[1] < 0))
         return PLAN_FAILED;
     return emit(p, node, node->inputs[3], table ? "QConv+table" : "QConv", run_qconv, s.plan.scratch_bytes, inputs,
@@ -403,7 +424,7 @@ plan_result plan_conv_integer(planner *p, graph_node *node)
     const plan_result result = begin(p, node, node->inputs[1], input_of(node, 3), NULL, QCONV_S32, &s);
     if (result != PLAN_DONE)
         return result;
-    const int input = s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]);
+    const int input = source_of(p, node, &s);
     if (input < 0)
         return PLAN_FAILED;
     return emit(p, node, node->inputs[1], "ConvInteger", run_qconv, s.plan.scratch_bytes, &input, 1, &s);
@@ -425,8 +446,7 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     s.float_bias = bias ? copy_of(p, bias, channels) : NULL;
     if (!s.scale || (bias && !s.float_bias))
         return PLAN_FAILED;
-    const int inputs[3] = { s.plan.shape.src_plain ? plan_plain(p, node->inputs[0]) : plan_blocked(p, node->inputs[0]),
-                            plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2]) };
+    const int inputs[3] = { source_of(p, node, &s), plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2]) };
     if (inputs[0] < 0 || inputs[1] < 0 || inputs[2] < 0)
         return PLAN_FAILED;
     s.finds_limits = !node->inputs[1]->is_constant; /* a graph that quantises at run time: somebody will want them */

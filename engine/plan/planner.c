@@ -504,6 +504,18 @@ int plan_producer_any(const planner *p, const graph_value *x)
     return -1;
 }
 
+int plan_plain_producer(const planner *p, const graph_value *x)
+{
+    const int slot = p->forms[x->id].plain;
+    if (slot < 0 || x->user_count != 1 || x->output_uses || plan_has_blocked(p, x) ||
+        p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
+        return -1;
+    for (int i = p->program->step_count - 1; i >= 0; i--)
+        if (p->program->steps[i].output_count > 0 && p->program->steps[i].outputs[0] == slot)
+            return i;
+    return -1;
+}
+
 int plan_producer(const planner *p, const graph_value *x)
 {
     const int i = plan_producer_any(p, x);

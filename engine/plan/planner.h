@@ -99,6 +99,8 @@ bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t r
  * PASS where others had a hand in it. */
 plan_result plan_dequantize_act(planner *p, const graph_value *x, eltwise_act_f32 *act, float a, float b);
 
+/* The QuantizeLinear step that made the plain bytes for one reader alone, with what it does; or -1. */
+int plan_quantizer(const planner *p, const graph_value *bytes, float *scale, int *zero);
 /* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
 int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits);
 
@@ -159,6 +161,8 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
 int plan_producer(const planner *p, const graph_value *x);
 /* The same with any number of inputs. */
 int plan_producer_any(const planner *p, const graph_value *x);
+/* The step that wrote x's plain form, the only one, which one use of x alone waits for; or -1. */
+int plan_plain_producer(const planner *p, const graph_value *x);
 /* Takes it out again: what it did is to be part of another one. */
 program_step plan_take_step(planner *p, int index);
 /* Memory that lives as long as the program; counted as packed weights. */

@@ -264,6 +264,15 @@ static const plan_case cases[] = {
       "init wz i8 - = 3\ninit up f32 4 = 1,1,2,3\na = QuantizeLinear(x, cs, cz)\nb = QuantizeLinear(v, xs, xz)\n"
       "r = Resize(a, , up)\nd = DequantizeLinear(r, cs, cz)\ne = QuantizeLinear(d, xs, xz)\nc = Concat(b, e) axis=1\n"
       "f = QLinearConv(c, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\n", true },
+    { "a picture that the first layer quantises", "eltwise_dequantize", "reference,eltwise_quantize",
+      "input x f32 2,3,23,37\ninit xs f32 - = 0.01\ninit xz i8 - = -17\ninit cs f32 - = 0.02\ninit cz i8 - = 5\n"
+      "init w i8 20,3,3,3\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
+      "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz) pads=[1,1,1,1] strides=[2,2]\n"
+      "z = DequantizeLinear(f, cs, cz)\noutput z\n", true },
+    { "a quantised picture that others read, too", "eltwise_quantize", "reference",
+      "input x f32 1,3,23,37\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"
+      "init w i8 20,3,3,3\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
+      "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\noutput a\n", true },
 };
 
 /* With precision=fp16, where the processor has float16 arithmetic. */

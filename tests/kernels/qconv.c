@@ -15,6 +15,7 @@ typedef struct problem {
     int32_t *bias;
     int32_t *sum; /* plain, where the shape has one */
     float *scale, *float_bias;
+    float src_scale; /* of a source of floats */
     uint8_t table[256];
     bool with_table;
 } problem;
@@ -55,6 +56,7 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
                   .float_bias = need((size_t)s.c_out * 4),
                   .zeros = need((size_t)s.c_out * sizeof(int)),
                   .sum = need(s.sum_up_h ? (size_t)(s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w)) * 4 : 0),
+                  .src_scale = oracle_int(0, 3) ? oracle_float(0.001f, 2) : 1e-32f,
                   .with_table = oracle_int(0, 1) };
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
@@ -155,12 +157,36 @@ static bool matches(const problem *p, const cpu_kernels *k, const void *dst, cha
     return true;
 }
 
+/* A number that becomes the byte: some way from the next ones', or beyond the ends. */
+static float float_of(const problem *p, int8_t bits)
+{
+    const int low = p->shape.src_signed ? -128 : 0, byte = value_of(bits, p->shape.src_signed);
+    const float exact = ((float)(byte - p->src_zero) + oracle_float(-0.49f, 0.49f)) * p->src_scale;
+    const int beyond = oracle_int(0, 3);
+    if (byte == low && beyond < 3)
+        return beyond == 0 ? -INFINITY : beyond == 1 ? NAN : -3e38f;
+    if (byte == low + 255 && beyond < 2)
+        return beyond == 0 ? INFINITY : 3e38f;
+    return exact;
+}
+
+static float *lay_out_floats(const problem *p)
+{
+    const size_t n = (size_t)(p->shape.c_in * p->shape.h_in * p->shape.w_in);
+    float *out = guarded(&region_src, n * sizeof(float));
+    for (size_t i = 0; i < n; i++)
+        out[i] = float_of(p, p->src[i]);
+    return out;
+}
+
 /* The source as the kernel wants it, with garbage in the lanes behind the last channel. */
 static void *lay_out(const problem *p, const cpu_kernels *k)
 {
     const qconv_shape *s = &p->shape;
     int block = k->block, blocks = (s->c_in + block - 1) / block;
     size_t plane = (size_t)(s->h_in * s->w_in);
+    if (s->src_float)
+        return lay_out_floats(p);
     if (s->src_plain) {
         void *plain = guarded(&region_src, (size_t)s->c_in * plane);
         memcpy(plain, p->src, (size_t)s->c_in * plane);
@@ -193,9 +219,10 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     const qconv_shape *s = &p->shape;
     qconv_plan plan;
     char what[200], why[120] = "";
-    snprintf(what, sizeof(what), "qconv %s c%d-%d g%d k%dx%d s%d,%d d%d,%d p%d,%d %dx%d->%dx%d plain%d %c8*%c8%s out%d",
-             k->name, s->c_in, s->c_out, s->groups, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h,
-             s->dilation_w, s->pad_top, s->pad_left, s->h_in, s->w_in, s->h_out, s->w_out, s->src_plain,
+    snprintf(what, sizeof(what),
+             "qconv %s c%d-%d g%d k%dx%d s%d,%d d%d,%d p%d,%d %dx%d->%dx%d plain%d,%d %c8*%c8%s out%d", k->name,
+             s->c_in, s->c_out, s->groups, s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h,
+             s->dilation_w, s->pad_top, s->pad_left, s->h_in, s->w_in, s->h_out, s->w_out, s->src_plain, s->src_float,
              s->src_signed ? 's' : 'u', s->weights_signed ? 's' : 'u', s->weights_zero ? "z" : "", s->output);
     if (!CHECK(qconv_choose(k, s, &plan), "%s: refused", what))
         return;
@@ -209,6 +236,7 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     qconv_pack(&form, p->weights, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
     qconv_arguments a = { .src = lay_out(p, k),
                           .src_zero = p->src_zero,
+                          .src_scale = p->src_scale,
                           .dst = dst,
                           .packed = packed,
                           .bias = p->bias,
@@ -285,7 +313,8 @@ static void test_random(const cpu_kernels *k)
     switch (oracle_int(0, 5)) {
     case 0:
         s.src_plain = true;
-        s.c_in = oracle_int(1, 16);
+        s.src_float = oracle_int(0, 1);
+        s.c_in = s.src_float && oracle_int(0, 3) ? oracle_int(1, 4) : oracle_int(1, 16);
         break;
     case 1:
         s.groups = s.c_out = s.c_in;

@@ -79,6 +79,8 @@ static inline void vq_spread(uint8_t *dst, const uint8_t *src)
     _mm512_storeu_si512(dst, _mm512_shuffle_epi8(x, bytes));
 }
 
+#include "cpu/x86/qconv_floats_body.h"
+
 #include "cpu/qconv_body.h"
 
 static inline vi vq_dot_16(vi acc, vq_x x, vq_w w)

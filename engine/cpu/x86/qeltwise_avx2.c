@@ -25,9 +25,10 @@ static inline vb vb_max_s8(vb a, vb b)
 
 #include "cpu/qeltwise_body.h"
 
-/* A shuffle gives 0 where the index is negative, and else looks at its low 4 bits alone. So with row h holding table row
- * h xor row h - 1, and 16 taken from the index before each next row, what is not 0 of them makes up the index' own row;
- * subtraction with saturation keeps what is negative so. The upper half of the table has the indices' other sign. */
+/* A shuffle gives 0 where the index is negative, and else looks at its low 4 bits alone. So with row h holding table
+ * row h xor row h - 1, and 16 taken from the index before each next row, what is not 0 of them makes up the index' own
+ * row; subtraction with saturation keeps what is negative so. The upper half of the table has the indices' other sign.
+ */
 static inline __m256i lookup_vector(__m256i x, const __m256i rows[16])
 {
     const __m256i row = _mm256_set1_epi8(16);

@@ -249,6 +249,10 @@ static inline vi vi_sub(vi a, vi b)
 {
     return _mm256_sub_epi32(a, b);
 }
+static inline vi vi_shift_left(vi a, int bits)
+{
+    return _mm256_slli_epi32(a, bits);
+}
 static inline vi vi_mul(vi a, vi b)
 {
     return _mm256_mullo_epi32(a, b);

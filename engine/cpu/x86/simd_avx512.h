@@ -251,6 +251,10 @@ static inline vi vi_sub(vi a, vi b)
 {
     return _mm512_sub_epi32(a, b);
 }
+static inline vi vi_shift_left(vi a, int bits)
+{
+    return _mm512_slli_epi32(a, bits);
+}
 static inline vi vi_mul(vi a, vi b)
 {
     return _mm512_mullo_epi32(a, b);
