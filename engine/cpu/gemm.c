@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix product around the register tiles: a (unless its rows are read in place) and b are packed in panels of the
+ * Matrix product around the register tiles: a (unless it is read in place) and b are packed in panels of the
  * tile's rows and columns, k in slices of KC, so that a slice of a b panel stays in the first-level cache while all row
  * tiles of a block of a pass over it. Parts are cut in both directions; k never is, so any cut gives the same bits. */
 #include <assert.h>
@@ -9,7 +9,7 @@
 
 #include "cpu/kernels.h"
 
-enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH, TILE_ROWS_IN_PLACE };
+enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH, TILE_ROWS_IN_PLACE, TILE_COLUMNS_IN_PLACE };
 enum { PATH_PANELS, PATH_STRIDED_B, PATH_DOT_ROWS, PATH_DOT_COLUMN };
 enum { KC = 512, MC = 96, NC_BYTES = 768 * 1024, FINISH = 64 };
 
@@ -37,7 +37,7 @@ typedef struct gemm_job {
     const gemm_plan *plan;
     const gemm_arguments *arguments;
     const gemm_kernels *tiles;
-    bool in_place; /* a is read where it lies */
+    bool in_place, by_columns; /* a is read where it lies, stored by rows or by columns */
     float *a_packed, *b_packed, *c_tile;
 } gemm_job;
 
@@ -64,8 +64,7 @@ static void pack_a(const gemm_job *job, span rows, span ks)
         size_t height = tile.end - tile.begin, row = rows.begin + tile.begin;
         float *to = job->a_packed + tile.begin * k;
         if (job->plan->shape.a_transposed)
-            for (size_t i = 0; i < k; i++)
-                memcpy(to + i * height, g->a + (ks.begin + i) * g->a_stride + row, height * sizeof(float));
+            job->tiles->copy(g->a + ks.begin * g->a_stride + row, g->a_stride, height, to, height, height, k);
         else
             transpose(job, g->a + row * g->a_stride + ks.begin, g->a_stride, to, height, height, k);
     }
@@ -134,20 +133,25 @@ typedef struct tile_at {
 static size_t tile_columns(const gemm_job *job, size_t n)
 {
     const size_t cols = (size_t)job->tiles->cols;
-    return job->in_place && n <= cols / 2 && job->tiles->rows_half[0] ? cols / 2 : cols;
+    const bool halves = job->in_place ? job->tiles->rows_half[0] != NULL : job->tiles->tile_half[0] != NULL;
+    return n <= cols / 2 && halves ? cols / 2 : cols;
 }
 
 static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, const float *add, float *c,
                      ptrdiff_t c_stride)
 {
     const gemm_kernels *tiles = job->tiles;
-    if (!job->in_place) {
-        tiles->tile[t->height - 1](t->a, (ptrdiff_t)t->height, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
-        return;
-    }
+    const ptrdiff_t a_stride = (ptrdiff_t)job->arguments->a_stride;
+    const size_t at = t->height - 1;
     const bool half = tile_columns(job, t->n) < (size_t)tiles->cols;
-    gemm_rows_f32 *rows = half ? tiles->rows_half[t->height - 1] : tiles->rows_in_place[t->height - 1];
-    rows(t->a, (ptrdiff_t)job->arguments->a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
+    if (job->in_place) {
+        gemm_rows_f32 *run = half ? tiles->rows_half[at] : tiles->rows_in_place[at];
+        run(t->a, a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
+    } else {
+        gemm_tile_f32 *run = half ? tiles->tile_half[at] : tiles->tile[at];
+        run(t->a, job->by_columns ? a_stride : (ptrdiff_t)t->height, t->b, t->b_stride, bias, c, c_stride, t->k, add,
+            t->ahead);
+    }
 }
 
 /* What a tile adds at its end is fetched while it sums. */
@@ -217,7 +221,9 @@ static void run_block(const gemm_job *job, span rows, span columns, span ks)
             const span tile = cut(m, tiles, t);
             const size_t row = rows.begin + tile.begin;
             at.height = tile.end - tile.begin;
-            at.a = job->in_place ? g->a + row * g->a_stride + ks.begin : job->a_packed + tile.begin * k;
+            at.a = job->in_place     ? g->a + row * g->a_stride + ks.begin
+                   : job->by_columns ? g->a + ks.begin * g->a_stride + row
+                                     : job->a_packed + tile.begin * k;
             at.c = g->c + row * g->c_stride + n0;
             at.add = further ? at.c : g->residual ? g->residual + row * g->c_stride + n0 : NULL;
             fetch_summands(job, &at);
@@ -248,18 +254,21 @@ static void pack_chunk(const gemm_job *job, span columns, span ks)
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
         float *panel = job->b_packed + (n0 - columns.begin) * k;
         pack_panel(job->plan, g->b, g->b_stride, n0, smaller(cols, columns.end - n0), ks, panel);
-        if (job->in_place && g->alpha != 1.0f)
+        if ((job->in_place || job->by_columns) && g->alpha != 1.0f)
             job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](panel, 1, &g->alpha, 0, panel, cols * k);
     }
 }
 
-/* Rows in place save the packing of a; where they lie a multiple of 4 KB apart they would push each other out of the
- * first-level cache. */
-static bool rows_in_place(const gemm_plan *plan, const gemm_arguments *g)
+/* Reading in place saves the packing of a, once for each cut of the columns: of rows that do not lie a multiple of 4 KB
+ * apart, for these would push each other out of the first-level cache; of columns where all of a is near. */
+static bool can_read(const gemm_plan *plan, const gemm_arguments *g, bool columns)
 {
-    enum { ALIAS = 4096 };
-    return plan->tile[TILE_ROWS_IN_PLACE] && (g->alpha == 1.0f || !g->packed) &&
-           g->a_stride * sizeof(float) % ALIAS != 0;
+    enum { ALIAS = 4096, NEAR = 64 * 1024 };
+    if (g->alpha != 1.0f && g->packed)
+        return false;
+    if (columns)
+        return plan->tile[TILE_COLUMNS_IN_PLACE] && plan->shape.k * g->a_stride * sizeof(float) <= NEAR;
+    return plan->tile[TILE_ROWS_IN_PLACE] && g->a_stride * sizeof(float) % ALIAS != 0;
 }
 
 static void run_chunk(const gemm_job *job, span rows, span columns)
@@ -274,7 +283,7 @@ static void run_chunk(const gemm_job *job, span rows, span columns)
         for (size_t block = 0; block < blocks; block++) {
             span part = cut(rows.end - rows.begin, blocks, block);
             span some = { rows.begin + part.begin, rows.begin + part.end };
-            if (!job->in_place)
+            if (!job->in_place && !job->by_columns)
                 pack_a(job, some, ks);
             run_block(job, some, columns, ks);
             for (size_t i = some.begin; slice == slices - 1 && i < some.end; i++)
@@ -289,7 +298,8 @@ static void run_panels(const gemm_plan *plan, const gemm_arguments *arguments, i
     const gemm_shape *s = &plan->shape;
     size_t cols = (size_t)tiles->cols, col_cuts = (size_t)plan->tile[TILE_COL_CUTS];
     gemm_job job = { .plan = plan, .arguments = arguments, .tiles = tiles };
-    job.in_place = rows_in_place(plan, arguments);
+    job.in_place = can_read(plan, arguments, false);
+    job.by_columns = can_read(plan, arguments, true);
     job.c_tile = scratch;
     job.a_packed = job.c_tile + GEMM_MAX_ROWS * GEMM_MAX_COLS;
     job.b_packed = job.a_packed + MC * KC;
@@ -429,6 +439,7 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
         return;
     }
     plan->tile[TILE_ROWS_IN_PLACE] = path == PATH_PANELS && !shape->a_transposed && tiles->rows_in_place[0];
+    plan->tile[TILE_COLUMNS_IN_PLACE] = path == PATH_PANELS && shape->a_transposed && !tiles->reads_behind;
     choose_cuts(tiles, shape, b_constant, parts_for(shape), plan);
     size_t b_floats = path == PATH_STRIDED_B ? KC * (size_t)tiles->cols : b_constant ? 0 : KC * chunk_columns(tiles);
     if (b_constant)
