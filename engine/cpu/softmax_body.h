@@ -71,7 +71,7 @@ static float reduce_sum(const float *src, size_t n)
     return vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3])));
 }
 
-/* dst[i] = exp(src[i] - largest); returns the sum. */
+/* dst[i] = exp(src[i] - largest); returns the sum. The row behind comes from far meanwhile. */
 static inline float softmax_exponents(const float *src, float *dst, size_t n, float largest)
 {
     vf top = vf_set1(largest), a = vf_zero(), b = vf_zero();
@@ -79,6 +79,8 @@ static inline float softmax_exponents(const float *src, float *dst, size_t n, fl
     for (; i + 2 * VF_LANES <= n; i += 2 * VF_LANES) {
         vf x = vf_exp_fast(vf_sub(vf_load(src + i), top));
         vf y = vf_exp_fast(vf_sub(vf_load(src + i + VF_LANES), top));
+        __builtin_prefetch(src + n + i);
+        __builtin_prefetch(src + n + i + VF_LANES);
         vf_store(dst + i, x);
         vf_store(dst + i + VF_LANES, y);
         a = vf_add(a, x);
