@@ -55,6 +55,9 @@ typedef struct conv_arguments {
     bool residual_before;         /* add the residual before the activation instead of after it */
     conv_residual_map map;        /* residual_before and plan->maps_residual alone */
     conv_band src_band, dst_band; /* for run_rows only; dst_band holds for the residual too */
+    /* Weights that are read after this convolution: run may have them fetched to the near cache meanwhile. Or NULL. */
+    const void *next;
+    size_t next_bytes;
 } conv_arguments;
 
 struct cpu_kernels;

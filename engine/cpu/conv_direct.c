@@ -194,6 +194,7 @@ typedef struct direct_run {
     conv_tile tile;
     eltwise_act_f32 *act; /* the part of the activation that registers cannot do, or NULL */
     float *post;          /* one unit of one filter group in front of act */
+    bool ends;            /* it is the last unit of all */
 } direct_run;
 
 /* A line of a filter group in slices of the sum whose weights stay in the first-level cache while all tiles use them.
@@ -245,10 +246,11 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const float *mapped = a->map.offsets ? a->residual + (ptrdiff_t)block * a->map.plane : NULL;
     /* The next group's weights come in meanwhile. */
     const int tiles = conv_ceil_div(n, g->set->pixels[count - 1]);
+    r->tile.ahead = NULL;
     if (q + 1 < s->groups * g->filter_groups)
         conv_fetch_ahead(&r->tile, weights + weight_floats, weight_floats * sizeof(float), tiles * rows, g->sum);
-    else
-        r->tile.ahead = NULL;
+    else if (r->ends && a->next)
+        conv_fetch_ahead(&r->tile, a->next, a->next_bytes, tiles * rows, g->sum);
     for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
         if (row > 0 && r->tile.ahead)
             r->tile.ahead += tiles * r->tile.ahead_share;
@@ -353,6 +355,7 @@ static void direct_run_part(const conv_plan *plan, const conv_arguments *argumen
     for (int unit = units.begin; unit < units.end;) {
         int y = unit % g.shape.h_out, piece = unit / g.shape.h_out;
         int rows = conv_min(tile[TILE_STRIP], conv_min(units.end - unit, g.shape.h_out - y));
+        r.ends = part == plan->parts - 1 && unit + rows == units.end;
         run_strip(&r, groups, y, piece * g.unit_pixels, rows, scratch);
         unit += rows;
     }

@@ -261,7 +261,7 @@ static onyx_status emit(planner *p)
         if (plan_node(p, node) == PLAN_FAILED)
             return p->error->status ? p->error->status : ONYX_ERROR_INTERNAL;
     }
-    if (!plan_outputs(p))
+    if (!plan_outputs(p) || !plan_conv_next(p))
         return p->error->status ? p->error->status : ONYX_ERROR_INTERNAL;
     for (int i = 0; i < p->program->step_count; i++)
         p->program->operations += p->program->steps[i].operations;

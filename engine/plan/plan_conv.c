@@ -20,6 +20,8 @@ typedef struct conv_step {
     bool residual_before, has_residual;
     conv_residual_map map;
     size_t src_elements, dst_elements, residual_elements; /* of one image */
+    const void *next;                                     /* weights of a step behind this one, or NULL */
+    size_t next_bytes;
 } conv_step;
 
 /* Several that are run strip by strip; the last one's plan is that of the chain, too. */
@@ -40,6 +42,8 @@ static conv_arguments arguments_of(const conv_step *conv, const float *src, cons
         .activation = conv->activation,
         .residual_before = conv->residual_before,
         .map = conv->map,
+        .next = conv->next,
+        .next_bytes = conv->next_bytes,
     };
 }
 
@@ -391,6 +395,34 @@ plan_result plan_conv(planner *p, graph_node *node)
             step->moved_bytes += (int64_t)chain.links[i].plan.packed_bytes;
     }
     return PLAN_DONE;
+}
+
+/* Weights with which a step begins, or NULL where they are none or few. */
+static const void *first_weights(const program_step *step, size_t *bytes)
+{
+    enum { FEW_BYTES = 8 * 1024, MOST_BYTES = 128 * 1024 };
+    const conv_step *conv = step->run == run_conv     ? step->params
+                            : step->run == run_strips ? ((const strips_step *)step->params)->links
+                                                      : NULL;
+    *bytes = conv ? MIN(conv->plan.packed_bytes, (size_t)MOST_BYTES) : 0;
+    return *bytes > FEW_BYTES ? conv->packed : NULL;
+}
+
+bool plan_conv_next(planner *p)
+{
+    enum { NEAR = 3 }; /* steps */
+    program_step *steps = p->program->steps;
+    for (int i = 0; i < p->program->step_count; i++) {
+        if (steps[i].run != run_conv)
+            continue;
+        conv_step conv = *(const conv_step *)steps[i].params;
+        for (int k = i + 1; k < MIN(i + 1 + NEAR, p->program->step_count) && !conv.next; k++)
+            conv.next = first_weights(&steps[k], &conv.next_bytes);
+        steps[i].params = conv.next ? arena_copy(p->program->arena, &conv, sizeof(conv)) : steps[i].params;
+        if (!steps[i].params)
+            return false;
+    }
+    return true;
 }
 
 /* ---- ConvTranspose: t[c_out * kh * kw, h * w] = w^T x, then each output gathers the taps that reach it ---- */

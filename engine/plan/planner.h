@@ -131,6 +131,9 @@ bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, pl
 const void *plan_tail_params(const program_step *step, plan_tail_function *tail);
 bool plan_set_tail_params(planner *p, program_step *step, const void *params);
 
+/* All steps are there: convolutions learn which weights are wanted after theirs. False: memory is out. */
+bool plan_conv_next(planner *p);
+
 /* ---- what the families of convolutions and of moves share ---- */
 bool plan_conv_shape(const conv_params *params, const graph_node *node, const image_dims *x, const image_dims *y,
                      conv_shape *shape);

@@ -169,7 +169,9 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
                          .bias = b.bias,
                          .residual = mode ? b.residual : NULL,
                          .activation = random_activation(),
-                         .residual_before = mode == 2 || mode == 4 };
+                         .residual_before = mode == 2 || mode == 4,
+                         .next = oracle_int(0, 1) ? b.packed : NULL,
+                         .next_bytes = (size_t)oracle_int(1, 200000) };
     if (mode == 4)
         a.residual = map_residual(&plan, b.residual, &a.map);
     const float *residual = a.residual;
