@@ -303,6 +303,10 @@ static void test_cuts(const cpu_kernels *kernels)
         { 64, 48, 1, 12, 12, 6, 6, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 66, 70, 1, 15, 16, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 128, 130, 1, 26, 25, 13, 12, 3, 3, 2, 2, 1, 1, 0, 0, false, false, 2 },
+        /* few pixels: slices of the sum, a last block that is not whole */
+        { 701, 100, 1, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 600, 41, 1, 3, 11, 3, 11, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 3 },
+        { 330, 200, 1, 14, 15, 14, 15, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         /* short rows: several slices of the sum, taps outside, groups, strides */
         { 128, 96, 1, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
         { 96, 160, 1, 14, 13, 7, 7, 3, 3, 2, 2, 1, 1, 1, 1, false, true },
