@@ -60,17 +60,19 @@ typedef struct qconv_job {
 /* Padding: every channel reads `value`; in a plain source the bytes behind the last channel are 0 like its weights. */
 static void qconv_fill(const qconv_plan *plan, uint8_t *dst, size_t pixels, int value)
 {
-    size_t values = (size_t)plan->pixel_bytes / VQ_BYTES;
-    for (size_t i = 0; i < pixels; i++, dst += plan->pixel_bytes) {
-        for (size_t c = 0; c < values; c++) {
 #if VQ_BYTES == 2
-            int16_t wide = (int16_t)value;
-            memcpy(dst + 2 * c, &wide, 2);
+    const size_t values = pixels * (size_t)plan->pixel_bytes / 2;
+    const int16_t wide = (int16_t)value;
+    for (size_t i = 0; i < values; i++)
+        memcpy(dst + 2 * i, &wide, 2);
 #else
-            dst[c] = (uint8_t)value;
-#endif
-        }
+    if (plan->pixel_bytes != VF_LANES) {
+        memset(dst, value, pixels * (size_t)plan->pixel_bytes);
+        return;
     }
+    for (size_t i = 0; i < pixels; i++) /* mostly one pixel: a store, not a call */
+        memset(dst + i * VF_LANES, value, VF_LANES);
+#endif
 }
 
 /* One group of a plain source: count planes, interleaved. `step` bytes between pixels of the strip. */
@@ -254,25 +256,26 @@ static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
     size_t c_out = (size_t)j->plan->shape.c_out, padded = (c_out + VF_LANES - 1) / VF_LANES * VF_LANES;
     const int32_t *sums = a->packed, *zeros = sums + padded;
     int32_t *bias = scratch, *zero = bias + padded;
-    float *scale = (float *)(void *)(zero + padded), *float_bias = scale + padded, largest = 0;
+    float *scale = (float *)(void *)(zero + padded), *float_bias = scale + padded;
     int src_zero = a->src_zero + (j->plan->shape.src_signed ? 128 : 0) - (VQ_SIGNED ? 128 : 0);
-    bool ordered = true;
+    int large = 0; /* or no number */
     qconv_pad_values(bias, a->bias, c_out, padded);
     qconv_pad_values(zero, depthwise ? NULL : zeros, padded, padded);
     qconv_pad_values(scale, a->scale, c_out, padded);
-    qconv_pad_values(float_bias, a->float_bias, c_out, padded);
-    for (size_t c = 0; c < padded; c++) { /* sums of 32 bits wrap, as the products' do */
+    for (size_t c = 0; c < padded; c++) /* sums of 32 bits wrap, as the products' do */
         bias[c] = (int32_t)((uint32_t)bias[c] - (uint32_t)src_zero * (uint32_t)sums[c]);
-        largest = scale[c] > largest ? scale[c] : largest;
-        ordered &= scale[c] == scale[c];
-    }
-    j->clamp = !(ordered && largest <= 0.5f);
+    for (size_t c = 0; c < padded; c++)
+        large |= !(scale[c] <= 0.5f);
+    j->clamp = large;
     j->bias = bias;
     j->zeros = zero;
     j->scale = scale;
     j->float_bias = float_bias;
     j->limits = float_bias + padded;
-    memset(j->limits, 0, 2 * padded * sizeof(float));
+    if (j->plan->shape.output == QCONV_F32) {
+        qconv_pad_values(float_bias, a->float_bias, c_out, padded);
+        memset(j->limits, 0, 2 * padded * sizeof(float));
+    }
 }
 
 static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
