@@ -22,7 +22,7 @@
 
 enum {
     STRIP_BYTES = 256 * 1024, /* source of a strip: half of a small L2 */
-    STRIPS_WANTED = 8,        /* per image, so that several workers find something to do */
+    STRIPS_WANTED = 8,        /* per image, where several workers are to find something to do */
     WEIGHT_BYTES = 24 * 1024, /* of a tile: half of the first cache */
     DEEP_BYTES = 512 * 1024,  /* of all weights: too many to read for every strip */
     FILTER_PARTS = 4,
@@ -76,7 +76,8 @@ static void choose_strips(qconv_plan *plan)
     if (plan->depthwise_dot) /* by block */
         row_bytes = (size_t)plan->strip_w * (size_t)plan->block * 4;
     int fit = (int)(STRIP_BYTES / (row_bytes * (size_t)s->stride_h));
-    int rows = (s->h_out + STRIPS_WANTED - 1) / STRIPS_WANTED;
+    const int wanted = s->threads > 1 ? STRIPS_WANTED : 1; /* what two strips need is copied twice */
+    int rows = (s->h_out + wanted - 1) / wanted;
     if (rows < 4) /* few rows: what neighbouring strips read twice would weigh more */
         rows = s->h_out < 4 ? s->h_out : 4;
     if (rows > fit)

@@ -40,6 +40,7 @@ typedef struct qconv_shape {
     bool zeros_folded;     /* weights are packed less their zero points (qconv_fold_zeros), with */
     int extra_groups;      /* so many groups of channels a second time, for what of them does not fit int8 */
     int largest_weight, largest_filter; /* max |weight - zero|, and max over filters of the sum of these; 0: unknown */
+    int threads;            /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
     int sum_up_h, sum_up_w; /* arguments.sum is added, each for so many rows and columns of output; 0: no sum */
     qconv_output output;
 } qconv_shape;

@@ -326,6 +326,7 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
     }
     shape.output = output;
+    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
     const uint8_t *weights = graph_constant(p->graph, w)->data;
     uint8_t *spread = NULL;
     const int bundle = bundle_groups(&shape, p->kernels->block);

@@ -307,6 +307,7 @@ static void test_random(const cpu_kernels *k)
                       .dilation_w = 1 + !oracle_int(0, 9),
                       .src_signed = oracle_int(0, 1),
                       .weights_signed = oracle_int(0, 2),
+                      .threads = oracle_int(0, 2),
                       .weights_zero = !oracle_int(0, 2),
                       .output = (qconv_output)oracle_int(0, 3) };
     s.kernel_w = oracle_int(0, 3) ? s.kernel_h : kernels[oracle_int(0, 5)];
