@@ -21,6 +21,7 @@ CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_c",
+    .taps_name = "conv_taps_f32_c",
     .plain_name = "conv_plain_f32_c",
     .winograd_name = { "conv_winograd43_f32_c", "conv_winograd42_f32_c", "conv_winograd23_f32_c",
                        "conv_winograd22_f32_c" },

@@ -111,7 +111,7 @@ typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *cons
 
 struct conv_units {
     int lanes;
-    const char *direct_name, *plain_name, *depthwise_name;
+    const char *direct_name, *taps_name, *plain_name, *depthwise_name;
     const char *winograd_name[WINOGRAD_FORMS]; /* tiles of 4x4: stride 1, 2; of 2x2: stride 1, 2 */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;

@@ -257,6 +257,15 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         s.h_in *= 2;
         s.w_in *= 3;
         break;
+    case 6: /* taps far apart */
+        s.groups = oracle_int(0, 3) ? 1 : 2;
+        s.c_in = s.groups * (s.groups > 1 ? 16 : oracle_int(1, 40));
+        s.c_out = s.groups * (s.groups > 1 ? 32 : oracle_int(1, 90));
+        s.kernel_h = oracle_int(0, 1) * 2 + 1;
+        s.kernel_w = oracle_int(1, 2) * 2 + 1;
+        s.dilation_h = oracle_int(1, 9);
+        s.dilation_w = oracle_int(2, 9);
+        break;
     default: /* anything */
         s.kernel_h = oracle_int(1, 5);
         s.kernel_w = oracle_int(1, 5);
@@ -269,9 +278,13 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     s.pad_left = oracle_int(0, s.kernel_w - 1);
     pad_bottom = oracle_int(0, s.kernel_h);
     pad_right = oracle_int(0, s.kernel_w);
+    if (kind == 6) {
+        s.pad_top = pad_bottom = s.kernel_h / 2 * s.dilation_h;
+        s.pad_left = pad_right = s.kernel_w / 2 * s.dilation_w + oracle_int(-1, 1);
+    }
     if (kind == 1 && oracle_int(0, 4))
         pad_bottom = pad_right = 0;
-    if (kind >= 5 && oracle_int(0, 5) == 0)
+    if (kind != 6 && kind >= 5 && oracle_int(0, 5) == 0)
         s.pad_top = s.pad_left = -1;
     s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
     s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
@@ -313,19 +326,27 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 208, 1, 14, 14, 7, 7, 1, 1, 2, 2, 1, 1, 0, 0, false, false },
         { 128, 64, 2, 9, 6, 5, 3, 5, 5, 2, 2, 1, 1, 2, 2, false, false },
         { 64, 48, 1, 5, 3, 9, 7, 3, 3, 1, 1, 2, 2, 4, 4, false, true },
+        /* tap by tap: several strips, filter groups and parts; taps that reach nothing */
+        { 70, 150, 1, 40, 50, 40, 50, 3, 3, 1, 1, 6, 6, 6, 6, false, false },
+        { 40, 100, 1, 12, 9, 12, 9, 3, 3, 1, 1, 24, 12, 24, 12, false, false, 3 },
+        { 32, 160, 2, 150, 40, 150, 40, 3, 3, 1, 1, 2, 3, 2, 3, false, true, 2 },
         /* long rows, cut in pieces */
         { 18, 35, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
         { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
         { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
     const conv_units *units = kernels->conv.units;
-    int chosen[WINOGRAD_FORMS] = { 0 };
+    int chosen[WINOGRAD_FORMS] = { 0 }, by_taps = 0;
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         conv_plan plan;
         test_shape(kernels, &shapes[i]);
-        for (int form = 0; conv_choose(kernels, &shapes[i], &plan) && form < WINOGRAD_FORMS; form++)
+        if (!CHECK(conv_choose(kernels, &shapes[i], &plan), "%s: shape %zu is refused", kernels->name, i))
+            continue;
+        by_taps += strcmp(plan.name, units->taps_name) == 0;
+        for (int form = 0; form < WINOGRAD_FORMS; form++)
             chosen[form] += strcmp(plan.name, units->winograd_name[form]) == 0;
     }
+    CHECK(by_taps >= 2, "%s: %d shapes are for %s", kernels->name, by_taps, units->taps_name);
     for (int form = 0; form < WINOGRAD_FORMS; form++)
         CHECK(chosen[form] > 0, "%s: no shape is for %s", kernels->name, units->winograd_name[form]);
 }
@@ -510,7 +531,7 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_cuts(kernels);
     test_sharing(kernels);
     for (int round = 0; round < rounds; round++) {
-        random_shape(kernels, round % 7);
+        random_shape(kernels, round % 8);
         if (round % 3 == 0)
             random_chain(kernels);
     }

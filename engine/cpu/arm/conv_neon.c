@@ -41,6 +41,7 @@ CONV_PIXELS_4(CONV_TILE, 4, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_neon",
+    .taps_name = "conv_taps_f32_neon",
     .plain_name = "conv_plain_f32_neon",
     .winograd_name = { "conv_winograd43_f32_neon", "conv_winograd42_f32_neon", "conv_winograd23_f32_neon",
                        "conv_winograd22_f32_neon" },

@@ -36,6 +36,7 @@ CONV_PIXELS_4(CONV_TILE, 3, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_avx2",
+    .taps_name = "conv_taps_f32_avx2",
     .plain_name = "conv_plain_f32_avx2",
     .winograd_name = { "conv_winograd43_f32_avx2", "conv_winograd42_f32_avx2", "conv_winograd23_f32_avx2",
                        "conv_winograd22_f32_avx2" },

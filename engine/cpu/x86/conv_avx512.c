@@ -42,6 +42,7 @@ CONV_PIXELS_4(CONV_TILE, 4, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_avx512",
+    .taps_name = "conv_taps_f32_avx512",
     .plain_name = "conv_plain_f32_avx512",
     .winograd_name = { "conv_winograd43_f32_avx512", "conv_winograd42_f32_avx512", "conv_winograd23_f32_avx512",
                        "conv_winograd22_f32_avx512" },
