@@ -201,21 +201,12 @@ static bool find_small(graph_node *first, siblings *s)
 
 /* ---- whole blocks: parts are views where a batch has one image ---- */
 
-static bool is_point(const graph_node *conv)
-{
-    op_window w;
-    if (!op_conv_geometry(conv->params, &conv->inputs[0]->info, &conv->inputs[1]->info, &w) || w.spatial != 2)
-        return false;
-    for (int i = 0; i < 2; i++)
-        if (w.kernel[i] != 1 || w.stride[i] != 1 || w.pad_begin[i] != 0 || w.pad_end[i] != 0)
-            return false;
-    return true;
-}
-
 static bool wide_conv(const graph_node *node)
 {
+    op_window w;
     return graph_is_conv(node) && simple(node) && ((const conv_params *)node->params)->group == 1 &&
-           node->outputs[0]->info.dims[0] == 1 && node->outputs[0]->info.dims[1] % BLOCK == 0 && is_point(node);
+           node->outputs[0]->info.dims[0] == 1 && node->outputs[0]->info.dims[1] % BLOCK == 0 &&
+           op_conv_geometry(node->params, &node->inputs[0]->info, &node->inputs[1]->info, &w) && graph_is_point(&w);
 }
 
 /* Convolutions alone read it, and so a view is as good as a tensor of its own. */

@@ -397,6 +397,16 @@ static const pass_case pass_cases[] = {
       "init wd f32 16,16,3,3\na = Conv(x, wa)\nb = Conv(x, wb)\nc = Conv(a, wc) pads=[1,1,1,1]\nd = Concat(b, c) axis=1\n"
       "e = Conv(z, wb)\nf = Conv(z, wb)\ng = Conv(e, wd)\nh = Conv(f, wd)\ni = Conv(v, wa)\nj = Conv(v, wb)\n"
       "k = Conv(i, wc)\nl = Conv(j, wd)\noutput d\noutput g\noutput h\noutput k\noutput l\n" },
+    { "pools of a pyramid", "MaxPool 3, total 5",
+      "input x f32 2,3,11,6\na = Exp(x)\nb = MaxPool(a) kernel_shape=[3,5] pads=[1,2,1,2]\n"
+      "c = MaxPool(a) kernel_shape=[7,5] pads=[3,2,3,2]\nd = MaxPool(a) kernel_shape=[9,9] pads=[4,4,4,4]\n"
+      "e = Concat(a, b, c, d) axis=1\noutput e\n" },
+    { "pools that have nothing in common", "MaxPool 7, total 7",
+      "input x f32 1,3,11,12\na = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]\n"
+      "b = MaxPool(x) kernel_shape=[7,7] pads=[3,3,3,3] strides=[2,2]\nc = MaxPool(x) kernel_shape=[1,9] pads=[0,4,0,4]\n"
+      "d = MaxPool(x) kernel_shape=[4,4] pads=[2,2,1,1]\ne = MaxPool(x) kernel_shape=[3,5] pads=[2,2,0,2]\n"
+      "f = MaxPool(x) kernel_shape=[3,3] pads=[2,2,2,2] dilations=[2,2]\ng = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]\n"
+      "output a\noutput b\noutput c\noutput d\noutput e\noutput f\noutput g\n" },
     { "siblings that differ", "Conv 4, total 4",
       "input x f32 1,8,6,7\ninit wa f32 3,8,3,3\ninit wb f32 5,8,3,3\ninit wc f32 5,8,1,1\ninit wd f32 16,8,1,1\n"
       "a = Conv(x, wa) strides=[2,2]\nb = Conv(x, wb)\nc = Conv(x, wc)\nd = Conv(x, wd)\n"
