@@ -214,7 +214,8 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);
-    plan->cycles = (s->kernel_h * s->kernel_w + 10.0) * (double)blocks * s->h_out * s->w_out;
+    /* Two taps a cycle while rows are near (measured: 4.8 cycles of 3x3, 13 of 5x5, 25 of 7x7), and SiLU. */
+    plan->cycles = (s->kernel_h * s->kernel_w * 0.5 + 6) * (double)blocks * s->h_out * s->w_out;
     plan->pack = depthwise_pack;
     return true;
 }
