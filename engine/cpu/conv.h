@@ -58,6 +58,9 @@ typedef struct conv_arguments {
     /* Weights that are read after this convolution: run may have them fetched to the near cache meanwhile. Or NULL. */
     const void *next;
     size_t next_bytes;
+    /* For run_rows of plan->pools only: dst is the maximum of windows of so many rows and columns that do not overlap,
+     * and has as many fewer; the rows asked for are whole windows. 0: none. No residual. */
+    int pooled;
 } conv_arguments;
 
 struct cpu_kernels;
@@ -78,6 +81,7 @@ struct conv_plan {
     conv_rows_function *run_rows; /* NULL where the algorithm has none; scratch as for run */
     bool takes_border;            /* run_rows is faster from a band with as much border as the taps reach */
     bool maps_residual;           /* takes conv_arguments.map */
+    int pools;                    /* takes conv_arguments.pooled up to this */
     double cycles;                /* estimate of one thread for all of it, data in the near cache */
     double balance;               /* estimate: share of the time that shape.threads threads are all at work */
     void (*pack)(const conv_plan *plan, const float *weights, void *packed);

@@ -140,6 +140,11 @@ static size_t ring_bytes(const conv_link *link)
     return conv_round_bytes(blocks * (size_t)ring_plane(link) * (size_t)link->plan.block * sizeof(float));
 }
 
+static bool has_ring(const conv_chain *chain, int i)
+{
+    return i + 1 < chain->count && !chain->links[i + 1].joined;
+}
+
 /* Sets the rows of every link for `rows` of the last; what the rings then take. */
 static size_t set_rows(conv_chain *chain, int rows)
 {
@@ -150,7 +155,7 @@ static size_t set_rows(conv_chain *chain, int rows)
         if (i < chain->count - 1) {
             const conv_range range = input_rows(&link[1].plan.shape, (conv_range){ 0, link[1].step });
             link->held = conv_min(range.end - range.begin, link->plan.shape.h_out);
-            bytes += ring_bytes(link);
+            bytes += has_ring(chain, i) ? ring_bytes(link) : 0;
         }
         rows = link->step * link->plan.shape.stride_h;
     }
@@ -179,6 +184,17 @@ static bool follows(const conv_link *a, const conv_link *b)
            a->plan.kernels == b->plan.kernels;
 }
 
+/* Windows of a maximum pool that do not overlap are done with the depthwise convolution in front. */
+static bool can_join(const conv_link *depthwise, const conv_link *pool)
+{
+    const conv_shape *s = &pool->plan.shape;
+    const int size = s->kernel_h;
+    return depthwise->kind == CONV_LINK_DEPTHWISE && pool->kind == CONV_LINK_POOL && size <= depthwise->plan.pools &&
+           s->kernel_w == size && s->stride_h == size && s->stride_w == size && s->dilation_h == 1 &&
+           s->dilation_w == 1 && s->pad_top == 0 && s->pad_left == 0 && s->h_out == s->h_in / size &&
+           s->w_out == s->w_in / size;
+}
+
 /* Depthwise convolutions are slow by single rows. */
 static bool by_pairs(const conv_chain *chain)
 {
@@ -197,6 +213,7 @@ bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chai
         chain->links[i] = links[i];
         if (i > 0 && !follows(&links[i - 1], &links[i]))
             return false;
+        chain->links[i].joined = i > 0 && can_join(&links[i - 1], &links[i]);
         if (chain->scratch_bytes < conv_round_bytes(links[i].plan.scratch_bytes))
             chain->scratch_bytes = conv_round_bytes(links[i].plan.scratch_bytes);
     }
@@ -264,17 +281,19 @@ static int run_of(const rows_at *t, int y, int end)
     return t->held ? conv_min(end, y - y % t->held + t->held) : end;
 }
 
-/* Convolutions that have a plan of their own: the first, and depthwise ones. */
-static void run_plan(const chain_run *r, int i, conv_range rows)
+/* Convolutions that have a plan of their own: the first, and depthwise ones, perhaps with the pool behind; rows of the
+ * convolution. */
+static void run_plan(const chain_run *r, int i, conv_range rows, int pooled)
 {
     const conv_plan *plan = &r->chain->links[i].plan;
-    const rows_at from = input_of(r, i), to = output_of(r, i);
+    const rows_at from = input_of(r, i), to = output_of(r, pooled ? i + 1 : i);
     conv_arguments a = r->arguments[i];
     a.src = from.data;
     a.dst = (float *)to.data;
     a.residual = NULL;
     a.src_band = from.band;
     a.dst_band = to.band;
+    a.pooled = pooled;
     if (r->chain->links[i].kind == CONV_LINK_DEPTHWISE) {
         plan->run_rows(plan, &a, rows.begin, rows.end, r->scratch);
         return;
@@ -394,22 +413,34 @@ static void run_sum(const chain_run *r, int i, conv_range rows)
     }
 }
 
+static void run_link(const chain_run *r, int i, conv_range rows)
+{
+    const conv_link *link = &r->chain->links[i];
+    if (link->kind == CONV_LINK_POINT)
+        run_point(r, i, rows);
+    else if (link->joined)
+        run_plan(r, i - 1, input_rows(&link->plan.shape, rows), link->plan.shape.kernel_h);
+    else if (link->kind == CONV_LINK_POOL)
+        run_pool(r, i, rows);
+    else if (link->kind == CONV_LINK_SUM)
+        run_sum(r, i, rows);
+    else
+        run_plan(r, i, rows, 0);
+}
+
 /* Has link i compute its rows up to `end`, and those before it what that needs. */
 static void advance(chain_run *r, int i, int end)
 {
     const conv_link *link = &r->chain->links[i];
+    const int first = link->joined ? i - 1 : i;
     while (r->done[i] < end) {
         const conv_range rows = { r->done[i], conv_min(end, r->done[i] + link->step) };
-        if (i > 0)
-            advance(r, i - 1, conv_min(input_rows(&link->plan.shape, rows).end, link->plan.shape.h_in));
-        if (link->kind == CONV_LINK_POINT)
-            run_point(r, i, rows);
-        else if (link->kind == CONV_LINK_POOL)
-            run_pool(r, i, rows);
-        else if (link->kind == CONV_LINK_SUM)
-            run_sum(r, i, rows);
-        else
-            run_plan(r, i, rows);
+        if (first > 0) {
+            const conv_range own = first < i ? input_rows(&link->plan.shape, rows) : rows;
+            const conv_shape *s = &r->chain->links[first].plan.shape;
+            advance(r, first - 1, conv_min(input_rows(s, own).end, s->h_in));
+        }
+        run_link(r, i, rows);
         r->done[i] = rows.end;
     }
 }
@@ -424,7 +455,7 @@ void conv_chain_run(const conv_chain *chain, const conv_arguments *arguments, in
         const int height = chain->links[i].plan.shape.h_out;
         r.done[i] = conv_max(0, conv_min(needed.begin, height));
         needed = input_rows(&chain->links[i].plan.shape, (conv_range){ r.done[i], r.done[i] + 1 });
-        if (i < last) {
+        if (has_ring(chain, i)) {
             r.ring[i] = (float *)r.scratch;
             r.scratch += ring_bytes(&chain->links[i]);
         }

@@ -17,6 +17,7 @@ typedef struct depthwise_run {
     conv_depthwise_f32 *const *kernels; /* [n - 1]: for n rows */
     int most;                           /* rows at once */
     conv_depthwise_row job;
+    int pooled;                                                  /* size of the windows behind, or 1 */
     bool posted;                                                 /* the rest of the epilogue is done by way of post: */
     eltwise_act_f32 *act;                                        /* or NULL */
     float *post, *zeros;                                         /* pieces of rows; a row */
@@ -62,6 +63,25 @@ static void finish(const depthwise_run *r, float *post, const float *residual, f
         add(post, 1, residual, 1, dst, floats);
 }
 
+/* The same of a row of windows, whose rows stand in post. */
+static void finish_pooled(const depthwise_run *r, float *const *post, float *dst, int n)
+{
+    const conv_arguments *a = r->arguments;
+    const float *rows[CONV_DEPTHWISE_ROWS];
+    const pool_shape pool = { .block = r->plan->block,
+                              .w_in = n,
+                              .w_out = n / r->pooled,
+                              .kernel_w = r->pooled,
+                              .stride_w = r->pooled,
+                              .dilation_w = 1 };
+    for (int i = 0; i < r->pooled; i++) {
+        if (r->act)
+            r->act(post[i], post[i], (size_t)n * (size_t)r->plan->block, a->activation.a, a->activation.b);
+        rows[i] = post[i];
+    }
+    r->plan->kernels->pool.max_row(&pool, rows, r->pooled, dst);
+}
+
 /* Pixels from the first plane's start to row y of the output. */
 static ptrdiff_t output_row(const depthwise_run *r, int y)
 {
@@ -91,33 +111,36 @@ static void run_some(depthwise_run *r, int block, int y, int n)
     const float *weights = (const float *)a->packed + (ptrdiff_t)block * s->kernel_h * s->kernel_w * lanes;
     const float *src[MOST_TAPS];
     float *dst[CONV_DEPTHWISE_ROWS];
-    const int taps = (n - 1) * s->stride_h + s->kernel_h;
-    const int pieces = r->posted ? conv_ceil_div(s->w_out, POST_PIXELS) : 1;
+    const int taps = (n - 1) * s->stride_h + s->kernel_h, windows = s->w_out / r->pooled;
+    const int pieces = r->posted ? conv_ceil_div(windows, POST_PIXELS / r->pooled) : 1;
     for (int i = 0; i < taps; i++)
         src[i] = input_row(r, block, y * s->stride_h - s->pad_top + i * s->dilation_h);
     for (int piece = 0; piece < pieces; piece++) {
-        const conv_range x = conv_group(s->w_out, pieces, piece);
-        const int count = x.end - x.begin, low = s->pad_left - x.begin * s->stride_w;
+        const conv_range x = conv_group(windows, pieces, piece);
+        const int begin = x.begin * r->pooled, count = x.end * r->pooled - begin;
+        const int low = s->pad_left - begin * s->stride_w;
         ptrdiff_t at[CONV_DEPTHWISE_ROWS];
         for (int i = 0; i < n; i++) {
-            at[i] = (block * r->dst_plane + output_row(r, y + i) + x.begin) * lanes;
+            at[i] = (block * r->dst_plane + output_row(r, (y + i) / r->pooled) + x.begin) * lanes;
             dst[i] = r->posted ? r->post + (ptrdiff_t)i * POST_PIXELS * lanes : a->dst + at[i];
         }
         r->kernels[n - 1](&r->job, src, weights, a->bias + block * lanes, dst, count, low, low + s->w_in);
-        for (int i = 0; i < n && r->posted; i++)
+        for (int i = 0; i < n && r->pooled > 1; i += r->pooled)
+            finish_pooled(r, dst + i, a->dst + at[i], count);
+        for (int i = 0; i < n && r->posted && r->pooled == 1; i++)
             finish(r, dst[i], a->residual ? a->residual + at[i] : NULL, a->dst + at[i], count);
         for (int i = 0; i < taps && pieces > 1; i++)
             src[i] += count * s->stride_w * lanes;
     }
 }
 
-/* Rows [begin, end) of the output of one block, nearly as many at a time. */
+/* Rows [begin, end) of the output of one block, nearly as many at a time, in whole windows. */
 static void run_rows(depthwise_run *r, int block, int begin, int end)
 {
-    const int groups = conv_ceil_div(end - begin, r->most);
+    const int windows = (end - begin) / r->pooled, groups = conv_ceil_div(windows, r->most / r->pooled);
     for (int i = 0; i < groups; i++) {
-        const conv_range rows = conv_group(end - begin, groups, i);
-        run_some(r, block, begin + rows.begin, rows.end - rows.begin);
+        const conv_range rows = conv_group(windows, groups, i);
+        run_some(r, block, begin + rows.begin * r->pooled, (rows.end - rows.begin) * r->pooled);
     }
 }
 
@@ -126,6 +149,7 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     const conv_shape *s = &plan->shape;
     const conv_units *units = plan->kernels->conv.units;
     depthwise_run r = { .plan = plan, .arguments = arguments, .zeros = scratch };
+    r.pooled = conv_max(1, arguments->pooled);
     r.post = r.zeros + s->w_in * plan->block;
     r.kernels = kernels_for(units, s);
     r.most = most_rows(units, s);
@@ -135,13 +159,15 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     r.act = conv_split_activation(plan->kernels, arguments, &r.job.epilogue);
     const conv_epilogue_act act = r.job.epilogue.act;
     r.posted = r.act || act == CONV_EPILOGUE_SILU || arguments->residual;
+    assert(r.pooled == 1 || (r.pooled <= plan->pools && !arguments->residual));
     if (r.posted && act != CONV_EPILOGUE_NONE) {
         r.act = plan->kernels->eltwise.act[arguments->activation.act];
         r.job.epilogue.act = CONV_EPILOGUE_NONE;
     }
+    r.posted = r.posted || r.pooled > 1;
     r.src_plane = (ptrdiff_t)s->h_in * s->w_in;
-    r.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
-    r.dst_row = s->w_out;
+    r.dst_row = s->w_out / r.pooled;
+    r.dst_plane = s->h_out / r.pooled * r.dst_row;
     return r;
 }
 
@@ -213,6 +239,7 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->scratch_bytes = (CONV_DEPTHWISE_ROWS * POST_PIXELS + (size_t)s->w_in) * lanes * sizeof(float);
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
+    plan->pools = kernels->pool.max_row ? most_rows(units, s) : 0;
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);
     /* Two taps a cycle while rows are near (measured: 4.8 cycles of 3x3, 13 of 5x5, 25 of 7x7), and SiLU. */
     plan->cycles = (s->kernel_h * s->kernel_w * 0.5 + 6) * (double)blocks * s->h_out * s->w_out;

@@ -71,6 +71,11 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.pad_left = oracle_int(0, s.kernel_w / 2);
         s.src_plain = kind == CONV_LINK_FIRST && c <= 4;
     }
+    if (kind == CONV_LINK_POOL && oracle_int(0, 1)) { /* windows that do not overlap are joined to what is in front */
+        s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = oracle_int(1, 4);
+        s.dilation_h = 1;
+        s.pad_top = s.pad_left = 0;
+    }
     s.h_out = (h + 2 * s.pad_top - (s.kernel_h - 1) * s.dilation_h - 1) / s.stride_h + 1;
     s.w_out = (w + 2 * s.pad_left - s.kernel_w) / s.stride_w + 1;
     return s;
@@ -118,6 +123,8 @@ static bool make_layer(const cpu_kernels *kernels, conv_link_kind kind, const co
     l->out = floats_of(floats_in(kernels, s->c_out, s->h_out, s->w_out), 0, 0);
     if (kind != CONV_LINK_POOL &&
         !CHECK(conv_choose(kernels, s, &l->plan), "%s: refused %s", kernels->name, conv_oracle_text(s)))
+        return false;
+    if (kind == CONV_LINK_FIRST && !l->plan.run_rows)
         return false;
     if (!CHECK(make_link(kernels, kind, l), "%s: no link of %s", kernels->name, conv_oracle_text(s)))
         return false;
