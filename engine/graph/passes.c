@@ -37,6 +37,7 @@ static const graph_pass table[] = {
     { "up_conv", "computes 1x1 convolutions before upsampling, not behind it", pass_up_conv },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "patches", "makes convolutions over patches of a picture matrix products", pass_patches },
+    { "channel_affine", "makes a factor and a summand for each channel one convolution", pass_channel_affine },
     { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
     { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },
     { "pools", "computes larger maximum pools of a value from smaller ones", pass_pools },

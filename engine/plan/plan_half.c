@@ -334,25 +334,6 @@ plan_result plan_half_binary(planner *p, graph_node *node)
 
 /* ---- Concat, Split and Slice of channels, one image: views ---- */
 
-/* Where inputs from i on are views that make up a whole other value, in order (a Split before the Concat): how many,
- * and the slot of that value. */
-static int views_of_whole(const planner *p, const graph_node *node, int i, int *whole)
-{
-    const program_slot *slots = p->program->slots;
-    size_t sum = 0;
-    *whole = -1;
-    for (int k = i; k < node->input_count; k++) {
-        const int slot = p->forms[node->inputs[k]->id].half;
-        if (slot < 0 || slots[slot].base < 0 || (k > i && slots[slot].base != *whole) || slots[slot].base_offset != sum)
-            return 0;
-        *whole = slots[slot].base;
-        sum += slots[slot].tensor.size_bytes;
-        if (sum == slots[*whole].tensor.size_bytes)
-            return slots[*whole].blocked ? k - i + 1 : 0;
-    }
-    return 0;
-}
-
 plan_result plan_half_concat(planner *p, graph_node *node)
 {
     graph_value *y = node->outputs[0];
@@ -373,23 +354,11 @@ plan_result plan_half_concat(planner *p, graph_node *node)
     const int output = new_half(p, y);
     if (output < 0)
         return PLAN_FAILED;
-    size_t at = 0;
-    for (int i = 0, whole; i < node->input_count; i++) {
-        const int slot = half_of(p, node->inputs[i]);
-        if (slot < 0)
+    int *slots = plan_alloc(p, sizeof(int) * (size_t)node->input_count);
+    for (int i = 0; slots && i < node->input_count; i++)
+        if ((slots[i] = half_of(p, node->inputs[i])) < 0)
             return PLAN_FAILED;
-        size_t bytes = p->program->slots[slot].tensor.size_bytes;
-        const int views = views_of_whole(p, node, i, &whole);
-        if (views && plan_place_in(p, whole, output, at)) {
-            at += p->program->slots[whole].tensor.size_bytes;
-            i += views - 1;
-            continue;
-        }
-        if (!plan_place_in(p, slot, output, at) && !plan_add_copy(p, node, slot, output, bytes, at))
-            return PLAN_FAILED;
-        at += bytes;
-    }
-    return PLAN_DONE;
+    return slots && plan_join(p, node, slots, output) ? PLAN_DONE : PLAN_FAILED;
 }
 
 static bool can_view(const planner *p, const graph_value *x, const graph_value *y, int64_t first)

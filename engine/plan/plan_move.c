@@ -94,6 +94,46 @@ static size_t inner_bytes(const graph_value *value, axis_dims d)
 
 /* ---- Concat ---- */
 
+/* Where the first of these slots are views that make up a whole other one, in order (a Split before the Concat, a
+ * smaller Concat of the same): how many, and that slot. */
+static int views_of_whole(const planner *p, const int *slots, int count, int *whole)
+{
+    const program_slot *all = p->program->slots;
+    size_t sum = 0;
+    *whole = -1;
+    for (int i = 0; i < count; i++) {
+        int root = slots[i];
+        size_t at = 0;
+        for (; all[root].base >= 0; root = all[root].base)
+            at += all[root].base_offset;
+        if (root == slots[i] || (i > 0 && root != *whole) || at != sum)
+            return 0;
+        *whole = root;
+        sum += all[slots[i]].tensor.size_bytes;
+        if (sum == all[root].tensor.size_bytes)
+            return all[root].blocked == all[slots[i]].blocked ? i + 1 : 0;
+    }
+    return 0;
+}
+
+bool plan_join(planner *p, const graph_node *node, const int *slots, int output)
+{
+    size_t at = 0;
+    for (int i = 0, whole; i < node->input_count; i++) {
+        const size_t bytes = p->program->slots[slots[i]].tensor.size_bytes;
+        const int views = views_of_whole(p, slots + i, node->input_count - i, &whole);
+        if (views && plan_place_in(p, whole, output, at)) {
+            at += p->program->slots[whole].tensor.size_bytes;
+            i += views - 1;
+            continue;
+        }
+        if (bytes && !plan_place_in(p, slots[i], output, at) && !plan_add_copy(p, node, slots[i], output, bytes, at))
+            return false;
+        at += bytes;
+    }
+    return true;
+}
+
 static bool can_block(const planner *p, const graph_value *value)
 {
     return plan_can_block(p, value) || plan_can_block_bytes(p, value);
@@ -136,6 +176,13 @@ plan_result plan_concat(planner *p, graph_node *node)
         return PLAN_FAILED;
     const size_t outer = blocked ? (size_t)y->info.dims[0] : yd.outer;
     const size_t row = p->program->slots[output].tensor.size_bytes / outer;
+    if (outer == 1) {
+        int *slots = plan_alloc(p, sizeof(int) * (size_t)node->input_count);
+        for (int i = 0; slots && i < node->input_count; i++)
+            if ((slots[i] = blocked ? plan_blocked(p, node->inputs[i]) : plan_plain(p, node->inputs[i])) < 0)
+                return PLAN_FAILED;
+        return slots && plan_join(p, node, slots, output) ? PLAN_DONE : PLAN_FAILED;
+    }
     size_t at = 0;
     for (int i = 0; i < node->input_count; i++) {
         graph_value *x = node->inputs[i];
@@ -146,10 +193,9 @@ plan_result plan_concat(planner *p, graph_node *node)
             return PLAN_FAILED;
         const size_t bytes = p->program->slots[slot].tensor.size_bytes / outer;
         const copy_step c = { .rows = outer, .bytes = bytes, .src_stride = bytes, .dst_stride = row, .dst_offset = at };
-        const bool there = outer == 1 ? plan_place_in(p, slot, output, at)
-                                      : !blocked && (plan_dequantize_into(p, x, output, outer, row, at) ||
-                                                     plan_unblock_into(p, x, output, outer, row, at) ||
-                                                     plan_half_into(p, x, output, outer, row, at));
+        const bool there = !blocked && (plan_dequantize_into(p, x, output, outer, row, at) ||
+                                        plan_unblock_into(p, x, output, outer, row, at) ||
+                                        plan_half_into(p, x, output, outer, row, at));
         if (!there && !add_rows(p, node, slot, output, c))
             return PLAN_FAILED;
         at += bytes;

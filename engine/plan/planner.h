@@ -87,6 +87,9 @@ int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes,
  * whole root. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
+/* The inputs' slots one after the other in `output`, placed there or copied. False: out of memory. */
+bool plan_join(planner *p, const graph_node *node, const int *slots, int output);
+
 /* The value that this one is, through views; NULL where others than the caller read one of them. */
 const graph_value *plan_sole_source(const graph_value *value);
 /* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into

@@ -262,6 +262,15 @@ static const pass_case pass_cases[] = {
     { "focus with another reader", "Concat 1",
       "input x f32 1,3,8,12\na = SpaceToDepth(x) blocksize=2\nb = Concat(a, a) axis=1\ninit w f32 5,24,3,3\ny = Conv(b, w)\noutput y\n" },
 
+    { "a factor and a summand for each channel", "FusedConv 1, total 1",
+      "input x f32 2,24,5,3\ninit s f32 24,1,1\ninit o f32 1,24,1,1\na = Mul(s, x)\nb = Add(a, o)\ny = Relu(b)\noutput y\n" },
+    { "of few channels, or of one pixel", "Mul 2, Add 2, total 4",
+      "input x f32 2,3,5,3\ninit s f32 3,1,1\ninit o f32 1,3,1,1\na = Mul(s, x)\ny = Add(a, o)\n"
+      "input v f32 2,24,1,1\ninit t f32 24,1,1\nb = Mul(v, t)\nz = Add(b, t)\noutput y\noutput z\n" },
+    { "a factor that is read twice", "Mul 1, Add 1, total 3",
+      "input x f32 2,24,5,3\ninit s f32 24,1,1\ninit o f32 1,24,1,1\na = Mul(s, x)\nb = Add(a, o)\ny = Neg(a)\n"
+      "output y\noutput b\n" },
+
     { "dfl", "SoftmaxMean 1, total 1",
       "input x f32 1,64,30\ninit r i64 4 = 1,4,16,30\ninit s i64 3 = 1,4,30\ninit w f32 1,16,1,1 = 0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
       "a = Reshape(x, r)\nb = Transpose(a) perm=[0,2,1,3]\nc = Softmax(b) axis=1\nd = Conv(c, w)\ny = Reshape(d, s)\noutput y\n" },

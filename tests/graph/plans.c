@@ -170,6 +170,11 @@ static const plan_case cases[] = {
       "input x f32 2,3,9,17\ninput z f32 2,20,5\ninit w f32 20,3,1,1\ninit v f32 7,20,1,1\na = Conv(x, w)\n"
       "b = Conv(a, v)\nc = ArgMax(b) axis=1 keepdims=0\nd = ArgMax(z) axis=1\ne = ArgMax(z) axis=-1 keepdims=0\n"
       "f = ArgMax(z) axis=0\noutput c\noutput d\noutput e\noutput f\n" },
+    { "dense blocks: each reads all before it", "", "reference,copy_rows,eltwise_period,eltwise_act",
+      "input x f32 1,3,9,17\ninit u f32 32,3,1,1\ninit v f32 16,32,3,3\ninit w f32 16,48,3,3\ninit k f32 8,64,1,1\n"
+      "init s f32 1,64,1,1\ninit o f32 1,64,1,1\na = Conv(x, u)\nb = Conv(a, v) pads=[1,1,1,1]\n"
+      "c = Concat(a, b) axis=1\nd = Conv(c, w) pads=[1,1,1,1]\ne = Concat(a, b, d) axis=1\nf = Mul(e, s)\n"
+      "g = Add(f, o)\nh = Relu(g)\ni = Conv(h, k)\ny = Sigmoid(i)\nz = Conv(e, k)\noutput y\noutput z\n" },
     { "necks below the upsampling", "resize_linear", "reference,copy_rows,eltwise_act,eltwise_binary,resize_nearest",
       "input x f32 2,3,11,9\ninput big f32 2,3,22,18\ninit u f32 72,3,1,1\ninit v f32 40,3,1,1\ninit w f32 37,112,1,1\n"
       "init b f32 37\ninit p f32 24,112,1,1\ninit s f32 4 = 1,1,2,2\n"
