@@ -382,13 +382,6 @@ static void run_columns(const step_context *context, int part)
     }
 }
 
-/* Nobody else reads the memory of x, so that the node may compute in it. */
-static bool may_overwrite(const planner *p, const graph_value *x, int slot)
-{
-    const program_slot *s = &p->program->slots[slot];
-    return x->producer && graph_single_user(x) && s->kind == SLOT_ARENA && s->base < 0 && s->value == x->id;
-}
-
 static const rows_step *rows_of(const program_step *step)
 {
     return step->run == run_rows ? step->params : plan_tail_params(step, rows_tail);
@@ -442,7 +435,7 @@ plan_result plan_columns(planner *p, graph_node *node)
     if (inputs[0] < 0)
         return PLAN_FAILED;
     plan_result result;
-    const bool here = may_overwrite(p, x, inputs[0]);
+    const bool here = plan_may_overwrite(p, x, inputs[0]);
     if (here && join_rows(p, node, c, inputs, inputs[0], &result))
         return result;
     const int output = here ? plan_new_view(p, y, inputs[0], 0, false) : plan_new_plain(p, y);

@@ -80,7 +80,7 @@ plan_result plan_softmax(planner *p, graph_node *node)
     if (input < 0)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
-    if (output >= 0 && plan_sole_source(x))
+    if (output >= 0 && plan_may_overwrite(p, x, input))
         plan_place_in(p, input, output, 0); /* half the memory to go through */
     return plan_add_step(p, node, s.inner == 1 ? "softmax_rows" : "softmax_columns", run_softmax, total, scratch,
                          &input, 1, &output, 1, &s, sizeof(s))

@@ -341,6 +341,29 @@ const graph_value *plan_sole_source(const graph_value *value)
     return graph_single_user(value) ? value : NULL;
 }
 
+/* `slot` is `view` or what it is a view of. */
+static bool is_under(const planner *p, int view, int slot)
+{
+    while (view >= 0 && view != slot)
+        view = p->program->slots[view].base;
+    return view == slot;
+}
+
+bool plan_may_overwrite(const planner *p, const graph_value *x, int slot)
+{
+    const program_slot *slots = p->program->slots;
+    const graph_value *source = plan_sole_source(x);
+    int root = slot;
+    while (slots[root].base >= 0)
+        root = slots[root].base;
+    if (!source || !source->producer || !is_free(&slots[root]) || slots[root].value != source->id)
+        return false;
+    for (int i = 0; i < p->program->slot_count; i++)
+        if (slots[i].base >= 0 && is_under(p, slot, slots[i].base) && !is_under(p, slot, i))
+            return false;
+    return true;
+}
+
 bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset)
 {
     const graph_value *source = plan_sole_source(value);

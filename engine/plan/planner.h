@@ -47,10 +47,10 @@ typedef plan_result plan_function(planner *p, graph_node *node);
 
 plan_function plan_attention, plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary,
     plan_binary, plan_pool, plan_global_pool, plan_resize, plan_softmax, plan_concat, plan_split, plan_slice, plan_view,
-    plan_transpose, plan_arg_max, plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv, plan_conv_integer,
-    plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv,
-    plan_half_unary, plan_half_binary, plan_columns, plan_depth_to_space, plan_softmax_mean, plan_half_concat,
-    plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
+    plan_transpose, plan_arg_max, plan_reduce, plan_shuffle, plan_pad, plan_layer_norm, plan_rnn, plan_qconv,
+    plan_conv_integer, plan_qconv_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize,
+    plan_dynamic_quantize, plan_half_conv, plan_half_unary, plan_half_binary, plan_columns, plan_depth_to_space,
+    plan_softmax_mean, plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
@@ -83,8 +83,8 @@ int plan_new_blocked(planner *p, graph_value *value);
 int plan_temporary(planner *p, const graph_value *value);
 /* A slot that is a view of `base`; becomes the value's plain (or blocked) form. */
 int plan_new_view(planner *p, graph_value *value, int base, size_t offset_bytes, bool blocked);
-/* Makes arena slot `slot` a view into `base`, if it is free to move there: in the arena, its own root or a view of a
- * whole root. */
+/* Makes arena slot `slot` a view into `base`, if it is free to move there: in the arena, its own root, a view of a
+ * whole root, or the beginning of a root where it is the end of `base`, which then overlap. */
 bool plan_place_in(planner *p, int slot, int base, size_t offset_bytes);
 
 /* The inputs' slots one after the other in `output`, placed there or copied. False: out of memory. */
@@ -92,6 +92,9 @@ bool plan_join(planner *p, const graph_node *node, const int *slots, int output)
 
 /* The value that this one is, through views; NULL where others than the caller read one of them. */
 const graph_value *plan_sole_source(const graph_value *value);
+/* Nothing else is in the memory of x's slot that somebody reads: neither other readers of x, nor what was placed in it
+ * or shares it. A step that reads x may write its result there. */
+bool plan_may_overwrite(const planner *p, const graph_value *x, int slot);
 /* Makes the step that made the value plain, or dequantised it, for the caller alone, write its `rows` equal rows into
  * slot `to`, `dst_stride` bytes apart from dst_offset on. False where there is no such step, or memory is out. */
 bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset);

@@ -226,6 +226,19 @@ static const plan_case cases[] = {
       "init back i64 4 = 2,12,9,10\nc = Conv(x, w)\na = Reshape(c, s)\nq, k, v = Split(a, sizes) axis=2\n"
       "d = Transpose(q) perm=[0,1,3,2]\ne = MatMul(d, k)\nf = Softmax(e) axis=3\ng = Transpose(f) perm=[0,1,3,2]\n"
       "h = MatMul(v, g)\ni = Reshape(h, back)\nj = Reshape(v, back)\ny = Add(i, j)\noutput y\n" },
+    { "softmax of the beginning of what others read", "softmax_rows", NULL,
+      "input x f32 4,70\ninit n i64 2 = 2,2\nc = Exp(x)\na, b = Split(c, n) axis=0\nd = Softmax(a)\ny = Neg(d)\n"
+      "z = Neg(c)\nw = Neg(b)\noutput y\noutput z\noutput w\n" },
+    { "softmax of a Concat, a part of which others read", "softmax_rows", "reference,copy_rows",
+      "input x f32 4,70\na = Neg(x)\nb = Exp(x)\nc = Concat(a, b) axis=0\nd = Softmax(c)\ny = Neg(d)\nz = Exp(a)\n"
+      "output y\noutput z\n" },
+    { "softmax of a Concat that overlaps another value", "softmax_rows", "reference,copy_rows",
+      "input x f32 4,70\ninit n i64 2 = 1,3\nc = Exp(x)\na, b = Split(c, n) axis=0\ne = Neg(x)\n"
+      "d = Concat(e, a) axis=0\nf = Softmax(d)\ny = Neg(f)\nz = Neg(c)\noutput y\noutput z\n" },
+    { "columns of a Concat, a part of which others read", "columns", "reference",
+      "input x f32 40,70\ninit n i64 2 = 2,68\na = Neg(x)\nb = Exp(x)\nc = Concat(a, b) axis=0\n"
+      "p, q = Split(c, n) axis=1\nr = Sigmoid(p)\nd = Concat(r, q) axis=1\ny = Neg(d)\nz = Exp(a)\noutput y\n"
+      "output z\n" },
     { "softmax of short rows", "softmax_rows", NULL, "input x f32 2,333,2\ny = Softmax(x) axis=-1\noutput y\n" },
     { "softmax of short rows, eleven", "softmax_rows", NULL,
       "input x f32 1,70,11\ny = Softmax(x) axis=-1\noutput y\n" },
