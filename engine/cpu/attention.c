@@ -6,6 +6,8 @@
 #include "cpu/attention.h"
 
 #include <assert.h>
+#include <float.h>
+#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -178,7 +180,9 @@ void attention_pack_bias(const attention_plan *plan, const float *bias, float *p
     const size_t cols = (size_t)plan->kernels->gemm.cols;
     for (size_t i = 0; i < plan->bias_floats; i++) {
         const size_t query = i / (s->keys * cols) * cols + i % cols, key = i / cols % s->keys;
-        packed[i] = query < s->queries ? bias[query * s->keys + key] * log2_e : 0;
+        const float own = query < s->queries ? bias[query * s->keys + key] : 0;
+        /* Masks are often the least number there is; a query for which all keys have it needs it finite. */
+        packed[i] = isfinite(own) ? fminf(fmaxf(own * log2_e, -FLT_MAX), FLT_MAX) : own;
     }
 }
 

@@ -2,6 +2,8 @@
  *
  * Attention of one kernel table against double precision: odd sizes, every operand stored either way, strides wider
  * than the rows, bias with masked keys, parts in any order; all buffers end at a guard page. */
+#include <float.h>
+
 #include "oracle.h"
 
 enum { MAX_FLOATS = 1 << 19, MAX_KEYS = 1024 };
@@ -13,7 +15,7 @@ typedef struct problem {
     attention_shape shape;
     size_t q_stride, k_stride, v_stride, y_stride;
     float alpha;
-    bool masked; /* some keys of some queries are -inf */
+    bool masked; /* some keys of some queries are -inf, and all keys of others the least number */
 } problem;
 
 static const char *problem_text(const problem *p)
@@ -98,6 +100,9 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     for (size_t i = 0; p->masked && i < s->queries * s->keys; i++)
         if (i % s->keys && oracle_int(0, 1))
             bias[i] = -INFINITY;
+    for (size_t i = 0; p->masked && i < s->queries; i += 5)
+        for (size_t j = 0; j < s->keys; j++)
+            bias[i * s->keys + j] = -FLT_MAX;
     attention_plan plan;
     attention_choose(kernels, s, p->k_stride, p->v_stride, &plan);
     float *packed = guarded(&region_packed, (plan.bias_floats * 4 + 63) & ~(size_t)63);
