@@ -97,8 +97,7 @@ static bool index_range(graph *g, const graph_node *gather, graph_range *range)
     return index >= 0 && index < x->info.dims[axis];
 }
 
-/* One step back; false where the source is no view. *moves: it moves elements, so that a step of the program is saved.
- */
+/* One step back; false where the source is no view. *moves: it moves elements, and so a step of the program is saved. */
 static bool step_back(graph *g, strided_view *view, bool *moves)
 {
     graph_node *maker = view->source->producer;
@@ -205,6 +204,7 @@ static bool match(const graph_node *node, attention *found)
             break;
         }
     return graph_sole(scores) && plain_product(scores->producer, &found->scores) &&
+           graph_element_count(found->scores.a) > 0 && /* the sums are over something */
            memcmp(weights->info.dims, node->outputs[0]->info.dims, sizeof(int64_t) * (size_t)(rank - 2)) == 0;
 }
 

@@ -324,6 +324,9 @@ static const pass_case pass_cases[] = {
     { "attention of few queries", "FusedMatMul 1, Softmax 1, MatMul 1, total 3",
       "input q f32 1,2,3,4\ninput k f32 1,2,9,4\ninput v f32 1,2,9,4\nt = Transpose(k) perm=[0,1,3,2]\n"
       "a = MatMul(q, t)\nb = Softmax(a)\ny = MatMul(b, v)\noutput y\n" },
+    { "attention of no depth", "Attention 0, Softmax 1",
+      "input q f32 1,2,9,0\ninput k f32 1,2,0,9\ninput v f32 1,2,9,4\na = MatMul(q, k)\nb = Softmax(a)\n"
+      "y = MatMul(b, v)\noutput y\n" },
     { "attention whose weights are read", "Softmax 1, MatMul 2, total 3",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\na = MatMul(q, k)\nb = Softmax(a)\ny = MatMul(b, v)\n"
       "output y\noutput b\n" },
@@ -410,6 +413,11 @@ static const pass_case pass_cases[] = {
       "input x f32 2,3,11,6\na = Exp(x)\nb = MaxPool(a) kernel_shape=[3,5] pads=[1,2,1,2]\n"
       "c = MaxPool(a) kernel_shape=[7,5] pads=[3,2,3,2]\nd = MaxPool(a) kernel_shape=[9,9] pads=[4,4,4,4]\n"
       "e = Concat(a, b, c, d) axis=1\noutput e\n" },
+    { "pools of a pyramid beside the same as a cascade", "MaxPool 3, Concat 1, total 4",
+      "input x f32 2,3,11,6\na = MaxPool(x) kernel_shape=[3,5] pads=[1,2,1,2]\n"
+      "b = MaxPool(x) kernel_shape=[7,5] pads=[3,2,3,2]\nc = MaxPool(x) kernel_shape=[9,9] pads=[4,4,4,4]\n"
+      "d = MaxPool(a) kernel_shape=[5,1] pads=[2,0,2,0]\ne = MaxPool(d) kernel_shape=[3,5] pads=[1,2,1,2]\n"
+      "y = Concat(a, b, c, d, e) axis=1\noutput y\n" },
     { "pools that have nothing in common", "MaxPool 7, total 7",
       "input x f32 1,3,11,12\na = MaxPool(x) kernel_shape=[3,3] pads=[1,1,1,1]\n"
       "b = MaxPool(x) kernel_shape=[7,7] pads=[3,3,3,3] strides=[2,2]\nc = MaxPool(x) kernel_shape=[1,9] pads=[0,4,0,4]\n"
