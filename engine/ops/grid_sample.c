@@ -116,7 +116,8 @@ static void find_taps(const grid_sample_params *p, double at, int64_t n, axis_ta
         taps->weight[0] = 1;
         return;
     }
-    x = padded(p, x, n);
+    if (p->mode != OP_GRID_CUBIC || p->padding != OP_GRID_BORDER) /* there, each tap goes to the border by itself */
+        x = padded(p, x, n);
     const double whole = floor(x), t = x - whole;
     const int first = p->mode == OP_GRID_CUBIC ? -1 : 0;
     for (int i = 0; i < (p->mode == OP_GRID_CUBIC ? 4 : 2); i++)
@@ -136,8 +137,8 @@ typedef struct sample_job {
     const void *x;
     const double *grid;
     void *dst;
-    int axes, taps; /* taps of an axis */
-    const int64_t *dims; /* of the axes of x */
+    int axes, taps;                         /* taps of an axis */
+    const int64_t *dims;                    /* of the axes of x */
     int64_t channels, plane, points, parts; /* elements of an input plane, points and parts of an image */
     size_t most;                            /* products of taps */
     int64_t *offsets;                       /* [worker][most] */
@@ -175,7 +176,7 @@ static size_t mixed_elements(const sample_job *job, const double *point, int64_t
     static void NAME(void *context, int part, int worker)                                                              \
     {                                                                                                                  \
         const sample_job *job = context;                                                                               \
-        const int64_t image = part / job->parts, begin = part % job->parts * PART_POINTS;                             \
+        const int64_t image = part / job->parts, begin = part % job->parts * PART_POINTS;                              \
         const int64_t end = MIN(begin + PART_POINTS, job->points);                                                     \
         int64_t *offsets = job->offsets + (size_t)worker * job->most;                                                  \
         double *weights = job->weights + (size_t)worker * job->most;                                                   \

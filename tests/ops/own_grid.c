@@ -42,7 +42,8 @@ static void axis_weights(const grid_case *c, double at, int64_t n, double *weigh
 {
     double x = c->corners ? (at + 1) / 2 * (double)(n - 1) : ((at + 1) * (double)n - 1) / 2;
     memset(weights, 0, (size_t)n * sizeof(*weights));
-    x = folded(c, c->mode ? x : rint(x), (double)n);
+    if (c->mode != 2 || c->padding != 1) /* as PyTorch, where these models come from, and ONNX Runtime have it */
+        x = folded(c, c->mode ? x : rint(x), (double)n);
     for (int64_t k = (int64_t)floor(x) - 2; k <= (int64_t)floor(x) + 3; k++) {
         const double w = c->mode ? kernel(c->mode, x - (double)k) : (double)k == x, i = folded(c, (double)k, (double)n);
         if (i >= 0 && i < (double)n)
