@@ -224,11 +224,10 @@ static void run_slices(const direct_run *r, int count, int tiles, const conv_lin
         tile.sums_block_stride = (ptrdiff_t)whole->n * g->lanes;
         line.src += blocks.begin * tile.block_stride;
         line.weights += (size_t)blocks.begin * block_floats;
-        if (i < slices - 1 || tile.ahead) { /* the next slice's weights, which follow */
-            const size_t floats = (size_t)tile.blocks * block_floats;
-            conv_fetch_ahead(&tile, line.weights + floats, floats * sizeof(float), tiles,
-                             (size_t)(tile.blocks * g->lanes));
-        }
+        const size_t floats = (size_t)tile.blocks * block_floats;
+        const void *next = i < slices - 1 ? line.weights + floats : (const void *)tile.ahead;
+        if (next)
+            conv_fetch_ahead(&tile, next, floats * sizeof(float), tiles, (size_t)(tile.blocks * g->lanes));
         if (i == slices - 1) {
             conv_run_line_act(r->kernels, r->arguments, g->set, count, &tile, &line, r->act, r->post);
             break;
