@@ -8,7 +8,7 @@
 
 #include "cpu/conv_private.h"
 
-enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_LAST, TILE_COUNT };
+enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_LAST };
 
 enum { SUM_BYTES = 192 * 1024 };
 
@@ -19,7 +19,7 @@ typedef struct taps_geometry {
     const conv_shape *shape;
     const conv_tile_set *set;
     int lanes, taps;
-    int channels;                            /* of a convolution group, that are summed over */
+    int channels;                             /* of a convolution group, that are summed over */
     int blocks_in, blocks_out, filter_groups; /* of a convolution group */
 } taps_geometry;
 
@@ -78,12 +78,12 @@ typedef struct taps_run {
     float *post; /* a row for act */
 } taps_run;
 
-/* Where output (y, 0) reads by way of a tap. */
-static const float *input_of(const taps_run *r, int group, int tap, int y)
+/* Where output (y, x) reads by way of a tap. */
+static const float *input_of(const taps_run *r, int group, int tap, int y, int x)
 {
     const conv_shape *s = r->g->shape;
     const int row = y + tap / s->kernel_w * s->dilation_h - s->pad_top;
-    const int column = tap % s->kernel_w * s->dilation_w - s->pad_left;
+    const int column = x + tap % s->kernel_w * s->dilation_w - s->pad_left;
     const ptrdiff_t plane = (ptrdiff_t)s->h_in * s->w_in;
     return r->arguments->src + (group * r->g->blocks_in * plane + (ptrdiff_t)row * s->w_in + column) * r->g->lanes;
 }
@@ -121,7 +121,7 @@ static void run_filter_group(const taps_run *r, int q, int begin, int end)
         for (int y = conv_max(begin, rows.begin); y < conv_min(end, rows.end); y++) {
             float *sums = r->sums + (y - begin) * row + (ptrdiff_t)columns.begin * g->lanes;
             tile.sums = sums;
-            conv_run_line(g->set, count, &tile, input_of(r, group, tap, y) + (ptrdiff_t)columns.begin * g->lanes,
+            conv_run_line(g->set, count, &tile, input_of(r, group, tap, y, columns.begin),
                           weights + (size_t)tap * tap_floats, NULL, NULL, sums, columns.end - columns.begin, g->lanes);
         }
     }
@@ -129,7 +129,7 @@ static void run_filter_group(const taps_run *r, int q, int begin, int end)
     tile.sums_block_stride = (end - begin) * row;
     for (int y = begin; y < end; y++) {
         const ptrdiff_t at = (ptrdiff_t)block * tile.dst_block_stride + y * row;
-        const conv_line line = { .src = input_of(r, group, last, y),
+        const conv_line line = { .src = input_of(r, group, last, y, 0),
                                  .weights = weights + (size_t)last * tap_floats,
                                  .residual = a->residual ? a->residual + at : NULL,
                                  .dst = a->dst + at,
@@ -218,8 +218,8 @@ bool conv_choose_taps(const cpu_kernels *kernels, const conv_shape *s, conv_plan
     plan->cycles = cycles_of(&g, filters);
     if (sum_bytes(&g, filters, 1) > SUM_BYTES || plan->cycles > direct.cycles)
         return false;
-    const int parts =
-        conv_parts_for((double)g.channels * g.taps * s->c_out * s->h_out * s->w_out), all = s->groups * g.filter_groups;
+    const int parts = conv_parts_for((double)g.channels * g.taps * s->c_out * s->h_out * s->w_out);
+    const int all = s->groups * g.filter_groups;
     plan->balance = 0;
     for (int n = parts; n <= (s->threads > 1 ? parts + 4 * s->threads : parts) && plan->balance < 0.96; n++) {
         const int filter_cuts = conv_min(n, all), strip_cuts = conv_min(s->h_out, conv_ceil_div(n, filter_cuts));
