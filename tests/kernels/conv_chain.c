@@ -219,6 +219,18 @@ static void run_chain(const cpu_kernels *kernels, const layer *layers, int count
     CHECK(guarded_front_intact(scratch), "%s: %d layers, wrote in front of scratch", kernels->name, count);
 }
 
+static void free_layers(const layer *layers)
+{
+    for (int i = 0; i < CONV_CHAIN_MOST; i++) {
+        free(layers[i].packed[0]);
+        free(layers[i].packed[1]);
+        free(layers[i].bias);
+        free(layers[i].out);
+        free(layers[i].residual);
+        free(layers[i].tables);
+    }
+}
+
 static void test_chain(const cpu_kernels *kernels, int count, int c, int h, int w)
 {
     layer layers[CONV_CHAIN_MOST] = { 0 };
@@ -245,14 +257,41 @@ static void test_chain(const cpu_kernels *kernels, int count, int c, int h, int 
     }
     if (made >= 2)
         run_chain(kernels, layers, made, src, oracle_int(1, 3));
-    for (int i = 0; i < CONV_CHAIN_MOST; i++) {
-        free(layers[i].packed[0]);
-        free(layers[i].packed[1]);
-        free(layers[i].bias);
-        free(layers[i].out);
-        free(layers[i].residual);
-        free(layers[i].tables);
+    free_layers(layers);
+}
+
+/* Windows of size x size that do not overlap, behind a depthwise layer, which does them where it has so many rows. */
+static void test_joined(const cpu_kernels *kernels, int size, int c, int h, int w)
+{
+    static const conv_link_kind kinds[] = { CONV_LINK_DEPTHWISE, CONV_LINK_POOL, CONV_LINK_POINT };
+    layer layers[CONV_CHAIN_MOST] = { 0 };
+    conv_link links[3];
+    conv_chain chain;
+    const size_t floats = floats_in(kernels, c, h, w);
+    float *src = guarded(&region_src, (floats * sizeof(float) + 63) & ~(size_t)63);
+    oracle_fill_plain(src, floats, -1, 1);
+    bool made = true;
+    for (int i = 0; i < 3 && made; i++) {
+        conv_shape s = random_layer(kinds[i], c, h, w);
+        if (i < 2) {
+            s.kernel_h = s.kernel_w = i ? size : 3;
+            s.stride_h = s.stride_w = i ? size : 1;
+            s.pad_top = s.pad_left = !i;
+            s.dilation_h = 1;
+            s.h_out = i ? h / size : h;
+            s.w_out = i ? w / size : w;
+        }
+        made = make_layer(kernels, kinds[i], &s, i ? layers[i - 1].out : src, &layers[i]);
+        links[i] = layers[i].link;
+        h = s.h_out;
+        w = s.w_out;
     }
+    if (made && CHECK(conv_chain_choose(links, 3, 1, &chain), "%s: no chain with windows of %d", kernels->name, size)) {
+        CHECK(chain.links[1].joined == (size <= layers[0].plan.pools), "%s: windows of %d, for %d", kernels->name, size,
+              layers[0].plan.pools);
+        run_chain(kernels, layers, 3, src, 1);
+    }
+    free_layers(layers);
 }
 
 void test_conv_chain(const cpu_kernels *kernels, int rounds, test_counts *counts)
@@ -265,6 +304,8 @@ void test_conv_chain(const cpu_kernels *kernels, int rounds, test_counts *counts
     /* so wide that there is room for fewer rows at once */
     for (int round = 0; round < 3; round++)
         test_chain(kernels, 3, oracle_int(30, 40), oracle_int(20, 25), oracle_int(400, 1500));
+    for (int size = 2; size <= 5; size++)
+        test_joined(kernels, size, oracle_int(2, 40), oracle_int(9, 40), oracle_int(9, 90));
     guarded_free(&region_src);
     guarded_free(&region_dst);
     guarded_free(&region_scratch);

@@ -14,15 +14,15 @@ static const size_t sizes[] = { 1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
 /* Softmax of n numbers `step` apart. */
-static void oracle_softmax(const float *src, double *out, size_t n, size_t step)
+static void oracle_softmax(const float *src, double *out, size_t n, size_t step, double (*power)(double))
 {
     double largest = -INFINITY, sum = 0;
     for (size_t i = 0; i < n; i++)
         largest = src[i * step] > largest ? src[i * step] : largest;
     for (size_t i = 0; i < n; i++)
-        sum += exp(src[i * step] - largest);
+        sum += power(src[i * step] - largest);
     for (size_t i = 0; i < n; i++)
-        out[i * step] = exp(src[i * step] - largest) / sum;
+        out[i * step] = power(src[i * step] - largest) / sum;
 }
 
 /* kind 0: as in attention; 1: far apart; 2: masked with -inf; 3: a NaN; 4: +inf; 5: all -inf; 6: denormals */
@@ -46,7 +46,7 @@ static void test_rows(const cpu_kernels *k, size_t rows, size_t n, int kind, boo
     float *src = guarded(&region_src, rows * n * sizeof(float)), *dst = src;
     for (size_t r = 0; r < rows; r++) {
         fill(src + r * n, n, kind);
-        oracle_softmax(src + r * n, expected + r * n, n, 1);
+        oracle_softmax(src + r * n, expected + r * n, n, 1, exp);
     }
     if (!in_place)
         dst = guarded(&region_dst, rows * n * sizeof(float));
@@ -60,7 +60,7 @@ static void test_columns(const cpu_kernels *k, size_t n, size_t inner, int kind,
     float *src = guarded(&region_src, n * inner * sizeof(float)), *dst = src;
     fill(src, n * inner, kind);
     for (size_t c = 0; c < inner; c++)
-        oracle_softmax(src + c, expected + c, n, inner);
+        oracle_softmax(src + c, expected + c, n, inner, exp);
     if (!in_place)
         dst = guarded(&region_dst, n * inner * sizeof(float));
     size_t middle = inner / 3;
@@ -80,7 +80,7 @@ static void test_mean(const cpu_kernels *k, size_t n, size_t columns, size_t gap
     for (size_t i = 0; i < n; i++)
         weights[i] = (float)(1 + i) / 3;
     for (size_t c = 0; c < columns; c++) {
-        oracle_softmax(src + c, parts, n, stride);
+        oracle_softmax(src + c, parts, n, stride, exp);
         expected[c] = 0;
         for (size_t i = 0; i < n; i++)
             expected[c] += weights[i] * parts[i * stride];
@@ -88,6 +88,22 @@ static void test_mean(const cpu_kernels *k, size_t n, size_t columns, size_t gap
     k->softmax.mean(src, stride, weights, n, dst, columns);
     oracle_check("softmax mean", k->name, dst, expected, columns, 2e-5, 1e-37);
     CHECK(guarded_front_intact(dst), "softmax mean %s wrote in front of dst", k->name);
+}
+
+/* Of the powers of two; what lies between the rows must stay. */
+static void test_powers(const cpu_kernels *k, size_t n, size_t vectors, size_t gap, int kind)
+{
+    const size_t columns = vectors * 16, stride = columns + gap, floats = n * stride - gap;
+    float *x = guarded(&region_src, floats * sizeof(float)), *factors = guarded(&region_dst, columns * sizeof(float));
+    fill(x, floats, kind);
+    for (size_t i = 0; i < floats; i++)
+        expected[i] = (double)x[i];
+    for (size_t c = 0; c < columns; c++)
+        oracle_softmax(x + c, expected + c, n, stride, exp2);
+    k->softmax.powers(x, stride, n, columns, factors);
+    k->softmax.scale_columns(x, stride, n, columns, factors);
+    oracle_check("softmax powers", k->name, x, expected, floats, 1e-5, 1e-37);
+    CHECK(guarded_front_intact(x) && guarded_front_intact(factors), "softmax powers %s wrote in front", k->name);
 }
 
 static void test_arg_max(const cpu_kernels *k, size_t n, size_t columns, size_t gap, int kind)
@@ -202,6 +218,7 @@ void test_softmax(const cpu_kernels *k, bool bench, test_counts *counts)
                 test_columns(k, n < 100 ? n : 7, n < 100 ? 67 - (size_t)kind : n, kind, kind & 1);
                 test_mean(k, n < 100 ? n : 16, n < 100 ? 67 - (size_t)kind : 3, n % 3, kind);
                 test_columns(k, 16, n > 1000 ? 1000 : n, kind, !(kind & 1));
+                test_powers(k, n < 1000 ? n : 7, 1 + n % 3, n % 5, kind);
             }
             test_layer_norm(k, 2 * rows + 1, n, true, s & 1);
             test_layer_norm(k, 2 * rows + 1, n, false, !(s & 1));
