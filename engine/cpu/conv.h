@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Convolution, float32, 2-D, batch 1 (callers loop over images). The family chooses among its algorithms by shape
- * (direct on blocked data for any kernel, stride and dilation; tap by tap where these are far apart; Winograd, tile-fused,
- * for 3x3 of stride 1 and 2; depthwise; the first layer, which reads plain data, with Winograd for 6x6 of stride 2) and cuts the work in parts.
+ * (direct on blocked data for any kernel, stride and dilation; tap by tap where taps are far apart; Winograd for 3x3 of
+ * stride 1 and 2, tile-fused; depthwise; the first layer, of plain data, some by Winograd) and cuts the work in parts.
  *
  *     conv_plan plan;
  *     if (conv_choose(&kernels, &shape, &plan)) ... conv_pack(&plan, weights, packed) once ... then for each part:

@@ -157,7 +157,7 @@ DEPTHWISE_ALL(7, 2)
 #define DEPTHWISE_TO_3(kernel, step)                                                                                   \
     { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2, depthwise_##kernel##_##step##_3 }
 #define DEPTHWISE_TO_4(kernel, step)                                                                                   \
-    { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2, depthwise_##kernel##_##step##_3,              \
+    { depthwise_##kernel##_##step##_1, depthwise_##kernel##_##step##_2, depthwise_##kernel##_##step##_3,               \
       depthwise_##kernel##_##step##_4 }
 
 /* n <= 4 outputs from p on of any kernel width, stride and dilation, tap by tap. EDGE: taps may lie outside. */

@@ -84,8 +84,7 @@ static inline int conv_parts_for(double multiply_adds)
 /* How evenly threads that take the next part when they are free share `items` x `groups` in so many cuts. */
 double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads);
 
-/* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards (NULL: none).
- */
+/* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards, or NULL. */
 static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels, const conv_arguments *arguments,
                                                      conv_epilogue *epilogue)
 {

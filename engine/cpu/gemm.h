@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix product, float32: c[m, n] = act(alpha * a[m, k] * b[k, n] + bias + residual), for MatMul, Gemm and attention. b is packed
- * once where it is constant, else into scratch. Bound: 2 * k * eps * sum |a||b|. */
+ * Matrix product, float32: c[m, n] = act(alpha * a[m, k] * b[k, n] + bias + residual), for MatMul, Gemm and attention.
+ * b is packed once where it is constant, else into scratch. Bound: 2 * k * eps * sum |a||b|. */
 #ifndef ONYX_CPU_GEMM_H
 #define ONYX_CPU_GEMM_H
 
@@ -57,8 +57,8 @@ typedef struct gemm_ahead {
 
 /* One register tile: c[R, cols] = a * b (+ bias per column; + add). a: [k][R], a_stride floats apart. b: rows of
  * cols, b_stride floats apart. bias: cols values or NULL. add: NULL; or stored as c is, maybe c itself. */
-typedef void gemm_tile_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
-                           ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
+typedef void gemm_tile_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
+                           float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
 /* The same with a where it lies: R rows of k, a_stride floats apart. */
 typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
                            float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
@@ -72,7 +72,7 @@ enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 
 typedef struct gemm_kernels {
     const char *name, *dot_name;
-    int rows, cols; /* of the largest tile; every R from 1 to rows exists */
+    int rows, cols;    /* of the largest tile; every R from 1 to rows exists */
     bool reads_behind; /* tiles load whole vectors of a, up to three floats behind its R */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
     /* Only where a table has them (else NULL): on rows in place, and both on the first cols / 2 columns. */

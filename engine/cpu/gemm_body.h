@@ -87,9 +87,9 @@ GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c
 }
 
 /* SPLIT sums over k side by side. */
-GEMM_INLINE void gemm_tile_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,
-                                ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead, const int R,
-                                const int C, const int SPLIT)
+GEMM_INLINE void gemm_tile_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
+                                const float *bias, float *c, ptrdiff_t c_stride, size_t k, const float *add,
+                                gemm_ahead ahead, const int R, const int C, const int SPLIT)
 {
     vf acc[GEMM_MAX_ACCUMULATORS];
     GEMM_UNROLL
@@ -224,18 +224,18 @@ static void gemm_copy(const float *src, size_t src_stride, size_t n, float *dst,
 
 /* Defines one tile function. */
 #define GEMM_TILE(name, rows, vectors, split)                                                                          \
-    static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias, float *c,                  \
-                     ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                                  \
+    static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,        \
+                     float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                       \
     {                                                                                                                  \
-        gemm_tile_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);                 \
+        gemm_tile_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);              \
     }
 
 /* The same of rows in place. */
 #define GEMM_ROWS(name, rows, vectors, split)                                                                          \
     static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,        \
-                     float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                        \
+                     float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                       \
     {                                                                                                                  \
-        gemm_rows_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);       \
+        gemm_rows_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);              \
     }
 
 #endif

@@ -105,8 +105,8 @@ static void qconv_depthwise_dot(const qconv_plan *plan, const qconv_arguments *a
     uint8_t *strip = (uint8_t *)scratch + plan->strip_at, *kept = (uint8_t *)scratch + plan->spread_at;
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     for (int block = 0; block < plan->src_blocks; block++, w += filter_bytes) {
-        for (int row = j.row_begin, done = 0; row < j.row_end;
-             row++) { /* source rows when they are due, to stay near */
+        for (int row = j.row_begin, done = 0; row < j.row_end; row++) {
+            /* Source rows when they are due, to stay near. */
             const int due = (row - j.row_begin) * s->stride_h + window;
             qconv_spread_rows(&j, block, first + done, due - done, strip, kept + (size_t)done * kept_row);
             done = due;

@@ -114,8 +114,8 @@ typedef struct fused_matmul_params { /* onyx FusedMatMul; the transposes are of 
 } fused_matmul_params;
 
 /* onyx Attention: y = softmax(alpha * q * k^T + bias) * v for each matrix of a batch. q [queries, depth],
- * k [keys, depth], v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim of
- * the batch, from row to row and from column to column, in elements. */
+ * k [keys, depth], v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim
+ * of the batch, from row to row and from column to column, in elements. */
 typedef struct attention_params {
     float alpha;
     int rank;                     /* of the batch */
@@ -297,7 +297,7 @@ typedef struct rnn_params {
     int gates;      /* 1 RNN, 3 GRU, 4 LSTM */
     int64_t hidden; /* 0: that of the weights */
     bool batch_first, linear_before_reset, input_forget;
-    float clip; /* infinite: none */
+    float clip;                       /* infinite: none */
     rnn_activation activations[2][3]; /* by direction */
 } rnn_params;
 

@@ -26,8 +26,10 @@ onyx_status op_parse_resize(const op_parse_context *context, void *params)
     STATUS_TRY(op_attribute_choice(context, "mode", "nearest", modes, ARRAY_LENGTH(modes), &mode));
     STATUS_TRY(op_attribute_choice(context, "coordinate_transformation_mode", "half_pixel", coordinates,
                                    ARRAY_LENGTH(coordinates), &coordinate));
-    STATUS_TRY(op_attribute_choice(context, "nearest_mode", "round_prefer_floor", nearest, ARRAY_LENGTH(nearest), &round));
-    STATUS_TRY(op_attribute_choice(context, "keep_aspect_ratio_policy", "stretch", aspects, ARRAY_LENGTH(aspects), &aspect));
+    STATUS_TRY(
+        op_attribute_choice(context, "nearest_mode", "round_prefer_floor", nearest, ARRAY_LENGTH(nearest), &round));
+    STATUS_TRY(
+        op_attribute_choice(context, "keep_aspect_ratio_policy", "stretch", aspects, ARRAY_LENGTH(aspects), &aspect));
     p->mode = (op_resize_mode)mode;
     p->coordinates = (op_resize_coordinates)coordinate;
     p->nearest = (op_resize_nearest)round;

@@ -114,7 +114,8 @@ typedef struct walk_step {
     size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: all but rows in bytes */
 } walk_step;
 
-static inline __attribute__((always_inline)) void copy_rows(const walk_step *s, char *dst, const char *src, size_t bytes)
+static inline __attribute__((always_inline)) void copy_rows(const walk_step *s, char *dst, const char *src,
+                                                            size_t bytes)
 {
     for (size_t i = 0; i < s->rows; i++)
         memcpy(dst + i * s->dst_row, src + i * s->src_row, bytes);

@@ -11,6 +11,7 @@ import subprocess
 import sys
 
 SOURCES = {".c", ".h", ".cu", ".py", ".sh", ".build", ".proto"}
+WIDEST = 120  # of C, but for the rows of tables in tests; clang-format keeps it elsewhere
 LONGEST = 600  # design, section 10: a longer file asks for a second room (warning; row tables are exempt)
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:work|home|root|tmp/bash|Users)/[\w.-]+")
 FEATURE = re.compile(r"^\s*#\s*if(?:n?def\s+|.*\bdefined\s*\(?\s*)(?:HAVE_|ONYX_HAVE|ONYX_WITH|ENABLE_|WITH_|USE_)", re.MULTILINE)
@@ -47,6 +48,8 @@ def complaints(path, text):
         found = MACHINE_PATH.search(line)
         if found:
             yield f"line {number}: path of one machine: {found.group(0)}"
+        if path.suffix in (".c", ".h") and "tests" not in path.parts and len(line) > WIDEST:
+            yield f"line {number}: {len(line)} columns, more than {WIDEST}"
         if line.endswith((" ", "\t")) and path.suffix != ".md":
             yield f"line {number}: blanks at the end"
 

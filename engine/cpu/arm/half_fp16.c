@@ -133,11 +133,10 @@ static __attribute__((noinline)) void finish(const cpu_activation *activation, b
 
 /* ---- convolution tiles: acc[p * F + f] ---- */
 
-/* acc + w * x[k]. As assembly, since gcc 12 would broadcast the lane first, and spill sums for it: 47 % of peak by mca.
- */
+/* acc + w * x[k]. As assembly: gcc 12 would broadcast the lane first, and spill sums for it (47 % of peak by mca). */
 #define FMA_LANE(acc, w, x, k) __asm__("fmla %0.8h, %1.8h, %2.h[" #k "]" : "+w"(acc) : "w"(w), "x"(x))
 
-#define LANE(k)                                                                                                   \
+#define LANE(k)                                                                                                        \
     HALF_UNROLL                                                                                                        \
     for (int f = 0; f < F; f++) {                                                                                      \
         vh w = vh_load(weights + ((k) * F + f) * HALF_LANES);                                                          \
