@@ -97,7 +97,7 @@ static bool index_range(graph *g, const graph_node *gather, graph_range *range)
     return index >= 0 && index < x->info.dims[axis];
 }
 
-/* One step back; false where the source is no view. *moves: it moves elements, and so a step of the program is saved. */
+/* One step back; false where the source is no view. *moves: it moves elements, which saves a step of the program. */
 static bool step_back(graph *g, strided_view *view, bool *moves)
 {
     graph_node *maker = view->source->producer;
