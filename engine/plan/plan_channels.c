@@ -106,6 +106,7 @@ static const channel_origin *origins_of(planner *p, graph_value *value)
     channel_origin *own = slot < 0 ? NULL : plan_alloc(p, sizeof(*own) * (size_t)channels);
     for (int c = 0; c < channels && own; c++)
         own[c] = (channel_origin){ slot, c };
+    p->forms[value->id].listed = true;
     return own;
 }
 

@@ -151,6 +151,15 @@ static bool wanted_once(const graph_value *value)
     return graph_single_user(value) || (value->user_count == 0 && value->output_uses > 0);
 }
 
+/* Parts of the value, of a Split's input, are read where it lies in blocks. */
+static bool parts_in_blocks(const planner *p, const graph_value *value, int slot)
+{
+    for (int i = 0; i < p->program->slot_count; i++)
+        if (p->program->slots[i].base == slot)
+            return true;
+    return p->forms[value->id].listed;
+}
+
 bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, plan_tail_function *tail,
                     const void *params, size_t scratch_bytes, int output)
 {
@@ -158,7 +167,7 @@ bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, pl
     program_step *step = NULL;
     image_dims d;
     if (slot < 0 || output < 0 || !wanted_once(value) || p->program->slots[slot].kind != SLOT_ARENA ||
-        p->program->slots[slot].base >= 0 || !plan_image_dims(p, value, &d))
+        p->program->slots[slot].base >= 0 || parts_in_blocks(p, value, slot) || !plan_image_dims(p, value, &d))
         return false;
     for (int i = p->program->step_count - 1; i >= 0 && !step; i--)
         if (p->program->steps[i].output_count == 1 && p->program->steps[i].outputs[0] == slot)

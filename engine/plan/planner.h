@@ -24,6 +24,7 @@ typedef struct channel_origin {
 typedef struct value_forms {
     int plain, blocked, half;       /* slots, or -1; half: float16 in blocks of 8, see plan_half.c */
     const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
+    bool listed; /* such lists of other values name channels of the blocked form, which must be written */
     graph_value *picture; /* the blocked one that this is a Reshape of, whose plain form nobody wants yet; or NULL */
     const graph_node *chained; /* the producer, which its only reader computes too; then there is no form */
     const limits_part *limits; /* of all blocks, or NULL where they are not known */

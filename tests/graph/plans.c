@@ -81,6 +81,12 @@ static const plan_case cases[] = {
       "init wc f32 48,32,3,3\ninit wd f32 16,128,1,1\nz = Conv(x, u)\na = Conv(z, wa)\nb = Conv(z, wb)\n"
       "c = Conv(a, wc) pads=[1,1,1,1]\nd = Concat(c, b) axis=1\ne = Relu(d)\nf = Concat(e, d) axis=1\n"
       "y = Conv(f, wd)\nw0 = Neg(d)\noutput y\noutput w0\n" },
+    { "parts of a layer, in blocks and as planes", "softmax_rows", "reference",
+      "input x f32 2,3,5,3\ninit u f32 48,3,1,1\ninit w f32 16,24,1,1\ninit n i64 2 = 24,24\na = Conv(x, u)\n"
+      "b, c = Split(a, n) axis=1\nd = Softmax(b)\ne = Conv(c, w)\ninput z f32 1,3,5,3\ninit m i64 3 = 16,8,24\n"
+      "f = Conv(z, u)\ninit v f32 16,16,1,1\ng, h, i = Split(f, m) axis=1\nj = Conv(g, v)\nk = Softmax(i)\n"
+      "init t f32 48,3,1,1\nl = Conv(x, t)\no, q = Split(l, n) axis=1\nr = Conv(o, w)\ns = Softmax(q)\n"
+      "output d\noutput e\noutput j\noutput k\noutput r\noutput s\n" },
     { "small groups", "", "reference",
       "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\n"
       "b = Conv(a, w) group=8 pads=[1,1,1,1]\n"
