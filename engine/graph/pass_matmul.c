@@ -134,10 +134,10 @@ static onyx_status convert_gemm(graph *g, graph_node *node, bool *changed, onyx_
     const gemm_params *params = node->params;
     graph_value *c = graph_input(node, 2), *y = node->outputs[0];
     graph_product p = { .a = node->inputs[0],
-                  .b = node->inputs[1],
-                  .alpha = (double)params->alpha,
-                  .trans_a = params->trans_a,
-                  .trans_b = params->trans_b };
+                        .b = node->inputs[1],
+                        .alpha = (double)params->alpha,
+                        .trans_a = params->trans_a,
+                        .trans_b = params->trans_b };
     const float *numbers;
     int step;
     if (!graph_is_f32(p.a) || !graph_is_f32(p.b) || !graph_one_output(node) || p.a->info.rank != 2 ||

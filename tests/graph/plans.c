@@ -396,7 +396,8 @@ static void check_tables(const plan_case *c, const model_file *file, onyx_precis
     for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
         cpu_kernels kernels;
         cpu_kernels_init(&kernels, available & masks[i]);
-        if (strcmp(kernels.name, last) == 0 || (c->bytes && !kernels.qconv.units) || (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
+        if (strcmp(kernels.name, last) == 0 || (c->bytes && !kernels.qconv.units) ||
+            (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
             continue;
         last = kernels.name;
         program *p = NULL;

@@ -90,8 +90,8 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, bool residu
         for (int64_t k = 0; k < 4; k++)
             sum += own_get(&a, (size_t)(batch * 12 + (trans_a ? k * 3 + m : m * 4 + k))) *
                    own_get(&b, (size_t)(trans_b ? n * 4 + k : k * 5 + n));
-        expected[i] = act_value(act, 0.5 * sum + (bias ? own_get(&c, (size_t)n) : 0) + (residual ? own_get(&d, (size_t)i) : 0),
-                                0, 0);
+        const double more = (bias ? own_get(&c, (size_t)n) : 0) + (residual ? own_get(&d, (size_t)i) : 0);
+        expected[i] = act_value(act, 0.5 * sum + more, 0, 0);
     }
     if (own_check(status == ONYX_OK, "FusedMatMul: %s", error.message))
         own_compare("FusedMatMul", &y, 3, (int64_t[]){ 2, 3, 5 }, expected, 1e-5, 1e-6);
