@@ -11,29 +11,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cpu/kernels.h"
+#include "cpu/spans.h"
 
 /* Keys of one slice of the second product: their scores and its left operand share the first-level cache. */
 enum { KEYS = 256, FEW = 64, SLACK = 16, ALIAS = 4096 };
 static const float log2_e = 1.44269504f;
-
-typedef struct span {
-    size_t begin, end;
-} span;
-
-static size_t ceil_div(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-static span cut(size_t total, size_t n, size_t i)
-{
-    const size_t size = total / n, larger = total % n, begin = i * size + smaller(i, larger);
-    return (span){ begin, begin + size + (i < larger) };
-}
 
 /* The left operand of a product, [rows, k]: where it lies, by rows or by columns, or as row tiles of slices of k,
  * [slice][tile][k][R]. */
@@ -53,20 +37,20 @@ typedef struct attention_job {
 
 static size_t key_slices(const attention_shape *s)
 {
-    return ceil_div(s->keys, KEYS);
+    return span_ceil_div(s->keys, KEYS);
 }
 
 /* Packs an operand of k columns; returns the end of what was written. */
 static float *pack_left(const attention_job *job, left_operand *x, size_t k, float *packed)
 {
-    const size_t tiles = ceil_div(x->rows, (size_t)job->tiles->rows);
+    const size_t tiles = span_ceil_div(x->rows, (size_t)job->tiles->rows);
     const float *src = x->data;
     x->data = packed;
     for (size_t slice = 0; slice < x->slices; slice++) {
-        const span ks = cut(k, x->slices, slice);
+        const span ks = span_cut(k, x->slices, slice);
         const size_t depth = ks.end - ks.begin;
         for (size_t t = 0; t < tiles; t++) {
-            const span tile = cut(x->rows, tiles, t);
+            const span tile = span_cut(x->rows, tiles, t);
             const size_t height = tile.end - tile.begin;
             if (x->transposed)
                 job->tiles->copy(src + ks.begin * x->stride + tile.begin, x->stride, height, packed, height, height,
@@ -86,14 +70,14 @@ static void multiply(const attention_job *job, const left_operand *left, const f
 {
     const gemm_kernels *g = job->tiles;
     const ptrdiff_t cols = g->cols;
-    const size_t tiles = ceil_div(left->rows, (size_t)g->rows);
+    const size_t tiles = span_ceil_div(left->rows, (size_t)g->rows);
     for (size_t slice = 0; slice < left->slices; slice++) {
-        const span ks = cut(k, left->slices, slice);
+        const span ks = span_cut(k, left->slices, slice);
         const size_t depth = ks.end - ks.begin;
         const float *panel = b + ks.begin * (size_t)cols;
         const gemm_ahead ahead = { (const char *)panel, 0 };
         for (size_t t = 0; t < tiles; t++) {
-            const span tile = cut(left->rows, tiles, t);
+            const span tile = span_cut(left->rows, tiles, t);
             const size_t at = tile.end - tile.begin - 1;
             float *to = c + tile.begin * (size_t)cols;
             const float *add = accumulate || slice ? to : NULL;
@@ -134,7 +118,7 @@ static void run_panel(const attention_job *job, size_t panel)
     const attention_shape *s = &job->plan->shape;
     const attention_arguments *g = job->arguments;
     const cpu_kernels *kernels = job->plan->kernels;
-    const size_t cols = (size_t)job->tiles->cols, first = panel * cols, count = smaller(cols, s->queries - first);
+    const size_t cols = (size_t)job->tiles->cols, first = panel * cols, count = MIN(cols, s->queries - first);
     const bool half = count <= cols / 2 && job->tiles->tile_half[0];
     const size_t used = half ? cols / 2 : cols;
     pack_queries(job, first, count);
@@ -169,7 +153,7 @@ void attention_run(const attention_plan *plan, const attention_arguments *argume
         packed = pack_left(&job, &job.k, s->depth, packed);
     if (!plan->v_in_place)
         pack_left(&job, &job.v, s->keys, packed);
-    const span panels = cut(ceil_div(s->queries, cols), (size_t)plan->parts, (size_t)part);
+    const span panels = span_cut(span_ceil_div(s->queries, cols), (size_t)plan->parts, (size_t)part);
     for (size_t panel = panels.begin; panel < panels.end; panel++)
         run_panel(&job, panel);
 }
@@ -207,7 +191,7 @@ void attention_choose(const cpu_kernels *kernels, const attention_shape *shape, 
                       attention_plan *plan)
 {
     const gemm_kernels *tiles = &kernels->gemm;
-    const size_t cols = (size_t)tiles->cols, panels = ceil_div(shape->queries, cols);
+    const size_t cols = (size_t)tiles->cols, panels = span_ceil_div(shape->queries, cols);
     assert(shape->queries > 0 && shape->keys > 0 && shape->depth > 0 && shape->width > 0);
     *plan = (attention_plan){ .shape = *shape, .parts = (int)parts_for(shape, panels), .kernels = kernels };
     plan->k_in_place = in_place(tiles, shape->k_transposed, shape->depth, k_stride);

@@ -300,37 +300,18 @@ CONV_INLINE void winograd_output(const float *m, ptrdiff_t point_stride, const c
             vf_store(dst + i * row_stride + j * VF_LANES, out[N * i + j]);
 }
 
-static void winograd_output_unit(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
-                                 const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
-                                 ptrdiff_t row_stride, int rows, int cols)
-{
-    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
-                    WINOGRAD_SIDE_UNIT);
-}
-
-static void winograd_output_two(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
-                                const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
-                                ptrdiff_t row_stride, int rows, int cols)
-{
-    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
-                    WINOGRAD_SIDE_TWO);
-}
-
-static void winograd_output_small(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
-                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
-                                  ptrdiff_t row_stride, int rows, int cols)
-{
-    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
-                    WINOGRAD_SIDE_SMALL);
-}
-
-static void winograd_output_small_two(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
-                                      const float *bias, const float *residual, ptrdiff_t residual_row_stride,
-                                      float *dst, ptrdiff_t row_stride, int rows, int cols)
-{
-    winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,
-                    WINOGRAD_SIDE_SMALL_TWO);
-}
+#define WINOGRAD_OUTPUT(name, SIDE)                                                                                    \
+    static void name(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue, const float *bias,         \
+                     const float *residual, ptrdiff_t residual_row_stride, float *dst, ptrdiff_t row_stride, int rows, \
+                     int cols)                                                                                         \
+    {                                                                                                                  \
+        winograd_output(m, point_stride, epilogue, bias, residual, residual_row_stride, dst, row_stride, rows, cols,   \
+                        SIDE);                                                                                         \
+    }
+WINOGRAD_OUTPUT(winograd_output_unit, WINOGRAD_SIDE_UNIT)
+WINOGRAD_OUTPUT(winograd_output_two, WINOGRAD_SIDE_TWO)
+WINOGRAD_OUTPUT(winograd_output_small, WINOGRAD_SIDE_SMALL)
+WINOGRAD_OUTPUT(winograd_output_small_two, WINOGRAD_SIDE_SMALL_TWO)
 
 static void winograd_weights(const float *w, const float (*G)[3], int side, float *u, ptrdiff_t point_stride)
 {

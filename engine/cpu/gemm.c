@@ -7,30 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cpu/kernels.h"
+#include "cpu/spans.h"
 
 enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH, TILE_ROWS_IN_PLACE, TILE_COLUMNS_IN_PLACE };
 enum { PATH_PANELS, PATH_STRIDED_B, PATH_DOT_ROWS, PATH_DOT_COLUMN };
 enum { KC = 512, MC = 96, NC_BYTES = 768 * 1024, FINISH = 64 };
-
-typedef struct span {
-    size_t begin, end;
-} span;
-
-static size_t ceil_div(size_t a, size_t b)
-{
-    return (a + b - 1) / b;
-}
-static size_t smaller(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-static span cut(size_t total, size_t n, size_t i)
-{
-    size_t size = total / n, larger = total % n;
-    size_t begin = i * size + smaller(i, larger);
-    return (span){ begin, begin + size + (i < larger) };
-}
 
 /* What one part works on. */
 typedef struct gemm_job {
@@ -58,9 +41,9 @@ static void transpose(const gemm_job *job, const float *src, size_t src_stride, 
 static void pack_a(const gemm_job *job, span rows, span ks)
 {
     const gemm_arguments *g = job->arguments;
-    size_t m = rows.end - rows.begin, k = ks.end - ks.begin, tiles = ceil_div(m, (size_t)job->tiles->rows);
+    size_t m = rows.end - rows.begin, k = ks.end - ks.begin, tiles = span_ceil_div(m, (size_t)job->tiles->rows);
     for (size_t t = 0; t < tiles; t++) {
-        span tile = cut(m, tiles, t);
+        span tile = span_cut(m, tiles, t);
         size_t height = tile.end - tile.begin, row = rows.begin + tile.begin;
         float *to = job->a_packed + tile.begin * k;
         if (job->plan->shape.a_transposed)
@@ -98,7 +81,7 @@ void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *p
 {
     size_t cols = (size_t)plan->kernels->gemm.cols, n = plan->shape.n, k = plan->shape.k;
     for (size_t n0 = 0; n0 < n; n0 += cols)
-        pack_panel(plan, b, b_stride, n0, smaller(cols, n - n0), (span){ 0, k }, (float *)packed + n0 * k);
+        pack_panel(plan, b, b_stride, n0, MIN(cols, n - n0), (span){ 0, k }, (float *)packed + n0 * k);
 }
 
 /* A panel [k][cols] of b for rows ks. Where b is read in place, *stride is b's. */
@@ -198,8 +181,8 @@ static gemm_ahead fetch_ahead(const gemm_job *job, size_t n0, span columns, span
     *share = 0;
     if (!next)
         return (gemm_ahead){ (const char *)job->arguments->a, 0 };
-    *share = ceil_div(k * (size_t)job->tiles->cols * sizeof(float), tiles * LINE) * LINE;
-    return (gemm_ahead){ (const char *)next, (ptrdiff_t)smaller(ceil_div(*share, k), LINE) };
+    *share = span_ceil_div(k * (size_t)job->tiles->cols * sizeof(float), tiles * LINE) * LINE;
+    return (gemm_ahead){ (const char *)next, (ptrdiff_t)MIN(span_ceil_div(*share, k), LINE) };
 }
 
 /* Rows x columns for one slice of k. */
@@ -207,18 +190,18 @@ static void run_block(const gemm_job *job, span rows, span columns, span ks)
 {
     const gemm_arguments *g = job->arguments;
     size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin, m = rows.end - rows.begin;
-    size_t tiles = ceil_div(m, (size_t)job->tiles->rows);
+    size_t tiles = span_ceil_div(m, (size_t)job->tiles->rows);
     const bool further = ks.begin > 0;
     tile_at at = { .k = k };
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
-        at.n = smaller(cols, columns.end - n0);
+        at.n = MIN(cols, columns.end - n0);
         at.b = panel_of(job, n0, at.n, ks, columns.begin, &at.b_stride);
         at.bias = g->bias && !g->bias_per_row && !further ? g->bias + n0 : NULL;
         size_t share;
         at.ahead = fetch_ahead(job, n0, columns, ks, tiles, &share);
         const bool whole = at.n == tile_columns(job, at.n);
         for (size_t t = 0; t < tiles; t++, at.ahead.at += share) {
-            const span tile = cut(m, tiles, t);
+            const span tile = span_cut(m, tiles, t);
             const size_t row = rows.begin + tile.begin;
             at.height = tile.end - tile.begin;
             at.a = job->in_place     ? g->a + row * g->a_stride + ks.begin
@@ -253,7 +236,7 @@ static void pack_chunk(const gemm_job *job, span columns, span ks)
     const size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin;
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
         float *panel = job->b_packed + (n0 - columns.begin) * k;
-        pack_panel(job->plan, g->b, g->b_stride, n0, smaller(cols, columns.end - n0), ks, panel);
+        pack_panel(job->plan, g->b, g->b_stride, n0, MIN(cols, columns.end - n0), ks, panel);
         if ((job->in_place || job->by_columns) && g->alpha != 1.0f)
             job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](panel, 1, &g->alpha, 0, panel, cols * k);
     }
@@ -274,14 +257,14 @@ static bool can_read(const gemm_plan *plan, const gemm_arguments *g, bool column
 static void run_chunk(const gemm_job *job, span rows, span columns)
 {
     const gemm_arguments *g = job->arguments;
-    size_t k = job->plan->shape.k, slices = ceil_div(k, KC);
-    size_t blocks = ceil_div(rows.end - rows.begin, MC);
+    size_t k = job->plan->shape.k, slices = span_ceil_div(k, KC);
+    size_t blocks = span_ceil_div(rows.end - rows.begin, MC);
     for (size_t slice = 0; slice < slices; slice++) {
-        span ks = cut(k, slices, slice);
+        span ks = span_cut(k, slices, slice);
         if (!g->packed && job->plan->tile[TILE_PATH] == PATH_PANELS)
             pack_chunk(job, columns, ks);
         for (size_t block = 0; block < blocks; block++) {
-            span part = cut(rows.end - rows.begin, blocks, block);
+            span part = span_cut(rows.end - rows.begin, blocks, block);
             span some = { rows.begin + part.begin, rows.begin + part.end };
             if (!job->in_place && !job->by_columns)
                 pack_a(job, some, ks);
@@ -303,12 +286,12 @@ static void run_panels(const gemm_plan *plan, const gemm_arguments *arguments, i
     job.c_tile = scratch;
     job.a_packed = job.c_tile + GEMM_MAX_ROWS * GEMM_MAX_COLS;
     job.b_packed = job.a_packed + MC * KC;
-    span rows = cut(s->m, (size_t)plan->tile[TILE_ROW_CUTS], (size_t)part / col_cuts);
-    span panels = cut(ceil_div(s->n, cols), col_cuts, (size_t)part % col_cuts);
-    size_t end = smaller(s->n, panels.end * cols);
+    span rows = span_cut(s->m, (size_t)plan->tile[TILE_ROW_CUTS], (size_t)part / col_cuts);
+    span panels = span_cut(span_ceil_div(s->n, cols), col_cuts, (size_t)part % col_cuts);
+    size_t end = MIN(s->n, panels.end * cols);
     size_t chunk = arguments->packed || plan->tile[TILE_PATH] == PATH_STRIDED_B ? end : chunk_columns(tiles);
     for (size_t n0 = panels.begin * cols; n0 < end; n0 += chunk)
-        run_chunk(&job, rows, (span){ n0, smaller(n0 + chunk, end) });
+        run_chunk(&job, rows, (span){ n0, MIN(n0 + chunk, end) });
 }
 
 /* Sums of x with count rows, scaled; x and rows contiguous. */
@@ -317,7 +300,7 @@ static void run_dots(const gemm_job *job, const float *x, const float *rows, siz
 {
     float alpha = job->arguments->alpha;
     for (size_t i = 0; i < count; i += 4)
-        job->tiles->dot(x, rows + i * row_stride, row_stride, (int)smaller(4, count - i), job->plan->shape.k, out + i);
+        job->tiles->dot(x, rows + i * row_stride, row_stride, (int)MIN(4, count - i), job->plan->shape.k, out + i);
     for (size_t i = 0; alpha != 1.0f && i < count; i++)
         out[i] *= alpha;
 }
@@ -326,7 +309,7 @@ static void run_dots(const gemm_job *job, const float *x, const float *rows, siz
 static void run_dot_rows(const gemm_plan *plan, const gemm_arguments *g, int part, void *scratch)
 {
     gemm_job job = { .plan = plan, .arguments = g, .tiles = &plan->kernels->gemm };
-    span columns = cut(plan->shape.n, (size_t)plan->parts, (size_t)part);
+    span columns = span_cut(plan->shape.n, (size_t)plan->parts, (size_t)part);
     for (size_t i = 0; i < plan->shape.m; i++) {
         const float *x = g->a + i * g->a_stride;
         if (plan->shape.a_transposed) {
@@ -350,7 +333,7 @@ static void run_dot_rows(const gemm_plan *plan, const gemm_arguments *g, int par
 static void run_dot_column(const gemm_plan *plan, const gemm_arguments *g, int part, void *scratch)
 {
     gemm_job job = { .plan = plan, .arguments = g, .tiles = &plan->kernels->gemm };
-    span rows = cut(plan->shape.m, (size_t)plan->parts, (size_t)part);
+    span rows = span_cut(plan->shape.m, (size_t)plan->parts, (size_t)part);
     const float *x = g->b;
     if (!plan->shape.b_transposed && g->b_stride != 1) {
         float *gathered = scratch;
@@ -360,7 +343,7 @@ static void run_dot_column(const gemm_plan *plan, const gemm_arguments *g, int p
     }
     for (size_t i = rows.begin; i < rows.end; i += FINISH) {
         float c[FINISH];
-        size_t n = smaller(FINISH, rows.end - i);
+        size_t n = MIN(FINISH, rows.end - i);
         run_dots(&job, x, g->a + i * g->a_stride, g->a_stride, n, c);
         for (size_t j = 0; g->bias && j < n; j++)
             c[j] += g->bias[g->bias_per_row ? i + j : 0];
@@ -393,13 +376,13 @@ static double packing_cost(const gemm_shape *s, bool b_constant, size_t row_cuts
  * than a sixth of the arithmetic. */
 static void choose_cuts(const gemm_kernels *tiles, const gemm_shape *s, bool b_constant, size_t parts, gemm_plan *plan)
 {
-    size_t row_tiles = ceil_div(s->m, (size_t)tiles->rows), panels = ceil_div(s->n, (size_t)tiles->cols);
+    size_t row_tiles = span_ceil_div(s->m, (size_t)tiles->rows), panels = span_ceil_div(s->n, (size_t)tiles->cols);
     double arithmetic = (double)s->m * (double)s->n * (double)s->k / tiles->cols;
     for (;; parts = (parts + 1) / 2) {
         double best = 0;
-        size_t wanted = smaller(parts, row_tiles * panels);
-        for (size_t row_cuts = 1; row_cuts <= smaller(parts, row_tiles); row_cuts++) {
-            size_t col_cuts = smaller(panels, ceil_div(wanted, row_cuts));
+        size_t wanted = MIN(parts, row_tiles * panels);
+        for (size_t row_cuts = 1; row_cuts <= MIN(parts, row_tiles); row_cuts++) {
+            size_t col_cuts = MIN(panels, span_ceil_div(wanted, row_cuts));
             double cost = packing_cost(s, b_constant, row_cuts, col_cuts);
             if (row_cuts * col_cuts * 4 < wanted * 3 || (best > 0 && cost >= best))
                 continue;
@@ -433,7 +416,7 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
     plan->tile[TILE_PATH] = path;
     if (path == PATH_DOT_COLUMN || path == PATH_DOT_ROWS) {
         plan->name = tiles->dot_name;
-        plan->parts = (int)smaller(parts_for(shape), ceil_div(path == PATH_DOT_ROWS ? shape->n : shape->m, FINISH));
+        plan->parts = (int)MIN(parts_for(shape), span_ceil_div(path == PATH_DOT_ROWS ? shape->n : shape->m, FINISH));
         plan->scratch_bytes = shape->k * sizeof(float);
         plan->run = path == PATH_DOT_ROWS ? run_dot_rows : run_dot_column;
         return;
@@ -443,7 +426,8 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
     choose_cuts(tiles, shape, b_constant, parts_for(shape), plan);
     size_t b_floats = path == PATH_STRIDED_B ? KC * (size_t)tiles->cols : b_constant ? 0 : KC * chunk_columns(tiles);
     if (b_constant)
-        plan->packed_bytes = ceil_div(shape->n, (size_t)tiles->cols) * (size_t)tiles->cols * shape->k * sizeof(float);
+        plan->packed_bytes =
+            span_ceil_div(shape->n, (size_t)tiles->cols) * (size_t)tiles->cols * shape->k * sizeof(float);
     plan->scratch_bytes = (GEMM_MAX_ROWS * GEMM_MAX_COLS + MC * KC + b_floats) * sizeof(float);
     plan->run = run_panels;
 }
