@@ -15,14 +15,36 @@ typedef struct copy_step {
     int parts;
 } copy_step;
 
-static inline __attribute__((always_inline)) void copy_rows(const copy_step *c, char *dst, const char *src,
-                                                            size_t bytes, size_t rows)
+static inline __attribute__((always_inline)) void copy_rows(char *dst, size_t dst_stride, const char *src,
+                                                            size_t src_stride, size_t bytes, size_t rows)
 {
     for (size_t i = 0; i < rows; i++)
-        memcpy(dst + i * c->dst_stride, src + i * c->src_stride, bytes);
+        memcpy(dst + i * dst_stride, src + i * src_stride, bytes);
 }
 
-/* Rows of a few numbers are many; where their size is a constant they are copied without a call. */
+void plan_copy_rows(char *dst, size_t dst_stride, const char *src, size_t src_stride, size_t bytes, size_t rows)
+{
+    switch (bytes) {
+    case 4:
+        copy_rows(dst, dst_stride, src, src_stride, 4, rows);
+        break;
+    case 8:
+        copy_rows(dst, dst_stride, src, src_stride, 8, rows);
+        break;
+    case 16:
+        copy_rows(dst, dst_stride, src, src_stride, 16, rows);
+        break;
+    case 32:
+        copy_rows(dst, dst_stride, src, src_stride, 32, rows);
+        break;
+    case 64:
+        copy_rows(dst, dst_stride, src, src_stride, 64, rows);
+        break;
+    default:
+        copy_rows(dst, dst_stride, src, src_stride, bytes, rows);
+    }
+}
+
 static void run_rows(const step_context *context, int part)
 {
     const program_step *step = context->step;
@@ -37,21 +59,8 @@ static void run_rows(const step_context *context, int part)
         return;
     }
     plan_range(c->rows, 1, c->parts, part, &begin, &end);
-    src += begin * c->src_stride;
-    dst += begin * c->dst_stride;
-    switch (c->bytes) {
-    case 4:
-        copy_rows(c, dst, src, 4, end - begin);
-        break;
-    case 8:
-        copy_rows(c, dst, src, 8, end - begin);
-        break;
-    case 16:
-        copy_rows(c, dst, src, 16, end - begin);
-        break;
-    default:
-        copy_rows(c, dst, src, c->bytes, end - begin);
-    }
+    plan_copy_rows(dst + begin * c->dst_stride, c->dst_stride, src + begin * c->src_stride, c->src_stride, c->bytes,
+                   end - begin);
 }
 
 static bool add_rows(planner *p, const graph_node *node, int from, int to, copy_step c)

@@ -114,37 +114,6 @@ typedef struct walk_step {
     size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: all but rows in bytes */
 } walk_step;
 
-static inline __attribute__((always_inline)) void copy_rows(const walk_step *s, char *dst, const char *src,
-                                                            size_t bytes)
-{
-    for (size_t i = 0; i < s->rows; i++)
-        memcpy(dst + i * s->dst_row, src + i * s->src_row, bytes);
-}
-
-/* Short rows are many; their usual sizes are copied without a call. */
-static void copy_plane(const walk_step *s, char *dst, const char *src)
-{
-    switch (s->cols) {
-    case 4:
-        copy_rows(s, dst, src, 4);
-        break;
-    case 8:
-        copy_rows(s, dst, src, 8);
-        break;
-    case 16:
-        copy_rows(s, dst, src, 16);
-        break;
-    case 32:
-        copy_rows(s, dst, src, 32);
-        break;
-    case 64:
-        copy_rows(s, dst, src, 64);
-        break;
-    default:
-        copy_rows(s, dst, src, s->cols);
-    }
-}
-
 static void run_walk(const step_context *context, int part)
 {
     const program_step *step = context->step;
@@ -164,7 +133,7 @@ static void run_walk(const step_context *context, int part)
         if (s->kernel)
             s->kernel((const uint32_t *)(from + src), s->src_row, (uint32_t *)(to + dst), s->dst_row, s->rows, s->cols);
         else
-            copy_plane(s, to + dst, from + src);
+            plan_copy_rows(to + dst, s->dst_row, from + src, s->src_row, s->cols, s->rows);
     }
 }
 

@@ -162,6 +162,9 @@ packed_function plan_pack_conv; /* conv_pack, by the form of conv_pack_form */
 /* A step that copies `bytes` of slot `from` to offset `at` of slot `to`. */
 bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t bytes, size_t at);
 
+/* Rows of `bytes`; short ones are many, and those of the usual sizes are copied without a call. */
+void plan_copy_rows(char *dst, size_t dst_stride, const char *src, size_t src_stride, size_t bytes, size_t rows);
+
 /* ---- steps ---- */
 /* A step for `node`; params are copied into the program. `slots`: inputs then outputs. */
 program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
