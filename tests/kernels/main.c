@@ -14,7 +14,11 @@
 static const uint32_t masks[] = {
     0,
 #if defined(__x86_64__)
-    CPU_AVX2, CPU_AVX2 | CPU_AVX_VNNI, CPU_AVX2 | CPU_AVX512, CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI,
+    CPU_AVX2,
+    CPU_AVX2 | CPU_AVX_VNNI,
+    CPU_AVX2 | CPU_AVX512,
+    CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI,
+    CPU_AVX2 | CPU_AVX512 | CPU_AVX512_VNNI | CPU_AVX512_VBMI | CPU_AMX_INT8 | CPU_AMX_BF16,
 #elif defined(__aarch64__)
     CPU_NEON,
     CPU_NEON | CPU_DOTPROD,
@@ -22,8 +26,16 @@ static const uint32_t masks[] = {
 #endif
 };
 
-static bool wanted(const char *family, const char *name)
+static bool has_tiles(const cpu_kernels *kernels)
 {
+    return kernels->flags & (CPU_AMX_INT8 | CPU_AMX_BF16);
+}
+
+/* A family that is asked for, or all; with AMX those that have kernels of their own there. */
+static bool wanted(const cpu_kernels *kernels, const char *family, const char *name)
+{
+    if (!family && has_tiles(kernels))
+        return strcmp(name, "qconv") == 0 || strcmp(name, "half") == 0;
     return !family || strcmp(family, name) == 0;
 }
 
@@ -36,29 +48,28 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
     } families[] = {
         { "eltwise", test_eltwise },   { "pool", test_pool },     { "resize", test_resize },
         { "softmax", test_softmax },   { "layout", test_layout }, { "qconv", test_qconv },
-        { "qeltwise", test_qeltwise },
-        { "qplane", test_qplane },
+        { "qeltwise", test_qeltwise }, { "qplane", test_qplane },
     };
     for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
-        if (wanted(family, families[i].name))
+        if (wanted(kernels, family, families[i].name))
             families[i].run(kernels, bench, counts);
-    if (wanted(family, "conv")) {
+    if (wanted(kernels, family, "conv")) {
         if (bench)
             bench_conv(kernels, filter);
         else
             test_conv(kernels, rounds, counts);
     }
-    if (wanted(family, "conv_chain") && !bench)
+    if (wanted(kernels, family, "conv_chain") && !bench)
         test_conv_chain(kernels, rounds, counts);
-    if (wanted(family, "gemm")) {
+    if (wanted(kernels, family, "gemm")) {
         if (bench)
             bench_gemm(kernels, filter);
         else
             test_gemm(kernels, rounds, counts);
     }
-    if (wanted(family, "attention"))
+    if (wanted(kernels, family, "attention"))
         test_attention(kernels, bench, rounds, counts);
-    if (wanted(family, "half") && !bench)
+    if (wanted(kernels, family, "half") && !bench)
         test_float16(kernels, rounds, counts);
 }
 
