@@ -125,6 +125,27 @@ typedef struct attention_params {
     int shape_rank;
 } attention_params;
 
+/* ---- Einsum ---- */
+
+enum { OP_EINSUM_INPUTS = 8, OP_EINSUM_LETTERS = 52, OP_EINSUM_LABELS = OP_EINSUM_LETTERS + ONYX_MAX_RANK };
+
+typedef struct einsum_params {
+    const char *equation;
+} einsum_params;
+
+/* The equation for operands of known ranks. Labels are letters, and dimensions of ellipses counted from the right. */
+typedef struct op_einsum_term {
+    int rank;
+    uint8_t labels[ONYX_MAX_RANK];
+} op_einsum_term;
+typedef struct op_einsum {
+    int inputs;
+    op_einsum_term terms[OP_EINSUM_INPUTS + 1]; /* of the operands; then of the result */
+    int64_t sizes[OP_EINSUM_LABELS];            /* -1: not known; 1 where no operand has the label */
+} op_einsum;
+onyx_status op_einsum_read(const einsum_params *params, const op_value *const *inputs, int count, op_einsum *einsum,
+                           onyx_error *error);
+
 /* ---- GridSample ---- */
 
 typedef enum op_grid_mode { OP_GRID_NEAREST, OP_GRID_LINEAR, OP_GRID_CUBIC } op_grid_mode;

@@ -52,6 +52,11 @@ op_shape_function op_shape_conv, op_shape_conv_integer, op_shape_conv_transpose,
     op_shape_qlinear_conv;
 op_run_function op_run_conv, op_run_conv_integer, op_run_conv_transpose, op_run_qlinear_conv;
 
+/* einsum.c */
+op_parse_function op_parse_einsum;
+op_shape_function op_shape_einsum;
+op_run_function op_run_einsum;
+
 /* gather.c */
 op_parse_function op_parse_axis_0, op_parse_gather_nd, op_parse_scatter;
 op_shape_function op_shape_gather, op_shape_gather_elements, op_shape_gather_nd, op_shape_scatter_elements,

@@ -65,6 +65,8 @@ static const op_row rows[] = {
     { "", "Dropout", 12, 0, 1, 3, 1, 2, 0, TYPES_FLOAT | TYPES_FLOAT8, 0, NULL, op_shape_dropout, op_run_dropout },
     { "", "DynamicQuantizeLinear", 11, 0, 1, 1, 1, 3, 0, TYPES_F32,
       0, NULL, op_shape_dynamic_quantize, op_run_dynamic_quantize },
+    { "", "Einsum", 12, 0, 1, MANY, 1, 1, 0, TYPES_NUMBER,
+      sizeof(einsum_params), op_parse_einsum, op_shape_einsum, op_run_einsum },
     { "", "Elu", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,
       sizeof(unary_params), op_parse_alpha_one, shape_same, op_run_elu },
     { "", "Equal", 7, 0, 2, 2, 1, 1, OP_ELEMENTWISE, TYPES_NUMBER | TYPES_BOOL | TYPES_STRING,

@@ -496,6 +496,24 @@ static const pass_case pass_cases[] = {
       "input x f32 2,32,5,6\ninit w f32 32,4,3,3\ninit b f32 32\ninit v f32 18,16,1,1\ninit m f32 36,1,2,2\n"
       "r = Relu(x)\na = Conv(r, w, b) group=8 pads=[1,1,1,1]\nc = Relu(a)\nd = Conv(c, v) group=2\n"
       "y = Conv(d, m) group=18 strides=[2,2]\noutput y\n" },
+    { "einsum, stacks of matrices", "FusedMatMul 1, Transpose 2, total 3",
+      "input a f32 2,5,3,4\ninput b f32 2,6,3,4\ny = Einsum(a, b) equation=\"bqhc,bkhc->bhqk\"\noutput y\n" },
+    { "einsum, dense layers", "MatMul 1, FusedMatMul 1, total 2",
+      "input a f32 1,5,4\ninit w f32 4,3\ninit v f32 6,3\ninit b f32 6\nc = Einsum(a, w) equation=\"...i,ij->...j\"\n"
+      "d = Einsum(c, v) equation=\"bnk,jk->bnj\"\ny = Add(d, b)\noutput y\n" },
+    { "einsum, positions by row", "Reshape 2, FusedMatMul 1, total 3",
+      "input a f32 1,5,6,4\ninput b f32 5,6,4\ny = Einsum(a, b) equation=\"bhwc,hkc->bhwk\"\noutput y\n" },
+    { "einsum, the right one first", "FusedMatMul 1, total 1",
+      "input a f32 7,4\ninput b f32 5,4\ny = Einsum(a, b) equation=\"ij,kj->ki\"\noutput y\n" },
+    { "einsum, sums and products", "Einsum 0",
+      "input a f32 2,3\ninput b f32 3,4\ninput c f32 4,5\ninput d f32 5\ny = Einsum(a, b, c) equation=\"ij,jk,kl->il\"\n"
+      "z = Einsum(a, b) equation=\"ij,kl->lik\"\nu = Einsum(a, d) equation=\"ij,k->i\"\nv = Einsum(d, d) equation=\"i,i\"\n"
+      "w = Einsum(b) equation=\"ij->ji\"\ns = Einsum(b) equation=\"ij->\"\n"
+      "output y\noutput z\noutput u\noutput v\noutput w\noutput s\n" },
+    { "einsum, ones that broadcast", "Einsum 0",
+      "input a f32 2,1,4\ninput b f32 3,4\ny = Einsum(a, b) equation=\"...i,...i->...\"\nz = Einsum(a, b) equation=\"bij,ij->bj\"\n"
+      "output y\noutput z\n" },
+    { "einsum of a diagonal", "Einsum 1", "input a f32 3,3\ny = Einsum(a) equation=\"ii->i\"\noutput y\n" },
     { "kernels over padding", "Conv 4, Relu 1, total 5",
       "input x f32 2,6,1,11\ninit w f32 8,6,3,3\ninit b f32 8\ninit d f32 8,1,5,5\ninit v f32 4,8,2,2\ninit u f32 4,6,3,4\n"
       "r = Relu(x)\na = Conv(r, w, b) pads=[1,1,1,1]\nc = Conv(a, d) group=8 pads=[2,2,2,2]\n"
