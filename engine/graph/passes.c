@@ -20,6 +20,7 @@ static const graph_pass table[] = {
     { "quantized", "computes quantised graphs on bytes: convolutions, tables, moves", pass_quantized },
     { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
     { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
+    { "conv_sum", "makes sums of convolutions of one value a single convolution", pass_conv_sum },
     { "conv_transpose", "makes transposed convolutions without overlap 1x1 ones and DepthToSpace",
       pass_conv_transpose },
     { "transpose", "removes, merges and moves Transposes", pass_transpose },

@@ -345,7 +345,7 @@ static const pass_case pass_cases[] = {
     { "residual before", "FusedConv 1, total 1", CONV3 "input r f32 1,6,8,8\na = Add(c, r)\ny = Relu(a)\noutput y\n" },
     { "residual that broadcasts", "Add 1", CONV3 "input r f32 1,6,1,1\ny = Add(r, c)\noutput y\n" },
     { "residual of two convolutions", "FusedConv 1, Conv 1, total 2",
-      CONV3 "init v f32 6,4,1,1\nd = Conv(x, v)\na = Add(c, d)\ny = Relu(a)\noutput y\n" },
+      CONV3 "input z f32 1,4,8,8\ninit v f32 6,4,1,1\nd = Conv(z, v)\na = Add(c, d)\ny = Relu(a)\noutput y\n" },
     { "residual that comes late", "FusedConv 1, Exp 1, total 2",
       CONV3 "input r f32 1,6,8,8\nm = Tanh(c)\ne = Exp(r)\ny = Add(m, e)\noutput y\n" },
     { "a value added to itself", "Add 1, Conv 1", CONV3 "y = Add(c, c)\noutput y\n" },
@@ -496,6 +496,25 @@ static const pass_case pass_cases[] = {
       "input x f32 2,32,5,6\ninit w f32 32,4,3,3\ninit b f32 32\ninit v f32 18,16,1,1\ninit m f32 36,1,2,2\n"
       "r = Relu(x)\na = Conv(r, w, b) group=8 pads=[1,1,1,1]\nc = Relu(a)\nd = Conv(c, v) group=2\n"
       "y = Conv(d, m) group=18 strides=[2,2]\noutput y\n" },
+    { "branches of a block", "FusedConv 1, total 1",
+      "input x f32 2,16,7,9\ninit w f32 16,16,3,3\ninit v f32 16,16,1,1\ninit b f32 16\ninit s f32 16\ninit m f32 16\n"
+      "init va f32 16 = 0.5\na = Conv(x, w, b) pads=[1,1,1,1]\nc = Conv(x, v)\nd = BatchNormalization(x, s, b, m, va)\n"
+      "e = Add(d, c)\nf = Add(e, a)\ny = Relu(f)\noutput y\n" },
+    { "branches of a depthwise block", "Conv 1, total 1",
+      "input x f32 1,16,8,8\ninit w f32 16,1,3,3\ninit v f32 16,1,7,7\ninit s f32 16,1,1\ninit u f32 1,16,1,1\n"
+      "a = Conv(x, w) group=16 pads=[1,1,1,1]\nc = Conv(x, v) group=16 pads=[3,3,3,3]\nd = Add(a, c)\n"
+      "e = Mul(x, s)\nf = Sub(d, e)\ng = Mul(f, u)\ny = Add(x, g)\noutput y\n" },
+    { "branches with strides and dilations", "Conv 1, total 1",
+      "input x f32 1,16,9,11\ninit w f32 8,16,3,2\ninit v f32 8,4,1,2\ninit b f32 8\n"
+      "a = Conv(x, w) pads=[2,2,0,0] strides=[2,2] dilations=[1,2]\nc = Conv(x, v, b) group=4 pads=[0,2,0,0] strides=[2,2] dilations=[3,2]\n"
+      "y = Sub(c, a)\noutput y\n" },
+    { "branches that are more work as one", "Conv 2, FusedConv 2, total 4",
+      "input x f32 1,16,8,8\ninit w f32 16,1,3,3\ninit v f32 16,16,1,1\ninit r f32 16,16,1,5\ninit q f32 16,16,5,1\n"
+      "a = Conv(x, w) group=16 pads=[1,1,1,1]\nc = Conv(x, v)\nd = Add(a, c)\n"
+      "e = Conv(x, r) pads=[0,2,0,2]\nf = Conv(x, q) pads=[2,0,2,0]\ng = Add(e, f)\noutput d\noutput g\n" },
+    { "branches that others read", "Conv 2, Add 1, total 3",
+      "input x f32 1,16,8,8\ninit w f32 16,16,3,3\ninit v f32 16,16,1,1\n"
+      "a = Conv(x, w) pads=[1,1,1,1]\nc = Conv(x, v)\ny = Add(a, c)\noutput y\noutput a\noutput c\n" },
     { "einsum, stacks of matrices", "FusedMatMul 1, Transpose 2, total 3",
       "input a f32 2,5,3,4\ninput b f32 2,6,3,4\ny = Einsum(a, b) equation=\"bqhc,bkhc->bhqk\"\noutput y\n" },
     { "einsum, dense layers", "MatMul 1, FusedMatMul 1, total 2",
