@@ -15,13 +15,38 @@ static bool reasonable(const conv_shape *s)
            s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit && (int64_t)s->h_in * s->w_in < limit;
 }
 
+/* Groups that become one: the least that fills blocks, without the last one reaching into a block that is not there;
+ * else all, where they are not too many. That multiplies zeros, too, and is still tens of times faster than going
+ * channel by channel. */
+static conv_shape join_groups(const conv_shape *s, int lanes)
+{
+    enum { MOST = 32 };
+    conv_shape wide = *s;
+    const int in = s->c_in / s->groups, out = s->c_out / s->groups;
+    if (s->joined || s->src_plain || conv_fills_blocks(s, lanes) || (in == 1 && out == 1))
+        return wide;
+    wide.file_groups = s->groups;
+    for (int k = 2; k <= conv_min(s->groups, MOST); k++) {
+        wide.joined = k;
+        wide.groups = conv_ceil_div(s->groups, k);
+        wide.c_in = wide.groups * k * in;
+        wide.c_out = wide.groups * k * out;
+        if (conv_fills_blocks(&wide, lanes) && conv_ceil_div(wide.c_in, lanes) == conv_ceil_div(s->c_in, lanes) &&
+            conv_ceil_div(wide.c_out, lanes) == conv_ceil_div(s->c_out, lanes))
+            return wide;
+    }
+    return *s;
+}
+
 bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan)
 {
     if (shape->c_in < 1 || shape->c_out < 1 || shape->groups < 1 || shape->h_in < 1 || shape->w_in < 1 ||
         shape->h_out < 1 || shape->w_out < 1 || shape->kernel_h < 1 || shape->kernel_w < 1 || shape->stride_h < 1 ||
         shape->stride_w < 1 || shape->dilation_h < 1 || shape->dilation_w < 1)
         return false;
-    *plan = (conv_plan){ .shape = *shape, .block = kernels->block, .kernels = kernels };
+    const conv_shape wide = join_groups(shape, kernels->block);
+    shape = &wide;
+    *plan = (conv_plan){ .shape = wide, .block = kernels->block, .kernels = kernels };
     assert(kernels->block == kernels->conv.units->lanes);
     return reasonable(shape) &&
            (conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||

@@ -27,6 +27,9 @@ typedef struct conv_shape {
     bool src_plain;        /* src is plain NCHW (first layer, few channels); else blocked */
     bool exact;            /* no Winograd */
     int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
+    /* In plans alone, where groups do not fill blocks of channels: so many neighbours are one group, with zeros where
+     * they do not meet, the last of them perhaps not whole; and how many there are in the weights. 0: none. */
+    int joined, file_groups;
 } conv_shape;
 
 /* The rows of an image that a buffer holds; its planes follow each other at that height, `gap` pixels between them.
@@ -89,10 +92,11 @@ struct conv_plan {
     const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 
-/* False when no algorithm of this table takes the shape (for example groups that do not fill blocks): the caller then
- * falls back on the operator's reference kernel. Never fails for groups == 1 and blocked src. */
+/* False when no algorithm of this table takes the shape (many groups of odd sizes): the caller then falls back on the
+ * operator's reference kernel. Never fails for groups == 1 and blocked src. */
 bool conv_choose(const struct cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
-/* weights: plain [c_out][c_in / groups][kh][kw], any alignment. packed: plan->packed_bytes, 64-byte aligned. */
+/* weights: plain [c_out][c_in / groups][kh][kw] of the shape asked for, any alignment. packed: plan->packed_bytes,
+ * 64-byte aligned. */
 void conv_pack(const conv_plan *plan, const float *weights, void *packed);
 
 /* Convolutions in a row whose tensors between them would leave the near cache: a strip of the last one's rows is

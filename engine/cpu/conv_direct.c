@@ -378,19 +378,19 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
 {
     const conv_shape *s = &plan->shape;
     const geometry g = geometry_of(plan->kernels, s, plan->tile[TILE_FILTERS], plan->tile[TILE_UNIT_PIXELS], 1);
-    int taps = s->kernel_h * s->kernel_w, channels = s->c_in / s->groups, filters_out = s->c_out / s->groups;
+    const int taps = s->kernel_h * s->kernel_w;
+    const conv_file file = conv_file_of(s, weights);
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
         conv_range filters = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
-        const float *group = weights + (size_t)(q / g.filter_groups) * (size_t)filters_out * (size_t)(channels * taps);
         for (int c0 = 0; c0 < g.channels; c0 += g.lanes)
             for (int tap = 0; tap < taps; tap++)
                 for (int c = c0; c < conv_min(c0 + g.lanes, g.channels); c++)
                     for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
+                        const float *from = conv_file_taps(&file, q / g.filter_groups, o, c);
                         *to = 0;
-                        if (o < filters_out && c < channels) /* weights may lie anywhere in a file: no plain load */
-                            memcpy(to, group + ((size_t)o * (size_t)channels + (size_t)c) * (size_t)taps + (size_t)tap,
-                                   sizeof(*to));
+                        if (from) /* weights may lie anywhere in a file: no plain load */
+                            memcpy(to, from + tap, sizeof(*to));
                     }
     }
 }
@@ -478,8 +478,7 @@ static int gathered_filters(const cpu_kernels *kernels, const conv_shape *s, int
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->src_plain ||
-        (s->groups > 1 && (s->c_in % (s->groups * units->lanes) || s->c_out % (s->groups * units->lanes))))
+    if (s->src_plain || !conv_fills_blocks(s, units->lanes))
         return false;
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);

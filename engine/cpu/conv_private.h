@@ -84,6 +84,56 @@ static inline int conv_parts_for(double multiply_adds)
 /* How evenly threads that take the next part when they are free share `items` x `groups` in so many cuts. */
 double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads);
 
+/* Groups that do not share a block of channels. */
+static inline bool conv_fills_blocks(const conv_shape *s, int lanes)
+{
+    return s->groups == 1 || (s->c_in % (s->groups * lanes) == 0 && s->c_out % (s->groups * lanes) == 0);
+}
+
+/* What one group of a grouped convolution is. */
+static inline conv_shape conv_shape_of_group(const conv_shape *s)
+{
+    conv_shape one = *s;
+    one.c_in /= s->groups;
+    one.c_out /= s->groups;
+    one.groups = 1;
+    return one;
+}
+
+/* The weights as they lie in the file, at any alignment. */
+typedef struct conv_file {
+    const float *weights;
+    int in, out, groups, joined; /* of one of its groups; how many of them are one of the shape's */
+    size_t taps;
+} conv_file;
+
+static inline conv_file conv_file_of(const conv_shape *s, const float *weights)
+{
+    const int joined = s->joined ? s->joined : 1;
+    return (conv_file){ .weights = weights,
+                        .in = s->c_in / s->groups / joined,
+                        .out = s->c_out / s->groups / joined,
+                        .groups = s->joined ? s->file_groups : s->groups,
+                        .joined = joined,
+                        .taps = (size_t)(s->kernel_h * s->kernel_w) };
+}
+
+/* The taps of filter o and channel c of a group; NULL: zeros, behind the last one and where joined groups do not meet.
+ */
+static inline const float *conv_file_taps(const conv_file *f, int group, int o, int c)
+{
+    if (f->joined > 1) {
+        if (o / f->out != c / f->in)
+            return NULL;
+        group = group * f->joined + o / f->out;
+        o %= f->out;
+        c %= f->in;
+    }
+    if (group >= f->groups || o >= f->out || c >= f->in)
+        return NULL;
+    return f->weights + (((size_t)group * (size_t)f->out + (size_t)o) * (size_t)f->in + (size_t)c) * f->taps;
+}
+
 /* Splits an activation in what the tiles do in registers, and what the eltwise table must do afterwards, or NULL. */
 static inline eltwise_act_f32 *conv_split_activation(const cpu_kernels *kernels, const conv_arguments *arguments,
                                                      conv_epilogue *epilogue)

@@ -174,18 +174,17 @@ static void taps_pack(const conv_plan *plan, const float *weights, void *packed)
 {
     const conv_shape *s = &plan->shape;
     const taps_geometry g = geometry_of(plan->kernels, s, plan->tile[TILE_FILTERS]);
-    const int channels = s->c_in / s->groups, outputs = s->c_out / s->groups;
+    const conv_file file = conv_file_of(s, weights);
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
         const conv_range filters = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
-        const float *group = weights + (size_t)(q / g.filter_groups) * (size_t)outputs * (size_t)(channels * g.taps);
         for (int tap = 0; tap < g.taps; tap++)
             for (int c = 0; c < g.channels; c++)
                 for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
+                    const float *taps = conv_file_taps(&file, q / g.filter_groups, o, c);
                     *to = 0;
-                    if (o < outputs && c < channels) /* weights may lie anywhere in a file: no plain load */
-                        memcpy(to, group + ((size_t)o * (size_t)channels + (size_t)c) * (size_t)g.taps + (size_t)tap,
-                               sizeof(*to));
+                    if (taps) /* weights may lie anywhere in a file: no plain load */
+                        memcpy(to, taps + tap, sizeof(*to));
                 }
     }
 }

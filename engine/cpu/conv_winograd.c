@@ -17,7 +17,7 @@
 
 #include "cpu/conv_private.h"
 
-enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_FORM };
+enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_FORM, TILE_GROUP_CUTS };
 
 /* F(4, 3), with stride 2 F(4, 2), and F(2, 3), F(2, 2). G, for the even positions of stride 2 and the odd ones. */
 typedef struct form {
@@ -50,7 +50,7 @@ static const form forms[WINOGRAD_FORMS] = {
 };
 
 typedef struct geometry {
-    const conv_shape *shape;
+    conv_shape shape; /* of one convolution group */
     const form *form;
     conv_winograd_input_f32 *input;
     conv_winograd_output_f32 *output;
@@ -64,10 +64,10 @@ typedef struct geometry {
 
 static geometry geometry_of(const conv_plan *plan)
 {
-    const conv_shape *s = &plan->shape;
+    const conv_shape one = conv_shape_of_group(&plan->shape), *s = &one;
     const conv_units *units = plan->kernels->conv.units;
     const int *tile = plan->tile;
-    geometry g = { .shape = s, .form = &forms[tile[TILE_FORM]], .lanes = units->lanes, .set = &units->unit };
+    geometry g = { .shape = one, .form = &forms[tile[TILE_FORM]], .lanes = units->lanes, .set = &units->unit };
     g.input = units->winograd_input[tile[TILE_FORM]];
     g.output = units->winograd_output[tile[TILE_FORM]];
     g.out = g.form->out;
@@ -110,22 +110,23 @@ static size_t zero_floats(const geometry *g)
 typedef struct winograd_run {
     const geometry *g;
     const cpu_kernels *kernels;
-    const conv_arguments *arguments;
+    conv_arguments arguments; /* of one convolution group */
     conv_epilogue epilogue;
     eltwise_act_f32 *act;
     float *v, *m, *zeros, *post;
+    size_t ahead; /* floats of weights to those that are fetched meanwhile, of the next convolution group; 0: none */
 } winograd_run;
 
 /* Tiles [begin, begin + count) of one tile row, all input blocks, to V from its tile `at` on. */
 static void input_row(const winograd_run *r, int begin, int count, int at)
 {
     const geometry *g = r->g;
-    const conv_shape *s = g->shape;
+    const conv_shape *s = &g->shape;
     int y = begin / g->tiles_x * g->span - s->pad_top, x = begin % g->tiles_x * g->span - s->pad_left;
     int columns = g->span * (count - 1) + g->side;
     int low = conv_min(conv_max(-x, 0), columns), high = conv_max(low, conv_min(s->w_in - x, columns));
     for (int block = 0; block < g->blocks_in; block++) {
-        const float *plane = r->arguments->src + (size_t)block * (size_t)s->h_in * (size_t)s->w_in * (size_t)g->lanes;
+        const float *plane = r->arguments.src + (size_t)block * (size_t)s->h_in * (size_t)s->w_in * (size_t)g->lanes;
         const float *rows[WINOGRAD_SIDE_MOST];
         for (int i = 0; i < g->side; i++) {
             bool inside = y + i >= 0 && y + i < s->h_in && low < high;
@@ -140,6 +141,8 @@ static conv_range positions(const geometry *g, int i)
 {
     return (conv_range){ i, i < g->form->weight_side - 1 ? i + 1 : g->side };
 }
+
+enum { LINE_FLOATS = 64 / sizeof(float) };
 
 /* M of one filter group for `tiles` tiles. u: its [point][channel][filter block][lane]. */
 static void multiply(const winograd_run *r, int filters, const float *u, int tiles)
@@ -158,6 +161,8 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
     for (int point = 0; point < weight_side * weight_side; point++, u += floats) {
         conv_fetch_ahead(&t, u + floats, floats * sizeof(float), conv_ceil_div(tiles, g->set->pixels[filters - 1]),
                          (size_t)g->channels);
+        for (size_t i = 0; r->ahead && i < floats; i += LINE_FLOATS)
+            __builtin_prefetch(u + r->ahead + i, 0, 2);
         conv_range rows = positions(g, point / weight_side), columns = positions(g, point % weight_side);
         for (int i = rows.begin; i < rows.end; i++)
             for (int j = columns.begin; j < columns.end; j++) {
@@ -172,7 +177,7 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
 static void output_post(const winograd_run *r, const float *m, const float *bias, const float *residual, float *dst,
                         ptrdiff_t row, int rows, int cols)
 {
-    const cpu_activation *activation = &r->arguments->activation;
+    const cpu_activation *activation = &r->arguments.activation;
     const eltwise_kernels *eltwise = &r->kernels->eltwise;
     bool after = residual && !r->epilogue.residual_before;
     const size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes, row_floats = (size_t)r->g->out * lanes;
@@ -194,8 +199,8 @@ static void output_post(const winograd_run *r, const float *m, const float *bias
 static void output(const winograd_run *r, conv_range blocks, int first, int tiles)
 {
     const geometry *g = r->g;
-    const conv_arguments *a = r->arguments;
-    const conv_shape *s = g->shape;
+    const conv_arguments *a = &r->arguments;
+    const conv_shape *s = &g->shape;
     ptrdiff_t row = (ptrdiff_t)s->w_out * g->lanes;
     for (int block = blocks.begin; block < blocks.end; block++) {
         size_t plane = (size_t)block * (size_t)s->h_out * (size_t)s->w_out * (size_t)g->lanes;
@@ -214,67 +219,100 @@ static void output(const winograd_run *r, conv_range blocks, int first, int tile
     }
 }
 
+/* What a convolution group takes of the packed weights, in floats. */
+static size_t group_floats(const geometry *g)
+{
+    return weight_points(g->form) * (size_t)g->channels * (size_t)(g->blocks_out * g->lanes);
+}
+
+static conv_arguments arguments_of_group(const geometry *g, const conv_arguments *all, int group)
+{
+    const conv_shape *s = &g->shape;
+    const size_t out = (size_t)group * (size_t)(g->blocks_out * g->lanes), pixels = (size_t)s->h_out * (size_t)s->w_out;
+    conv_arguments one = *all;
+    one.src += (size_t)group * (size_t)(g->blocks_in * g->lanes) * (size_t)s->h_in * (size_t)s->w_in;
+    one.dst += out * pixels;
+    one.residual = one.residual ? one.residual + out * pixels : NULL;
+    one.bias += out;
+    one.packed = (const float *)one.packed + (size_t)group * group_floats(g);
+    return one;
+}
+
+/* Filter groups of some strips of one convolution group. */
+static void run_strips(winograd_run *r, conv_range groups, conv_range strips)
+{
+    const geometry *g = r->g;
+    for (int strip = strips.begin; strip < strips.end; strip++) {
+        conv_range tiles = { strip * g->strip, conv_min((strip + 1) * g->strip, g->tiles) };
+        int count = tiles.end - tiles.begin;
+        for (int t = tiles.begin; t < tiles.end;) {
+            int n = conv_min(tiles.end - t, g->tiles_x - t % g->tiles_x);
+            input_row(r, t, n, t - tiles.begin);
+            t += n;
+        }
+        for (int q = groups.begin; q < groups.end; q++) {
+            conv_range blocks = conv_group(g->blocks_out, g->filter_groups, q);
+            size_t u = (size_t)blocks.begin * (size_t)g->lanes * weight_points(g->form) * (size_t)g->channels;
+            multiply(r, blocks.end - blocks.begin, (const float *)r->arguments.packed + u, count);
+            output(r, blocks, tiles.begin, count);
+        }
+    }
+}
+
 static void winograd_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
     const geometry g = geometry_of(plan);
-    const int *tile = plan->tile;
-    winograd_run r = { .g = &g, .kernels = plan->kernels, .arguments = arguments };
+    const int *tile = plan->tile, cuts = tile[TILE_STRIP_CUTS] * tile[TILE_FILTER_CUTS];
+    winograd_run r = { .g = &g, .kernels = plan->kernels };
     r.act = conv_split_activation(plan->kernels, arguments, &r.epilogue);
     r.v = scratch;
     r.m = r.v + v_floats(&g);
     r.zeros = r.m + m_floats(&g);
     r.post = r.zeros + zero_floats(&g);
     memset(r.zeros, 0, zero_floats(&g) * sizeof(float));
-    conv_range groups = conv_cut(g.filter_groups, tile[TILE_FILTER_CUTS], part / tile[TILE_STRIP_CUTS]);
-    conv_range strips = conv_cut(g.strips, tile[TILE_STRIP_CUTS], part % tile[TILE_STRIP_CUTS]);
-    for (int strip = strips.begin; strip < strips.end; strip++) {
-        conv_range tiles = { strip * g.strip, conv_min((strip + 1) * g.strip, g.tiles) };
-        int count = tiles.end - tiles.begin;
-        for (int t = tiles.begin; t < tiles.end;) {
-            int n = conv_min(tiles.end - t, g.tiles_x - t % g.tiles_x);
-            input_row(&r, t, n, t - tiles.begin);
-            t += n;
-        }
-        for (int q = groups.begin; q < groups.end; q++) {
-            conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
-            size_t u = (size_t)blocks.begin * (size_t)g.lanes * weight_points(g.form) * (size_t)g.channels;
-            multiply(&r, blocks.end - blocks.begin, (const float *)arguments->packed + u, count);
-            output(&r, blocks, tiles.begin, count);
-        }
+    const conv_range groups = conv_cut(plan->shape.groups, tile[TILE_GROUP_CUTS], part / cuts);
+    const conv_range filters = conv_cut(g.filter_groups, tile[TILE_FILTER_CUTS], part % cuts / tile[TILE_STRIP_CUTS]);
+    const conv_range strips = conv_cut(g.strips, tile[TILE_STRIP_CUTS], part % tile[TILE_STRIP_CUTS]);
+    for (int group = groups.begin; group < groups.end; group++) {
+        r.arguments = arguments_of_group(&g, arguments, group);
+        r.ahead = group + 1 < groups.end ? group_floats(&g) : 0;
+        run_strips(&r, filters, strips);
     }
 }
 
-/* Channel c of V filters from o on as [9][V]; what does not exist is 0. */
-static void gather_weights(const conv_shape *s, const float *weights, int o, int c, int lanes, float *w)
+/* Channel c of V filters of a convolution group from o on as [9][V]; what does not exist is 0. */
+static void gather_weights(const conv_file *file, int group, int o, int c, int lanes, float *w)
 {
     memset(w, 0, sizeof(*w) * 9 * (size_t)lanes);
-    for (int lane = 0; lane < lanes && o + lane < s->c_out; lane++) {
+    for (int lane = 0; lane < lanes; lane++) {
+        const float *from = conv_file_taps(file, group, o + lane, c);
         float taps[9]; /* weights may lie anywhere in a file */
-        memcpy(taps, weights + ((size_t)(o + lane) * (size_t)s->c_in + (size_t)c) * 9, sizeof(taps));
+        if (!from)
+            continue;
+        memcpy(taps, from, sizeof(taps));
         for (int tap = 0; tap < 9; tap++)
             w[tap * lanes + lane] = taps[tap];
     }
 }
 
-/* U [filter group][point][channel][filter block of the group][lane] */
+/* U [convolution group][filter group][point][channel][filter block of the group][lane] */
 static void pack_by(const conv_plan *plan, int form_index, const float *weights, void *packed)
 {
     conv_plan own = *plan; /* a form for packing alone knows the filters of a group only */
     own.tile[TILE_FORM] = form_index;
     const geometry g = geometry_of(&own);
-    const conv_shape *s = &plan->shape;
+    const conv_file file = conv_file_of(&plan->shape, weights);
     conv_winograd_weights_f32 *transform = plan->kernels->conv.units->winograd_weights;
-    _Alignas(64) float w[9 * 16], zero[9 * 16] = { 0 };
+    _Alignas(64) float w[9 * 16];
     float *to = packed;
     assert(g.lanes <= 16);
-    for (int q = 0; q < g.filter_groups; q++) {
-        conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q);
+    for (int q = 0; q < plan->shape.groups * g.filter_groups; q++) {
+        conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
         size_t width = (size_t)(blocks.end - blocks.begin) * (size_t)g.lanes, point_floats = width * (size_t)g.channels;
         for (int c = 0; c < g.channels; c++)
             for (int block = blocks.begin; block < blocks.end; block++) {
-                if (c < s->c_in)
-                    gather_weights(s, weights, block * g.lanes, c, g.lanes, w);
-                transform(c < s->c_in ? w : zero, g.form->g, g.form->weight_side,
+                gather_weights(&file, q / g.filter_groups, block * g.lanes, c, g.lanes, w);
+                transform(w, g.form->g, g.form->weight_side,
                           to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes,
                           (ptrdiff_t)point_floats);
             }
@@ -442,40 +480,50 @@ static int best_form(const conv_units *units, const conv_shape *s, double *cycle
     return best;
 }
 
+/* Cuts for all threads: of a convolution group, and where there are enough groups, of these alone. */
+static void cut(const conv_shape *s, const layer *l, const cuts *best, int *tile)
+{
+    const int threads = conv_max(1, s->threads);
+    tile[TILE_STRIP_CUTS] = threads > 1 ? conv_ceil_div(l->tiles, best->strip) : 1;
+    tile[TILE_FILTER_CUTS] = best->filter_cuts;
+    tile[TILE_GROUP_CUTS] = threads > 1 ? conv_min(s->groups, 4 * threads) : 1;
+    if (s->groups >= 4 * threads)
+        tile[TILE_STRIP_CUTS] = tile[TILE_FILTER_CUTS] = 1;
+}
+
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->exact || s->src_plain || s->groups != 1 || s->kernel_h != 3 || s->kernel_w != 3 ||
+    if (s->exact || s->src_plain || !conv_fills_blocks(s, units->lanes) || s->kernel_h != 3 || s->kernel_w != 3 ||
         s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
         return false;
     /* Whether it pays is asked for one thread, always: the algorithms round differently, and results must not depend on
      * the number of threads. Only the cuts do. */
-    conv_shape alone = *s;
+    conv_shape alone = conv_shape_of_group(s), one = alone;
     alone.threads = 1;
     double cycles = 0;
     const int chosen = best_form(units, &alone, &cycles);
     if (chosen < 0)
         return false;
-    const layer l = layer_of(units, s, &forms[chosen]);
+    const layer l = layer_of(units, &one, &forms[chosen]);
     const cuts best = best_cuts(&l);
-    int threads = conv_max(1, s->threads);
     plan->tile[TILE_FORM] = chosen;
     plan->tile[TILE_FILTERS] = best.filters;
     plan->tile[TILE_STRIP] = best.strip;
-    plan->tile[TILE_STRIP_CUTS] = threads > 1 ? conv_ceil_div(l.tiles, best.strip) : 1;
-    plan->tile[TILE_FILTER_CUTS] = best.filter_cuts;
+    cut(s, &l, &best, plan->tile);
 
     geometry g = geometry_of(plan);
+    const int *tile = plan->tile, group_parts = tile[TILE_STRIP_CUTS] * tile[TILE_FILTER_CUTS];
     plan->name = units->winograd_name[chosen];
-    plan->parts = plan->tile[TILE_STRIP_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes =
-        weight_points(g.form) * (size_t)g.channels * (size_t)l.blocks_out * (size_t)g.lanes * sizeof(float);
+    plan->parts = tile[TILE_GROUP_CUTS] * group_parts;
+    plan->packed_bytes = (size_t)s->groups * group_floats(&g) * sizeof(float);
     plan->scratch_bytes =
         (v_floats(&g) + m_floats(&g) + zero_floats(&g) + (size_t)(g.out * g.out * g.lanes)) * sizeof(float);
     plan->run = winograd_run_part;
-    plan->cycles = cycles;
-    plan->balance =
-        conv_balance(l.tiles, plan->tile[TILE_STRIP_CUTS], g.filter_groups, plan->tile[TILE_FILTER_CUTS], threads);
+    plan->cycles = cycles * s->groups;
+    plan->balance = group_parts == 1 ? conv_balance(s->groups, tile[TILE_GROUP_CUTS], 1, 1, s->threads)
+                                     : conv_balance(l.tiles, tile[TILE_STRIP_CUTS], g.filter_groups,
+                                                    tile[TILE_FILTER_CUTS], s->threads);
     plan->pack = g.out == 4 ? pack_four : pack_two;
     return true;
 }

@@ -18,6 +18,8 @@ void conv_pack_form(const conv_plan *plan, conv_plan *form)
     s->stride_w = plan->shape.stride_w;
     s->dilation_h = s->dilation_w = s->h_in = s->w_in = s->h_out = s->w_out = 1;
     s->src_plain = plan->shape.src_plain;
+    s->joined = plan->shape.joined;
+    s->file_groups = plan->shape.file_groups;
     form->block = plan->block;
     form->packed_bytes = plan->packed_bytes;
     form->pack = plan->pack;

@@ -40,7 +40,6 @@ static const graph_pass table[] = {
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "patches", "makes convolutions over patches of a picture matrix products", pass_patches },
     { "channel_affine", "makes a factor and a summand for each channel one convolution", pass_channel_affine },
-    { "conv_groups", "joins groups of convolutions that are too small for the kernels", pass_conv_groups },
     { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },
     { "pools", "computes larger maximum pools of a value from smaller ones", pass_pools },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },

@@ -492,10 +492,6 @@ static const pass_case pass_cases[] = {
     { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
       "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
       "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
-    { "small groups", "Conv 2, FusedConv 1, Relu 1, total 4",
-      "input x f32 2,32,5,6\ninit w f32 32,4,3,3\ninit b f32 32\ninit v f32 18,16,1,1\ninit m f32 36,1,2,2\n"
-      "r = Relu(x)\na = Conv(r, w, b) group=8 pads=[1,1,1,1]\nc = Relu(a)\nd = Conv(c, v) group=2\n"
-      "y = Conv(d, m) group=18 strides=[2,2]\noutput y\n" },
     { "branches of a block", "FusedConv 1, total 1",
       "input x f32 2,16,7,9\ninit w f32 16,16,3,3\ninit v f32 16,16,1,1\ninit b f32 16\ninit s f32 16\ninit m f32 16\n"
       "init va f32 16 = 0.5\na = Conv(x, w, b) pads=[1,1,1,1]\nc = Conv(x, v)\nd = BatchNormalization(x, s, b, m, va)\n"

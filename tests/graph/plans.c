@@ -91,6 +91,9 @@ static const plan_case cases[] = {
       "input x f32 2,3,9,8\ninit u f32 32,3,1,1\ninit w f32 32,4,3,3\ninit m f32 64,1,3,3\na = Conv(x, u)\n"
       "b = Conv(a, w) group=8 pads=[1,1,1,1]\n"
       "c = Relu(b)\ny = Conv(c, m) group=32\noutput y\n" },
+    { "small groups, the last block not whole", "", "reference",
+      "input x f32 2,3,19,18\ninit u f32 40,3,1,1\ninit w f32 40,8,3,3\ninit v f32 24,40,1,1\na = Conv(x, u)\n"
+      "b = Conv(a, w) group=5 pads=[1,1,1,1]\nc = Relu(b)\ny = Conv(c, v)\noutput y\n" },
     { "rows of a head", "layout_rows,layout_gather", "reference,transpose,layout_unblock,copy_rows",
       "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 20,3,2,2\ninit u f32 21,20,1,1\ninit s i64 2 = 3,18\n"
       "init f i64 3 = 0,0,-1\n"

@@ -58,9 +58,9 @@ static size_t blocked_at(int block, int h, int w, int c, int y, int x)
            (size_t)(c % block);
 }
 
-static void prepare(const conv_plan *plan, buffers *b)
+/* s: the shape asked for; the plan's may have its groups joined. */
+static void prepare(const conv_plan *plan, const conv_shape *s, buffers *b)
 {
-    const conv_shape *s = &plan->shape;
     int block = plan->block;
     size_t plane = (size_t)s->h_in * (size_t)s->w_in, inputs = (size_t)s->c_in * plane;
     oracle_fill_plain(plain, inputs, -2, 2);
@@ -111,9 +111,9 @@ static const float *map_residual(const conv_plan *plan, float *whole, conv_resid
 }
 
 /* Every output against double; true if all are within the family's bound. */
-static bool compare(const conv_plan *plan, const conv_arguments *a, const float *residual, const char *mode)
+static bool compare(const conv_plan *plan, const conv_shape *s, const conv_arguments *a, const float *residual,
+                    const char *mode)
 {
-    const conv_shape *s = &plan->shape;
     bool winograd = strstr(plan->name, "winograd") != NULL;
     size_t n = 0;
     double range = 0, k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w;
@@ -151,7 +151,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     conv_plan plan;
     buffers b;
     if (!conv_choose(kernels, s, &plan)) {
-        CHECK(s->groups != 1, "%s: no algorithm takes %s", kernels->name, conv_oracle_text(s));
+        CHECK(s->groups > 32, "%s: no algorithm takes %s", kernels->name, conv_oracle_text(s));
         return;
     }
     if (!CHECK(plan.parts >= 1 && plan.scratch_bytes % 4 == 0 && plan.scratch_bytes <= MAX_FLOATS * sizeof(float) &&
@@ -159,7 +159,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
                "%s %s: parts %d scratch %zu packed %zu", plan.name, conv_oracle_text(s), plan.parts, plan.scratch_bytes,
                plan.packed_bytes))
         return;
-    prepare(&plan, &b);
+    prepare(&plan, s, &b);
     int mode = oracle_int(0, plan.maps_residual ? 4 : 3); /* none, after, before, after and in place, mapped */
     static const char *const modes[] = { "", "residual after", "residual before", "residual in place",
                                          "residual mapped" };
@@ -182,7 +182,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
         memset(b.dst, 0xff, b.dst_floats * sizeof(float));
     }
     run_parts(&plan, &a, b.scratch, false);
-    compare(&plan, &a, mode ? b.residual : NULL, modes[mode]);
+    compare(&plan, s, &a, mode ? b.residual : NULL, modes[mode]);
     bool finite = true;
     for (size_t i = 0; i < b.dst_floats; i++)
         finite &= isfinite(b.dst[i]) != 0;
@@ -241,9 +241,11 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         s.dilation_w = oracle_int(0, 3) ? 1 : 2;
         break;
     case 4: /* groups, whole blocks each or not */
-        s.groups = oracle_int(2, 3);
-        s.c_in = s.groups * (oracle_int(0, 3) ? 16 : oracle_int(1, 20));
-        s.c_out = s.groups * (oracle_int(0, 3) ? 16 * oracle_int(1, 2) : oracle_int(1, 20));
+        s.groups = oracle_int(0, 1) ? oracle_int(2, 3) : oracle_int(4, 13);
+        s.c_in = s.groups * (s.groups > 3 ? 1 << oracle_int(0, 3) : oracle_int(0, 3) ? 16 : oracle_int(1, 20));
+        s.c_out = s.groups * (s.groups > 3        ? 1 << oracle_int(0, 3)
+                              : oracle_int(0, 3) ? 16 * oracle_int(1, 2)
+                                                 : oracle_int(1, 20));
         s.kernel_h = s.kernel_w = oracle_int(1, 3);
         s.stride_h = s.stride_w = oracle_int(1, 2);
         break;
@@ -309,6 +311,13 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 64, 128, 1, 13, 13, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 64, 64, 2, 24, 24, 24, 24, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        /* groups: Winograd for each, joined, the last one not whole, more than there are parts */
+        { 64, 128, 4, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, false, false, 3 },
+        { 72, 72, 18, 29, 30, 29, 30, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 104, 104, 13, 28, 28, 14, 14, 3, 3, 2, 2, 1, 1, 1, 1, false, false, 2 },
+        { 256, 256, 16, 14, 14, 14, 14, 3, 3, 1, 1, 1, 1, 1, 1, false, false, 2 },
+        { 88, 88, 11, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
+        { 24, 36, 3, 13, 17, 13, 17, 3, 3, 1, 1, 2, 2, 2, 2, false, false },
         /* tiles of 2x2 */
         { 64, 100, 1, 4, 4, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 130, 70, 1, 7, 5, 7, 5, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
@@ -514,8 +523,8 @@ static void test_sharing(const cpu_kernels *kernels)
 static void test_refusals(const cpu_kernels *kernels)
 {
     conv_plan plan;
-    conv_shape s = { 6, 6, 2, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
-    CHECK(!conv_choose(kernels, &s, &plan), "%s: groups that do not fill blocks must be refused", kernels->name);
+    conv_shape s = { 259, 259, 37, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
+    CHECK(!conv_choose(kernels, &s, &plan), "%s: many groups that do not fill blocks together must be refused", kernels->name);
     s = (conv_shape){ 3, 8, 1, 8, 8, 8, 8, 3, 3, 1, 1, 1 << 30, 1, 1, 1, true, false };
     CHECK(!conv_choose(kernels, &s, &plan), "%s: a dilation beyond reason must be refused", kernels->name);
 }
