@@ -5,7 +5,7 @@
  * processor refuses with SIGILL, is done here in C (Intel 64 and IA-32 Architectures Software Developer's Manual,
  * volume 2, "Intel AMX Instruction Set Reference"). What the manual calls an error stops the program with a message.
  * Microseconds for each instruction; nothing is said about speed. Where the processor has AMX, or no AVX-512 VNNI
- * beneath it, or ONYX_AMX_EMULATOR=no is set, this does nothing. */
+ * and BF16 beneath it, or ONYX_AMX_EMULATOR=no is set, this does nothing. */
 #include <immintrin.h>
 #include <math.h>
 #include <signal.h>
@@ -278,8 +278,8 @@ uint32_t __wrap_cpuid_flags(const char *wish)
 {
     const uint32_t amx = CPU_AMX_INT8 | CPU_AMX_BF16, flags = __real_cpuid_flags(wish);
     const char *level = wish ? wish : getenv("ONYX_CPU"), *use = getenv("ONYX_AMX_EMULATOR");
-    if ((flags & amx) || !(flags & CPU_AVX512_VNNI) || (level && strcmp(level, "amx") != 0) ||
-        (use && strcmp(use, "no") == 0))
+    const bool beneath = (flags & CPU_AVX512_VNNI) && __builtin_cpu_supports("avx512bf16");
+    if ((flags & amx) || !beneath || (level && strcmp(level, "amx") != 0) || (use && strcmp(use, "no") == 0))
         return flags;
     struct sigaction action = { .sa_sigaction = refused, .sa_flags = SA_SIGINFO | SA_NODEFER };
     sigaction(SIGILL, &action, NULL);

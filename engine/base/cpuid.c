@@ -113,7 +113,7 @@ static uint32_t machine_flags(uint32_t allowed)
     const bool amx = has(seven.d, 24) && (state & XCR0_AMX) == XCR0_AMX;
     if (amx && (allowed & (CPU_AMX_INT8 | CPU_AMX_BF16)) && amx_permitted()) {
         flags |= has(seven.d, 25) ? CPU_AMX_INT8 : 0;
-        flags |= has(seven.d, 22) ? CPU_AMX_BF16 : 0;
+        flags |= has(seven.d, 22) && seven.a >= 1 && has(read_leaf(7, 1).a, 5) ? CPU_AMX_BF16 : 0;
     }
     return flags;
 }

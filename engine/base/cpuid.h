@@ -14,7 +14,7 @@ enum {
     CPU_AVX512_VBMI = 1u << 4,
     CPU_AVX512_FP16 = 1u << 5,
     CPU_AMX_INT8 = 1u << 6, /* and permission was granted */
-    CPU_AMX_BF16 = 1u << 7,
+    CPU_AMX_BF16 = 1u << 7, /* with AVX-512 BF16 */
     CPU_NEON = 1u << 8,
     CPU_DOTPROD = 1u << 9,
     CPU_FP16 = 1u << 10,

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolution in float16: how work is cut, around the tiles of half.h. As in conv_direct.c the output is cut in units
- * (rows, or pieces of the one line that a 1x1 kernel makes), units in strips whose input stays in the cache; where taps
- * would read outside, and where the source is plain, the strip is first copied into scratch. */
+ * Convolution of images of 16 bits: depthwise ones, and dense ones in float16, around the tiles of half.h. (Those by
+ * products of tiles are in half_tiles.c.) As in conv_direct.c the output is cut in units (rows, or pieces of the one
+ * line that a 1x1 kernel makes), units in strips whose input stays in the cache; where taps would read outside, and
+ * where the source is plain, the strip is first copied into scratch. */
 #include <assert.h>
 #include <string.h>
 
@@ -15,9 +16,9 @@ enum { STRIP_BYTES = 192 * 1024, LINE_BYTES = 128 * 1024, LINE_LEAST = 48, ROW_M
 typedef struct geometry {
     conv_shape shape; /* h * w in one row where it may be */
     const half_tile_set *set;
-    int lanes; /* elements of a source pixel */
+    int lanes;                         /* elements of a source pixel */
     int blocks_in, blocks_out, groups; /* of a convolution group: blocks, and groups of filter blocks */
-    size_t sum; /* inputs of one output */
+    size_t sum;                        /* inputs of one output */
     int units, pieces;
     int strip_rows, strip_width; /* of the copy, in pixels */
 } geometry;
@@ -156,8 +157,8 @@ static void run_group(const half_conv_plan *plan, const geometry *g, const half_
     size_t at = block * (size_t)tile->block_out + ((size_t)y * (size_t)s->w_out + (size_t)x) * HALF_LANES;
     int n = conv_min(plan->unit, s->w_out - x);
     for (int row = 0; row < rows; row++, base += down, at += (size_t)s->w_out * HALF_LANES)
-        run_line(g->set, filters.end - filters.begin, tile, base, weights, a->bias + block * HALF_LANES,
-                 a->residual ? a->residual + at : NULL, a->dst + at, n);
+        run_line(g->set, filters.end - filters.begin, tile, base, weights,
+                 (const uint16_t *)a->bias + block * HALF_LANES, a->residual ? a->residual + at : NULL, a->dst + at, n);
 }
 
 static void run_strip(const half_conv_plan *plan, const geometry *g, const half_tile *tile,
@@ -203,11 +204,17 @@ static void run_depthwise(const half_conv_plan *plan, const half_conv_arguments 
 {
     const conv_shape *s = &plan->shape;
     const half_kernels *half = &plan->kernels->half;
+    const ptrdiff_t lanes = half->lanes;
     bool known = s->dilation_w == 1 && s->stride_w <= 2 && (s->kernel_w == 3 || s->kernel_w == 5);
     half_depthwise *run = known ? half->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : half->depthwise_any;
-    half_row job = { 0, s->kernel_w, s->stride_w, s->dilation_w, (ptrdiff_t)s->w_in * s->dilation_h * HALF_LANES,
-                     a->activation, a->residual_before };
-    int64_t rows = (int64_t)conv_ceil_div(s->c_in, HALF_LANES) * s->h_out;
+    half_row job = { 0,
+                     s->kernel_w,
+                     s->stride_w,
+                     s->dilation_w,
+                     (ptrdiff_t)s->w_in * s->dilation_h * lanes,
+                     a->activation,
+                     a->residual_before };
+    int64_t rows = (int64_t)conv_ceil_div(s->c_in, half->lanes) * s->h_out;
     for (int64_t row = rows * part / plan->parts; row < rows * (part + 1) / plan->parts; row++) {
         int block = (int)(row / s->h_out), y = (int)(row % s->h_out);
         int top = y * s->stride_h - s->pad_top;
@@ -215,12 +222,12 @@ static void run_depthwise(const half_conv_plan *plan, const half_conv_arguments 
         int last = conv_min(s->kernel_h, floor_div(s->h_in - 1 - top, s->dilation_h) + 1);
         ptrdiff_t plane = (ptrdiff_t)block * s->h_in * s->w_in;
         ptrdiff_t from = plane + (ptrdiff_t)(top + first * s->dilation_h) * s->w_in - s->pad_left;
-        const uint16_t *weights =
-            (const uint16_t *)a->packed + ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * HALF_LANES;
-        ptrdiff_t at = (ptrdiff_t)row * s->w_out * HALF_LANES;
+        ptrdiff_t weight = ((ptrdiff_t)block * s->kernel_h + first) * s->kernel_w * lanes;
+        ptrdiff_t at = (ptrdiff_t)row * s->w_out * lanes, sum_bytes = (ptrdiff_t)half->sum_bytes;
         job.kernel_h = conv_max(last - first, 0);
-        run(&job, (const uint16_t *)a->src + from * HALF_LANES, weights, a->bias + block * HALF_LANES,
-            a->residual ? a->residual + at : NULL, a->dst + at, s->w_out, s->pad_left, s->w_in + s->pad_left);
+        run(&job, (const uint16_t *)a->src + from * lanes, (const char *)a->packed + weight * sum_bytes,
+            (const char *)a->bias + block * lanes * sum_bytes, a->residual ? a->residual + at : NULL, a->dst + at,
+            s->w_out, s->pad_left, s->w_in + s->pad_left);
     }
 }
 
@@ -228,27 +235,34 @@ void half_conv_run(const half_conv_plan *plan, const half_conv_arguments *argume
 {
     if (plan->depthwise)
         run_depthwise(plan, arguments, part);
+    else if (plan->tiles)
+        half_tiles_run(plan, arguments, part, scratch);
     else
         run_dense(plan, arguments, part, scratch);
 }
 
-/* ---- packing: rows of 8 floats rounded by the table's own conversion ---- */
+/* ---- packing: rows of a block's floats, rounded by the table's own conversion ---- */
 
 static void pack_lanes(const half_conv_plan *plan, const float *row, uint16_t *to)
 {
-    plan->kernels->eltwise.float_to_half(row, to, HALF_LANES);
+    plan->kernels->half.from_float(row, to, HALF_LANES);
 }
 
-static void pack_depthwise(const half_conv_plan *plan, const float *weights, uint16_t *to)
+static void pack_depthwise(const half_conv_plan *plan, const float *weights, char *to)
 {
+    const half_kernels *half = &plan->kernels->half;
     const conv_shape *s = &plan->shape;
-    int taps = s->kernel_h * s->kernel_w;
-    for (int c0 = 0; c0 < s->c_in; c0 += HALF_LANES)
-        for (int tap = 0; tap < taps; tap++, to += HALF_LANES) {
-            float row[HALF_LANES] = { 0 };
-            for (int c = c0; c < conv_min(c0 + HALF_LANES, s->c_in); c++)
+    const int taps = s->kernel_h * s->kernel_w, lanes = half->lanes;
+    const size_t bytes = (size_t)lanes * half->sum_bytes;
+    for (int c0 = 0; c0 < s->c_in; c0 += lanes)
+        for (int tap = 0; tap < taps; tap++, to += bytes) {
+            float row[HALF_MOST_LANES] = { 0 };
+            for (int c = c0; c < conv_min(c0 + lanes, s->c_in); c++)
                 memcpy(&row[c - c0], weights + (size_t)c * (size_t)taps + (size_t)tap, sizeof(float));
-            pack_lanes(plan, row, to);
+            if (half->sum_bytes == sizeof(float))
+                memcpy(to, row, bytes);
+            else
+                half->from_float(row, (uint16_t *)to, (size_t)lanes);
         }
 }
 
@@ -287,9 +301,12 @@ void half_conv_pack_form(const half_conv_plan *plan, half_conv_plan *form)
     form->shape.src_plain = plan->shape.src_plain;
     form->shape.h_in = form->shape.w_in = form->shape.h_out = form->shape.w_out = 1;
     form->shape.stride_h = form->shape.stride_w = form->shape.dilation_h = form->shape.dilation_w = 1;
+    if (plan->tiles && plan->shape.dilation_w > 1)
+        form->shape.dilation_w = 2; /* taps that are no neighbours */
     form->unit = form->strip = 1;
     form->filters = plan->filters;
     form->depthwise = plan->depthwise;
+    form->tiles = plan->tiles;
     form->packed_bytes = plan->packed_bytes;
     form->kernels = plan->kernels;
 }
@@ -298,6 +315,8 @@ void half_conv_pack(const half_conv_plan *plan, const float *weights, void *pack
 {
     if (plan->depthwise)
         pack_depthwise(plan, weights, packed);
+    else if (plan->tiles)
+        half_tiles_pack(plan, weights, packed);
     else
         pack_dense(plan, weights, packed);
 }
@@ -308,12 +327,13 @@ static bool choose_depthwise(const conv_shape *s, half_conv_plan *plan)
 {
     if (s->groups != s->c_in || s->c_in != s->c_out || s->c_in == 1 || s->src_plain)
         return false;
-    int blocks = conv_ceil_div(s->c_in, HALF_LANES);
+    const half_kernels *half = &plan->kernels->half;
+    int blocks = conv_ceil_div(s->c_in, half->lanes);
     double sums = (double)s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out, rows = (double)blocks * s->h_out;
     plan->depthwise = true;
     plan->parts = conv_parts_for(sums * 2); /* bound by loads too */
     plan->parts = plan->parts > rows ? (int)rows : plan->parts;
-    plan->packed_bytes = (size_t)blocks * (size_t)(s->kernel_h * s->kernel_w) * HALF_LANES * sizeof(uint16_t);
+    plan->packed_bytes = (size_t)blocks * (size_t)(s->kernel_h * s->kernel_w) * (size_t)half->lanes * half->sum_bytes;
     return true;
 }
 
@@ -371,7 +391,7 @@ static bool choose_dense(const cpu_kernels *kernels, const conv_shape *s, half_c
 static bool reasonable(const conv_shape *s)
 {
     const int64_t limit = 1 << 28;
-    const int sizes[] = { s->c_in,     s->c_out,    s->groups,   s->h_in,     s->w_in,      s->h_out,     s->w_out,
+    const int sizes[] = { s->c_in,     s->c_out,    s->groups,   s->h_in,     s->w_in,       s->h_out,     s->w_out,
                           s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->dilation_w };
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
         if (sizes[i] < 1)
@@ -385,12 +405,48 @@ static bool reasonable(const conv_shape *s)
 bool half_conv_choose(const cpu_kernels *kernels, const conv_shape *shape, half_conv_plan *plan)
 {
     const half_kernels *half = &kernels->half;
-    if (!half->direct_name || !reasonable(shape))
+    if (half->format == HALF_NONE || !reasonable(shape))
         return false;
     *plan = (half_conv_plan){ .shape = *shape, .kernels = kernels, .name = half->direct_name };
     if (choose_depthwise(shape, plan)) {
         plan->name = half->depthwise_name;
         return true;
     }
-    return choose_dense(kernels, shape, plan);
+    return half->tiles.run ? half_tiles_choose(shape, plan) : choose_dense(kernels, shape, plan);
+}
+
+/* ---- reorders ---- */
+
+enum { REORDER_PIXELS = 64 };
+
+void half_block(const cpu_kernels *kernels, const float *src, size_t stride, int lanes, size_t hw, uint16_t *dst)
+{
+    const half_kernels *half = &kernels->half;
+    float wide[REORDER_PIXELS * HALF_MOST_LANES] __attribute__((aligned(64)));
+    if (half->block) {
+        half->block(src, stride, lanes, hw, dst);
+        return;
+    }
+    assert(kernels->block == half->lanes);
+    for (size_t i = 0, n; i < hw; i += n) {
+        n = hw - i < REORDER_PIXELS ? hw - i : REORDER_PIXELS;
+        kernels->layout.block(src + i, stride, lanes, n, wide);
+        half->from_float(wide, dst + i * (size_t)half->lanes, n * (size_t)half->lanes);
+    }
+}
+
+void half_unblock(const cpu_kernels *kernels, const uint16_t *src, int lanes, size_t hw, float *dst, size_t stride)
+{
+    const half_kernels *half = &kernels->half;
+    float wide[REORDER_PIXELS * HALF_MOST_LANES] __attribute__((aligned(64)));
+    if (half->unblock) {
+        half->unblock(src, lanes, hw, dst, stride);
+        return;
+    }
+    assert(kernels->block == half->lanes);
+    for (size_t i = 0, n; i < hw; i += n) {
+        n = hw - i < REORDER_PIXELS ? hw - i : REORDER_PIXELS;
+        half->to_float(src + i * (size_t)half->lanes, wide, n * (size_t)half->lanes);
+        kernels->layout.unblock(wide, lanes, n, dst + i, stride);
+    }
 }

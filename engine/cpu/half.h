@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Float16 arithmetic and storage, for precision=fp16 where the processor has it: the families between which a network's
- * images flow (convolution, activations, sums, pools, upsampling). Layout "half": [n][ceil(c / 8)][h][w][8] of float16,
- * lanes behind channel c - 1 hold finite values. All else stays float32; half_block and half_unblock lie between.
+ * Images of 16 bits, for precision=fp16 and bf16 where the processor has arithmetic for them: the families between
+ * which a network's images flow (convolution, activations, sums, pools, upsampling). Layout "half":
+ * [n][ceil(c / lanes)][h][w][lanes], lanes behind channel c - 1 hold finite values. All else stays float32; half_block
+ * and half_unblock lie between.
  *
- * A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16 too, but put aside after at
- * most HALF_CHUNK inputs (or one block, where its taps are more) and added up at the end, so that the error of a long
- * sum grows with the number of pieces and not of inputs. Bound per output against double: 2^-11 * 2 * sum |w||x| for
- * terms of either sign (at worst HALF_CHUNK / 2 times that), plus the activation's, see act. No Winograd: its
- * transforms cost F(4, 3) three of the eleven bits. Results beyond 65504 become infinite. */
+ * float16 (ARMv8.2), 8 lanes. A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16
+ * too, but put aside after at most HALF_CHUNK inputs (or one block, where its taps are more) and added up at the end,
+ * so that the error of a long sum grows with the number of pieces and not of inputs. Bound per output against double:
+ * 2^-11 * 2 * sum |w||x| for terms of either sign (at worst HALF_CHUNK / 2 times that), plus the activation's, see act.
+ * No Winograd: its transforms cost F(4, 3) three of the eleven bits. Results beyond 65504 become infinite.
+ *
+ * bfloat16 (AMX), 16 lanes. Only what is stored is bfloat16: images and, but for depthwise ones, weights. Products are
+ * exact, sums, bias, residual and activation are float32. Bound per output against double, of such inputs:
+ * k * 2^-23 * sum |w||x| for k inputs, 7e-4 of SiLU's result (below -10: 2e-6), and the result's rounding, 2^-8 of it.
+ * Denormal numbers count as 0. What is not finite makes its neighbours NaN, too: they meet it with weight 0. */
 #ifndef ONYX_CPU_HALF_H
 #define ONYX_CPU_HALF_H
 
@@ -18,13 +24,16 @@
 
 #include "cpu/conv.h"
 
-enum { HALF_LANES = 8, HALF_CHUNK = 128, HALF_MAX_FILTERS = 4, HALF_MAX_PIXELS = 12 };
+/* HALF_LANES, HALF_CHUNK, HALF_MAX_*: of float16. */
+enum { HALF_LANES = 8, HALF_CHUNK = 128, HALF_MAX_FILTERS = 4, HALF_MAX_PIXELS = 12, HALF_MOST_LANES = 16 };
+
+typedef enum half_format { HALF_NONE, HALF_FLOAT16, HALF_BFLOAT16 } half_format;
 
 typedef struct half_conv_arguments {
     const void *src;          /* half; or plain float32 where shape.src_plain */
     uint16_t *dst;            /* half */
     const void *packed;       /* from half_conv_pack, 64-byte aligned */
-    const uint16_t *bias;     /* c_out rounded up to 8, zero padded; never NULL */
+    const void *bias;         /* half_kernels.sum_bytes each, c_out rounded up to lanes, zero padded; never NULL */
     const uint16_t *residual; /* like dst, not dst, or NULL */
     cpu_activation activation;
     bool residual_before;
@@ -37,7 +46,7 @@ struct half_conv_plan {
     int parts;
     size_t packed_bytes, scratch_bytes; /* as in conv.h */
     int filters, unit, cuts, filter_cuts, strip;
-    bool depthwise, padded, line;
+    bool depthwise, padded, line, tiles;
     const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 
@@ -51,6 +60,17 @@ void half_conv_pack_form(const half_conv_plan *plan, half_conv_plan *form);
 void half_conv_pack(const half_conv_plan *plan, const float *weights, void *packed);
 void half_conv_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch);
 
+/* half_tiles.c: dense convolutions where the table multiplies tiles; what half_conv_* leave to it. */
+bool half_tiles_choose(const conv_shape *shape, half_conv_plan *plan);
+void half_tiles_pack(const half_conv_plan *plan, const float *weights, uint16_t *packed);
+void half_tiles_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch);
+
+/* half_kernels.block and unblock, also where a table, whose float32 has the same blocks, has none of its own. */
+void half_block(const struct cpu_kernels *kernels, const float *src, size_t stride, int lanes, size_t hw,
+                uint16_t *dst);
+void half_unblock(const struct cpu_kernels *kernels, const uint16_t *src, int lanes, size_t hw, float *dst,
+                  size_t stride);
+
 /* Maximum over windows, one channel block; windows wholly in the padding give -inf. NaN wins. */
 typedef struct half_pool {
     int h_in, w_in, h_out, w_out, kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w, pad_top, pad_left;
@@ -62,7 +82,7 @@ typedef struct half_pool {
  * elements. */
 typedef struct half_tile {
     int blocks, taps_h, taps_w;
-    int chunk; /* blocks after which a sum is put aside */
+    int chunk;                                                       /* blocks after which a sum is put aside */
     ptrdiff_t block_stride, row_stride, tap_stride, step, block_out; /* block_out: of dst and residual */
     cpu_activation activation;
     bool residual_before;
@@ -84,24 +104,75 @@ typedef struct half_row {
     cpu_activation activation;
     bool residual_before;
 } half_row;
-typedef void half_depthwise(const half_row *row, const uint16_t *src, const uint16_t *weights, const uint16_t *bias,
+typedef void half_depthwise(const half_row *row, const uint16_t *src, const void *weights, const void *bias,
                             const uint16_t *residual, uint16_t *dst, int count, int low, int high);
 
+/* Products of tiles. `count` outputs in a line, each of 1 or 2 filter blocks: output i takes for step s the 32 numbers
+ * at src + offsets[s] + i * stride bytes, stride being strides[0] in the first `wide` steps and strides[1] in the
+ * others. They are read, and may be anything, for HALF_TILE_READS outputs from the last begun block of as many on.
+ * Several lines may follow each other between begin and end, which finish what was begun: until then everything that a
+ * line was given must stay. An output whose place is named again is written again, in the order of the lines. */
+enum { HALF_TILE_READS = 64, HALF_STEP = 32 };
+typedef struct half_line {
+    const char *src;
+    const uint16_t *weights; /* [step][filter block][16][16 filters][2]: of inputs 2i and 2i + 1 */
+    const float *bias;       /* of its filters */
+    const uint16_t *residual;
+    uint16_t *dst;
+    int filters, count;
+} half_line;
+typedef struct half_products {
+    const int32_t *offsets;
+    int steps, wide;
+    ptrdiff_t strides[2];
+    const int32_t *places; /* pixel of output i in dst and residual */
+    ptrdiff_t block_out;   /* elements from filter block to filter block */
+    cpu_activation activation;
+    bool residual_before;
+    /* Source rows that the next lines will want, fetched `fetch` lines of 64 bytes a step: `runs` of so many bytes,
+     * `run_stride` bytes apart. */
+    const char *next;
+    size_t run_bytes, run_stride, run_at;
+    int runs, fetch;
+    /* The kernel's own: the line whose sums wait, and them. */
+    half_line waiting;
+    const int32_t *waiting_places;
+    float sums[4][16][16] __attribute__((aligned(64)));
+} half_products;
+
+typedef struct half_tile_kernels {
+    void (*begin)(half_products *products);
+    void (*run)(half_products *products, const half_line *line);
+    void (*end)(half_products *products);
+    /* n pixels of two blocks, side by side. */
+    void (*pair)(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n);
+} half_tile_kernels;
+
 typedef struct half_kernels {
-    const char *direct_name, *depthwise_name; /* NULL: no float16 arithmetic, and nothing below */
-    half_tile_set unit, two, any, plain;      /* by step: 8, 16, any; plain: pixels of 4, any step */
+    half_format format; /* HALF_NONE: nothing below */
+    int lanes;
+    size_t sum_bytes; /* of a bias, and of a weight of a depthwise convolution: 2, or 4 where they are float32 */
+    const char *direct_name, *depthwise_name;
+    void (*to_float)(const uint16_t *src, float *dst, size_t n);
+    void (*from_float)(const float *src, uint16_t *dst, size_t n);
+    half_tile_kernels tiles;                         /* where there are none, the next */
+    half_tile_set unit, two, any, plain;             /* by step: 8, 16, any; plain: pixels of 4, any step */
     half_depthwise *depthwise[2][2], *depthwise_any; /* kernel width 3 and 5, stride 1 and 2 */
-    /* n elements; dst may be src. Bounds: SiLU, Sigmoid 4e-3 relative + 3e-4; others as float32's, rounded. */
+    /* n elements; dst may be src. Bounds: SiLU, Sigmoid 4e-3 relative + 3e-4 (bfloat16: 7e-4 + 2e-6, and rounding);
+     * others as float32's, rounded. */
     void (*act)(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation);
     void (*binary)(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n); /* add, sub, mul */
     void (*max_pool)(const half_pool *pool, const uint16_t *src, uint16_t *dst, int row_begin, int row_end);
-    /* One block of `lanes` (1..8) channels of hw pixels; planes `stride` floats apart. */
+    /* One block of `lanes` (1..all) channels of hw pixels; planes `stride` floats apart. */
     void (*block)(const float *src, size_t stride, int lanes, size_t hw, uint16_t *dst);
     void (*unblock)(const uint16_t *src, int lanes, size_t hw, float *dst, size_t stride);
+    /* NULL: by way of float32 in blocks, see half_block. */
     /* n pixels of `channels` (1..4) planes of float32, `stride` apart, as pixels of 4. */
     void (*interleave)(const float *src, size_t stride, int channels, size_t n, uint16_t *dst);
 } half_kernels;
 
 void half_fill_fp16(half_kernels *kernels);
+/* AMX and AVX-512 BF16. */
+void half_fill_amx(half_kernels *kernels);
 
 #endif

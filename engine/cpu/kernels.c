@@ -20,13 +20,18 @@ void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags)
         qconv_fill_avx512_vnni(&kernels->qconv);
     if (cpu_flags & CPU_AVX512_VBMI) /* tables 6.5 times as fast as by shuffles, same machine and date */
         qeltwise_fill_avx512_vbmi(&kernels->qeltwise);
+    if (cpu_flags & CPU_AMX_BF16)
+        half_fill_amx(&kernels->half);
 #elif defined(__aarch64__)
     if (!(cpu_flags & CPU_NEON))
         return;
     cpu_fill_neon(kernels);
     if (cpu_flags & CPU_DOTPROD)
         qconv_fill_dotprod(&kernels->qconv);
-    if (cpu_flags & CPU_FP16)
+    if (cpu_flags & CPU_FP16) {
         half_fill_fp16(&kernels->half);
+        kernels->half.to_float = kernels->eltwise.half_to_float;
+        kernels->half.from_float = kernels->eltwise.float_to_half;
+    }
 #endif
 }

@@ -12,6 +12,13 @@ typedef struct math_pieces {
     float c[4][MATH_PIECES] __attribute__((aligned(64))); /* of a^0 .. a^3 */
 } math_pieces;
 
+/* With parabolas. */
+typedef struct math_parabolas {
+    float limit, scale;
+    float c[3][MATH_PIECES] __attribute__((aligned(64)));
+} math_parabolas;
+
 extern const math_pieces math_pieces_silu, math_pieces_gelu;
+extern const math_parabolas math_parabolas_silu;
 
 #endif

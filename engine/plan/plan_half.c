@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * precision=fp16: a third form of images, float16 in blocks of eight channels, and the operators that keep to it:
- * convolutions start it, and what only they and such operators read never exists as float32. All else reads it as
- * plain float32 through a reorder. Where the processor has no float16 arithmetic every family here passes. */
+ * precision=fp16 and bf16: a third form of images, 16 bits in blocks of channels (half.h), and the operators that keep
+ * to it: convolutions start it, and what only they and such operators read never exists as float32. All else reads it
+ * as plain float32 through a reorder, or where float32 has the same blocks as blocked float32, one vector after the
+ * other. Where the processor has no such arithmetic every family here passes. */
 #include "plan/planner.h"
 
 #include <math.h>
@@ -14,7 +15,9 @@
 
 static bool enabled(const planner *p)
 {
-    return p->options->precision == ONYX_PRECISION_FP16 && p->kernels->half.direct_name;
+    const half_format format = p->kernels->half.format;
+    return (format == HALF_FLOAT16 && p->options->precision == ONYX_PRECISION_FP16) ||
+           (format == HALF_BFLOAT16 && p->options->precision == ONYX_PRECISION_BF16);
 }
 
 /* ---- the form ---- */
@@ -30,8 +33,9 @@ static bool dims_of(const planner *p, const graph_value *value, half_dims *d)
     size_t count;
     if (!plan_can_block(p, value) || !plan_image_dims(p, value, &d->image))
         return false;
-    d->blocks = (d->image.c + HALF_LANES - 1) / HALF_LANES;
-    return size_mul((size_t)d->blocks * HALF_LANES, (size_t)d->image.h, &count) &&
+    const int lanes = p->kernels->half.lanes;
+    d->blocks = (d->image.c + lanes - 1) / lanes;
+    return size_mul((size_t)d->blocks * (size_t)lanes, (size_t)d->image.h, &count) &&
            size_mul(count, (size_t)d->image.w, &d->elements);
 }
 
@@ -57,7 +61,7 @@ static int new_half(planner *p, graph_value *value)
 }
 
 typedef struct reorder_step {
-    const half_kernels *half;
+    const cpu_kernels *kernels;
     int c, blocks;
     size_t hw;
     /* of the plain form, in elements: from plane to plane, from image to image, the first */
@@ -67,10 +71,10 @@ typedef struct reorder_step {
 /* Where a part lies, in elements; its channels. */
 static int reorder_part(const reorder_step *r, int part, size_t *plain, size_t *half)
 {
-    const int block = part % r->blocks;
-    *plain = r->offset + (size_t)(part / r->blocks) * r->image + (size_t)block * HALF_LANES * r->plane;
-    *half = (size_t)part * HALF_LANES * r->hw;
-    return MIN(HALF_LANES, r->c - block * HALF_LANES);
+    const int block = part % r->blocks, lanes = r->kernels->half.lanes;
+    *plain = r->offset + (size_t)(part / r->blocks) * r->image + (size_t)block * (size_t)lanes * r->plane;
+    *half = (size_t)part * (size_t)lanes * r->hw;
+    return MIN(lanes, r->c - block * lanes);
 }
 
 static void run_to_half(const step_context *context, int part)
@@ -79,8 +83,8 @@ static void run_to_half(const step_context *context, int part)
     const reorder_step *r = step->params;
     size_t plain, half;
     const int lanes = reorder_part(r, part, &plain, &half);
-    r->half->block((const float *)context->tensors[step->inputs[0]].data + plain, r->plane, lanes, r->hw,
-                   (uint16_t *)context->tensors[step->outputs[0]].data + half);
+    half_block(r->kernels, (const float *)context->tensors[step->inputs[0]].data + plain, r->plane, lanes, r->hw,
+               (uint16_t *)context->tensors[step->outputs[0]].data + half);
 }
 
 static void run_from_half(const step_context *context, int part)
@@ -89,8 +93,27 @@ static void run_from_half(const step_context *context, int part)
     const reorder_step *r = step->params;
     size_t plain, half;
     const int lanes = reorder_part(r, part, &plain, &half);
-    r->half->unblock((const uint16_t *)context->tensors[step->inputs[0]].data + half, lanes, r->hw,
-                     (float *)context->tensors[step->outputs[0]].data + plain, r->plane);
+    half_unblock(r->kernels, (const uint16_t *)context->tensors[step->inputs[0]].data + half, lanes, r->hw,
+                 (float *)context->tensors[step->outputs[0]].data + plain, r->plane);
+}
+
+/* Blocked float32 with the same blocks. */
+static void run_widen(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const reorder_step *r = step->params;
+    const size_t elements = (size_t)r->kernels->half.lanes * r->hw, at = (size_t)part * elements;
+    r->kernels->half.to_float((const uint16_t *)context->tensors[step->inputs[0]].data + at,
+                              (float *)context->tensors[step->outputs[0]].data + at, elements);
+}
+
+static void run_narrow(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const reorder_step *r = step->params;
+    const size_t elements = (size_t)r->kernels->half.lanes * r->hw, at = (size_t)part * elements;
+    r->kernels->half.from_float((const float *)context->tensors[step->inputs[0]].data + at,
+                                (uint16_t *)context->tensors[step->outputs[0]].data + at, elements);
 }
 
 static bool add_reorder(planner *p, graph_value *value, const char *name, step_function *run, int from, int to)
@@ -99,7 +122,7 @@ static bool add_reorder(planner *p, graph_value *value, const char *name, step_f
     if (from < 0 || to < 0 || !dims_of(p, value, &d))
         return false;
     const size_t hw = (size_t)d.image.h * (size_t)d.image.w;
-    const reorder_step r = { &p->kernels->half, d.image.c, d.blocks, hw, hw, (size_t)d.image.c * hw, 0 };
+    const reorder_step r = { p->kernels, d.image.c, d.blocks, hw, hw, (size_t)d.image.c * hw, 0 };
     program_step *step =
         plan_add_step(p, NULL, name, run, (int)d.image.n * d.blocks, 0, &from, 1, &to, 1, &r, sizeof(r));
     if (!step)
@@ -135,21 +158,30 @@ bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, s
     return true;
 }
 
+int plan_blocked_of_half(planner *p, graph_value *value)
+{
+    const int from = p->forms[value->id].half;
+    const int to = p->kernels->half.lanes == p->kernels->block ? plan_new_blocked(p, value) : -1;
+    return add_reorder(p, value, "half_widen", run_widen, from, to) ? to : -1;
+}
+
 /* The half form of a value that can have one. */
 static int half_of(planner *p, graph_value *value)
 {
     if (p->forms[value->id].half >= 0)
         return p->forms[value->id].half;
-    const int from = plan_plain(p, value), to = from < 0 ? -1 : new_half(p, value);
-    return add_reorder(p, value, "half_block", run_to_half, from, to) ? to : -1;
+    const bool blocked = plan_has_blocked(p, value) && p->kernels->half.lanes == p->kernels->block;
+    const int from = blocked ? plan_blocked(p, value) : plan_plain(p, value), to = from < 0 ? -1 : new_half(p, value);
+    return add_reorder(p, value, blocked ? "half_narrow" : "half_block", blocked ? run_narrow : run_to_half, from, to)
+               ? to
+               : -1;
 }
 
 /* ---- convolution ---- */
 
 typedef struct conv_step {
     half_conv_plan plan;
-    const void *packed;
-    const uint16_t *bias;
+    const void *packed, *bias;
     cpu_activation activation;
     bool residual_before, has_residual;
     size_t src_bytes, dst_elements; /* of one image */
@@ -173,7 +205,7 @@ static void run_conv(const step_context *context, int part)
     half_conv_run(&conv->plan, &arguments, part % conv->plan.parts, context->scratch);
 }
 
-/* float32 and within what float16 holds. */
+/* float32 and within what the format holds. */
 static bool fits(planner *p, graph_value *value)
 {
     const onyx_tensor *tensor =
@@ -182,21 +214,24 @@ static bool fits(planner *p, graph_value *value)
     for (int64_t i = 0; i < count; i++) {
         float x; /* weights may lie anywhere in a file */
         memcpy(&x, (const float *)tensor->data + i, sizeof(x));
-        if (!(fabsf(x) <= HALF_MOST))
+        if (!(fabsf(x) <= HALF_MOST) && p->kernels->half.format == HALF_FLOAT16)
             return false;
     }
     return tensor != NULL;
 }
 
-static const uint16_t *padded_bias(planner *p, const graph_value *bias, int channels)
+static const void *padded_bias(planner *p, const graph_value *bias, int channels)
 {
-    const size_t padded = size_align((size_t)channels, HALF_LANES) * sizeof(uint16_t);
+    const half_kernels *half = &p->kernels->half;
+    if (half->sum_bytes == sizeof(float))
+        return plan_padded_bias(p, bias, channels);
+    const size_t padded = size_align((size_t)channels, (size_t)half->lanes) * half->sum_bytes;
     uint16_t *copy = plan_packed(p, padded);
     if (!copy)
         return NULL;
     memset(copy, 0, padded);
     if (bias)
-        p->kernels->eltwise.float_to_half(bias->constant.data, copy, (size_t)channels);
+        half->from_float(bias->constant.data, copy, (size_t)channels);
     return copy;
 }
 
@@ -214,12 +249,14 @@ plan_result plan_half_conv(planner *p, graph_node *node)
     half_dims xd, yd;
     conv_shape shape;
     conv_step conv = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },
-                       .residual_before = params->residual_before, .has_residual = residual != NULL };
+                       .residual_before = params->residual_before,
+                       .has_residual = residual != NULL };
     if (!enabled(p) || !dims_of(p, x, &xd) || !dims_of(p, y, &yd) ||
         !plan_conv_shape(params, node, &xd.image, &yd.image, &shape) || !fits(p, w) || (bias && !fits(p, bias)))
         return PLAN_PASS;
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
+    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
     shape.src_plain = xd.image.c <= 4 && shape.groups == 1 && !has_half(p, x);
     if (!half_conv_choose(p->kernels, &shape, &conv.plan))
         return PLAN_PASS;
@@ -304,7 +341,9 @@ plan_result plan_half_unary(planner *p, graph_node *node)
     static const struct {
         const char *op;
         cpu_act act;
-    } acts[] = { { "Silu", CPU_ACT_SILU }, { "Relu", CPU_ACT_RELU }, { "Sigmoid", CPU_ACT_SIGMOID },
+    } acts[] = { { "Silu", CPU_ACT_SILU },
+                 { "Relu", CPU_ACT_RELU },
+                 { "Sigmoid", CPU_ACT_SIGMOID },
                  { "HardSwish", CPU_ACT_HARD_SWISH } };
     if (!enabled(p) || !has_half(p, node->inputs[0]))
         return PLAN_PASS;
@@ -344,7 +383,7 @@ plan_result plan_half_concat(planner *p, graph_node *node)
     if (!enabled(p) || axis != 1 || !dims_of(p, y, &yd) || yd.image.n != 1)
         return PLAN_PASS;
     for (int i = 0; i < node->input_count; i++) {
-        if (!dims_of(p, node->inputs[i], &d) || channels % HALF_LANES != 0)
+        if (!dims_of(p, node->inputs[i], &d) || channels % p->kernels->half.lanes != 0)
             return PLAN_PASS;
         channels += d.image.c;
         any |= has_half(p, node->inputs[i]);
@@ -363,10 +402,11 @@ plan_result plan_half_concat(planner *p, graph_node *node)
 
 static bool can_view(const planner *p, const graph_value *x, const graph_value *y, int64_t first)
 {
+    const int lanes = p->kernels->half.lanes;
     half_dims xd, yd;
     return enabled(p) && has_half(p, x) && dims_of(p, x, &xd) && dims_of(p, y, &yd) && xd.image.n == 1 &&
-           xd.image.h == yd.image.h && xd.image.w == yd.image.w && first % HALF_LANES == 0 &&
-           (yd.image.c % HALF_LANES == 0 || first + yd.image.c == xd.image.c);
+           xd.image.h == yd.image.h && xd.image.w == yd.image.w && first % lanes == 0 &&
+           (yd.image.c % lanes == 0 || first + yd.image.c == xd.image.c);
 }
 
 static plan_result emit_view(planner *p, const graph_value *x, graph_value *y, int64_t first)
@@ -432,26 +472,34 @@ typedef struct window_step {
     int strips;
 } window_step;
 
+static void resize_row(const uint16_t *src, const int *columns, int n, uint16_t *dst, const size_t lanes)
+{
+    for (int x = 0; x < n; x++)
+        memcpy(dst + (size_t)x * lanes, src + (size_t)columns[x] * lanes, lanes * sizeof(*dst));
+}
+
 static void run_window(const step_context *context, int part)
 {
     const program_step *step = context->step;
     const window_step *s = step->params;
     const half_pool *d = &s->pool;
-    const size_t block = (size_t)(part / s->strips);
+    const size_t block = (size_t)(part / s->strips), lanes = (size_t)s->half->lanes;
     const int strip = part % s->strips, begin = d->h_out * strip / s->strips, end = d->h_out * (strip + 1) / s->strips;
-    const uint16_t *src = (const uint16_t *)context->tensors[step->inputs[0]].data +
-                          block * (size_t)d->h_in * (size_t)d->w_in * HALF_LANES;
-    uint16_t *dst = (uint16_t *)context->tensors[step->outputs[0]].data +
-                    block * (size_t)d->h_out * (size_t)d->w_out * HALF_LANES;
+    const uint16_t *src =
+        (const uint16_t *)context->tensors[step->inputs[0]].data + block * (size_t)d->h_in * (size_t)d->w_in * lanes;
+    uint16_t *dst =
+        (uint16_t *)context->tensors[step->outputs[0]].data + block * (size_t)d->h_out * (size_t)d->w_out * lanes;
     if (!s->rows) {
         s->half->max_pool(d, src, dst, begin, end);
         return;
     }
     for (int y = begin; y < end; y++) {
-        const uint16_t *row = src + (size_t)s->rows[y] * (size_t)d->w_in * HALF_LANES;
-        uint16_t *to = dst + (size_t)y * (size_t)d->w_out * HALF_LANES;
-        for (int x = 0; x < d->w_out; x++)
-            memcpy(to + (size_t)x * HALF_LANES, row + (size_t)s->columns[x] * HALF_LANES, HALF_LANES * sizeof(*to));
+        const uint16_t *row = src + (size_t)s->rows[y] * (size_t)d->w_in * lanes;
+        uint16_t *to = dst + (size_t)y * (size_t)d->w_out * lanes;
+        if (lanes == HALF_LANES) /* a size that is known is copied without a call */
+            resize_row(row, s->columns, d->w_out, to, HALF_LANES);
+        else
+            resize_row(row, s->columns, d->w_out, to, HALF_MOST_LANES);
     }
 }
 
@@ -480,9 +528,16 @@ plan_result plan_half_pool(planner *p, graph_node *node)
         !op_pool_geometry(node->params, &x->info, &w) || w.spatial > 2)
         return PLAN_PASS;
     const int last = w.spatial - 1;
-    window_step s = { .pool = { .h_in = xd.image.h, .w_in = xd.image.w, .h_out = yd.image.h, .w_out = yd.image.w,
-                                .kernel_h = 1, .kernel_w = (int)w.kernel[last], .stride_h = 1,
-                                .stride_w = (int)w.stride[last], .dilation_h = 1, .dilation_w = (int)w.dilation[last],
+    window_step s = { .pool = { .h_in = xd.image.h,
+                                .w_in = xd.image.w,
+                                .h_out = yd.image.h,
+                                .w_out = yd.image.w,
+                                .kernel_h = 1,
+                                .kernel_w = (int)w.kernel[last],
+                                .stride_h = 1,
+                                .stride_w = (int)w.stride[last],
+                                .dilation_h = 1,
+                                .dilation_w = (int)w.dilation[last],
                                 .pad_left = (int)w.pad_begin[last] } };
     if (w.spatial == 2) {
         s.pool.kernel_h = (int)w.kernel[0];
@@ -512,6 +567,7 @@ plan_result plan_half_resize(planner *p, graph_node *node)
         !graph_resize_axes(p->graph, node, axes) || axes[2].out != yd.image.h || axes[3].out != yd.image.w)
         return PLAN_PASS;
     window_step s = { .pool = { .h_in = xd.image.h, .w_in = xd.image.w, .h_out = yd.image.h, .w_out = yd.image.w },
-                      .rows = nearest(p, params, &axes[2]), .columns = nearest(p, params, &axes[3]) };
+                      .rows = nearest(p, params, &axes[2]),
+                      .columns = nearest(p, params, &axes[3]) };
     return s.rows && s.columns ? emit_window(p, node, "half_resize_nearest", &s, &xd) : PLAN_FAILED;
 }

@@ -197,33 +197,30 @@ static void rows_tail(const step_context *context, const void *params, const pla
         make_rows(context, s, &band->data, band->plane, band->image, group, band->first, band->pixels, scratch);
 }
 
-/* ---- the same from float16 in blocks of eight ---- */
+/* ---- the same from 16 bits in blocks ---- */
 
 typedef struct half_rows_step {
     void (*to_float)(const uint16_t *src, float *dst, size_t n);
-    size_t channels, hw, pixels; /* pixels of a part */
-    int parts;                   /* of an image */
+    size_t lanes, channels, hw, pixels; /* pixels of a part */
+    int parts;                          /* of an image */
 } half_rows_step;
 
 static void run_half_rows(const step_context *context, int part)
 {
     const half_rows_step *s = context->step->params;
+    const size_t lanes = s->lanes;
     const size_t image = (size_t)(part / s->parts), begin = (size_t)(part % s->parts) * s->pixels;
-    const size_t end = MIN(begin + s->pixels, s->hw), padded = size_align(s->channels, HALF_LANES);
+    const size_t end = MIN(begin + s->pixels, s->hw), padded = size_align(s->channels, lanes);
     const uint16_t *src = (const uint16_t *)context->tensors[context->step->inputs[0]].data + image * padded * s->hw;
     float *dst = (float *)context->tensors[context->step->outputs[0]].data + image * s->hw * s->channels;
     float *wide = context->scratch;
     for (size_t i = begin, count; i < end; i += count) {
         count = MIN(STRIP_ROWS, end - i);
-        for (size_t c = 0; c < s->channels; c += HALF_LANES) {
+        for (size_t c = 0; c < s->channels; c += lanes) {
             float *to = dst + i * s->channels + c;
-            s->to_float(src + c * s->hw + i * HALF_LANES, wide, count * HALF_LANES);
-            if (s->channels - c >= HALF_LANES) /* a size that is known is copied without a call */
-                for (size_t k = 0; k < count; k++)
-                    memcpy(to + k * s->channels, wide + k * HALF_LANES, HALF_LANES * sizeof(float));
-            else
-                for (size_t k = 0; k < count; k++)
-                    memcpy(to + k * s->channels, wide + k * HALF_LANES, (s->channels - c) * sizeof(float));
+            s->to_float(src + c * s->hw + i * lanes, wide, count * lanes);
+            plan_copy_rows((char *)to, s->channels * sizeof(float), (const char *)wide, lanes * sizeof(float),
+                           MIN(lanes, s->channels - c) * sizeof(float), count);
         }
     }
 }
@@ -233,15 +230,16 @@ static plan_result plan_half_rows(planner *p, graph_node *node)
     image_dims d;
     if (!plan_image_dims(p, node->inputs[0], &d))
         return PLAN_PASS;
-    half_rows_step s = { .to_float = p->kernels->eltwise.half_to_float,
+    half_rows_step s = { .to_float = p->kernels->half.to_float,
+                         .lanes = (size_t)p->kernels->half.lanes,
                          .channels = (size_t)d.c,
                          .hw = (size_t)d.h * (size_t)d.w };
     s.parts = (int)MIN((size_t)plan_parts(s.hw * s.channels * 6), s.hw);
     s.pixels = (s.hw + (size_t)s.parts - 1) / (size_t)s.parts;
     s.parts = (int)((s.hw + s.pixels - 1) / s.pixels);
     const int input = p->forms[node->inputs[0]->id].half, output = plan_new_plain(p, node->outputs[0]);
-    return plan_add_step(p, node, "half_rows", run_half_rows, (int)d.n * s.parts,
-                         STRIP_ROWS * HALF_LANES * sizeof(float), &input, 1, &output, 1, &s, sizeof(s))
+    return plan_add_step(p, node, "half_rows", run_half_rows, (int)d.n * s.parts, STRIP_ROWS * s.lanes * sizeof(float),
+                         &input, 1, &output, 1, &s, sizeof(s))
                ? PLAN_DONE
                : PLAN_FAILED;
 }

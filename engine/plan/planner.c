@@ -455,6 +455,8 @@ int plan_blocked(planner *p, graph_value *value)
         return forms->blocked = constant_blocked_slot(p, value);
     if (forms->channels)
         return plan_gather_channels(p, value);
+    if (forms->half >= 0 && forms->plain < 0 && p->kernels->half.lanes == p->kernels->block)
+        return plan_blocked_of_half(p, value);
     if ((forms->half >= 0 || forms->picture) && plan_plain(p, value) < 0) /* from the form that there is */
         return -1;
     assert(forms->plain >= 0);

@@ -22,9 +22,9 @@ typedef struct channel_origin {
 } channel_origin;
 
 typedef struct value_forms {
-    int plain, blocked, half;       /* slots, or -1; half: float16 in blocks of 8, see plan_half.c */
+    int plain, blocked, half;       /* slots, or -1; half: of 16 bits, see plan_half.c */
     const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
-    bool listed; /* such lists of other values name channels of the blocked form, which must be written */
+    bool listed;          /* such lists of other values name channels of the blocked form, which must be written */
     graph_value *picture; /* the blocked one that this is a Reshape of, whose plain form nobody wants yet; or NULL */
     const graph_node *chained; /* the producer, which its only reader computes too; then there is no form */
     const limits_part *limits; /* of all blocks, or NULL where they are not known */
@@ -119,8 +119,10 @@ typedef struct image_dims {
     size_t blocked_elements; /* of one image */
 } image_dims;
 bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims);
-/* Plain float32 from a value's half form, which is all that exists of it. */
+/* Plain or blocked float32 from a value's half form, which is all that exists of it. Blocked: only where the blocks are
+ * the same, kernels->half.lanes == kernels->block. */
 int plan_plain_of_half(planner *p, graph_value *value);
+int plan_blocked_of_half(planner *p, graph_value *value);
 
 /* ---- plan_conv.c: tails. A convolution hands rows of its result to the only one that reads it, while they are near,
  * and the whole is never written. ---- */

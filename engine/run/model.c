@@ -103,12 +103,9 @@ static onyx_status first_check(onyx_model *model, onyx_error *error)
 static void say_precision(const onyx_options *options, uint32_t flags)
 {
     const char *text = NULL;
-    if (options->precision == ONYX_PRECISION_BF16)
-        text =
-            flags & CPU_AMX_BF16
-                ? "precision bf16: this build does not use AMX yet, so all is computed in fp32, as with precision fp32"
-                : "precision bf16: this processor has no AMX, without which bf16 is no faster than fp32 (AVX512-BF16 "
-                  "has half its rate); all is computed in fp32, as with precision fp32";
+    if (options->precision == ONYX_PRECISION_BF16 && !(flags & CPU_AMX_BF16))
+        text = "precision bf16: this processor has no AMX, without which bf16 is no faster than fp32 (AVX512-BF16 has "
+               "half its rate); all is computed in fp32, as with precision fp32";
     else if (options->precision == ONYX_PRECISION_FP16 && !(flags & CPU_FP16))
         text = "precision fp16: this build uses float16 arithmetic on no processor but ARMv8.2; all is computed in "
                "fp32, as with precision fp32";

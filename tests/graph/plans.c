@@ -302,13 +302,29 @@ static const plan_case cases[] = {
       "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\noutput a\n", true },
 };
 
-/* With precision=fp16, where the processor has float16 arithmetic. */
+/* With precision=fp16 and bf16, where the processor has such arithmetic. */
 static const plan_case half_cases[] = {
-    { "rows and planes of float16", "half_rows,half_unblock", "reference,transpose,copy_rows",
+    { "views of 16 bits", "half_max_pool,half_resize_nearest,half_binary,half_act",
+      "reference,half_block,layout_block,copy_rows,eltwise_binary,eltwise_act,max_pool",
+      "input x f32 1,3,32,36\ninit w f32 32,3,3,3\ninit b f32 32\ninit v f32 16,16,3,3\ninit u f32 32,48,1,1\n"
+      "init d f32 32,1,3,3\ninit t f32 40,64,3,3\ninit p i64 2 = 16,16\ninit up f32 4 = 1,1,2,2\n"
+      "a = Conv(x, w, b) strides=[2,2] pads=[1,1,1,1]\nc, e = Split(a, p) axis=1\n"
+      "f = Conv(e, v) pads=[1,1,1,1]\ng = Relu(f)\nh = Add(g, e)\ni = Concat(c, e, h) axis=1\nj = Conv(i, u)\n"
+      "k = Conv(j, d) group=32 pads=[1,1,1,1]\nl = MaxPool(k) kernel_shape=[5,5] pads=[2,2,2,2]\nm = Mul(l, j)\n"
+      "n = Sigmoid(m)\no = Resize(n, , up)\nq = Resize(j, , up)\nr = Concat(o, q) axis=1\n"
+      "y = Conv(r, t) strides=[2,2] pads=[1,1,1,1]\noutput y\n" },
+    { "rows and planes of 16 bits", "half_rows,half_unblock", "reference,transpose,copy_rows",
       "input x f32 1,3,9,7\ninit w f32 20,3,1,1\ninit v f32 21,20,1,1\ninit u f32 21,20,2,2\ninit f i64 3 = 0,0,-1\n"
       "a = Conv(x, w)\nb = Conv(a, v)\nc = Conv(a, u)\nd = Reshape(b, f)\ne = Reshape(c, f)\ng = Concat(d, e) axis=2\n"
       "y = Transpose(g) perm=[0,2,1]\nh = Conv(a, v) strides=[2,2]\ni = Conv(a, u) strides=[2,2]\nj = Reshape(h, f)\n"
       "k = Reshape(i, f)\nl = Concat(j, k) axis=2\nz = Softmax(l) axis=1\noutput y\noutput z\n" },
+};
+
+/* bfloat16 has float32's blocks: reorders between them go vector by vector. */
+static const plan_case widened = {
+    "bfloat16 and float32 in blocks", "half_widen,half_narrow", "reference,half_block,half_unblock,layout_block",
+    "input x f32 1,3,16,18\ninit w f32 24,3,3,3\ninit v f32 20,24,3,3\na = Conv(x, w)\nb = Elu(a)\n"
+    "c = AveragePool(b) kernel_shape=[3,3]\nd = Conv(c, v)\ne = AveragePool(d) kernel_shape=[2,2]\noutput e\n"
 };
 
 /* ---- a runner ---- */
@@ -391,6 +407,13 @@ static void check_program(const plan_case *c, const program *p, const char *tabl
 
 enum { MOST = 8 };
 
+static bool has_precision(const cpu_kernels *kernels, onyx_precision precision)
+{
+    return precision == ONYX_PRECISION_FP16   ? kernels->half.format == HALF_FLOAT16
+           : precision == ONYX_PRECISION_BF16 ? kernels->half.format == HALF_BFLOAT16
+                                              : true;
+}
+
 static void check_tables(const plan_case *c, const model_file *file, onyx_precision precision,
                          const onyx_tensor *inputs, const onyx_tensor *wanted)
 {
@@ -400,14 +423,16 @@ static void check_tables(const plan_case *c, const model_file *file, onyx_precis
         cpu_kernels kernels;
         cpu_kernels_init(&kernels, available & masks[i]);
         if (strcmp(kernels.name, last) == 0 || (c->bytes && !kernels.qconv.units) ||
-            (precision == ONYX_PRECISION_FP16 && !kernels.half.direct_name))
+            !has_precision(&kernels, precision))
             continue;
         last = kernels.name;
         program *p = NULL;
         onyx_error error = { .message = "" };
         packed_store *store = packed_store_new();
         const plan_options wish = { .kernels = &kernels, .store = store, .precision = precision };
-        const double bound = precision == ONYX_PRECISION_FP16 ? 1e-2 : 2e-5;
+        const double bound = precision == ONYX_PRECISION_FP16   ? 1e-2
+                             : precision == ONYX_PRECISION_BF16 ? 4e-2
+                                                                : 2e-5;
         if (CHECK(plan_compile(file, NULL, NULL, &wish, &p, &error) == ONYX_OK, "%s, %s: %s", c->name, kernels.name,
                   error.message))
             check_program(c, p, kernels.name, bound, inputs, wanted);
@@ -443,7 +468,10 @@ int main(int argc, char **argv)
         if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
             check_case(&cases[i], ONYX_PRECISION_AUTO);
     for (size_t i = 0; i < sizeof(half_cases) / sizeof(*half_cases); i++)
-        if (argc < 2 || strcmp(argv[1], half_cases[i].name) == 0)
+        if (argc < 2 || strcmp(argv[1], half_cases[i].name) == 0) {
             check_case(&half_cases[i], ONYX_PRECISION_FP16);
+            check_case(&half_cases[i], ONYX_PRECISION_BF16);
+        }
+    check_case(&widened, ONYX_PRECISION_BF16);
     return check_done();
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Float16 kernels of one table against double precision: convolutions of odd shapes with all activations and residual
- * modes, guard pages behind the buffers, parts in any order; activations, sums, pools and reorders. */
+ * Kernels of 16-bit images of one table against double precision: convolutions of odd shapes with all activations and
+ * residual modes, guard pages behind the buffers, parts in any order; activations, sums, pools and reorders. */
 #include "conv_oracle.h"
 
 enum { MAX_VALUES = 1 << 19 };
 
 static guarded_region region_src, region_dst, region_other, region_packed, region_scratch, region_bias, region_residual;
+static int lanes_of; /* of the table */
 static float plain[MAX_VALUES], weights[MAX_VALUES], got[MAX_VALUES], addend[MAX_VALUES];
 
 static void *aligned(guarded_region *region, size_t bytes)
@@ -14,14 +15,25 @@ static void *aligned(guarded_region *region, size_t bytes)
     return guarded(region, (bytes + 63) & ~(size_t)63);
 }
 
-/* Random numbers that float16 holds. */
+static bool is_float16(const cpu_kernels *kernels)
+{
+    return kernels->half.format == HALF_FLOAT16;
+}
+
+/* Largest relative error of rounding. */
+static double rounding(const cpu_kernels *kernels)
+{
+    return is_float16(kernels) ? 0x1p-11 : 0x1p-8;
+}
+
+/* Random numbers that the format holds. */
 static void fill_halves(const cpu_kernels *kernels, float *values, uint16_t *halves, size_t n, float low, float high)
 {
     static uint16_t own[MAX_VALUES];
     halves = halves ? halves : own;
     oracle_fill_plain(values, n, low, high);
-    kernels->eltwise.float_to_half(values, halves, n);
-    kernels->eltwise.half_to_float(halves, values, n);
+    kernels->half.from_float(values, halves, n);
+    kernels->half.to_float(halves, values, n);
 }
 
 static cpu_activation random_activation(void)
@@ -36,12 +48,23 @@ static cpu_activation random_activation(void)
 
 static size_t blocked(int c, int pixels)
 {
-    return (size_t)((c + 7) / 8) * 8 * (size_t)pixels;
+    return (size_t)((c + lanes_of - 1) / lanes_of) * (size_t)lanes_of * (size_t)pixels;
 }
 
 static size_t blocked_at(int pixels, int c, int i)
 {
-    return ((size_t)(c / 8) * (size_t)pixels + (size_t)i) * 8 + (size_t)(c % 8);
+    return ((size_t)(c / lanes_of) * (size_t)pixels + (size_t)i) * (size_t)lanes_of + (size_t)(c % lanes_of);
+}
+
+/* What half.h allows for an output y, with residual `add`, whose sum has terms of `magnitude` in all. */
+static double bound_of(const cpu_kernels *kernels, const conv_shape *s, const cpu_activation *activation,
+                       double magnitude, double y, double add)
+{
+    if (is_float16(kernels))
+        return 0x1p-11 * (2 * magnitude + 8 * fabs(y)) + 4e-4;
+    const double k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w + 2;
+    const bool curved = activation->act == CPU_ACT_SILU || activation->act == CPU_ACT_SIGMOID;
+    return k * 0x1p-23 * magnitude + (curved ? 7e-4 : 1e-6) * (fabs(y) + fabs(add)) + 0x1.01p-8 * fabs(y) + 2e-6;
 }
 
 /* Every output; residual: as floats in half layout, or NULL. */
@@ -50,7 +73,7 @@ static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, cons
 {
     const conv_shape *s = &plan->shape;
     const int pixels = s->h_out * s->w_out;
-    kernels->eltwise.half_to_float(a->dst, got, blocked(s->c_out, pixels));
+    kernels->half.to_float(a->dst, got, blocked(s->c_out, pixels));
     for (int o = 0; o < s->c_out; o++)
         for (int i = 0; i < pixels; i++) {
             double sum, magnitude, add = residual ? (double)residual[blocked_at(pixels, o, i)] : 0;
@@ -58,7 +81,7 @@ static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, cons
             double x = sum + (double)bias[o];
             double y = a->residual_before ? conv_oracle_act(&a->activation, x + add)
                                           : conv_oracle_act(&a->activation, x) + add;
-            double bound = 0x1p-11 * (2 * (magnitude + fabs((double)bias[o]) + fabs(add)) + 8 * fabs(y)) + 4e-4;
+            double bound = bound_of(kernels, s, &a->activation, magnitude + fabs((double)bias[o]) + fabs(add), y, add);
             double actual = (double)got[blocked_at(pixels, o, i)];
             if (!(fabs(actual - y) <= bound)) {
                 CHECK(false, "%s %s act %d: filter %d y %d x %d: expected %.6g, got %.6g (bound %.2g)", plan->name,
@@ -73,7 +96,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
 {
     half_conv_plan plan;
     if (!half_conv_choose(kernels, s, &plan)) {
-        CHECK(s->groups != 1, "%s: no float16 convolution takes %s", kernels->name, conv_oracle_text(s));
+        CHECK(s->groups != 1, "%s: no convolution of 16 bits takes %s", kernels->name, conv_oracle_text(s));
         return;
     }
     const int pixels = s->h_out * s->w_out;
@@ -87,7 +110,9 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
                 -1, 1);
     void *src = aligned(&region_src, src_count * (s->src_plain ? 4 : 2));
     uint16_t *dst = aligned(&region_dst, dst_bytes), *other = aligned(&region_other, dst_bytes);
-    uint16_t *residual = aligned(&region_residual, dst_bytes), *bias = aligned(&region_bias, blocked(s->c_out, 1) * 2);
+    uint16_t *residual = aligned(&region_residual, dst_bytes);
+    const size_t bias_bytes = blocked(s->c_out, 1) * kernels->half.sum_bytes;
+    void *bias = aligned(&region_bias, bias_bytes);
     void *packed = aligned(&region_packed, plan.packed_bytes), *scratch = aligned(&region_scratch, plan.scratch_bytes);
     fill_halves(kernels, plain, NULL, (size_t)(s->c_in * s->h_in * s->w_in), -2, 2);
     if (s->src_plain) {
@@ -98,11 +123,16 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
         for (int c = 0; c < s->c_in; c++)
             for (int i = 0; i < s->h_in * s->w_in; i++)
                 all[blocked_at(s->h_in * s->w_in, c, i)] = plain[c * s->h_in * s->w_in + i];
-        kernels->eltwise.float_to_half(all, src, src_count);
+        kernels->half.from_float(all, src, src_count);
     }
     static float bias_values[512];
-    memset(bias, 0, blocked(s->c_out, 1) * 2);
-    fill_halves(kernels, bias_values, bias, (size_t)s->c_out, -1, 1);
+    memset(bias, 0, bias_bytes);
+    if (kernels->half.sum_bytes == sizeof(float)) {
+        oracle_fill_plain(bias_values, (size_t)s->c_out, -1, 1);
+        memcpy(bias, bias_values, (size_t)s->c_out * sizeof(float));
+    } else {
+        fill_halves(kernels, bias_values, bias, (size_t)s->c_out, -1, 1);
+    }
     fill_halves(kernels, addend, residual, dst_bytes / 2, -1, 1);
     half_conv_plan form;
     half_conv_pack_form(&plan, &form);
@@ -118,10 +148,16 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
               conv_oracle_intact(packed, plan.packed_bytes),
           "%s %s: wrote outside", plan.name, conv_oracle_text(s));
     a.dst = other;
+    conv_shape shared = *s;
+    shared.threads = 3;
+    if (CHECK(half_conv_choose(kernels, &shared, &plan) && plan.scratch_bytes <= MAX_VALUES * 2, "%s: not with threads",
+              conv_oracle_text(s)))
+        scratch = aligned(&region_scratch, plan.scratch_bytes);
     memset(scratch, 0xff, plan.scratch_bytes);
     for (int part = plan.parts - 1; part >= 0; part--)
         half_conv_run(&plan, &a, part, scratch);
-    CHECK(memcmp(dst, other, dst_bytes) == 0, "%s %s: order of parts changes bits", plan.name, conv_oracle_text(s));
+    CHECK(memcmp(dst, other, dst_bytes) == 0, "%s %s: threads or the order of parts change bits", plan.name,
+          conv_oracle_text(s));
 }
 
 static int out_size(int in, int kernel, int stride, int dilation, int pads)
@@ -188,23 +224,27 @@ static void test_act(const cpu_kernels *kernels)
 {
     enum { N = 1003 };
     static uint16_t in[N], out[N];
-    static const cpu_activation acts[] = { { CPU_ACT_NONE, 0, 0 }, { CPU_ACT_SILU, 0, 0 }, { CPU_ACT_RELU, 0, 0 },
-                                           { CPU_ACT_CLIP, -1, 6 }, { CPU_ACT_SIGMOID, 0, 0 } };
+    static const cpu_activation acts[] = { { CPU_ACT_NONE, 0, 0 },
+                                           { CPU_ACT_SILU, 0, 0 },
+                                           { CPU_ACT_RELU, 0, 0 },
+                                           { CPU_ACT_CLIP, -1, 6 },
+                                           { CPU_ACT_SIGMOID, 0, 0 } };
     fill_halves(kernels, plain, in, N, -24, 24);
     for (size_t k = 0; k < sizeof(acts) / sizeof(acts[0]); k++) {
         kernels->half.act(in, out, N, acts[k]);
-        kernels->eltwise.half_to_float(out, got, N);
+        kernels->half.to_float(out, got, N);
         bool good = true;
         for (int i = 0; good && i < N; i++) {
             double y = conv_oracle_act(&acts[k], (double)plain[i]);
-            good = CHECK(fabs((double)got[i] - y) <= 4e-3 * fabs(y) + 3e-4, "half act %d of %g: expected %g, got %g",
-                         acts[k].act, (double)plain[i], y, (double)got[i]);
+            const double bound = is_float16(kernels) ? 4e-3 * fabs(y) + 3e-4 : 4.7e-3 * fabs(y) + 3e-6;
+            good = CHECK(fabs((double)got[i] - y) <= bound, "half act %d of %g: expected %g, got %g", acts[k].act,
+                         (double)plain[i], y, (double)got[i]);
         }
     }
     static const float special[3] = { NAN, INFINITY, -INFINITY };
-    kernels->eltwise.float_to_half(special, in, 3);
+    kernels->half.from_float(special, in, 3);
     kernels->half.act(in, out, 3, (cpu_activation){ CPU_ACT_SILU, 0, 0 });
-    kernels->eltwise.half_to_float(out, got, 3);
+    kernels->half.to_float(out, got, 3);
     CHECK(isnan(got[0]) && isinf(got[1]) && got[1] > 0 && fabsf(got[2]) <= 3e-4f,
           "half silu of NaN, inf, -inf: %g %g %g", (double)got[0], (double)got[1], (double)got[2]);
 }
@@ -218,11 +258,11 @@ static void test_binary(const cpu_kernels *kernels)
     fill_halves(kernels, weights, b, N, -8, 8);
     for (int k = 0; k < 3; k++) {
         kernels->half.binary(ops[k], a, b, c, N);
-        kernels->eltwise.half_to_float(c, got, N);
+        kernels->half.to_float(c, got, N);
         for (int i = 0; i < N; i++) {
             double x = (double)plain[i], y = (double)weights[i], z = k == 0 ? x + y : k == 1 ? x - y : x * y;
-            if (!CHECK(fabs((double)got[i] - z) <= 0x1p-11 * fabs(z) + 1e-7, "half binary %d [%d]: expected %g, got %g",
-                       k, i, z, (double)got[i]))
+            if (!CHECK(fabs((double)got[i] - z) <= rounding(kernels) * fabs(z) + 1e-7,
+                       "half binary %d [%d]: expected %g, got %g", k, i, z, (double)got[i]))
                 break;
         }
     }
@@ -230,29 +270,39 @@ static void test_binary(const cpu_kernels *kernels)
 
 static void test_pool_max(const cpu_kernels *kernels)
 {
-    for (int round = 0; round < 20; round++) {
-        half_pool p = { .h_in = oracle_int(1, 12), .w_in = oracle_int(1, 12), .kernel_h = oracle_int(1, 5),
-                        .kernel_w = oracle_int(1, 5), .stride_h = oracle_int(1, 2), .stride_w = oracle_int(1, 2),
-                        .dilation_h = 1, .dilation_w = 1 };
+    enum { MAX_COLUMNS = 400 };
+    for (int round = 0; round < 40; round++) {
+        half_pool p = { .h_in = oracle_int(1, 12),
+                        .w_in = oracle_int(1, 12),
+                        .kernel_h = oracle_int(1, 5),
+                        .kernel_w = oracle_int(1, 5),
+                        .stride_h = oracle_int(1, 2),
+                        .stride_w = oracle_int(1, 2),
+                        .dilation_h = oracle_int(1, 2),
+                        .dilation_w = oracle_int(1, 2) };
+        if (round % 4 == 3) { /* long rows, and windows */
+            p.w_in = oracle_int(150, MAX_COLUMNS - 8);
+            p.kernel_w = round % 8 == 7 ? oracle_int(100, 200) : p.kernel_w;
+        }
         p.pad_top = oracle_int(0, p.kernel_h / 2);
         p.pad_left = oracle_int(0, p.kernel_w / 2);
-        p.h_out = out_size(p.h_in, p.kernel_h, p.stride_h, 1, 2 * p.pad_top);
-        p.w_out = out_size(p.w_in, p.kernel_w, p.stride_w, 1, 2 * p.pad_left);
-        if (p.h_out < 1 || p.w_out < 1)
+        p.h_out = out_size(p.h_in, p.kernel_h, p.stride_h, p.dilation_h, 2 * p.pad_top);
+        p.w_out = out_size(p.w_in, p.kernel_w, p.stride_w, p.dilation_w, 2 * p.pad_left);
+        if (p.h_out < 1 || p.w_out < 1 || p.w_out > MAX_COLUMNS)
             continue;
-        static uint16_t in[12 * 12 * 8], out[16 * 16 * 8];
-        fill_halves(kernels, plain, in, (size_t)(p.h_in * p.w_in * 8), -4, 4);
+        static uint16_t in[12 * MAX_COLUMNS * HALF_MOST_LANES], out[16 * MAX_COLUMNS * HALF_MOST_LANES];
+        fill_halves(kernels, plain, in, (size_t)(p.h_in * p.w_in * lanes_of), -4, 4);
         kernels->half.max_pool(&p, in, out, 0, p.h_out);
-        kernels->eltwise.half_to_float(out, got, (size_t)(p.h_out * p.w_out * 8));
+        kernels->half.to_float(out, got, (size_t)(p.h_out * p.w_out * lanes_of));
         bool good = true;
-        for (int i = 0; good && i < p.h_out * p.w_out * 8; i++) {
+        for (int i = 0; good && i < p.h_out * p.w_out * lanes_of; i++) {
             float most = -INFINITY;
             for (int ky = 0; ky < p.kernel_h; ky++)
                 for (int kx = 0; kx < p.kernel_w; kx++) {
-                    int y = i / 8 / p.w_out * p.stride_h + ky - p.pad_top,
-                        x = i / 8 % p.w_out * p.stride_w + kx - p.pad_left;
+                    int y = i / lanes_of / p.w_out * p.stride_h + ky * p.dilation_h - p.pad_top,
+                        x = i / lanes_of % p.w_out * p.stride_w + kx * p.dilation_w - p.pad_left;
                     if (y >= 0 && x >= 0 && y < p.h_in && x < p.w_in)
-                        most = fmaxf(most, plain[(y * p.w_in + x) * 8 + i % 8]);
+                        most = fmaxf(most, plain[(y * p.w_in + x) * lanes_of + i % lanes_of]);
                 }
             good = CHECK(got[i] == most, "half max_pool %dx%d [%d]: expected %g, got %g", p.h_in, p.w_in, i,
                          (double)most, (double)got[i]);
@@ -262,31 +312,34 @@ static void test_pool_max(const cpu_kernels *kernels)
 
 static void test_reorders(const cpu_kernels *kernels)
 {
-    for (int lanes = 1; lanes <= 8; lanes++)
-        for (int hw = 1; hw < 23; hw += 3) {
-            const size_t stride = (size_t)hw + 5;
-            static uint16_t packed[32 * 8];
-            static float back[8 * 32];
-            fill_halves(kernels, plain, NULL, 8 * stride, -4, 4);
-            kernels->half.block(plain, stride, lanes, (size_t)hw, packed);
-            kernels->eltwise.half_to_float(packed, got, (size_t)hw * 8);
+    enum { MAX_PIXELS = 160 };
+    for (int lanes = 1; lanes <= lanes_of; lanes++)
+        for (int hw = 1; hw < (lanes % 4 ? 23 : MAX_PIXELS); hw += 3) {
+            const size_t stride = (size_t)hw + 5, values = (size_t)hw * (size_t)lanes_of;
+            static uint16_t packed[MAX_PIXELS * HALF_MOST_LANES];
+            static float back[HALF_MOST_LANES * (MAX_PIXELS + 8)];
+            fill_halves(kernels, plain, NULL, (size_t)lanes_of * stride, -4, 4);
+            half_block(kernels, plain, stride, lanes, (size_t)hw, packed);
+            kernels->half.to_float(packed, got, values);
             bool good = true;
-            for (int i = 0; i < hw * 8; i++)
-                good &= got[i] == (i % 8 < lanes ? plain[(size_t)(i % 8) * stride + (size_t)(i / 8)] : 0);
+            for (int i = 0; i < (int)values; i++)
+                good &= got[i] ==
+                        (i % lanes_of < lanes ? plain[(size_t)(i % lanes_of) * stride + (size_t)(i / lanes_of)] : 0);
             CHECK(good, "half block of %d lanes, %d pixels", lanes, hw);
             memset(back, 0, sizeof(back));
-            kernels->half.unblock(packed, lanes, (size_t)hw, back, stride);
+            half_unblock(kernels, packed, lanes, (size_t)hw, back, stride);
             good = true;
-            for (int c = 0; c < 8; c++)
+            for (int c = 0; c < lanes_of; c++)
                 for (size_t i = 0; i < stride; i++)
                     good &= back[(size_t)c * stride + i] ==
                             (c < lanes && i < (size_t)hw ? plain[(size_t)c * stride + i] : 0);
             CHECK(good, "half unblock of %d lanes, %d pixels", lanes, hw);
             if (lanes > 4)
                 continue;
+            memset(packed, 0xff, sizeof(packed));
             kernels->half.interleave(plain, stride, lanes, (size_t)hw, packed);
-            kernels->eltwise.half_to_float(packed, got, (size_t)hw * 4);
-            good = true;
+            kernels->half.to_float(packed, got, (size_t)hw * 4);
+            good = packed[hw * 4] == 0xffff;
             for (int i = 0; i < hw * 4; i++)
                 good &= got[i] == (i % 4 < lanes ? plain[(size_t)(i % 4) * stride + (size_t)(i / 4)] : 0);
             CHECK(good, "half interleave of %d lanes, %d pixels", lanes, hw);
@@ -297,8 +350,9 @@ void test_float16(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
     guarded_region *const regions[] = { &region_src,     &region_dst,  &region_other,   &region_packed,
                                         &region_scratch, &region_bias, &region_residual };
-    if (!kernels->half.direct_name)
+    if (kernels->half.format == HALF_NONE)
         return;
+    lanes_of = kernels->half.lanes;
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(MAX_VALUES * 4);
     for (int round = 0; round < rounds; round++)

@@ -323,7 +323,7 @@ HALF_INLINE int depthwise_chunks(const half_row *row, const uint16_t *src, const
 }
 
 #define DEPTHWISE(name, kw, stride)                                                                                    \
-    static void name(const half_row *row, const uint16_t *src, const uint16_t *weights, const uint16_t *bias,          \
+    static void name(const half_row *row, const uint16_t *src, const void *weights, const void *bias,                  \
                      const uint16_t *residual, uint16_t *dst, int count, int low, int high)                            \
     {                                                                                                                  \
         int p = depthwise_chunks(row, src, weights, bias, residual, dst, 0, count, low, high, kw, stride, 8);          \
@@ -337,9 +337,10 @@ DEPTHWISE(depthwise_5_unit, 5, 1)
 DEPTHWISE(depthwise_5_two, 5, 2)
 
 /* Any kernel width, stride and dilation: one output at a time. */
-static void depthwise_any(const half_row *row, const uint16_t *src, const uint16_t *weights, const uint16_t *bias,
+static void depthwise_any(const half_row *row, const uint16_t *src, const void *all_weights, const void *bias,
                           const uint16_t *residual, uint16_t *dst, int count, int low, int high)
 {
+    const uint16_t *weights = all_weights;
     for (int p = 0; p < count; p++) {
         vh acc = vh_load(bias);
         for (int ky = 0; ky < row->kernel_h; ky++)
@@ -517,6 +518,9 @@ static void unblock(const uint16_t *src, int lanes, size_t hw, float *dst, size_
 void half_fill_fp16(half_kernels *kernels)
 {
     *kernels = (half_kernels){
+        .format = HALF_FLOAT16,
+        .lanes = HALF_LANES,
+        .sum_bytes = sizeof(uint16_t),
         .direct_name = "conv_direct_f16_fp16",
         .depthwise_name = "conv_depthwise_f16_fp16",
         .unit = TILE_SET(unit, HALF_LANES, 8),

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Products of tiles of bfloat16, AMX: blocks of 2 x 2 tiles (32 outputs of 32 filters), or of 4 x 1 (64 of 16), whose
+ * sums begin with the bias. The tile unit takes 64 cycles for a step of either; meanwhile the vector units finish what
+ * the block before has left: residual, activation, rounding, four vectors at a time. */
+#include <assert.h>
+
+#include "cpu/x86/half_bf16.h"
+
+#include "cpu/x86/amx.h"
+
+enum { WORKS = 16 }; /* of a block: of four vectors */
+
+/* ---- what follows the sums ---- */
+
+typedef enum finish_kind { FINISH_NONE, FINISH_CLIP, FINISH_SILU, FINISH_ANY, FINISH_KINDS } finish_kind;
+
+static __attribute__((noinline)) vf act_any(vf x, cpu_activation a)
+{
+    return vf_act(a.act, x, a.a, a.b);
+}
+
+/* Works [begin, end) of the block that waits. Of PAIR a work is two outputs of two filter blocks, else four of one. */
+BF16_INLINE void finish(const half_products *p, int begin, int end, const finish_kind KIND, const bool PAIR)
+{
+    const half_line *line = &p->waiting;
+    const uint16_t *before = p->residual_before ? line->residual : NULL;
+    const uint16_t *after = p->residual_before ? NULL : line->residual;
+    const vf low = vf_set1(p->activation.a), high = vf_set1(p->activation.b);
+    for (int work = begin; work < end; work++) {
+        const int first = PAIR ? 2 * work : 4 * work;
+        vf v[4];
+        ptrdiff_t at[4];
+        if (first >= line->count)
+            return;
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            const int wish = first + (PAIR ? k / 2 : k), block = PAIR ? k % 2 : 0;
+            const int output = wish < line->count ? wish : line->count - 1; /* the last one again */
+            at[k] = (ptrdiff_t)p->waiting_places[output] * BF16_LANES + block * p->block_out;
+            v[k] = vf_load(p->sums[PAIR ? output / 16 * 2 + block : output / 16][output % 16]);
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++) {
+            if (before)
+                v[k] = vf_add(v[k], bf16_load(before + at[k]));
+            if (KIND == FINISH_CLIP)
+                v[k] = vf_clip(v[k], low, high);
+            else if (KIND == FINISH_SILU)
+                v[k] = bf16_silu(v[k]);
+            else if (KIND == FINISH_ANY)
+                v[k] = act_any(v[k], p->activation);
+            if (after)
+                v[k] = vf_add(v[k], bf16_load(after + at[k]));
+        }
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            bf16_store(line->dst + at[k], v[k]);
+    }
+}
+
+typedef void finish_run(const half_products *p, int begin, int end);
+#define FINISH(name, kind, pair)                                                                                       \
+    static __attribute__((noinline)) void name(const half_products *p, int begin, int end)                             \
+    {                                                                                                                  \
+        finish(p, begin, end, kind, pair);                                                                             \
+    }
+FINISH(finish_none_1, FINISH_NONE, false)
+FINISH(finish_none_2, FINISH_NONE, true)
+FINISH(finish_clip_1, FINISH_CLIP, false)
+FINISH(finish_clip_2, FINISH_CLIP, true)
+FINISH(finish_silu_1, FINISH_SILU, false)
+FINISH(finish_silu_2, FINISH_SILU, true)
+FINISH(finish_any_1, FINISH_ANY, false)
+FINISH(finish_any_2, FINISH_ANY, true)
+
+static finish_run *finish_of(const half_products *p)
+{
+    static finish_run *const runs[FINISH_KINDS][2] = { [FINISH_NONE] = { finish_none_1, finish_none_2 },
+                                                       [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
+                                                       [FINISH_SILU] = { finish_silu_1, finish_silu_2 },
+                                                       [FINISH_ANY] = { finish_any_1, finish_any_2 } };
+    const cpu_act act = p->activation.act;
+    return runs[act == CPU_ACT_NONE   ? FINISH_NONE
+                : act == CPU_ACT_CLIP ? FINISH_CLIP
+                : act == CPU_ACT_SILU ? FINISH_SILU
+                                      : FINISH_ANY][p->waiting.filters - 1];
+}
+
+/* ---- tiles ---- */
+
+/* The next lines of what will be wanted. */
+BF16_INLINE void fetch(half_products *p)
+{
+    for (int i = 0; i < p->fetch && p->runs > 0; i++) {
+        _mm_prefetch(p->next + p->run_at, _MM_HINT_T1);
+        p->run_at += 64;
+        if (p->run_at >= p->run_bytes) {
+            p->run_at = 0;
+            p->next += p->run_stride;
+            p->runs--;
+        }
+    }
+}
+
+BF16_INLINE void step_pair(const char *src, ptrdiff_t stride, const uint16_t *weights)
+{
+    AMX_LOAD(4, src, stride);
+    AMX_LOAD(6, weights, AMX_ROW_BYTES);
+    AMX_DOT_BF16(0, 4, 6);
+    AMX_LOAD(7, weights + AMX_TILE_BYTES / 2, AMX_ROW_BYTES);
+    AMX_DOT_BF16(1, 4, 7);
+    AMX_LOAD(5, src + 16 * stride, stride);
+    AMX_DOT_BF16(2, 5, 6);
+    AMX_DOT_BF16(3, 5, 7);
+}
+
+BF16_INLINE void step_single(const char *src, ptrdiff_t stride, const uint16_t *weights)
+{
+    AMX_LOAD(6, weights, AMX_ROW_BYTES);
+    AMX_LOAD(4, src, stride);
+    AMX_DOT_BF16(0, 4, 6);
+    AMX_LOAD(5, src + 16 * stride, stride);
+    AMX_DOT_BF16(1, 5, 6);
+    AMX_LOAD(7, src + 32 * stride, stride);
+    AMX_DOT_BF16(2, 7, 6);
+    AMX_LOAD(4, src + 48 * stride, stride);
+    AMX_DOT_BF16(3, 4, 6);
+}
+
+/* The sums of a block, from output `first` of the line on; what waits is finished meanwhile. */
+BF16_INLINE void sum_block(half_products *p, const half_line *line, int first, const bool PAIR)
+{
+    finish_run *const run = p->waiting.count > 0 ? finish_of(p) : NULL;
+    const int rate = ((WORKS << 16) + p->steps - 1) / p->steps;
+    const uint16_t *weights = line->weights;
+    const float *second = line->bias + (PAIR ? BF16_LANES : 0);
+    int done = 0;
+    AMX_FENCE();
+    AMX_LOAD(0, line->bias, 0);
+    AMX_LOAD(1, second, 0);
+    AMX_LOAD(2, line->bias, 0);
+    AMX_LOAD(3, second, 0);
+    for (int step = 0; step < p->steps; step++) {
+        const ptrdiff_t stride = p->strides[step >= p->wide];
+        const char *src = line->src + p->offsets[step] + first * stride;
+        if (PAIR)
+            step_pair(src, stride, weights);
+        else
+            step_single(src, stride, weights);
+        weights += (PAIR ? 2 : 1) * AMX_TILE_BYTES / 2;
+        if (p->runs > 0)
+            fetch(p);
+        const int due = step + 1 < p->steps ? rate * (step + 1) >> 16 : WORKS;
+        if (run && due > done)
+            run(p, done, due);
+        done = due;
+    }
+    AMX_STORE(0, p->sums[0], AMX_ROW_BYTES);
+    AMX_STORE(1, p->sums[1], AMX_ROW_BYTES);
+    AMX_STORE(2, p->sums[2], AMX_ROW_BYTES);
+    AMX_STORE(3, p->sums[3], AMX_ROW_BYTES);
+}
+
+static void run_line(half_products *p, const half_line *line)
+{
+    const int block = line->filters == 2 ? 32 : 64;
+    assert(line->filters == 1 || line->filters == 2);
+    for (int first = 0; first < line->count; first += block) {
+        if (line->filters == 2)
+            sum_block(p, line, first, true);
+        else
+            sum_block(p, line, first, false);
+        p->waiting = *line;
+        p->waiting.count = line->count - first < block ? line->count - first : block;
+        p->waiting_places = p->places + first;
+    }
+}
+
+static void begin(half_products *p)
+{
+    p->activation = bf16_activation(p->activation);
+    p->waiting.count = 0;
+    amx_begin();
+}
+
+static void end(half_products *p)
+{
+    if (p->waiting.count > 0)
+        finish_of(p)(p, 0, WORKS);
+    p->waiting.count = 0;
+    amx_end();
+}
+
+static void pair(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n)
+{
+    for (size_t i = 0; i < n; i++, a += BF16_LANES, b += BF16_LANES, dst += 2 * BF16_LANES) {
+        const __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)a);
+        const __m256i second = _mm256_loadu_si256((const __m256i *)(const void *)b);
+        _mm256_storeu_si256((__m256i *)(void *)dst, first);
+        _mm256_storeu_si256((__m256i *)(void *)(dst + BF16_LANES), second);
+    }
+}
+
+void half_fill_amx(half_kernels *kernels)
+{
+    half_bf16_fill(kernels);
+    kernels->direct_name = "conv_tiles_bf16_amx";
+    kernels->tiles = (half_tile_kernels){ begin, run_line, end, pair };
+}

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * bfloat16 kernels beside the products of tiles: stored in 16 bits, computed in float32. */
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/x86/half_bf16.h"
+
+#include "cpu/kernels.h"
+
+#define BF16_UNROLL _Pragma("GCC unroll 16")
+
+BF16_INLINE __mmask16 first_lanes(size_t n)
+{
+    return n >= BF16_LANES ? 0xffff : (__mmask16)((1u << n) - 1);
+}
+
+BF16_INLINE vf load_part(const uint16_t *p, __mmask16 lanes)
+{
+    return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_maskz_loadu_epi16(lanes, p)), 16));
+}
+
+BF16_INLINE void store_part(uint16_t *p, vf v, __mmask16 lanes)
+{
+    _mm256_mask_storeu_epi16(p, lanes, (__m256i)_mm512_cvtneps_pbh(v));
+}
+
+static void to_float(const uint16_t *src, float *dst, size_t n)
+{
+    size_t i = 0;
+    for (; i + BF16_LANES <= n; i += BF16_LANES)
+        vf_store(dst + i, bf16_load(src + i));
+    if (i < n)
+        vf_store_part(dst + i, load_part(src + i, first_lanes(n - i)), n - i);
+}
+
+static void from_float(const float *src, uint16_t *dst, size_t n)
+{
+    size_t i = 0;
+    for (; i + BF16_LANES <= n; i += BF16_LANES)
+        bf16_store(dst + i, vf_load(src + i));
+    if (i < n)
+        store_part(dst + i, vf_load_part(src + i, n - i), first_lanes(n - i));
+}
+
+/* ---- elementwise ---- */
+
+static __attribute__((noinline)) vf act_any(vf x, cpu_activation a)
+{
+    return vf_act(a.act, x, a.a, a.b);
+}
+
+static void act(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation)
+{
+    for (size_t i = 0; i < n; i += BF16_LANES) {
+        const __mmask16 lanes = first_lanes(n - i);
+        const vf x = load_part(src + i, lanes);
+        store_part(dst + i, activation.act == CPU_ACT_SILU ? bf16_silu(x) : act_any(x, activation), lanes);
+    }
+}
+
+BF16_INLINE void binary_loop(const cpu_binary OP, const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n)
+{
+    for (size_t i = 0; i < n; i += BF16_LANES) {
+        const __mmask16 lanes = first_lanes(n - i);
+        const vf x = load_part(a + i, lanes), y = load_part(b + i, lanes);
+        store_part(dst + i,
+                   OP == CPU_BINARY_ADD   ? vf_add(x, y)
+                   : OP == CPU_BINARY_SUB ? vf_sub(x, y)
+                                          : vf_mul(x, y),
+                   lanes);
+    }
+}
+
+static void binary(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n)
+{
+    assert(op == CPU_BINARY_ADD || op == CPU_BINARY_SUB || op == CPU_BINARY_MUL);
+    if (op == CPU_BINARY_ADD)
+        binary_loop(CPU_BINARY_ADD, a, b, dst, n);
+    else if (op == CPU_BINARY_SUB)
+        binary_loop(CPU_BINARY_SUB, a, b, dst, n);
+    else
+        binary_loop(CPU_BINARY_MUL, a, b, dst, n);
+}
+
+/* ---- depthwise ---- */
+
+BF16_INLINE void finish(const half_row *row, const uint16_t *residual, uint16_t *dst, vf *acc, const int n)
+{
+    const bool before = residual && row->residual_before, after = residual && !row->residual_before;
+    const cpu_activation act = bf16_activation(row->activation);
+    BF16_UNROLL
+    for (int i = 0; i < n; i++) {
+        vf x = before ? vf_add(acc[i], bf16_load(residual + i * BF16_LANES)) : acc[i];
+        if (act.act == CPU_ACT_SILU)
+            x = bf16_silu(x);
+        else if (act.act == CPU_ACT_CLIP)
+            x = vf_clip(x, vf_set1(act.a), vf_set1(act.b));
+        else if (act.act != CPU_ACT_NONE)
+            x = act_any(x, act);
+        bf16_store(dst + i * BF16_LANES, after ? vf_add(x, bf16_load(residual + i * BF16_LANES)) : x);
+    }
+}
+
+/* P neighbouring outputs; every input vector of a tap row is loaded once. EDGE: columns outside [low, high) read 0. */
+BF16_INLINE void depthwise_chunk(const half_row *row, const uint16_t *src, const float *weights, const float *bias,
+                                 const uint16_t *residual, uint16_t *dst, int low, int high, const int KW,
+                                 const int STRIDE, const int P, const bool EDGE)
+{
+    vf acc[8];
+    BF16_UNROLL
+    for (int p = 0; p < P; p++)
+        acc[p] = vf_load(bias);
+    for (int ky = 0; ky < row->kernel_h; ky++, src += row->row_stride, weights += KW * BF16_LANES) {
+        vf w[5];
+        BF16_UNROLL
+        for (int kx = 0; kx < KW; kx++)
+            w[kx] = vf_load(weights + kx * BF16_LANES);
+        _Pragma("GCC unroll 24") for (int i = 0; i < (P - 1) * STRIDE + KW; i++)
+        {
+            if (EDGE && (i < low || i >= high))
+                continue;
+            const vf x = bf16_load(src + i * BF16_LANES);
+            BF16_UNROLL
+            for (int kx = 0; kx < KW; kx++)
+                if (i >= kx && (i - kx) % STRIDE == 0 && (i - kx) / STRIDE < P)
+                    acc[(i - kx) / STRIDE] = vf_fma(x, w[kx], acc[(i - kx) / STRIDE]);
+        }
+    }
+    finish(row, residual, dst, acc, P);
+}
+
+/* Eight at a time where all their columns are inside, else four or one. */
+BF16_INLINE void depthwise_row(const half_row *row, const uint16_t *src, const float *weights, const float *bias,
+                               const uint16_t *residual, uint16_t *dst, int count, int low, int high, const int KW,
+                               const int STRIDE)
+{
+    for (int p = 0, n; p < count; p += n) {
+        const int first = p * STRIDE, last = first + 7 * STRIDE + KW;
+        const uint16_t *at = src + (ptrdiff_t)first * BF16_LANES;
+        const uint16_t *add = residual ? residual + (ptrdiff_t)p * BF16_LANES : NULL;
+        uint16_t *to = dst + (ptrdiff_t)p * BF16_LANES;
+        n = p + 8 <= count && first >= low && last <= high ? 8 : p + 4 <= count ? 4 : 1;
+        if (n == 8)
+            depthwise_chunk(row, at, weights, bias, add, to, 0, 0, KW, STRIDE, 8, false);
+        else if (n == 4)
+            depthwise_chunk(row, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, 4, true);
+        else
+            depthwise_chunk(row, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, 1, true);
+    }
+}
+
+#define DEPTHWISE(name, kw, stride)                                                                                    \
+    static void name(const half_row *row, const uint16_t *src, const void *weights, const void *bias,                  \
+                     const uint16_t *residual, uint16_t *dst, int count, int low, int high)                            \
+    {                                                                                                                  \
+        depthwise_row(row, src, weights, bias, residual, dst, count, low, high, kw, stride);                           \
+    }
+
+DEPTHWISE(depthwise_3_unit, 3, 1)
+DEPTHWISE(depthwise_3_two, 3, 2)
+DEPTHWISE(depthwise_5_unit, 5, 1)
+DEPTHWISE(depthwise_5_two, 5, 2)
+
+/* Any kernel width, stride and dilation: one output at a time. */
+static void depthwise_any(const half_row *row, const uint16_t *src, const void *all_weights, const void *bias,
+                          const uint16_t *residual, uint16_t *dst, int count, int low, int high)
+{
+    const float *weights = all_weights;
+    for (int p = 0; p < count; p++) {
+        vf acc = vf_load(bias);
+        for (int ky = 0; ky < row->kernel_h; ky++)
+            for (int kx = 0; kx < row->kernel_w; kx++) {
+                const int column = p * row->stride + kx * row->dilation;
+                if (column >= low && column < high)
+                    acc = vf_fma(bf16_load(src + ky * row->row_stride + (ptrdiff_t)column * BF16_LANES),
+                                 vf_load(weights + ((ptrdiff_t)ky * row->kernel_w + kx) * BF16_LANES), acc);
+            }
+        const ptrdiff_t at = (ptrdiff_t)p * BF16_LANES;
+        finish(row, residual ? residual + at : NULL, dst + at, &acc, 1);
+    }
+}
+
+/* ---- pool ---- */
+
+/* 32 bfloat16 as integers that are ordered as they are, NaN above all; and back. */
+BF16_INLINE __m512i ordered(__m512i x)
+{
+    const __m512i sign = _mm512_srai_epi16(x, 15), rest = _mm512_set1_epi16(0x7fff);
+    const __mmask32 nan = _mm512_cmpgt_epi16_mask(_mm512_and_si512(x, rest), _mm512_set1_epi16(0x7f80));
+    return _mm512_mask_mov_epi16(_mm512_ternarylogic_epi32(x, sign, rest, 0x78), nan, rest); /* x ^ (sign & rest) */
+}
+BF16_INLINE __m512i unordered(__m512i x)
+{
+    return _mm512_ternarylogic_epi32(x, _mm512_srai_epi16(x, 15), _mm512_set1_epi16(0x7fff), 0x78);
+}
+
+enum { POOL_COLUMNS = 160 };
+
+/* Maxima, ordered, of n elements of each of `rows` >= 1 rows that are `step` elements apart. */
+static void pool_columns(const uint16_t *src, size_t step, int rows, size_t n, uint16_t *dst)
+{
+    for (size_t i = 0; i < n; i += 2 * BF16_LANES) {
+        const __mmask32 lanes = n - i >= 2 * BF16_LANES ? UINT32_MAX : UINT32_MAX >> 16; /* n: of whole pixels */
+        __m512i most = ordered(_mm512_maskz_loadu_epi16(lanes, src + i));
+        for (int row = 1; row < rows; row++)
+            most = _mm512_max_epi16(most, ordered(_mm512_maskz_loadu_epi16(lanes, src + (size_t)row * step + i)));
+        _mm512_mask_storeu_epi16(dst + i, lanes, most);
+    }
+}
+
+static int taps_from(int start, int dilation)
+{
+    return start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+}
+static int taps_to(int start, int taps, int dilation, int size)
+{
+    const int inside = start >= size ? 0 : (size - 1 - start) / dilation + 1;
+    return inside < taps ? inside : taps;
+}
+
+/* Output x of a row, from maxima of columns, of which `column` is first; or where they are too many for that, NULL, and
+ * the source's rows themselves. */
+static void pool_output(const half_pool *s, const uint16_t *columns, int column, const uint16_t *src, int rows, int x,
+                        uint16_t *dst)
+{
+    const int start = x * s->stride_w - s->pad_left, last = taps_to(start, s->kernel_w, s->dilation_w, s->w_in);
+    const size_t step = (size_t)s->w_in * (size_t)s->dilation_h * BF16_LANES;
+    uint16_t own[BF16_LANES];
+    __m256i most = _mm256_set1_epi16((short)0x807f); /* -inf */
+    for (int k = taps_from(start, s->dilation_w); k < last && rows > 0; k++) {
+        const ptrdiff_t at = start + k * s->dilation_w;
+        const uint16_t *tap = columns + (at - column) * BF16_LANES;
+        if (!columns)
+            pool_columns(src + at * BF16_LANES, step, rows, BF16_LANES, own);
+        most = _mm256_max_epi16(most, _mm256_loadu_si256((const __m256i *)(const void *)(columns ? tap : own)));
+    }
+    const __m512i back = unordered(_mm512_castsi256_si512(most));
+    _mm256_storeu_si256((__m256i *)(void *)dst, _mm512_castsi512_si256(back));
+}
+
+static void max_pool(const half_pool *s, const uint16_t *src, uint16_t *dst, int row_begin, int row_end)
+{
+    uint16_t columns[POOL_COLUMNS * BF16_LANES];
+    const int reach = (s->kernel_w - 1) * s->dilation_w + 1;
+    const bool wide = reach > POOL_COLUMNS;
+    const int most = wide ? s->w_out : (POOL_COLUMNS - reach) / s->stride_w + 1; /* outputs at a time */
+    const ptrdiff_t row_in = (ptrdiff_t)s->w_in * BF16_LANES;
+    for (int y = row_begin; y < row_end; y++) {
+        const int top = y * s->stride_h - s->pad_top, first = taps_from(top, s->dilation_h);
+        const int rows = taps_to(top, s->kernel_h, s->dilation_h, s->h_in) - first;
+        const uint16_t *from_row = src + (rows > 0 ? (top + first * s->dilation_h) * row_in : 0);
+        for (int x = 0, end; x < s->w_out; x = end) {
+            end = s->w_out - x > most ? x + most : s->w_out;
+            const int start = x * s->stride_w - s->pad_left, from = start > 0 ? start : 0;
+            int until = (end - 1) * s->stride_w - s->pad_left + reach;
+            until = until < s->w_in ? until : s->w_in;
+            if (!wide && rows > 0 && until > from)
+                pool_columns(from_row + (ptrdiff_t)from * BF16_LANES, (size_t)(row_in * s->dilation_h), rows,
+                             (size_t)(until - from) * BF16_LANES, columns);
+            for (int i = x; i < end; i++)
+                pool_output(s, wide ? NULL : columns, from, from_row, rows, i,
+                            dst + ((ptrdiff_t)y * s->w_out + i) * BF16_LANES);
+        }
+    }
+}
+
+/* ---- the first layer's pixels ---- */
+
+static void interleave(const float *src, size_t stride, int channels, size_t n, uint16_t *dst)
+{
+    const __m512i order = _mm512_setr_epi32(0x00100000, 0x00110001, 0x00120002, 0x00130003, 0x00140004, 0x00150005,
+                                            0x00160006, 0x00170007, 0x00180008, 0x00190009, 0x001a000a, 0x001b000b,
+                                            0x001c000c, 0x001d000d, 0x001e000e, 0x001f000f);
+    const __m512i low = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    const __m512i high = _mm512_add_epi32(low, _mm512_set1_epi32(8));
+    for (size_t i = 0; i < n; i += 16) {
+        const __mmask16 lanes = first_lanes(n - i);
+        vf c[4];
+        BF16_UNROLL
+        for (int k = 0; k < 4; k++)
+            c[k] = k < channels ? _mm512_maskz_loadu_ps(lanes, src + (size_t)k * stride + i) : vf_zero();
+        const __m512i a = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(c[1], c[0]));
+        const __m512i b = _mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(c[3], c[2]));
+        const size_t left = n - i;
+        const __mmask8 first = left >= 8 ? 0xff : (__mmask8)((1u << left) - 1);
+        const __mmask8 second = left >= 16 ? 0xff : left <= 8 ? 0 : (__mmask8)((1u << (left - 8)) - 1);
+        _mm512_mask_storeu_epi64(dst + 4 * i, first, _mm512_permutex2var_epi32(a, low, b));
+        _mm512_mask_storeu_epi64(dst + 4 * i + 32, second, _mm512_permutex2var_epi32(a, high, b));
+    }
+}
+
+void half_bf16_fill(half_kernels *kernels)
+{
+    *kernels = (half_kernels){
+        .format = HALF_BFLOAT16,
+        .lanes = BF16_LANES,
+        .sum_bytes = sizeof(float),
+        .depthwise_name = "conv_depthwise_bf16",
+        .to_float = to_float,
+        .from_float = from_float,
+        .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
+        .depthwise_any = depthwise_any,
+        .act = act,
+        .binary = binary,
+        .max_pool = max_pool,
+        .interleave = interleave,
+    };
+}
