@@ -205,6 +205,23 @@ static bool by_pairs(const conv_chain *chain)
     return true;
 }
 
+/* Weights that have no room beside the rings are read again for every few rows, and push these out: that must be less
+ * than what the links would write and read, one after the other. */
+static bool reads_less(const conv_chain *chain, size_t rings)
+{
+    const conv_link *last = &chain->links[chain->count - 1];
+    double weights = 0, between = 0;
+    for (int i = 0; i < chain->count; i++) {
+        const conv_plan *plan = &chain->links[i].plan;
+        const int blocks = conv_ceil_div(plan->shape.c_out, plan->block);
+        weights += (double)plan->packed_bytes;
+        if (has_ring(chain, i))
+            between += 2.0 * (double)sizeof(float) * blocks * plan->block * plan->shape.h_out * plan->shape.w_out;
+    }
+    return weights + (double)rings <= conv_near_bytes() ||
+           weights * (conv_ceil_div(last->plan.shape.h_out, last->step) - 1) <= between;
+}
+
 bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chain *chain)
 {
     assert(count >= 2 && count <= CONV_CHAIN_MOST);
@@ -225,7 +242,7 @@ bool conv_chain_choose(const conv_link *links, int count, int threads, conv_chai
     chain->parts = threads > 1 ? conv_min(2 * threads, links[count - 1].plan.shape.h_out) : 1;
     if ((chain->parts - 1) * twice(chain) > TWICE_MOST)
         chain->parts = conv_min(threads, chain->parts);
-    return (double)rings <= RING_SHARE * conv_near_bytes() && by_pairs(chain);
+    return (double)rings <= RING_SHARE * conv_near_bytes() && by_pairs(chain) && reads_less(chain, rings);
 }
 
 /* ---- a run ---- */

@@ -52,6 +52,9 @@ static const plan_case cases[] = {
       "input x0 f32 1,3,93,101\ninit u f32 16,3,1,1\nx = Conv(x0, u)\ninit w f32 40,16,1,1\ninit d f32 40,1,3,3\n"
       "c = Conv(x, w)\n"
       "y = Conv(c, d) pads=[0,0,3,2] strides=[2,2] group=40\noutput y\n" },
+    { "1x1 whose weights leave no room for rows", "", "reference,conv_chain",
+      "input x0 f32 1,3,20,20\ninit u f32 800,3,1,1\nx = Conv(x0, u)\ninit w f32 800,800,1,1\ninit d f32 800,1,3,3\n"
+      "c = Conv(x, w)\ny = Conv(c, d) pads=[1,1,1,1] group=800\noutput y\n" },
     { "a chain from the first layer to a pool", "conv_chain", "reference,pool_max,layout_block",
       "input x f32 2,3,1201,43\ninit u f32 24,3,3,3\ninit v f32 24\ninit w f32 30,24,1,1\ninit d f32 30,1,3,3\n"
       "init f f32 30\ninit p f32 20,30,1,1\na = Conv(x, u, v) pads=[1,1,1,1] strides=[2,2]\nr = Relu(a)\nb = Conv(r, w)\n"
