@@ -22,6 +22,14 @@ static float reduce_sum(const float *src, size_t n)
     return (float)sum;
 }
 
+static float sum_squares(const float *src, size_t n)
+{
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)src[i] * src[i];
+    return (float)sum;
+}
+
 static void softmax_rows(const float *src, float *dst, size_t rows, size_t n)
 {
     for (size_t r = 0; r < rows; r++, src += n, dst += n) {
@@ -129,5 +137,6 @@ void softmax_fill_c(softmax_kernels *kernels)
                                   .arg_max = arg_max,
                                   .max = reduce_max,
                                   .sum = reduce_sum,
+                                  .sum_squares = sum_squares,
                                   .layer_norm = layer_norm };
 }

@@ -26,7 +26,7 @@ typedef void scale_columns_f32(float *x, size_t stride, size_t n, size_t columns
 enum { ARG_MAX_MOST = 1 << 24 };
 typedef void arg_max_f32(const float *src, size_t stride, size_t n, size_t columns, int64_t *dst);
 
-/* Row reductions used by ReduceMax, ReduceSum and the normalisations. */
+/* Row reductions used by Reduce* and the normalisations: the largest, the sum, the sum of squares. */
 typedef float reduce_f32(const float *src, size_t n);
 /* y = (x - mean) / sqrt(variance + epsilon) * scale[i] + bias[i] per row; bias may be NULL. */
 typedef void layer_norm_f32(const float *src, float *dst, size_t rows, size_t n, const float *scale, const float *bias,
@@ -39,7 +39,7 @@ typedef struct softmax_kernels {
     softmax_powers_f32 *powers;
     scale_columns_f32 *scale_columns;
     arg_max_f32 *arg_max;
-    reduce_f32 *max, *sum;
+    reduce_f32 *max, *sum, *sum_squares;
     layer_norm_f32 *layer_norm;
 } softmax_kernels;
 

@@ -71,6 +71,22 @@ static float reduce_sum(const float *src, size_t n)
     return vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3])));
 }
 
+static float sum_squares(const float *src, size_t n)
+{
+    vf sum[4] = { vf_zero(), vf_zero(), vf_zero(), vf_zero() };
+    size_t i = 0;
+    for (; i + 4 * VF_LANES <= n; i += 4 * VF_LANES)
+        for (size_t k = 0; k < 4; k++) {
+            const vf x = vf_load(src + i + k * VF_LANES);
+            sum[k] = vf_fma(x, x, sum[k]);
+        }
+    for (; i < n; i += VF_LANES) {
+        const vf x = n - i >= VF_LANES ? vf_load(src + i) : vf_load_part(src + i, n - i);
+        sum[i / VF_LANES % 2] = vf_fma(x, x, sum[i / VF_LANES % 2]);
+    }
+    return vf_sum(vf_add(vf_add(sum[0], sum[1]), vf_add(sum[2], sum[3])));
+}
+
 /* dst[i] = exp(src[i] - largest); returns the sum. The row behind comes from far meanwhile. */
 static inline float softmax_exponents(const float *src, float *dst, size_t n, float largest)
 {
@@ -322,6 +338,7 @@ static void softmax_body_fill(softmax_kernels *kernels)
     kernels->arg_max = arg_max;
     kernels->max = reduce_max;
     kernels->sum = reduce_sum;
+    kernels->sum_squares = sum_squares;
     kernels->layer_norm = layer_norm;
 }
 

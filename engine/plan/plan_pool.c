@@ -105,27 +105,6 @@ plan_result plan_pool(planner *p, graph_node *node)
     return s.kernel ? emit_pool(p, node, max ? "pool_max" : "pool_average", &s, xd.n) : PLAN_PASS;
 }
 
-/* The axes of a Reduce operator as a bit mask; false if they are not known. */
-static bool reduce_axes(planner *p, const graph_node *node, uint32_t *mask)
-{
-    const graph_value *x = node->inputs[0];
-    graph_value *axes = node->input_count > 1 ? node->inputs[1] : NULL;
-    const reduce_params *params = node->params;
-    const onyx_tensor *list = axes ? graph_constant(p->graph, axes) : NULL;
-    if (axes && (!list || list->type != ONYX_TYPE_INT64))
-        return false;
-    const int64_t count = axes ? graph_element_count(axes) : 0;
-    *mask = count || params->noop_with_empty_axes ? 0 : (1u << x->info.rank) - 1;
-    for (int64_t i = 0; i < count; i++) {
-        int64_t axis = ((const int64_t *)list->data)[i];
-        axis += axis < 0 ? x->info.rank : 0;
-        if (axis < 0 || axis >= x->info.rank)
-            return false;
-        *mask |= 1u << axis;
-    }
-    return true;
-}
-
 plan_result plan_global_pool(planner *p, graph_node *node)
 {
     graph_value *x = node->inputs[0];
@@ -135,7 +114,7 @@ plan_result plan_global_pool(planner *p, graph_node *node)
         !plan_image_dims(p, node->outputs[0], &yd) || yd.c != xd.c || yd.h != 1 || yd.w != 1)
         return PLAN_PASS;
     if (!graph_is(node, "GlobalAveragePool") &&
-        (x->info.rank != 4 || !((const reduce_params *)node->params)->keepdims || !reduce_axes(p, node, &mask) ||
+        (x->info.rank != 4 || !((const reduce_params *)node->params)->keepdims || !plan_reduce_axes(p, node, &mask) ||
          mask != 0xc))
         return PLAN_PASS;
     const pool_step s = {
@@ -156,58 +135,6 @@ plan_result plan_global_pool(planner *p, graph_node *node)
         .dst_elements = yd.blocked_elements,
     };
     return s.kernel ? emit_pool(p, node, "pool_global_average", &s, xd.n) : PLAN_PASS;
-}
-
-/* ---- Reduce over trailing axes: rows ---- */
-
-typedef struct reduce_step {
-    reduce_f32 *kernel;
-    size_t rows, n;
-    float scale;
-    int parts;
-} reduce_step;
-
-static void run_reduce(const step_context *context, int part)
-{
-    const program_step *step = context->step;
-    const reduce_step *r = step->params;
-    const float *src = context->tensors[step->inputs[0]].data;
-    float *dst = context->tensors[step->outputs[0]].data;
-    size_t begin, end;
-    plan_range(r->rows, 1, r->parts, part, &begin, &end);
-    for (size_t row = begin; row < end; row++)
-        dst[row] = r->kernel(src + row * r->n, r->n) * r->scale;
-}
-
-plan_result plan_reduce(planner *p, graph_node *node)
-{
-    graph_value *x = node->inputs[0];
-    uint32_t mask;
-    if (x->info.type != ONYX_TYPE_FLOAT32 || x->info.rank < 1 || graph_element_count(x) < 1 ||
-        !reduce_axes(p, node, &mask) || !mask)
-        return PLAN_PASS;
-    reduce_step r = { .rows = 1, .n = 1, .scale = 1 };
-    for (int i = 0; i < x->info.rank; i++) {
-        if (mask >> i & 1)
-            r.n *= (size_t)x->info.dims[i];
-        else if (mask & ((1u << i) - 1))
-            return PLAN_PASS; /* a kept axis behind a reduced one */
-        else
-            r.rows *= (size_t)x->info.dims[i];
-    }
-    r.kernel = graph_is(node, "ReduceMax") ? p->kernels->softmax.max : p->kernels->softmax.sum;
-    if (graph_is(node, "ReduceMean"))
-        r.scale = 1.0f / (float)r.n;
-    if (!r.kernel)
-        return PLAN_PASS;
-    r.parts = MIN(plan_parts(r.rows * r.n * sizeof(float)), (int)MIN(r.rows, 1000));
-    const int input = plan_plain(p, x);
-    if (input < 0)
-        return PLAN_FAILED;
-    const int output = plan_new_plain(p, node->outputs[0]);
-    return plan_add_step(p, node, "reduce_rows", run_reduce, r.parts, 0, &input, 1, &output, 1, &r, sizeof(r))
-               ? PLAN_DONE
-               : PLAN_FAILED;
 }
 
 /* ---- Resize ---- */

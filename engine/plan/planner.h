@@ -154,6 +154,8 @@ bool plan_conv_of_step(const program_step *step, conv_plan *plan, conv_arguments
 int plan_take_resize(planner *p, const graph_value *value, resize_tables *tables);
 /* The step adds two images of the same size. */
 bool plan_is_sum(const planner *p, const program_step *step);
+/* plan_reduce.c: the axes of a Reduce operator as a bit mask; false if they are not known. */
+bool plan_reduce_axes(planner *p, const graph_node *node, uint32_t *mask);
 /* plan_chain.c: a maximum pool behind a chain or a convolution. */
 plan_result plan_chain_pool(planner *p, const graph_node *node, const pool_shape *shape);
 const char *plan_conv_title(planner *p, const op_activation *activation, bool residual);

@@ -130,6 +130,12 @@ static const plan_case cases[] = {
       "input x f32 1,3,6,5\ninit w f32 34,3,1,1\ninit into i64 4 = 1,2,17,30\ninit s i64 3 = 9,3,5\n"
       "c0 = Conv(x, w)\nc = Relu(c0)\nr = Reshape(c, into)\nt = Transpose(r) perm=[0,1,3,2]\n"
       "a, b, d = Split(t, s) axis=3\ne = Exp(a)\nf = Sigmoid(d)\ny = Concat(e, b, f) axis=3\noutput y\noutput t\noutput c\n" },
+    { "reductions of rows and columns", "reduce_rows,reduce_columns", NULL,
+      "input x f32 3,5,70,18\ninit last i64 1 = -1\ninit mid i64 2 = 1,2\ninit lead i64 1 = 0\n"
+      "a = ReduceL2(x, last)\nb = ReduceSumSquare(x, last) keepdims=0\nc = ReduceMean(x, mid) keepdims=0\n"
+      "d = ReduceMax(x, lead)\ne = ReduceMin(x, mid)\nf = ReduceL1(x, mid)\ng = ReduceL2(x, lead) keepdims=0\n"
+      "h = ReduceSum(x, mid)\ni = ReduceSumSquare(x, mid)\nj = ReduceMean(x, last)\n"
+      "output a\noutput b\noutput c\noutput d\noutput e\noutput f\noutput g\noutput h\n" },
     { "columns in place", "columns", "reference,copy_rows",
       "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
       "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },

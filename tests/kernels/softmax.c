@@ -135,17 +135,21 @@ static void test_reductions(const cpu_kernels *k, size_t n, int kind)
 {
     float *src = guarded(&region_src, n * sizeof(float));
     fill(src, n, kind);
-    double largest = -INFINITY, sum = 0, magnitude = 0;
+    double largest = -INFINITY, sum = 0, magnitude = 0, squares = 0;
     for (size_t i = 0; i < n; i++) {
         largest = isnan(largest) || largest >= src[i] ? largest : src[i];
         sum += src[i];
         magnitude += fabs((double)src[i]);
+        squares += (double)src[i] * (double)src[i];
     }
     float max = k->softmax.max(src, n), total = k->softmax.sum(src, n);
+    const float of_squares = k->softmax.sum_squares(src, n);
     CHECK(oracle_close(max, largest, 0, 0), "max %s n=%zu kind %d: expected %g, got %g", k->name, n, kind, largest,
           (double)max);
     CHECK(oracle_close(total, sum, 0, 1e-6 * magnitude + 1e-40), "sum %s n=%zu kind %d: expected %g, got %g", k->name,
           n, kind, sum, (double)total);
+    CHECK(oracle_close(of_squares, squares, 1e-6, 1e-40), "squares %s n=%zu kind %d: expected %g, got %g", k->name, n,
+          kind, squares, (double)of_squares);
 }
 
 static void test_layer_norm(const cpu_kernels *k, size_t rows, size_t n, bool with_bias, bool in_place)
