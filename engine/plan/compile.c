@@ -89,6 +89,8 @@ static const struct {
     { "", "Pad", plan_pad },
     { "", "LSTM", plan_rnn },
     { "", "GRU", plan_rnn },
+    { "", "GroupNormalization", plan_group_norm },
+    { "", "InstanceNormalization", plan_group_norm },
     { "", "LayerNormalization", plan_layer_norm },
     { OP_DOMAIN_ONYX, "QConv", plan_qconv },
     { "", "QLinearConv", plan_qconv },

@@ -492,6 +492,16 @@ static const pass_case pass_cases[] = {
     { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
       "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
       "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
+    { "group norm", "GroupNormalization 1, total 1",
+      "input x f32 2,12,5,4\ninit into i64 3 = 0,3,-1\ninit back i64 4 = 2,12,5,4\ninit s f32 3\ninit b f32 3\n"
+      "init w f32 12,1,1\ninit v f32 1,12,1,1\na = Reshape(x, into)\nc = InstanceNormalization(a, s, b) epsilon=0.001\n"
+      "d = Reshape(c, back)\ne = Mul(d, w)\ny = Add(v, e)\noutput y\n" },
+    { "group norm of groups' scales", "GroupNormalization 1, total 1",
+      "input x f32 2,12,5,4\ninit s f32 3\ninit b f32 3\ninit w f32 12,1,1\nc = GroupNormalization(x, s, b) num_groups=3\n"
+      "y = Mul(c, w)\noutput y\n", 0, 18 },
+    { "norm of parts of channels", "InstanceNormalization 1, Reshape 2, total 3",
+      "input x f32 2,3,8,4\ninit into i64 3 = 2,6,16\ninit back i64 4 = 2,3,8,4\ninit s f32 6\ninit b f32 6\n"
+      "a = Reshape(x, into)\nc = InstanceNormalization(a, s, b)\ny = Reshape(c, back)\noutput y\n" },
     { "branches of a block", "FusedConv 1, total 1",
       "input x f32 2,16,7,9\ninit w f32 16,16,3,3\ninit v f32 16,16,1,1\ninit b f32 16\ninit s f32 16\ninit m f32 16\n"
       "init va f32 16 = 0.5\na = Conv(x, w, b) pads=[1,1,1,1]\nc = Conv(x, v)\nd = BatchNormalization(x, s, b, m, va)\n"

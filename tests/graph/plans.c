@@ -136,6 +136,13 @@ static const plan_case cases[] = {
       "d = ReduceMax(x, lead)\ne = ReduceMin(x, mid)\nf = ReduceL1(x, mid)\ng = ReduceL2(x, lead) keepdims=0\n"
       "h = ReduceSum(x, mid)\ni = ReduceSumSquare(x, mid)\nj = ReduceMean(x, last)\n"
       "output a\noutput b\noutput c\noutput d\noutput e\noutput f\noutput g\noutput h\n" },
+    { "groups that fill blocks", "group_norm", "reference,layout_unblock",
+      "input x f32 2,3,9,30\ninit w f32 32,3,1,1\ninit s f32 32\ninit b f32 32\ninit v f32 8,32,1,1\na = Conv(x, w)\n"
+      "c = GroupNormalization(a, s, b) num_groups=2\nd = GroupNormalization(c, s, b) num_groups=1 epsilon=0.1\ny = Conv(d, v)\noutput y\n" },
+    { "groups that do not, and channels", "group_norm", NULL,
+      "input x f32 2,3,70,31\ninit w f32 24,3,1,1\ninit s f32 24\ninit b f32 24\na = Conv(x, w)\n"
+      "c = GroupNormalization(a, s, b) num_groups=3\nd = InstanceNormalization(c, s, b)\n"
+      "input z f32 3,24,5\ny = GroupNormalization(z, s, b) num_groups=4\noutput d\noutput y\n" },
     { "columns in place", "columns", "reference,copy_rows",
       "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
       "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },
