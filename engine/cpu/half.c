@@ -158,7 +158,8 @@ static void run_group(const half_conv_plan *plan, const geometry *g, const half_
     int n = conv_min(plan->unit, s->w_out - x);
     for (int row = 0; row < rows; row++, base += down, at += (size_t)s->w_out * HALF_LANES)
         run_line(g->set, filters.end - filters.begin, tile, base, weights,
-                 (const uint16_t *)a->bias + block * HALF_LANES, a->residual ? a->residual + at : NULL, a->dst + at, n);
+                 (const uint16_t *)a->bias + block * HALF_LANES, a->residual ? a->residual + at : NULL,
+                 (uint16_t *)a->dst + at, n);
 }
 
 static void run_strip(const half_conv_plan *plan, const geometry *g, const half_tile *tile,
@@ -226,8 +227,8 @@ static void run_depthwise(const half_conv_plan *plan, const half_conv_arguments 
         ptrdiff_t at = (ptrdiff_t)row * s->w_out * lanes, sum_bytes = (ptrdiff_t)half->sum_bytes;
         job.kernel_h = conv_max(last - first, 0);
         run(&job, (const uint16_t *)a->src + from * lanes, (const char *)a->packed + weight * sum_bytes,
-            (const char *)a->bias + block * lanes * sum_bytes, a->residual ? a->residual + at : NULL, a->dst + at,
-            s->w_out, s->pad_left, s->w_in + s->pad_left);
+            (const char *)a->bias + block * lanes * sum_bytes, a->residual ? a->residual + at : NULL,
+            (uint16_t *)a->dst + at, s->w_out, s->pad_left, s->w_in + s->pad_left);
     }
 }
 

@@ -31,10 +31,10 @@ typedef enum half_format { HALF_NONE, HALF_FLOAT16, HALF_BFLOAT16 } half_format;
 
 typedef struct half_conv_arguments {
     const void *src;          /* half; or plain float32 where shape.src_plain */
-    uint16_t *dst;            /* half */
+    void *dst;                /* half; or float32 in the same blocks where plan.wide_dst */
     const void *packed;       /* from half_conv_pack, 64-byte aligned */
     const void *bias;         /* half_kernels.sum_bytes each, c_out rounded up to lanes, zero padded; never NULL */
-    const uint16_t *residual; /* like dst, not dst, or NULL */
+    const uint16_t *residual; /* half, of dst's size, not dst, or NULL */
     cpu_activation activation;
     bool residual_before;
 } half_conv_arguments;
@@ -47,6 +47,7 @@ struct half_conv_plan {
     size_t packed_bytes, scratch_bytes; /* as in conv.h */
     int filters, unit, cuts, filter_cuts, strip;
     bool depthwise, padded, line, tiles;
+    bool wide_dst; /* to be set behind half_conv_choose where plan.tiles */
     const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 
@@ -118,17 +119,17 @@ typedef struct half_line {
     const uint16_t *weights; /* [step][filter block][16][16 filters][2]: of inputs 2i and 2i + 1 */
     const float *bias;       /* of its filters */
     const uint16_t *residual;
-    uint16_t *dst;
+    void *dst; /* of bfloat16, or float32 where products.wide_dst */
     int filters, count;
 } half_line;
 typedef struct half_products {
     const int32_t *offsets;
     int steps, wide;
     ptrdiff_t strides[2];
-    const int32_t *places; /* pixel of output i in dst and residual */
+    const int32_t *places; /* of output i in dst and residual, in elements */
     ptrdiff_t block_out;   /* elements from filter block to filter block */
     cpu_activation activation;
-    bool residual_before;
+    bool residual_before, wide_dst;
     /* Source rows that the next lines will want, fetched `fetch` lines of 64 bytes a step: `runs` of so many bytes,
      * `run_stride` bytes apart. */
     const char *next;
@@ -137,7 +138,7 @@ typedef struct half_products {
     /* The kernel's own: the line whose sums wait, and them. */
     half_line waiting;
     const int32_t *waiting_places;
-    float sums[4][16][16] __attribute__((aligned(64)));
+    float sums[64][16] __attribute__((aligned(64)));
 } half_products;
 
 typedef struct half_tile_kernels {

@@ -202,7 +202,7 @@ static void fill_places(const geometry *g, const half_conv_plan *plan, int32_t *
     const int w = g->shape.w_out;
     for (int y = 0, i = 0; i < g->places; y++)
         for (int x = 0; x < g->pitch && i < g->places; x++)
-            places[i++] = x < plan->unit ? y * w + x : (y + 1) * w;
+            places[i++] = (x < plan->unit ? y * w + x : (y + 1) * w) * LANES;
 }
 
 /* The rows that the strip behind this one has and this one has not. */
@@ -254,7 +254,7 @@ static void run_strip(const half_conv_plan *plan, const geometry *g, const half_
             .weights = (const uint16_t *)a->packed + block * (step / FILTERS) * (size_t)g->steps,
             .bias = (const float *)a->bias + block * LANES,
             .residual = a->residual ? a->residual + to : NULL,
-            .dst = a->dst + to,
+            .dst = (char *)a->dst + to * (plan->wide_dst ? sizeof(float) : sizeof(uint16_t)),
             .filters = conv_min(FILTERS, g->blocks_out - first),
             .count = (w->rows - 1) * g->pitch + w->n,
         };
@@ -282,6 +282,7 @@ void half_tiles_run(const half_conv_plan *plan, const half_conv_arguments *a, in
     p.block_out = (ptrdiff_t)s->h_out * s->w_out * LANES;
     p.activation = a->activation;
     p.residual_before = a->residual_before;
+    p.wide_dst = plan->wide_dst;
     p.runs = 0;
     tiles->begin(&p);
     for (int unit = units.begin; unit < units.end;) {
@@ -377,8 +378,8 @@ bool half_tiles_choose(const conv_shape *s, half_conv_plan *plan)
     plan->filter_cuts = conv_min(s->groups * g.groups, conv_max(1, parts / plan->cuts));
     plan->strip = conv_min(plan->strip, conv_ceil_div(g.units, plan->cuts));
     g = geometry_of(plan);
-    if (g.scratch > INT32_MAX)
-        return false;
+    if (g.scratch > INT32_MAX || (int64_t)(plan->strip + 1) * g.shape.w_out > INT32_MAX / LANES)
+        return false; /* offsets and places are ints */
     plan->parts = plan->cuts * plan->filter_cuts;
     plan->packed_bytes =
         (size_t)s->groups * (size_t)g.blocks_out * (size_t)g.steps * HALF_STEP * LANES * sizeof(uint16_t);

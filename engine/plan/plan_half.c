@@ -184,7 +184,7 @@ typedef struct conv_step {
     const void *packed, *bias;
     cpu_activation activation;
     bool residual_before, has_residual;
-    size_t src_bytes, dst_elements; /* of one image */
+    size_t src_bytes, dst_elements, dst_bytes; /* of one image */
 } conv_step;
 
 static void run_conv(const step_context *context, int part)
@@ -195,7 +195,7 @@ static void run_conv(const step_context *context, int part)
     const uint16_t *residual = conv->has_residual ? context->tensors[step->inputs[1]].data : NULL;
     const half_conv_arguments arguments = {
         .src = (const char *)context->tensors[step->inputs[0]].data + image * conv->src_bytes,
-        .dst = (uint16_t *)context->tensors[step->outputs[0]].data + image * conv->dst_elements,
+        .dst = (char *)context->tensors[step->outputs[0]].data + image * conv->dst_bytes,
         .packed = conv->packed,
         .bias = conv->bias,
         .residual = residual ? residual + image * conv->dst_elements : NULL,
@@ -240,6 +240,20 @@ static void pack_weights(const void *form, const void *source, void *packed)
     half_conv_pack(form, source, packed);
 }
 
+/* Nobody who reads the value takes the half form: a convolution that can writes float32 at once, unrounded. */
+static bool wanted_wide(const planner *p, const graph_value *value)
+{
+    static const char *const takers[] = { "Conv", "FusedConv", "MaxPool", "Resize", "Concat", "Split", "Slice",
+                                          "Add", "Sub", "Mul", "Relu", "Silu", "Sigmoid", "HardSwish" };
+    if (p->kernels->half.lanes != p->kernels->block)
+        return false;
+    for (int i = 0; i < value->user_count; i++)
+        for (size_t k = 0; k < ARRAY_LENGTH(takers); k++)
+            if (strcmp(value->users[i]->row->name, takers[k]) == 0)
+                return false;
+    return true;
+}
+
 plan_result plan_half_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -262,7 +276,9 @@ plan_result plan_half_conv(planner *p, graph_node *node)
         return PLAN_PASS;
     conv.src_bytes = shape.src_plain ? (size_t)xd.image.c * (size_t)xd.image.h * (size_t)xd.image.w * sizeof(float)
                                      : xd.elements * sizeof(uint16_t);
+    conv.plan.wide_dst = conv.plan.tiles && wanted_wide(p, y);
     conv.dst_elements = yd.elements;
+    conv.dst_bytes = yd.elements * (conv.plan.wide_dst ? sizeof(float) : sizeof(uint16_t));
     half_conv_plan form;
     half_conv_pack_form(&conv.plan, &form);
     conv.packed = plan_pack(p, w, pack_weights, &form, sizeof(form), conv.plan.packed_bytes);
@@ -273,7 +289,7 @@ plan_result plan_half_conv(planner *p, graph_node *node)
     const int inputs[2] = { shape.src_plain ? plan_plain(p, x) : half_of(p, x), residual ? half_of(p, residual) : -1 };
     if (inputs[0] < 0 || (residual && inputs[1] < 0))
         return PLAN_FAILED;
-    const int output = new_half(p, y);
+    const int output = conv.plan.wide_dst ? plan_new_blocked(p, y) : new_half(p, y);
     program_step *step =
         plan_add_step(p, node, conv.plan.name, run_conv, (int)xd.image.n * conv.plan.parts, conv.plan.scratch_bytes,
                       inputs, residual ? 2 : 1, &output, 1, &conv, sizeof(conv));

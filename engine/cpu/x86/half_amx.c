@@ -13,78 +13,107 @@ enum { WORKS = 16 }; /* of a block: of four vectors */
 
 /* ---- what follows the sums ---- */
 
-typedef enum finish_kind { FINISH_NONE, FINISH_CLIP, FINISH_SILU, FINISH_ANY, FINISH_KINDS } finish_kind;
+typedef enum finish_kind {
+    FINISH_NONE,
+    FINISH_CLIP,
+    FINISH_SILU,
+    FINISH_SIGMOID,
+    FINISH_ANY,
+    FINISH_KINDS
+} finish_kind;
 
 static __attribute__((noinline)) vf act_any(vf x, cpu_activation a)
 {
     return vf_act(a.act, x, a.a, a.b);
 }
 
-/* Works [begin, end) of the block that waits. Of PAIR a work is two outputs of two filter blocks, else four of one. */
-BF16_INLINE void finish(const half_products *p, int begin, int end, const finish_kind KIND, const bool PAIR)
+/* Outputs [first, first + OUTPUTS) of the block that waits, of one filter block or two: BLOCKS * OUTPUTS vectors. */
+BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_kind KIND, const int BLOCKS,
+                                const int OUTPUTS)
 {
     const half_line *line = &p->waiting;
-    const uint16_t *before = p->residual_before ? line->residual : NULL;
-    const uint16_t *after = p->residual_before ? NULL : line->residual;
+    const int n = BLOCKS * OUTPUTS;
     const vf low = vf_set1(p->activation.a), high = vf_set1(p->activation.b);
-    for (int work = begin; work < end; work++) {
-        const int first = PAIR ? 2 * work : 4 * work;
-        vf v[4];
-        ptrdiff_t at[4];
-        if (first >= line->count)
-            return;
+    vf v[4];
+    ptrdiff_t at[4];
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; k++) {
-            const int wish = first + (PAIR ? k / 2 : k), block = PAIR ? k % 2 : 0;
-            const int output = wish < line->count ? wish : line->count - 1; /* the last one again */
-            at[k] = (ptrdiff_t)p->waiting_places[output] * BF16_LANES + block * p->block_out;
-            v[k] = vf_load(p->sums[PAIR ? output / 16 * 2 + block : output / 16][output % 16]);
-        }
+    for (int k = 0; k < n; k++) {
+        v[k] = vf_load(p->sums[BLOCKS * first + k]);
+        at[k] = p->waiting_places[first + k / BLOCKS] + k % BLOCKS * p->block_out;
+    }
+    if (line->residual && p->residual_before) {
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; k++) {
-            if (before)
-                v[k] = vf_add(v[k], bf16_load(before + at[k]));
-            if (KIND == FINISH_CLIP)
-                v[k] = vf_clip(v[k], low, high);
-            else if (KIND == FINISH_SILU)
-                v[k] = bf16_silu(v[k]);
-            else if (KIND == FINISH_ANY)
-                v[k] = act_any(v[k], p->activation);
-            if (after)
-                v[k] = vf_add(v[k], bf16_load(after + at[k]));
-        }
+        for (int k = 0; k < n; k++)
+            v[k] = vf_add(v[k], bf16_load(line->residual + at[k]));
+    }
 #pragma GCC unroll 4
-        for (int k = 0; k < 4; k++)
-            bf16_store(line->dst + at[k], v[k]);
+    for (int k = 0; k < n; k++) {
+        if (KIND == FINISH_CLIP)
+            v[k] = vf_clip(v[k], low, high);
+        else if (KIND == FINISH_SILU)
+            v[k] = bf16_silu(v[k]);
+        else if (KIND == FINISH_SIGMOID)
+            v[k] = vf_sigmoid(v[k]);
+        else if (KIND == FINISH_ANY)
+            v[k] = act_any(v[k], p->activation);
+    }
+    if (line->residual && !p->residual_before) {
+#pragma GCC unroll 4
+        for (int k = 0; k < n; k++)
+            v[k] = vf_add(v[k], bf16_load(line->residual + at[k]));
+    }
+    if (p->wide_dst) {
+#pragma GCC unroll 4
+        for (int k = 0; k < n; k++)
+            vf_store((float *)line->dst + at[k], v[k]);
+    } else {
+#pragma GCC unroll 4
+        for (int k = 0; k < n; k++)
+            bf16_store((uint16_t *)line->dst + at[k], v[k]);
     }
 }
 
+/* Works [begin, end) of the block that waits: four vectors each. */
+BF16_INLINE void finish(const half_products *p, int begin, int end, const finish_kind KIND, const int BLOCKS)
+{
+    const int n = 4 / BLOCKS, count = p->waiting.count;
+    int output = begin * n, last = end * n < count ? end * n : count;
+    for (; output + n <= last; output += n)
+        finish_outputs(p, output, KIND, BLOCKS, n);
+    for (; output < last; output++)
+        finish_outputs(p, output, KIND, BLOCKS, 1);
+}
+
 typedef void finish_run(const half_products *p, int begin, int end);
-#define FINISH(name, kind, pair)                                                                                       \
+#define FINISH(name, kind, blocks)                                                                                     \
     static __attribute__((noinline)) void name(const half_products *p, int begin, int end)                             \
     {                                                                                                                  \
-        finish(p, begin, end, kind, pair);                                                                             \
+        finish(p, begin, end, kind, blocks);                                                                           \
     }
-FINISH(finish_none_1, FINISH_NONE, false)
-FINISH(finish_none_2, FINISH_NONE, true)
-FINISH(finish_clip_1, FINISH_CLIP, false)
-FINISH(finish_clip_2, FINISH_CLIP, true)
-FINISH(finish_silu_1, FINISH_SILU, false)
-FINISH(finish_silu_2, FINISH_SILU, true)
-FINISH(finish_any_1, FINISH_ANY, false)
-FINISH(finish_any_2, FINISH_ANY, true)
+FINISH(finish_none_1, FINISH_NONE, 1)
+FINISH(finish_none_2, FINISH_NONE, 2)
+FINISH(finish_clip_1, FINISH_CLIP, 1)
+FINISH(finish_clip_2, FINISH_CLIP, 2)
+FINISH(finish_silu_1, FINISH_SILU, 1)
+FINISH(finish_silu_2, FINISH_SILU, 2)
+FINISH(finish_sigmoid_1, FINISH_SIGMOID, 1)
+FINISH(finish_sigmoid_2, FINISH_SIGMOID, 2)
+FINISH(finish_any_1, FINISH_ANY, 1)
+FINISH(finish_any_2, FINISH_ANY, 2)
 
 static finish_run *finish_of(const half_products *p)
 {
     static finish_run *const runs[FINISH_KINDS][2] = { [FINISH_NONE] = { finish_none_1, finish_none_2 },
                                                        [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
                                                        [FINISH_SILU] = { finish_silu_1, finish_silu_2 },
+                                                       [FINISH_SIGMOID] = { finish_sigmoid_1, finish_sigmoid_2 },
                                                        [FINISH_ANY] = { finish_any_1, finish_any_2 } };
     const cpu_act act = p->activation.act;
-    return runs[act == CPU_ACT_NONE   ? FINISH_NONE
-                : act == CPU_ACT_CLIP ? FINISH_CLIP
-                : act == CPU_ACT_SILU ? FINISH_SILU
-                                      : FINISH_ANY][p->waiting.filters - 1];
+    return runs[act == CPU_ACT_NONE      ? FINISH_NONE
+                : act == CPU_ACT_CLIP    ? FINISH_CLIP
+                : act == CPU_ACT_SILU    ? FINISH_SILU
+                : act == CPU_ACT_SIGMOID ? FINISH_SIGMOID
+                                         : FINISH_ANY][p->waiting.filters - 1];
 }
 
 /* ---- tiles ---- */
@@ -156,10 +185,12 @@ BF16_INLINE void sum_block(half_products *p, const half_line *line, int first, c
             run(p, done, due);
         done = due;
     }
-    AMX_STORE(0, p->sums[0], AMX_ROW_BYTES);
-    AMX_STORE(1, p->sums[1], AMX_ROW_BYTES);
-    AMX_STORE(2, p->sums[2], AMX_ROW_BYTES);
-    AMX_STORE(3, p->sums[3], AMX_ROW_BYTES);
+    /* Output by output, its filter blocks side by side. */
+    const size_t step_bytes = (PAIR ? 2 : 1) * AMX_ROW_BYTES;
+    AMX_STORE(0, p->sums[0], step_bytes);
+    AMX_STORE(1, p->sums[PAIR ? 1 : 16], step_bytes);
+    AMX_STORE(2, p->sums[32], step_bytes);
+    AMX_STORE(3, p->sums[PAIR ? 33 : 48], step_bytes);
 }
 
 static void run_line(half_products *p, const half_line *line)
