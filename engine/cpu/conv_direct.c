@@ -424,7 +424,9 @@ static int unit_size(const conv_shape *s, int tile_pixels, int parts)
     int pixels = s->w_out;
     if (is_line(s)) {
         int fit = LINE_BYTES / (int)sizeof(float) / s->c_in;
-        pixels = conv_max(LINE_LEAST, conv_min(fit, conv_ceil_div(s->h_out * s->w_out, parts)));
+        const int all = s->h_out * s->w_out;
+        pixels = conv_max(LINE_LEAST, conv_min(fit, conv_ceil_div(all, parts)));
+        pixels = conv_ceil_div(all, conv_max(1, (all + pixels / 2) / pixels)); /* no last one that is far smaller */
         return conv_ceil_div(pixels, tile_pixels) * tile_pixels;
     }
     if (pixels <= ROW_MOST)
