@@ -23,6 +23,23 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *shape, 
 /* G of F(4, 3). */
 extern const float conv_winograd_form[6][3];
 
+/* Kernels of one row or column by Winograd (conv_winograd_line.c). The form for a shape, or -1. */
+int conv_winograd_line_form(const conv_shape *s);
+conv_winograd_line conv_winograd_line_of(int form);
+/* u[point * point_stride + lane] of w[tap][lane]. */
+void conv_winograd_line_weights(const conv_winograd_line *line, int taps, int lanes, const float *w, float *u,
+                                ptrdiff_t point_stride);
+/* count tiles side by side from output (y, x) of a plane on; zeros: as long as a row. */
+typedef struct conv_winograd_lines {
+    const conv_shape *shape;
+    conv_winograd_line line;
+    conv_winograd_line_input_f32 *input;
+    int lanes;
+    ptrdiff_t point_stride;
+    const float *zeros;
+} conv_winograd_lines;
+void conv_winograd_line_input(const conv_winograd_lines *l, const float *plane, int y, int x, int count, float *v);
+
 /* Cycles of one pixel and one input of the sum, when `blocks` filter blocks are done in groups of at most `filters` and
  * rows have n pixels. */
 double conv_tile_cost(const conv_tile_set *set, int filters, int blocks, int n);

@@ -89,6 +89,22 @@ typedef void conv_winograd_output_f32(const float *m, ptrdiff_t point_stride, co
 /* U = G w G^T for V filters: w [9][V], G [side][3], u[point * point_stride] for side * side points. */
 typedef void conv_winograd_weights_f32(const float *w, const float (*G)[3], int side, float *u, ptrdiff_t point_stride);
 
+/* Kernels of one row or one column, F(4, r): 4 outputs from the points 0, +-a[k], infinity. q[k] and f are the even
+ * polynomials whose zeros are the squares of all other points than a[k], and of all. */
+enum { WINOGRAD_LINE_FORMS = 3, WINOGRAD_LINE_PAIRS = 4, WINOGRAD_LINE_MOST = 2 * WINOGRAD_LINE_PAIRS + 2 };
+typedef struct conv_winograd_line {
+    int pairs;
+    float a[WINOGRAD_LINE_PAIRS], q[WINOGRAD_LINE_PAIRS][WINOGRAD_LINE_PAIRS], f[WINOGRAD_LINE_PAIRS + 1];
+} conv_winograd_line;
+
+/* count tiles: those of number t from taps[i] + t * step to v[point * point_stride + t * V], 2 * pairs + 2 of both. */
+typedef void conv_winograd_line_input_f32(const conv_winograd_line *line, const float *const *taps, ptrdiff_t step,
+                                          float *v, ptrdiff_t point_stride, int count);
+/* One tile back to count (1..4) vectors dst_step apart; the residual's are residual_step apart. */
+typedef void conv_winograd_line_output_f32(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,
+                                           const conv_epilogue *epilogue, const float *bias, const float *residual,
+                                           ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count);
+
 /* The same for plain images of stride 2, whose even and odd rows and columns are images of their own: lanes are tiles.
  * Down the columns: n of six rows, every other one of the image, n a multiple of V: to lines[n / V][6][V]. */
 typedef void conv_phases_down_f32(const float *const *rows, int n, float *lines);
@@ -112,13 +128,16 @@ typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *cons
 struct conv_units {
     int lanes;
     const char *direct_name, *taps_name, *plain_name, *depthwise_name;
-    const char *winograd_name[WINOGRAD_FORMS]; /* tiles of 4x4: stride 1, 2; of 2x2: stride 1, 2 */
+    const char *winograd_name[WINOGRAD_FORMS];  /* tiles of 4x4: stride 1, 2; of 2x2: stride 1, 2 */
+    const char *line_name[WINOGRAD_LINE_FORMS]; /* of 3, 5, 7 taps */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;
     conv_tile_set products; /* step 1, blocks of one float, nothing but the sum */
     conv_winograd_input_f32 *winograd_input[WINOGRAD_FORMS];
     conv_winograd_output_f32 *winograd_output[WINOGRAD_FORMS];
     conv_winograd_weights_f32 *winograd_weights;
+    conv_winograd_line_input_f32 *line_input[WINOGRAD_LINE_FORMS];
+    conv_winograd_line_output_f32 *line_output[WINOGRAD_LINE_FORMS];
     conv_phases_down_f32 *phases_down;
     conv_phases_along_f32 *phases_along;
     /* square kernels of 3, 5 and 7, stride 1 and 2 in both directions, no horizontal dilation; [n - 1]: n rows, or NULL

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Winograd convolution for 3x3, stride 1 and 2, tile-fused: a strip of T tiles of 4x4 or 2x2 outputs is transformed
- * (V), multiplied by the transformed weights (U) with the same register tiles as direct convolution into M, and
- * transformed back with bias, activation and residual. V, and M and U of one filter group stay in the second-level
- * cache. Stride 1: 36 products [T, c_in] x [c_in, c_out] instead of 144. Stride 2: 81 instead of 144, as the weights of
- * the odd positions are the same for all four: 36 matrices U in both cases. Tiles of 2x2 take 64 products, with stride
- * 2 100, for 16 outputs but 16 matrices U alone: faster where planes are small and weights many, so that these come
- * from afar.
+ * Winograd convolution for 3x3, stride 1 and 2, and for kernels of one row or column, tile-fused: a strip of T tiles of
+ * 4x4 or 2x2 outputs is transformed (V), multiplied by the transformed weights (U) with the same register tiles as
+ * direct convolution into M, and transformed back with bias, activation and residual. V, and M and U of one filter
+ * group stay in the second-level cache. Stride 1: 36 products [T, c_in] x [c_in, c_out] instead of 144. Stride 2: 81
+ * instead of 144, as the weights of the odd positions are the same for all four: 36 matrices U in both cases. Tiles of
+ * 2x2 take 64 products, with stride 2 100, for 16 outputs but 16 matrices U alone: faster where planes are small and
+ * weights many, so that these come from afar.
  *
  * One core of an Emerald Rapids Xeon, AVX-512, GFLOP/s counted as direct convolution, with SiLU, 2026-11-21
  * (test-kernels --bench --table avx512 conv): 80x80 64-64 602 (direct 205), 80x80 32-32 478 (200), 160x160 16-16 315
@@ -19,12 +19,14 @@
 
 enum { TILE_FILTERS, TILE_STRIP, TILE_STRIP_CUTS, TILE_FILTER_CUTS, TILE_FORM, TILE_GROUP_CUTS };
 
-/* F(4, 3), with stride 2 F(4, 2), and F(2, 3), F(2, 2). G, for the even positions of stride 2 and the odd ones. */
+/* F(4, 3), with stride 2 F(4, 2), and F(2, 3), F(2, 2). G, for the even positions of stride 2 and the odd ones; NULL
+ * for kernels of one row or column, which are transformed in its direction alone. */
 typedef struct form {
     int out, side, weight_side; /* outputs, inputs and points, points of the weights in one direction */
     double input_cycles, output_cycles;
     const float (*g)[3];
 } form;
+enum { FORMS = WINOGRAD_FORMS + WINOGRAD_LINE_FORMS };
 
 const float conv_winograd_form[6][3] = {
     { 1.0f / 4, 0, 0 },
@@ -42,12 +44,33 @@ static const float two[4][3] = { { 1, 0, 0 }, { 0.5f, 0.5f, 0.5f }, { 0.5f, -0.5
 static const float two_strided[4][3] = { { 1, 0, 0 }, { 1, 0, 1 }, { 0, 0, 1 }, { 0, 1, 0 } };
 
 /* Cycles: measured (see below) of one tile and channel block. */
-static const form forms[WINOGRAD_FORMS] = {
+static const form forms[FORMS] = {
     { 4, WINOGRAD_SIDE_UNIT, 6, 80, 110, conv_winograd_form },
     { 4, WINOGRAD_SIDE_TWO, 6, 250, 280, four_strided },
     { 2, WINOGRAD_SIDE_SMALL, 4, 40, 45, two },
     { 2, WINOGRAD_SIDE_SMALL_TWO, 4, 75, 70, two_strided },
+    { 4, 6, 6, 25, 30, NULL },
+    { 4, 8, 8, 35, 35, NULL },
+    { 4, 10, 10, 50, 40, NULL },
 };
+
+static size_t all_points(const form *f)
+{
+    return (size_t)(f->g ? f->side * f->side : f->side);
+}
+static size_t weight_points(const form *f)
+{
+    return (size_t)(f->g ? f->weight_side * f->weight_side : f->weight_side);
+}
+/* Rows and columns of outputs that a tile has. */
+static int tile_rows(const form *f, const conv_shape *s)
+{
+    return f->g || s->kernel_w == 1 ? f->out : 1;
+}
+static int tile_columns(const form *f, const conv_shape *s)
+{
+    return f->g || s->kernel_h == 1 ? f->out : 1;
+}
 
 typedef struct geometry {
     conv_shape shape; /* of one convolution group */
@@ -56,8 +79,10 @@ typedef struct geometry {
     conv_winograd_output_f32 *output;
     const conv_tile_set *set;
     int lanes, channels, blocks_in, blocks_out, filter_groups;
-    int out, side; /* outputs, points and inputs of a tile in one direction */
-    int span;      /* inputs from one tile to the next */
+    conv_winograd_lines lines; /* where the form has no g */
+    conv_winograd_line_output_f32 *line_output;
+    int rows, columns, side; /* outputs of a tile; points and inputs in one direction */
+    int span;                /* inputs from one tile to the next */
     int tiles_x, tiles, strip, strips;
     ptrdiff_t v_point, m_point; /* floats between points */
 } geometry;
@@ -68,38 +93,42 @@ static geometry geometry_of(const conv_plan *plan)
     const conv_units *units = plan->kernels->conv.units;
     const int *tile = plan->tile;
     geometry g = { .shape = one, .form = &forms[tile[TILE_FORM]], .lanes = units->lanes, .set = &units->unit };
-    g.input = units->winograd_input[tile[TILE_FORM]];
-    g.output = units->winograd_output[tile[TILE_FORM]];
-    g.out = g.form->out;
+    const int line = tile[TILE_FORM] - WINOGRAD_FORMS;
+    g.input = line < 0 ? units->winograd_input[tile[TILE_FORM]] : NULL;
+    g.output = line < 0 ? units->winograd_output[tile[TILE_FORM]] : NULL;
+    g.rows = tile_rows(g.form, s);
+    g.columns = tile_columns(g.form, s);
     g.side = g.form->side;
-    g.span = g.out * s->stride_h;
+    g.span = g.form->out * s->stride_h;
     g.channels = conv_summed_channels(s->c_in);
     g.blocks_in = conv_ceil_div(s->c_in, g.lanes);
     g.blocks_out = conv_ceil_div(s->c_out, g.lanes);
     g.filter_groups = conv_ceil_div(g.blocks_out, tile[TILE_FILTERS]);
-    g.tiles_x = conv_ceil_div(s->w_out, g.out);
-    g.tiles = g.tiles_x * conv_ceil_div(s->h_out, g.out);
+    g.tiles_x = conv_ceil_div(s->w_out, g.columns);
+    g.tiles = g.tiles_x * conv_ceil_div(s->h_out, g.rows);
     g.strip = tile[TILE_STRIP];
     g.strips = conv_ceil_div(g.tiles, g.strip);
     /* One vector more, so that the planes of all points do not meet in the same cache set. */
     g.v_point = ((ptrdiff_t)g.blocks_in * g.strip + 1) * g.lanes;
     g.m_point = ((ptrdiff_t)tile[TILE_FILTERS] * g.strip + 1) * g.lanes;
+    if (line >= 0) {
+        g.line_output = units->line_output[line];
+        g.lines = (conv_winograd_lines){ .line = conv_winograd_line_of(line),
+                                         .input = units->line_input[line],
+                                         .lanes = g.lanes,
+                                         .point_stride = g.v_point };
+    }
     return g;
-}
-
-static size_t weight_points(const form *f)
-{
-    return (size_t)(f->weight_side * f->weight_side);
 }
 
 /* Scratch: V, M, a row of zeros, one tile in front of an activation. */
 static size_t v_floats(const geometry *g)
 {
-    return (size_t)(g->side * g->side) * (size_t)g->v_point;
+    return all_points(g->form) * (size_t)g->v_point;
 }
 static size_t m_floats(const geometry *g)
 {
-    return (size_t)(g->side * g->side) * (size_t)g->m_point;
+    return all_points(g->form) * (size_t)g->m_point;
 }
 static size_t zero_floats(const geometry *g)
 {
@@ -116,6 +145,20 @@ typedef struct winograd_run {
     float *v, *m, *zeros, *post;
     size_t ahead; /* floats of weights to those that are fetched meanwhile, of the next convolution group; 0: none */
 } winograd_run;
+
+/* The same for a kernel of one row or column. */
+static void input_lines(const winograd_run *r, int begin, int count, int at)
+{
+    const geometry *g = r->g;
+    conv_winograd_lines l = g->lines;
+    l.shape = &g->shape;
+    l.zeros = r->zeros;
+    for (int block = 0; block < g->blocks_in; block++)
+        conv_winograd_line_input(
+            &l, r->arguments.src + (size_t)block * (size_t)(l.shape->h_in * l.shape->w_in) * (size_t)g->lanes,
+            begin / g->tiles_x * g->rows, begin % g->tiles_x * g->columns, count,
+            r->v + ((ptrdiff_t)block * g->strip + at) * g->lanes);
+}
 
 /* Tiles [begin, begin + count) of one tile row, all input blocks, to V from its tile `at` on. */
 static void input_row(const winograd_run *r, int begin, int count, int at)
@@ -157,8 +200,8 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
                     .step = g->lanes,
                     .dst_block_stride = (ptrdiff_t)g->strip * g->lanes };
     const size_t floats = (size_t)g->channels * (size_t)(filters * g->lanes);
-    const int weight_side = g->form->weight_side;
-    for (int point = 0; point < weight_side * weight_side; point++, u += floats) {
+    const int weight_side = g->form->weight_side, points = (int)weight_points(g->form);
+    for (int point = 0; point < points; point++, u += floats) {
         conv_fetch_ahead(&t, u + floats, floats * sizeof(float), conv_ceil_div(tiles, g->set->pixels[filters - 1]),
                          (size_t)g->channels);
         for (size_t i = 0; r->ahead && i < floats; i += LINE_FLOATS)
@@ -173,6 +216,19 @@ static void multiply(const winograd_run *r, int filters, const float *u, int til
     }
 }
 
+/* One tile to rows x cols vectors of dst. */
+static void output_tile(const winograd_run *r, const float *m, const float *bias, const float *residual,
+                        ptrdiff_t residual_row, float *dst, ptrdiff_t row, int rows, int cols)
+{
+    const geometry *g = r->g;
+    if (g->output)
+        g->output(m, g->m_point, &r->epilogue, bias, residual, residual_row, dst, row, rows, cols);
+    else if (g->columns == 1)
+        g->line_output(&g->lines.line, m, g->m_point, &r->epilogue, bias, residual, residual_row, dst, row, rows);
+    else
+        g->line_output(&g->lines.line, m, g->m_point, &r->epilogue, bias, residual, g->lanes, dst, g->lanes, cols);
+}
+
 /* A tile whose activation is not done in registers: by way of post, pixel rows of its side. */
 static void output_post(const winograd_run *r, const float *m, const float *bias, const float *residual, float *dst,
                         ptrdiff_t row, int rows, int cols)
@@ -180,12 +236,11 @@ static void output_post(const winograd_run *r, const float *m, const float *bias
     const cpu_activation *activation = &r->arguments.activation;
     const eltwise_kernels *eltwise = &r->kernels->eltwise;
     bool after = residual && !r->epilogue.residual_before;
-    const size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes, row_floats = (size_t)r->g->out * lanes;
-    const size_t all = (size_t)r->g->out * row_floats;
+    const size_t lanes = (size_t)r->g->lanes, floats = (size_t)cols * lanes;
+    const size_t row_floats = (size_t)r->g->columns * lanes, all = (size_t)r->g->rows * row_floats;
     float *from = r->post;
     memset(from, 0, all * sizeof(float));
-    r->g->output(m, r->g->m_point, &r->epilogue, bias, after ? NULL : residual, row, from, (ptrdiff_t)row_floats, rows,
-                 cols);
+    output_tile(r, m, bias, after ? NULL : residual, row, from, (ptrdiff_t)row_floats, rows, cols);
     r->act(from, from, all, activation->a, activation->b);
     for (int i = 0; i < rows; i++, from += row_floats, dst += row) {
         if (after)
@@ -207,14 +262,14 @@ static void output(const winograd_run *r, conv_range blocks, int first, int tile
         const float *bias = a->bias + block * g->lanes;
         const float *m = r->m + (ptrdiff_t)(block - blocks.begin) * g->strip * g->lanes;
         for (int t = first; t < first + tiles; t++, m += g->lanes) {
-            int y = t / g->tiles_x * g->out, x = t % g->tiles_x * g->out;
-            int rows = conv_min(g->out, s->h_out - y), cols = conv_min(g->out, s->w_out - x);
+            int y = t / g->tiles_x * g->rows, x = t % g->tiles_x * g->columns;
+            int rows = conv_min(g->rows, s->h_out - y), cols = conv_min(g->columns, s->w_out - x);
             size_t at = plane + ((size_t)y * (size_t)s->w_out + (size_t)x) * (size_t)g->lanes;
             const float *residual = a->residual ? a->residual + at : NULL;
             if (r->act)
                 output_post(r, m, bias, residual, a->dst + at, row, rows, cols);
             else
-                g->output(m, g->m_point, &r->epilogue, bias, residual, row, a->dst + at, row, rows, cols);
+                output_tile(r, m, bias, residual, row, a->dst + at, row, rows, cols);
         }
     }
 }
@@ -247,7 +302,7 @@ static void run_strips(winograd_run *r, conv_range groups, conv_range strips)
         int count = tiles.end - tiles.begin;
         for (int t = tiles.begin; t < tiles.end;) {
             int n = conv_min(tiles.end - t, g->tiles_x - t % g->tiles_x);
-            input_row(r, t, n, t - tiles.begin);
+            (g->input ? input_row : input_lines)(r, t, n, t - tiles.begin);
             t += n;
         }
         for (int q = groups.begin; q < groups.end; q++) {
@@ -280,17 +335,18 @@ static void winograd_run_part(const conv_plan *plan, const conv_arguments *argum
     }
 }
 
-/* Channel c of V filters of a convolution group from o on as [9][V]; what does not exist is 0. */
+/* Channel c of V filters of a convolution group from o on as [tap][V]; what does not exist is 0. */
+enum { TAPS_MOST = 9 };
 static void gather_weights(const conv_file *file, int group, int o, int c, int lanes, float *w)
 {
-    memset(w, 0, sizeof(*w) * 9 * (size_t)lanes);
+    memset(w, 0, sizeof(*w) * file->taps * (size_t)lanes);
     for (int lane = 0; lane < lanes; lane++) {
         const float *from = conv_file_taps(file, group, o + lane, c);
-        float taps[9]; /* weights may lie anywhere in a file */
+        float taps[TAPS_MOST]; /* weights may lie anywhere in a file */
         if (!from)
             continue;
-        memcpy(taps, from, sizeof(taps));
-        for (int tap = 0; tap < 9; tap++)
+        memcpy(taps, from, sizeof(*taps) * file->taps);
+        for (int tap = 0; tap < (int)file->taps; tap++)
             w[tap * lanes + lane] = taps[tap];
     }
 }
@@ -303,18 +359,20 @@ static void pack_by(const conv_plan *plan, int form_index, const float *weights,
     const geometry g = geometry_of(&own);
     const conv_file file = conv_file_of(&plan->shape, weights);
     conv_winograd_weights_f32 *transform = plan->kernels->conv.units->winograd_weights;
-    _Alignas(64) float w[9 * 16];
+    _Alignas(64) float w[TAPS_MOST * CONV_MAX_LANES];
     float *to = packed;
-    assert(g.lanes <= 16);
+    assert(g.lanes <= CONV_MAX_LANES);
     for (int q = 0; q < plan->shape.groups * g.filter_groups; q++) {
         conv_range blocks = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
         size_t width = (size_t)(blocks.end - blocks.begin) * (size_t)g.lanes, point_floats = width * (size_t)g.channels;
         for (int c = 0; c < g.channels; c++)
             for (int block = blocks.begin; block < blocks.end; block++) {
                 gather_weights(&file, q / g.filter_groups, block * g.lanes, c, g.lanes, w);
-                transform(w, g.form->g, g.form->weight_side,
-                          to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes,
-                          (ptrdiff_t)point_floats);
+                float *u = to + (size_t)c * width + (size_t)(block - blocks.begin) * (size_t)g.lanes;
+                if (g.form->g)
+                    transform(w, g.form->g, g.form->weight_side, u, (ptrdiff_t)point_floats);
+                else
+                    conv_winograd_line_weights(&g.lines.line, (int)file.taps, g.lanes, w, u, (ptrdiff_t)point_floats);
             }
         to += weight_points(g.form) * point_floats;
     }
@@ -328,6 +386,11 @@ static void pack_four(const conv_plan *plan, const float *weights, void *packed)
 static void pack_two(const conv_plan *plan, const float *weights, void *packed)
 {
     pack_by(plan, plan->shape.stride_h + 1, weights, packed);
+}
+
+static void pack_line(const conv_plan *plan, const float *weights, void *packed)
+{
+    pack_by(plan, WINOGRAD_FORMS + conv_winograd_line_form(&plan->shape), weights, packed);
 }
 
 /* ---- the choice ----
@@ -350,8 +413,8 @@ static layer layer_of(const conv_units *units, const conv_shape *s, const form *
                     .form = f,
                     .blocks_in = conv_ceil_div(s->c_in, units->lanes),
                     .blocks_out = conv_ceil_div(s->c_out, units->lanes),
-                    .tiles = conv_ceil_div(s->w_out, f->out) * conv_ceil_div(s->h_out, f->out),
-                    .points = f->side * f->side,
+                    .tiles = conv_ceil_div(s->w_out, tile_columns(f, s)) * conv_ceil_div(s->h_out, tile_rows(f, s)),
+                    .points = (double)all_points(f),
                     .weight_points = (double)weight_points(f) };
 }
 
@@ -401,9 +464,10 @@ static double direct_cycles(const layer *l)
     const conv_shape *s = l->shape;
     const conv_tile_set *set = s->stride_w == 1 ? &l->units->unit : &l->units->two;
     double cost = conv_tile_cost(set, conv_best_filters(set, l->blocks_out, s->w_out), l->blocks_out, s->w_out);
-    double vector = l->units->lanes * (double)sizeof(float), weights = 9.0 * s->c_in * l->blocks_out * vector;
+    const double taps = s->kernel_h * s->kernel_w;
+    double vector = l->units->lanes * (double)sizeof(float), weights = taps * s->c_in * l->blocks_out * vector;
     double copied = (double)s->h_in * s->w_in * l->blocks_in * vector; /* into the padded strip */
-    return 9 * cost * s->c_in * s->h_out * s->w_out + weights / CONV_FAR_RATE + copied / CONV_NEAR_RATE;
+    return taps * cost * s->c_in * s->h_out * s->w_out + weights / CONV_FAR_RATE + copied / CONV_NEAR_RATE;
 }
 
 typedef struct cuts {
@@ -441,7 +505,7 @@ static int fewest_strips(const layer *l)
     const double near = conv_near_bytes(), vector = l->units->lanes * (double)sizeof(float);
     const double tile = l->points * vector * (l->blocks_in + conv_min(2, l->blocks_out));
     const bool near_weights = l->weight_points * l->shape->c_in * l->blocks_out * vector <= near;
-    const int most = l->form->out == 4 ? STRIP_MOST : STRIP_MOST_SMALL;
+    const int most = l->form->out == 4 && l->form->g ? STRIP_MOST : STRIP_MOST_SMALL;
     const double room = near_weights ? conv_max(STRIP_LEAST, (int)(0.4 * near / tile)) : most;
     return conv_ceil_div(l->tiles, room < most ? (int)room : most);
 }
@@ -464,7 +528,9 @@ static cuts best_cuts(const layer *l)
 static int best_form(const conv_units *units, const conv_shape *s, double *cycles)
 {
     int best = -1;
-    for (int i = s->stride_h - 1; i < WINOGRAD_FORMS; i += 2) {
+    const bool square = s->kernel_h == 3 && s->kernel_w == 3;
+    const int first = square ? s->stride_h - 1 : WINOGRAD_FORMS + conv_winograd_line_form(s);
+    for (int i = first; i < (square ? WINOGRAD_FORMS : first + 1); i += 2) {
         const layer l = layer_of(units, s, &forms[i]);
         const double products = 0.5 * l.points * l.tiles * s->c_in * l.blocks_out; /* at least */
         if (best < 0)
@@ -494,8 +560,10 @@ static void cut(const conv_shape *s, const layer *l, const cuts *best, int *tile
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
-    if (s->exact || s->src_plain || !conv_fills_blocks(s, units->lanes) || s->kernel_h != 3 || s->kernel_w != 3 ||
-        s->stride_h != s->stride_w || s->stride_h > 2 || s->dilation_h != 1 || s->dilation_w != 1)
+    const bool square = s->kernel_h == 3 && s->kernel_w == 3;
+    if (s->exact || s->src_plain || !conv_fills_blocks(s, units->lanes) || s->stride_h != s->stride_w ||
+        s->stride_h > (square ? 2 : 1) || s->dilation_h != 1 || s->dilation_w != 1 ||
+        (!square && conv_winograd_line_form(s) < 0))
         return false;
     /* Whether it pays is asked for one thread, always: the algorithms round differently, and results must not depend on
      * the number of threads. Only the cuts do. */
@@ -514,16 +582,16 @@ bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *s, conv_
 
     geometry g = geometry_of(plan);
     const int *tile = plan->tile, group_parts = tile[TILE_STRIP_CUTS] * tile[TILE_FILTER_CUTS];
-    plan->name = units->winograd_name[chosen];
+    plan->name = square ? units->winograd_name[chosen] : units->line_name[chosen - WINOGRAD_FORMS];
     plan->parts = tile[TILE_GROUP_CUTS] * group_parts;
     plan->packed_bytes = (size_t)s->groups * group_floats(&g) * sizeof(float);
     plan->scratch_bytes =
-        (v_floats(&g) + m_floats(&g) + zero_floats(&g) + (size_t)(g.out * g.out * g.lanes)) * sizeof(float);
+        (v_floats(&g) + m_floats(&g) + zero_floats(&g) + (size_t)(g.rows * g.columns * g.lanes)) * sizeof(float);
     plan->run = winograd_run_part;
     plan->cycles = cycles * s->groups;
     plan->balance = group_parts == 1 ? conv_balance(s->groups, tile[TILE_GROUP_CUTS], 1, 1, s->threads)
                                      : conv_balance(l.tiles, tile[TILE_STRIP_CUTS], g.filter_groups,
                                                     tile[TILE_FILTER_CUTS], s->threads);
-    plan->pack = g.out == 4 ? pack_four : pack_two;
+    plan->pack = !square ? pack_line : g.form->out == 4 ? pack_four : pack_two;
     return true;
 }

@@ -331,4 +331,82 @@ static void winograd_weights(const float *w, const float (*G)[3], int side, floa
     }
 }
 
+/* ---- one row or column of taps ---- */
+
+CONV_INLINE void winograd_line_input(const conv_winograd_line *line, const float *const *taps, ptrdiff_t step, float *v,
+                                     ptrdiff_t point_stride, int count, const int PAIRS)
+{
+    for (int t = 0; t < count; t++, v += VF_LANES) {
+        vf d[WINOGRAD_LINE_MOST];
+        CONV_UNROLL
+        for (int i = 0; i < 2 * PAIRS + 2; i++)
+            d[i] = vf_load(taps[i] + t * step);
+        vf zero = d[2 * PAIRS], infinite = d[2 * PAIRS + 1];
+        CONV_UNROLL
+        for (int k = 0; k < PAIRS; k++) {
+            zero = vf_fma(vf_set1(line->f[k]), d[2 * k], zero);
+            infinite = vf_fma(vf_set1(line->f[k]), d[2 * k + 1], infinite);
+        }
+        vf_store(v, zero);
+        vf_store(v + (2 * PAIRS + 1) * point_stride, infinite);
+        CONV_UNROLL
+        for (int p = 0; p < PAIRS; p++) {
+            vf even = d[2 * PAIRS], odd = d[2 * PAIRS - 1];
+            CONV_UNROLL
+            for (int k = 0; k < PAIRS - 1; k++) {
+                even = vf_fma(vf_set1(line->q[p][k]), d[2 * k + 2], even);
+                odd = vf_fma(vf_set1(line->q[p][k]), d[2 * k + 1], odd);
+            }
+            vf_store(v + (2 * p + 1) * point_stride, vf_fma(vf_set1(line->a[p]), odd, even));
+            vf_store(v + (2 * p + 2) * point_stride, vf_fnma(vf_set1(line->a[p]), odd, even));
+        }
+    }
+}
+
+CONV_INLINE void winograd_line_output(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,
+                                      const conv_epilogue *epilogue, const float *bias, const float *residual,
+                                      ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count,
+                                      const int PAIRS)
+{
+    vf out[4] = { vf_load(m), vf_zero(), vf_zero(), vf_load(m + (2 * PAIRS + 1) * point_stride) };
+    CONV_UNROLL
+    for (int p = 0; p < PAIRS; p++) {
+        const vf a = vf_set1(line->a[p]), square = vf_mul(a, a);
+        const vf plus = vf_load(m + (2 * p + 1) * point_stride), minus = vf_load(m + (2 * p + 2) * point_stride);
+        const vf sum = vf_add(plus, minus), odd = vf_mul(a, vf_sub(plus, minus));
+        out[0] = vf_add(out[0], sum);
+        out[1] = vf_add(out[1], odd);
+        out[2] = vf_fma(square, sum, out[2]);
+        out[3] = vf_fma(square, odd, out[3]);
+    }
+    const vf add = vf_load(bias);
+    for (int i = 0; i < 4; i++) {
+        out[i] = vf_add(out[i], add);
+        if (residual && epilogue->residual_before && i < count)
+            out[i] = vf_add(out[i], vf_load(residual + i * residual_step));
+    }
+    conv_epilogue_apply(epilogue, out, 4);
+    for (int i = 0; i < count; i++)
+        vf_store(dst + i * dst_step, residual && !epilogue->residual_before
+                                         ? vf_add(out[i], vf_load(residual + i * residual_step))
+                                         : out[i]);
+}
+
+#define WINOGRAD_LINE(PAIRS)                                                                                           \
+    static void winograd_line_input_##PAIRS(const conv_winograd_line *line, const float *const *taps, ptrdiff_t step,  \
+                                            float *v, ptrdiff_t point_stride, int count)                               \
+    {                                                                                                                  \
+        winograd_line_input(line, taps, step, v, point_stride, count, PAIRS);                                          \
+    }                                                                                                                  \
+    static void winograd_line_output_##PAIRS(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,   \
+                                             const conv_epilogue *epilogue, const float *bias, const float *residual,  \
+                                             ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count)       \
+    {                                                                                                                  \
+        winograd_line_output(line, m, point_stride, epilogue, bias, residual, residual_step, dst, dst_step, count,     \
+                             PAIRS);                                                                                   \
+    }
+WINOGRAD_LINE(2)
+WINOGRAD_LINE(3)
+WINOGRAD_LINE(4)
+
 #endif

@@ -268,6 +268,14 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         s.dilation_h = oracle_int(1, 9);
         s.dilation_w = oracle_int(2, 9);
         break;
+    case 8: /* one row or column */
+        s.kernel_w = oracle_int(2, 8);
+        s.kernel_h = 1;
+        if (oracle_int(0, 1)) {
+            s.kernel_h = s.kernel_w;
+            s.kernel_w = 1;
+        }
+        break;
     default: /* anything */
         s.kernel_h = oracle_int(1, 5);
         s.kernel_w = oracle_int(1, 5);
@@ -286,6 +294,10 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     }
     if (kind == 1 && oracle_int(0, 4))
         pad_bottom = pad_right = 0;
+    if (kind == 8) {
+        pad_bottom = s.kernel_h == 1 ? 0 : pad_bottom;
+        pad_right = s.kernel_w == 1 ? 0 : pad_right;
+    }
     if (kind != 6 && kind >= 5 && oracle_int(0, 5) == 0)
         s.pad_top = s.pad_left = -1;
     s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
@@ -325,6 +337,14 @@ static void test_cuts(const cpu_kernels *kernels)
         { 64, 48, 1, 12, 12, 6, 6, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 66, 70, 1, 15, 16, 8, 8, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 128, 130, 1, 26, 25, 13, 12, 3, 3, 2, 2, 1, 1, 0, 0, false, false, 2 },
+        /* one row or column: all numbers of taps, several strips, filter groups and parts, rows without a whole tile */
+        { 128, 192, 1, 17, 17, 17, 17, 7, 1, 1, 1, 1, 1, 3, 0, false, false },
+        { 130, 100, 1, 17, 18, 17, 18, 1, 7, 1, 1, 1, 1, 0, 3, false, false, 3 },
+        { 70, 64, 1, 40, 50, 40, 50, 1, 5, 1, 1, 1, 1, 0, 2, false, false },
+        { 64, 64, 2, 41, 30, 40, 30, 4, 1, 1, 1, 1, 1, 1, 0, false, false },
+        { 96, 64, 1, 8, 8, 8, 8, 1, 3, 1, 1, 1, 1, 0, 1, false, false, 2 },
+        { 64, 96, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
+        { 64, 96, 1, 9, 2, 9, 3, 1, 6, 1, 1, 1, 1, 0, 3, false, false },
         /* few pixels: slices of the sum, a last block that is not whole */
         { 701, 100, 1, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 600, 41, 1, 3, 11, 3, 11, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 3 },
@@ -345,7 +365,7 @@ static void test_cuts(const cpu_kernels *kernels)
         { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
     const conv_units *units = kernels->conv.units;
-    int chosen[WINOGRAD_FORMS] = { 0 }, by_taps = 0;
+    int chosen[WINOGRAD_FORMS] = { 0 }, lines[WINOGRAD_LINE_FORMS] = { 0 }, by_taps = 0;
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         conv_plan plan;
         test_shape(kernels, &shapes[i]);
@@ -354,10 +374,14 @@ static void test_cuts(const cpu_kernels *kernels)
         by_taps += strcmp(plan.name, units->taps_name) == 0;
         for (int form = 0; form < WINOGRAD_FORMS; form++)
             chosen[form] += strcmp(plan.name, units->winograd_name[form]) == 0;
+        for (int form = 0; form < WINOGRAD_LINE_FORMS; form++)
+            lines[form] += strcmp(plan.name, units->line_name[form]) == 0;
     }
     CHECK(by_taps >= 2, "%s: %d shapes are for %s", kernels->name, by_taps, units->taps_name);
     for (int form = 0; form < WINOGRAD_FORMS; form++)
         CHECK(chosen[form] > 0, "%s: no shape is for %s", kernels->name, units->winograd_name[form]);
+    for (int form = 0; form < WINOGRAD_LINE_FORMS; form++)
+        CHECK(lines[form] > 0, "%s: no shape is for %s", kernels->name, units->line_name[form]);
 }
 
 /* ---- chains ---- */
@@ -524,7 +548,8 @@ static void test_refusals(const cpu_kernels *kernels)
 {
     conv_plan plan;
     conv_shape s = { 259, 259, 37, 8, 8, 8, 8, 3, 3, 1, 1, 1, 1, 1, 1, false, false };
-    CHECK(!conv_choose(kernels, &s, &plan), "%s: many groups that do not fill blocks together must be refused", kernels->name);
+    CHECK(!conv_choose(kernels, &s, &plan), "%s: many groups that do not fill blocks together must be refused",
+          kernels->name);
     s = (conv_shape){ 3, 8, 1, 8, 8, 8, 8, 3, 3, 1, 1, 1 << 30, 1, 1, 1, true, false };
     CHECK(!conv_choose(kernels, &s, &plan), "%s: a dilation beyond reason must be refused", kernels->name);
 }
@@ -540,7 +565,7 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_cuts(kernels);
     test_sharing(kernels);
     for (int round = 0; round < rounds; round++) {
-        random_shape(kernels, round % 8);
+        random_shape(kernels, round % 9);
         if (round % 3 == 0)
             random_chain(kernels);
     }
