@@ -137,7 +137,7 @@ struct conv_units {
     conv_winograd_output_f32 *winograd_output[WINOGRAD_FORMS];
     conv_winograd_weights_f32 *winograd_weights;
     conv_winograd_line_input_f32 *line_input[WINOGRAD_LINE_FORMS];
-    conv_winograd_line_output_f32 *line_output[WINOGRAD_LINE_FORMS];
+    conv_winograd_line_output_f32 *line_output;
     conv_phases_down_f32 *phases_down;
     conv_phases_along_f32 *phases_along;
     /* square kernels of 3, 5 and 7, stride 1 and 2 in both directions, no horizontal dilation; [n - 1]: n rows, or NULL

@@ -11,8 +11,10 @@
 
 #define CONV_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
+#define CONV_APART static __attribute__((noinline))
 #define CONV_UNROLL _Pragma("clang loop unroll(full)")
 #else
+#define CONV_APART static __attribute__((noinline, noclone)) /* once, not for every number of filters */
 #define CONV_UNROLL _Pragma("GCC unroll 36")
 #endif
 
@@ -234,8 +236,8 @@ CONV_INLINE void conv_tile_finish_by(const conv_epilogue_act act, const conv_til
 /* Activations that need registers of a tile's sums, and what is added after them, from memory: where a tile leaves too
  * few for SiLU's constants, too, which compilers keep over the sum, they would put accumulators in memory instead
  * (2 x 12: 88 % of peak, so 97). A loop for each. */
-static __attribute__((noinline)) void conv_tile_finish(const conv_tile *t, const float *sums, const float *residual,
-                                                       float *dst, int filters, int pixels)
+CONV_APART void conv_tile_finish(const conv_tile *t, const float *sums, const float *residual, float *dst, int filters,
+                                 int pixels)
 {
     switch (t->epilogue.act) {
     case CONV_EPILOGUE_SILU:
@@ -254,9 +256,8 @@ static __attribute__((noinline)) void conv_tile_finish(const conv_tile *t, const
 }
 
 /* The same behind a mapped residual, for all activations: gathering pixels inline would make every tile larger. */
-static __attribute__((noinline)) void conv_tile_finish_mapped(const conv_tile *t, const float *sums,
-                                                              const float *residual, const int *map, float *dst,
-                                                              int filters, int pixels)
+CONV_APART void conv_tile_finish_mapped(const conv_tile *t, const float *sums, const float *residual, const int *map,
+                                        float *dst, int filters, int pixels)
 {
     for (int f = 0; f < filters; f++, dst += t->dst_block_stride, residual += t->residual_block_stride)
         for (int p = 0; p < pixels; p++, sums += VF_LANES) {

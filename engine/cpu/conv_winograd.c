@@ -112,7 +112,7 @@ static geometry geometry_of(const conv_plan *plan)
     g.v_point = ((ptrdiff_t)g.blocks_in * g.strip + 1) * g.lanes;
     g.m_point = ((ptrdiff_t)tile[TILE_FILTERS] * g.strip + 1) * g.lanes;
     if (line >= 0) {
-        g.line_output = units->line_output[line];
+        g.line_output = units->line_output;
         g.lines = (conv_winograd_lines){ .line = conv_winograd_line_of(line),
                                          .input = units->line_input[line],
                                          .lanes = g.lanes,

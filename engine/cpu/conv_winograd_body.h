@@ -9,6 +9,11 @@
 
 #include "cpu/conv_tile_body.h"
 
+#if VF_REGISTERS == 0 /* plain C: transforms in loops are a quarter of the code, and hardly slower */
+#undef CONV_UNROLL
+#define CONV_UNROLL
+#endif
+
 /* B^T d for six values `step` apart. */
 CONV_INLINE void winograd_input_6(const vf *d, const int step, vf *out)
 {
@@ -363,14 +368,12 @@ CONV_INLINE void winograd_line_input(const conv_winograd_line *line, const float
     }
 }
 
-CONV_INLINE void winograd_line_output(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,
-                                      const conv_epilogue *epilogue, const float *bias, const float *residual,
-                                      ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count,
-                                      const int PAIRS)
+static void winograd_line_output(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,
+                                 const conv_epilogue *epilogue, const float *bias, const float *residual,
+                                 ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count)
 {
-    vf out[4] = { vf_load(m), vf_zero(), vf_zero(), vf_load(m + (2 * PAIRS + 1) * point_stride) };
-    CONV_UNROLL
-    for (int p = 0; p < PAIRS; p++) {
+    vf out[4] = { vf_load(m), vf_zero(), vf_zero(), vf_load(m + (2 * line->pairs + 1) * point_stride) };
+    for (int p = 0; p < line->pairs; p++) {
         const vf a = vf_set1(line->a[p]), square = vf_mul(a, a);
         const vf plus = vf_load(m + (2 * p + 1) * point_stride), minus = vf_load(m + (2 * p + 2) * point_stride);
         const vf sum = vf_add(plus, minus), odd = vf_mul(a, vf_sub(plus, minus));
@@ -397,13 +400,6 @@ CONV_INLINE void winograd_line_output(const conv_winograd_line *line, const floa
                                             float *v, ptrdiff_t point_stride, int count)                               \
     {                                                                                                                  \
         winograd_line_input(line, taps, step, v, point_stride, count, PAIRS);                                          \
-    }                                                                                                                  \
-    static void winograd_line_output_##PAIRS(const conv_winograd_line *line, const float *m, ptrdiff_t point_stride,   \
-                                             const conv_epilogue *epilogue, const float *bias, const float *residual,  \
-                                             ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count)       \
-    {                                                                                                                  \
-        winograd_line_output(line, m, point_stride, epilogue, bias, residual, residual_step, dst, dst_step, count,     \
-                             PAIRS);                                                                                   \
     }
 WINOGRAD_LINE(2)
 WINOGRAD_LINE(3)
