@@ -240,6 +240,19 @@ static void run_slices(const direct_run *r, int count, int tiles, const conv_lin
     }
 }
 
+/* The input blocks that filter blocks [begin, end) of a convolution group read: of joined groups, those that they have
+ * a part in; what the others have is multiplied by zeros. */
+static conv_range read_blocks(const geometry *g, conv_range filters)
+{
+    const conv_shape *s = &g->shape;
+    if (s->joined < 2 || g->gathered)
+        return (conv_range){ 0, g->blocks_in };
+    const int in = s->c_in / s->groups / s->joined, out = s->c_out / s->groups / s->joined;
+    const int first = filters.begin * g->lanes / out;
+    const int end = conv_min(s->joined, (filters.end * g->lanes - 1) / out + 1);
+    return (conv_range){ first * in / g->lanes, conv_ceil_div(end * in, g->lanes) };
+}
+
 /* Filter group q (over all convolution groups) for outputs from (y, x) on, `rows` of a unit's width. base: the input of
  * the first one's first tap. */
 static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const float *base)
@@ -250,7 +263,9 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     conv_range filters = conv_group(g->blocks_out, g->filter_groups, q % g->filter_groups);
     int count = filters.end - filters.begin, n = conv_min(g->unit_pixels, s->w_out - x);
     size_t block = (size_t)(q / g->filter_groups) * (size_t)g->blocks_out + (size_t)filters.begin;
+    const conv_range inputs = read_blocks(g, filters);
     const size_t weight_floats = g->sum * (size_t)(count * g->lanes);
+    const size_t input_floats = (size_t)(s->kernel_h * s->kernel_w * g->lanes * count * g->lanes);
     const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
@@ -263,6 +278,10 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
         conv_fetch_ahead(&r->tile, weights + weight_floats, weight_floats * sizeof(float), tiles * rows, g->sum);
     else if (r->ends && a->next)
         conv_fetch_ahead(&r->tile, a->next, a->next_bytes, tiles * rows, g->sum);
+    r->tile.blocks = inputs.end - inputs.begin;
+    r->tile.inner_last = inputs.end < g->blocks_in ? g->lanes : conv_last_block(g->channels, g->lanes);
+    base += inputs.begin * r->tile.block_stride;
+    weights += (size_t)inputs.begin * input_floats;
     for (int row = 0; row < rows; row++, base += down, at += g->dst_row * g->lanes) {
         if (row > 0 && r->tile.ahead)
             r->tile.ahead += tiles * r->tile.ahead_share;
@@ -270,10 +289,12 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
         const conv_line line = { .src = base,
                                  .weights = weights,
                                  .bias = bias,
-                                 .residual = mapped ? mapped : a->residual ? a->residual + at : NULL,
+                                 .residual = mapped        ? mapped
+                                             : a->residual ? a->residual + at
+                                                           : NULL,
                                  .dst = a->dst + at,
                                  .n = n };
-        if (g->sliced && tiles > 1)
+        if (g->sliced && tiles > 1 && r->tile.blocks == g->blocks_in)
             run_slices(r, count, tiles, &line);
         else
             conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
@@ -477,6 +498,32 @@ static int gathered_filters(const cpu_kernels *kernels, const conv_shape *s, int
     return best_filters ? conv_ceil_div(g.blocks_out, conv_ceil_div(g.blocks_out, best_filters)) : 0;
 }
 
+/* Filter blocks of a group where groups are joined: with few, inputs that these filters do not read are left out.
+ * *share: the part of all products that is left. */
+static int joined_filters(const cpu_kernels *kernels, const conv_shape *s, int line, double *share)
+{
+    const conv_tile_set *set = tiles_for(kernels->conv.units, s);
+    const int blocks = conv_ceil_div(s->c_out / s->groups, kernels->conv.units->lanes);
+    double best = 0;
+    int best_filters = 1;
+    for (int f = 1; f <= conv_min(set->filters, blocks); f++) {
+        const geometry g = geometry_of(kernels, s, f, s->w_out, 1);
+        double products = 0;
+        for (int q = 0; q < g.filter_groups; q++) {
+            const conv_range filters = conv_group(g.blocks_out, g.filter_groups, q), inputs = read_blocks(&g, filters);
+            products += (double)(filters.end - filters.begin) * (inputs.end - inputs.begin);
+        }
+        const double part = products / ((double)g.blocks_out * g.blocks_in);
+        const double cost = part * conv_tile_cost(set, f, blocks, line);
+        if (f == 1 || cost <= best * 1.001) {
+            best = cost;
+            best_filters = f;
+            *share = part;
+        }
+    }
+    return conv_ceil_div(blocks, conv_ceil_div(blocks, best_filters));
+}
+
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
     const conv_units *units = kernels->conv.units;
@@ -485,7 +532,10 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
     int line = is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
-    int filters = few_enough(conv_best_filters(set, blocks, line), blocks, s, units->lanes);
+    double share = 1;
+    int filters =
+        few_enough(s->joined > 1 ? joined_filters(kernels, s, line, &share) : conv_best_filters(set, blocks, line),
+                   blocks, s, units->lanes);
     int parts =
         conv_parts_for((double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out);
     int unit_pixels = 0;
@@ -509,7 +559,7 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->tile[TILE_UNIT_PIXELS] = unit_pixels;
     plan->tile[TILE_STRIP] = strip;
     g = geometry_of(kernels, s, filters, unit_pixels, strip);
-    const int joined = gathered_filters(kernels, s, filters);
+    const int joined = share < 1 ? 0 : gathered_filters(kernels, s, filters);
     if (joined > 0) {
         plan->tile[TILE_FILTERS] = joined;
         plan->tile[TILE_UNIT_CUTS] = plan->tile[TILE_GATHERED] = 1;
@@ -532,7 +582,7 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     plan->run = direct_run_part;
     plan->run_rows = direct_run_rows;
     plan->maps_residual = set == &units->unit && joined == 0;
-    plan->cycles = conv_tile_cost(set, filters, blocks, line) * (double)g.sum * s->groups * s->h_out * s->w_out;
+    plan->cycles = conv_tile_cost(set, filters, blocks, line) * share * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;
 }

@@ -330,6 +330,12 @@ static void test_cuts(const cpu_kernels *kernels)
         { 256, 256, 16, 14, 14, 14, 14, 3, 3, 1, 1, 1, 1, 1, 1, false, false, 2 },
         { 88, 88, 11, 7, 7, 7, 7, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 24, 36, 3, 13, 17, 13, 17, 3, 3, 1, 1, 2, 2, 2, 2, false, false },
+        /* joined groups, of whose inputs the others' filters read nothing; slices, padding, strides */
+        { 240, 60, 3, 28, 28, 28, 28, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 60, 240, 3, 14, 14, 14, 14, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 2 },
+        { 720, 180, 3, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 111, 255, 3, 13, 9, 13, 9, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
+        { 200, 72, 8, 15, 12, 8, 6, 3, 2, 2, 2, 1, 1, 1, 1, false, false, 3 },
         /* tiles of 2x2 */
         { 64, 100, 1, 4, 4, 4, 4, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
         { 130, 70, 1, 7, 5, 7, 5, 3, 3, 1, 1, 1, 1, 1, 1, false, false },
