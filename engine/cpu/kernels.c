@@ -22,6 +22,9 @@ void cpu_kernels_init(cpu_kernels *kernels, uint32_t cpu_flags)
         qeltwise_fill_avx512_vbmi(&kernels->qeltwise);
     if (cpu_flags & CPU_AMX_BF16)
         half_fill_amx(&kernels->half);
+    const uint32_t beneath = CPU_AVX512_VNNI | CPU_AVX512_VBMI; /* whatever has AMX has these */
+    if ((cpu_flags & CPU_AMX_INT8) && (cpu_flags & beneath) == beneath)
+        qconv_fill_amx(&kernels->qconv);
 #elif defined(__aarch64__)
     if (!(cpu_flags & CPU_NEON))
         return;

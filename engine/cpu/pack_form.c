@@ -50,6 +50,11 @@ void qconv_pack_form(const qconv_plan *plan, qconv_plan *form)
     form->block_channels = plan->block_channels;
     form->winograd = plan->winograd;
     form->depthwise_dot = plan->depthwise_dot;
+    form->matrix = plan->matrix;
+    form->planes = plan->planes;
+    form->rest_bytes = plan->rest_bytes;
+    form->rest_taps = plan->rest_taps;
+    form->steps = plan->steps;
 }
 
 void gemm_pack_form(const gemm_plan *plan, gemm_plan *form)

@@ -148,6 +148,10 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->strip_at = plan->sums_at;
     if (shape->weights_zero)
         plan->strip_at += round_up((rows * columns + (size_t)shape->w_out + columns) * sizeof(int32_t), 64);
+    if (kernels->qconv.matrix && qconv_matrix_fits(shape)) {
+        qconv_matrix_plan(plan);
+        return true;
+    }
     if (qconv_winograd_fits(units, shape)) {
         qconv_winograd_plan(plan);
         return true;
@@ -167,41 +171,6 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     return true;
 }
 
-static int weight_at(const qconv_plan *plan, const void *weights, size_t i)
-{
-    return plan->shape.weights_signed ? ((const int8_t *)weights)[i] : ((const uint8_t *)weights)[i];
-}
-
-/* The zero point of filter c in the weights' own type. */
-static int zero_of(const qconv_plan *plan, const int *zeros, int c)
-{
-    if (zeros)
-        return zeros[c];
-    return plan->shape.weights_signed ? 0 : 128;
-}
-
-typedef struct dense_weights {
-    const void *values;
-    const int *zeros;
-} dense_weights;
-
-static int clamp_int8(int value)
-{
-    return value < -128 ? -128 : value > 127 ? 127 : value;
-}
-
-/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
-static int dense_weight(const qconv_plan *plan, const dense_weights *w, int filter, int channel, int tap)
-{
-    const qconv_shape *s = &plan->shape;
-    if (filter >= s->c_out || channel >= s->c_in)
-        return 0;
-    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
-    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
-    int value = weight_at(plan, w->values, at);
-    return value - (s->zeros_folded ? zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
-}
-
 /* The same where weights stay as they are, but for their sign: one filter's for four channels, less those behind the
  * last. */
 static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int filter, int channel, int limit,
@@ -217,13 +186,13 @@ static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int
 }
 
 /* 32 bits: the weights of one filter for a group of channels; rest: what of them does not fit int8. */
-static void pack_group(const qconv_plan *plan, const dense_weights *w, int filter, int channel, int limit, int tap,
+static void pack_group(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int limit, int tap,
                        bool rest, uint8_t *out, size_t pair_step)
 {
     for (int k = 0; k < plan->units->group; k++) {
-        int value = channel + k < limit ? dense_weight(plan, w, filter, channel + k, tap) : 0;
+        int value = channel + k < limit ? qconv_dense_weight(plan, w, filter, channel + k, tap) : 0;
         if (plan->units->group == 4)
-            value = rest ? value - clamp_int8(value) : clamp_int8(value);
+            value = rest ? value - qconv_clamp_int8(value) : qconv_clamp_int8(value);
         if (plan->units->group == 2) {
             int16_t wide = (int16_t)value;
             memcpy(out + 2 * k, &wide, 2);
@@ -234,7 +203,7 @@ static void pack_group(const qconv_plan *plan, const dense_weights *w, int filte
 }
 
 /* The same group of `wide` vectors of filters. */
-static uint8_t *pack_vectors(const qconv_plan *plan, const dense_weights *w, int first, int wide, int channel,
+static uint8_t *pack_vectors(const qconv_plan *plan, const qconv_weights *w, int first, int wide, int channel,
                              int limit, int tap, bool rest, uint8_t *out)
 {
     const qconv_units *u = plan->units;
@@ -254,7 +223,7 @@ static uint8_t *pack_vectors(const qconv_plan *plan, const dense_weights *w, int
     return out;
 }
 
-static void pack_dense(const qconv_plan *plan, const dense_weights *w, const int32_t *extra, uint8_t *out)
+static void pack_dense(const qconv_plan *plan, const qconv_weights *w, const int32_t *extra, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
     const qconv_units *u = plan->units;
@@ -281,7 +250,7 @@ static bool group_overflows(const void *weights, const int *zeros, const qconv_s
         for (int k = first; k < end; k++) {
             const size_t at = ((size_t)c * (size_t)s->c_in + (size_t)k) * (size_t)taps + (size_t)tap;
             const int w = s->weights_signed ? ((const int8_t *)weights)[at] : ((const uint8_t *)weights)[at];
-            if (clamp_int8(w - zeros[c]) != w - zeros[c])
+            if (qconv_clamp_int8(w - zeros[c]) != w - zeros[c])
                 return true;
         }
     return false;
@@ -321,7 +290,8 @@ static void pack_depthwise_dot(const qconv_plan *plan, const void *weights, cons
                         int c = b * plan->block + lane, kx = 4 * four + k;
                         size_t at = ((size_t)c * (size_t)s->kernel_h + (size_t)ky) * (size_t)s->kernel_w + (size_t)kx;
                         bool real = c < s->c_out && kx < s->kernel_w;
-                        *out++ = real ? (int8_t)(weight_at(plan, weights, at) - zero_of(plan, zeros, c)) : 0;
+                        const int value = real ? qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, c) : 0;
+                        *out++ = (int8_t)value;
                     }
 }
 
@@ -335,7 +305,7 @@ static void pack_depthwise(const qconv_plan *plan, const void *weights, const in
             for (int lane = 0; lane < block; lane++) {
                 int c = b * block + lane;
                 size_t at = (size_t)c * (size_t)taps + (size_t)tap;
-                *out++ = c < s->c_out ? weight_at(plan, weights, at) - zero_of(plan, zeros, c) : 0;
+                *out++ = c < s->c_out ? qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, c) : 0;
             }
 }
 
@@ -357,23 +327,25 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
         if (group_overflows(weights, zeros, s, number))
             extra[found++] = number;
     for (int c = 0; c < s->c_out; c++) {
-        int zero = zero_of(plan, zeros, c);
+        int zero = qconv_zero_of(plan, zeros, c);
         int32_t sum = 0;
         for (size_t i = 0; i < filter; i++)
-            sum += weight_at(plan, weights, (size_t)c * filter + i) - zero;
+            sum += qconv_weight_at(plan, weights, (size_t)c * filter + i) - zero;
         sums[c] = sum;
         header_zeros[c] = zero - (s->weights_signed ? 0 : 128);
     }
-    if (!plan->units) {
+    if (plan->matrix) {
+        qconv_matrix_pack(plan, &(qconv_weights){ weights, zeros }, extra, body);
+    } else if (!plan->units) {
         int16_t *out = (int16_t *)(void *)body;
         for (size_t i = 0; i < (size_t)s->c_out * filter; i++)
-            out[i] = (int16_t)(weight_at(plan, weights, i) - zero_of(plan, zeros, (int)(i / filter)));
+            out[i] = (int16_t)(qconv_weight_at(plan, weights, i) - qconv_zero_of(plan, zeros, (int)(i / filter)));
     } else if (plan->depthwise_dot) {
         pack_depthwise_dot(plan, weights, zeros, (int8_t *)(void *)body);
     } else if (is_depthwise(s)) {
         pack_depthwise(plan, weights, zeros, body);
     } else {
-        pack_dense(plan, &(dense_weights){ weights, zeros }, extra, body);
+        pack_dense(plan, &(qconv_weights){ weights, zeros }, extra, body);
     }
 }
 

@@ -83,6 +83,13 @@ typedef struct qconv_units {
     qconv_run_function *winograd; /* or NULL */
 } qconv_units;
 
+/* Products of whole matrices, where the processor has them: 64 bytes of a pixel, or of neighbouring ones, times as many
+ * of 16 filters in one instruction. They take dense shapes of blocked sources before the units do. */
+typedef struct qconv_matrix {
+    const char *name;
+    qconv_run_function *run;
+} qconv_matrix;
+
 struct qconv_plan {
     const char *name;
     qconv_shape shape;
@@ -107,6 +114,11 @@ struct qconv_plan {
     size_t spread_at; /* in scratch: its pixels, each with the three behind it */
     int tiles;        /* of 4x4 output pixels in a part; the following are offsets in scratch again */
     size_t zero_row_at, columns_at, tiles_at, products_at;
+    bool matrix;            /* by qconv_matrix; the following are about its strip, see qconv_matrix.c: */
+    int planes, rest_bytes; /* of 64-byte pixels; bytes of a pixel in the last, narrower plane, or 0 */
+    int rest_taps;          /* taps of a row that 64 bytes of the narrower plane hold */
+    int steps;              /* products of one sum, those for what does not fit int8 included */
+    int line, phase_rows;   /* pixels of a row, and rows of a phase */
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
@@ -123,6 +135,7 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
 
 typedef struct qconv_kernels {
     const qconv_units *units;
+    const qconv_matrix *matrix; /* or NULL */
 } qconv_kernels;
 
 /* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */
@@ -131,6 +144,7 @@ void qconv_fill_avx2(qconv_kernels *kernels);
 void qconv_fill_avx_vnni(qconv_kernels *kernels);
 void qconv_fill_avx512(qconv_kernels *kernels);
 void qconv_fill_avx512_vnni(qconv_kernels *kernels);
+void qconv_fill_amx(qconv_kernels *kernels); /* beside avx512_vnni */
 void qconv_fill_neon(qconv_kernels *kernels);
 void qconv_fill_dotprod(qconv_kernels *kernels);
 

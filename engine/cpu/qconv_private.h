@@ -6,6 +6,42 @@
 
 #include "cpu/qconv.h"
 
+/* Weights to be packed, and a zero point for each filter, or NULL. */
+typedef struct qconv_weights {
+    const void *values;
+    const int *zeros;
+} qconv_weights;
+
+static inline int qconv_weight_at(const qconv_plan *plan, const void *weights, size_t i)
+{
+    return plan->shape.weights_signed ? ((const int8_t *)weights)[i] : ((const uint8_t *)weights)[i];
+}
+
+/* The zero point of filter c in the weights' own type. */
+static inline int qconv_zero_of(const qconv_plan *plan, const int *zeros, int c)
+{
+    if (zeros)
+        return zeros[c];
+    return plan->shape.weights_signed ? 0 : 128;
+}
+
+static inline int qconv_clamp_int8(int value)
+{
+    return value < -128 ? -128 : value > 127 ? 127 : value;
+}
+
+/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
+static inline int qconv_dense_weight(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int tap)
+{
+    const qconv_shape *s = &plan->shape;
+    if (filter >= s->c_out || channel >= s->c_in)
+        return 0;
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
+    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    int value = qconv_weight_at(plan, w->values, at);
+    return value - (s->zeros_folded ? qconv_zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
+}
+
 /* Groups of channels (units->group each) in a block of the source. */
 static inline int qconv_groups(const qconv_plan *plan, int block)
 {
@@ -55,6 +91,21 @@ bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *shape);
 /* Makes a plan that qconv_choose has begun one for Winograd. */
 void qconv_winograd_plan(qconv_plan *plan);
 void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
+
+/* Matrix tiles take this shape. */
+bool qconv_matrix_fits(const qconv_shape *shape);
+/* Makes a plan that qconv_choose has begun one for matrix tiles. */
+void qconv_matrix_plan(qconv_plan *plan);
+void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *weights, const int32_t *extra, uint8_t *out);
+/* Of one plane of its strip, of pixels of so many bytes. */
+size_t qconv_plane_bytes(const qconv_plan *plan, int pixel);
+/* One product of a sum: where its source lies in the strip for the line's first pixel, and from one output to the next.
+ */
+typedef struct qconv_step {
+    size_t offset, step;
+} qconv_step;
+/* Lists them; how many these are. used: room for as many flags. */
+int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint8_t *used, qconv_step *list);
 
 /* Where the filters start in the packed weights. */
 static inline size_t qconv_filters_at(const qconv_plan *plan)

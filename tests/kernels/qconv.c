@@ -285,6 +285,34 @@ static void test_winograd(const cpu_kernels *k, bool few)
     test_shape(k, s, !oracle_int(0, 3));
 }
 
+/* What products of whole matrices cut otherwise: several planes of channels, and, deep, more weights than are read for
+ * every strip. */
+static void test_matrix(const cpu_kernels *k, bool deep)
+{
+    qconv_shape s = { .c_in = deep ? 256 : oracle_int(100, 300),
+                      .c_out = deep ? oracle_int(465, 500) : oracle_int(1, 70),
+                      .groups = 1,
+                      .h_out = oracle_int(1, 6),
+                      .w_out = oracle_int(1, 9),
+                      .kernel_h = deep ? 3 : oracle_int(1, 3),
+                      .kernel_w = deep ? 3 : oracle_int(1, 6),
+                      .stride_h = oracle_int(1, 3),
+                      .stride_w = oracle_int(1, 3),
+                      .dilation_h = oracle_int(1, 2),
+                      .dilation_w = oracle_int(1, 2),
+                      .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 1),
+                      .weights_zero = oracle_int(0, 1),
+                      .threads = oracle_int(1, 3),
+                      .output = (qconv_output)oracle_int(0, 3) };
+    s.pad_top = oracle_int(0, s.kernel_h - 1);
+    s.pad_left = oracle_int(0, s.kernel_w - 1);
+    s.h_in = (s.h_out - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1 - s.pad_top;
+    s.w_in = (s.w_out - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 - s.pad_left;
+    if (s.h_in > 0 && s.w_in > 0)
+        test_shape(k, s, !oracle_int(0, 3));
+}
+
 /* Output size for pads at the far side of at most the kernel. */
 static int out_size(int in, int kernel, int dilation, int stride, int pad)
 {
@@ -407,6 +435,8 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         test_random(k);
     for (int i = 0; i < 24; i++)
         test_winograd(k, i % 2);
+    for (int i = 0; i < 24 && k->qconv.matrix; i++)
+        test_matrix(k, i == 0);
     /* every tile width */
     for (int w = 1; w <= 26; w++)
         for (int blocks = 1; blocks <= 4; blocks++)

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution by products of whole matrices: 16 pixels times 16 filters over 64 bytes of each, AMX's tiles.
+ *
+ * The strip: four channel blocks side by side are a plane of 64-byte pixels. What is left of one or two blocks is a
+ * plane of 16- or 32-byte pixels, of which 64 bytes hold neighbours too: so many taps of a row of the kernel at once,
+ * those beyond its end with weights 0. Three blocks are a plane of 64 with nothing in a quarter. Rows are dealt out to
+ * stride_h phases, each row is a whole number of stride_w pixels, and its right padding is the left one of the next: so
+ * all outputs of a strip are one line of pixels a constant step apart, with a few at each row's end that nobody wants,
+ * and products of 16 have no rest.
+ *
+ *   [plane][phase][phase_rows][line][pixel's bytes], a plane's last row followed by pad_left pixels
+ *
+ * Packed, behind the header of qconv.c: [two vectors of filters, or the last one][step][vector][16 groups of 4
+ * channels] [16 filters][4] int8, where steps are [plane][kh][kw], of the narrower plane [kh][ceil(kw / rest_taps)],
+ * then those of them, once more, in which some weight does not fit int8: for what is left of it. */
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/kernels.h"
+#include "cpu/qconv_private.h"
+
+enum {
+    TILE_ROWS = 16,
+    TILE_BYTES = 1024,
+    LANES = 16,
+    BLOCKS = 4,               /* of channels in a plane */
+    GROUP_BLOCKS = 2,         /* vectors of filters that are done together */
+    MOST_PIXELS = 64,         /* of a line, that are done together */
+    STRIP_BYTES = 256 * 1024, /* of the second cache, which is 2 MB wherever AMX is */
+    STRIPS_WANTED = 8,        /* where several workers are to find something to do */
+    DEEP_BYTES = 1024 * 1024, /* of weights: too many to read for every strip */
+    FILTER_PARTS = 4,
+};
+
+static size_t aligned(size_t n)
+{
+    return (n + 63) / 64 * 64;
+}
+
+static int divide_up(int n, int by)
+{
+    return (n + by - 1) / by;
+}
+
+static int largest(int a, int b)
+{
+    return a > b ? a : b;
+}
+
+bool qconv_matrix_fits(const qconv_shape *s)
+{
+    return s->groups == 1 && !s->src_plain && !s->weights_zero;
+}
+
+static int whole_steps(const qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const int narrow = plan->rest_bytes ? divide_up(s->kernel_w, plan->rest_taps) : 0;
+    return s->kernel_h * (plan->planes * s->kernel_w + narrow);
+}
+
+/* A group of four channels in one tap: its step, and its row of the step's weights. */
+static void group_place(const qconv_plan *plan, int channel, int tap, int *step, int *row)
+{
+    const int kernel_w = plan->shape.kernel_w, ky = tap / kernel_w, kx = tap % kernel_w;
+    const int plane = channel / (BLOCKS * LANES), at = channel % (BLOCKS * LANES) / 4;
+    if (plane < plan->planes) {
+        *step = plane * plan->shape.kernel_h * kernel_w + tap;
+        *row = at;
+        return;
+    }
+    *step = plan->planes * plan->shape.kernel_h * kernel_w + ky * divide_up(kernel_w, plan->rest_taps);
+    *step += kx / plan->rest_taps;
+    *row = kx % plan->rest_taps * (plan->rest_bytes / 4) + at;
+}
+
+static void choose_strips(qconv_plan *plan, size_t weights)
+{
+    const qconv_shape *s = &plan->shape;
+    const size_t row = (size_t)plan->line * (size_t)(plan->planes * 64 + plan->rest_bytes) * (size_t)s->stride_h;
+    const int fit = largest((int)(STRIP_BYTES / row), 1);
+    int strips = divide_up(s->h_out, fit);
+    plan->filter_parts = 1;
+    if (weights > DEEP_BYTES && strips == 1) { /* these are read once a run */
+        const int groups = divide_up(divide_up(s->c_out, LANES), GROUP_BLOCKS);
+        plan->filter_parts = groups < FILTER_PARTS ? groups : FILTER_PARTS;
+    } else if (s->threads > 1) { /* few rows: what neighbouring strips read twice would weigh more */
+        strips = largest(strips, STRIPS_WANTED < s->h_out / 4 ? STRIPS_WANTED : s->h_out / 4);
+    }
+    plan->strip_rows = divide_up(s->h_out, strips);
+    plan->strips = divide_up(s->h_out, plan->strip_rows);
+    plan->parts = plan->strips * plan->filter_parts;
+    plan->strip_rows_in = (plan->strip_rows - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+    plan->phase_rows = divide_up(plan->strip_rows_in, s->stride_h);
+}
+
+void qconv_matrix_plan(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const int blocks = divide_up(s->c_in, LANES), left = blocks % BLOCKS;
+    assert(plan->block == LANES);
+    plan->name = plan->kernels->qconv.matrix->name;
+    plan->run = plan->kernels->qconv.matrix->run;
+    plan->matrix = true;
+    plan->in_place = false;
+    plan->planes = blocks / BLOCKS + (left == 3);
+    plan->rest_bytes = left == 3 ? 0 : left * LANES;
+    plan->rest_taps = left == 0 || left == 3 || s->dilation_w > 1 ? 1 : BLOCKS / left;
+    plan->steps = whole_steps(plan);
+    plan->steps += s->extra_groups < plan->steps ? s->extra_groups : plan->steps;
+
+    /* columns of the source that are read, and of its pads to the right */
+    const int room = plan->strip_w - s->pad_left, columns = room < 0 ? 0 : room < s->w_in ? room : s->w_in;
+    plan->line = largest(s->pad_left + columns, plan->strip_w - s->pad_left);
+    plan->line = divide_up(largest(plan->line, s->w_out * s->stride_w), s->stride_w) * s->stride_w;
+
+    const size_t vectors = (size_t)divide_up(s->c_out, LANES), weights = vectors * (size_t)plan->steps * TILE_BYTES;
+    choose_strips(plan, weights);
+    plan->packed_bytes = qconv_filters_at(plan) + weights;
+
+    /* scratch: what qconv_choose has put in front; the steps' offsets and flags; the strip, and what is read behind it
+     */
+    const size_t pixels = (size_t)(s->stride_h * plan->phase_rows) * (size_t)plan->line + (size_t)s->pad_left;
+    const size_t pixel = (size_t)(plan->planes * 64 + plan->rest_bytes), taps = (size_t)(s->kernel_w * s->dilation_w);
+    plan->up_at = plan->taps_at + (size_t)plan->steps * sizeof(qconv_step);
+    plan->strip_at = aligned(plan->up_at + (size_t)plan->steps);
+    plan->scratch_bytes = plan->strip_at + aligned(pixels * pixel) + 64 * (size_t)(plan->planes + 1);
+    plan->scratch_bytes += 64 * ((size_t)(MOST_PIXELS * s->stride_w) + taps + (size_t)plan->line);
+}
+
+size_t qconv_plane_bytes(const qconv_plan *plan, int pixel)
+{
+    const size_t rows = (size_t)(plan->shape.stride_h * plan->phase_rows);
+    return aligned((rows * (size_t)plan->line + (size_t)plan->shape.pad_left) * (size_t)pixel);
+}
+
+int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint8_t *used, qconv_step *list)
+{
+    const qconv_shape *s = &plan->shape;
+    const int taps = s->kernel_h * s->kernel_w, count = whole_steps(plan);
+    const size_t line = (size_t)plan->line;
+    int step = 0, row, out = count;
+    for (int plane = 0; plane < plan->planes + (plan->rest_bytes > 0); plane++) {
+        const bool narrow = plane == plan->planes;
+        const size_t pixel = narrow ? (size_t)plan->rest_bytes : 64,
+                     start = (size_t)plane * qconv_plane_bytes(plan, 64);
+        for (int ky = 0; ky < s->kernel_h; ky++)
+            for (int kx = 0; kx < s->kernel_w; kx += narrow ? plan->rest_taps : 1) {
+                const int y = ky * s->dilation_h, slot = y % s->stride_h * plan->phase_rows + y / s->stride_h;
+                list[step].offset = start + ((size_t)slot * line + (size_t)(kx * s->dilation_w)) * pixel;
+                list[step++].step = pixel * (size_t)s->stride_w;
+            }
+    }
+    assert(step == count);
+    memset(used, 0, (size_t)count);
+    for (int i = 0; i < s->extra_groups; i++) {
+        group_place(plan, extra[i] / taps * 4, extra[i] % taps, &step, &row);
+        used[step] = 1;
+    }
+    for (int i = 0; i < count; i++)
+        if (used[i])
+            list[out++] = list[i];
+    return out;
+}
+
+/* The group's weights of every filter to its row; rest: what of them does not fit int8. to: the step's first tile. */
+static void pack_group(const qconv_plan *plan, const qconv_weights *w, int channel, int tap, bool rest, int step,
+                       int row, uint8_t *out)
+{
+    const int vectors = divide_up(plan->shape.c_out, LANES);
+    for (int c = 0; c < plan->shape.c_out; c++) {
+        const int vector = c / LANES, first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
+        const int wide = vectors - first < GROUP_BLOCKS ? vectors - first : GROUP_BLOCKS;
+        const size_t tile = (size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first);
+        uint8_t *at = out + tile * TILE_BYTES + row * 64 + c % LANES * 4;
+        for (int k = 0; k < 4; k++) {
+            const int value = qconv_dense_weight(plan, w, c, channel + k, tap), near = qconv_clamp_int8(value);
+            at[k] = (uint8_t)(rest ? value - near : near);
+        }
+    }
+}
+
+void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *w, const int32_t *extra, uint8_t *out)
+{
+    const qconv_shape *s = &plan->shape;
+    const int taps = s->kernel_h * s->kernel_w, count = whole_steps(plan);
+    int step, row;
+    memset(out, 0, (size_t)divide_up(s->c_out, LANES) * (size_t)plan->steps * TILE_BYTES);
+    for (int channel = 0; channel < s->c_in; channel += 4)
+        for (int tap = 0; tap < taps; tap++) {
+            group_place(plan, channel, tap, &step, &row);
+            pack_group(plan, w, channel, tap, false, step, row, out);
+        }
+    for (int i = 0, again = count; i < count && s->extra_groups; i++) { /* in the order of qconv_matrix_steps */
+        bool any = false;
+        for (int k = 0; k < s->extra_groups; k++) {
+            group_place(plan, extra[k] / taps * 4, extra[k] % taps, &step, &row);
+            if (step == i)
+                pack_group(plan, w, extra[k] / taps * 4, extra[k] % taps, true, again, row, out);
+            any |= step == i;
+        }
+        again += any;
+    }
+}

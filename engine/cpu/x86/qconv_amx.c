@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * 8-bit convolution by AMX's tiles: see qconv_matrix.c for the strip and the weights. A block of the line's pixels and
+ * of filters has its sums in four tiles, which start with the bias; while the next block is multiplied, its 16 pieces
+ * of four pixels leave for the output between the steps, because vectors and tiles have units of their own. */
+#include "cpu/x86/math_avx512.h"
+
+#define VQ_SIGNED 0
+#include "cpu/kernels.h"
+#include "cpu/qconv_job_body.h"
+#include "cpu/x86/amx.h"
+
+#define AMX_INLINE static inline __attribute__((always_inline))
+
+enum {
+    PIECES = 16,    /* of a block's sums: */
+    PIECE = 4 * 16, /* four pixels of a vector of filters */
+    NARROW_PIXELS = 64,
+    WIDE_PIXELS = 32,
+};
+
+typedef enum amx_kind { AMX_BYTES, AMX_SILU, AMX_OTHER } amx_kind;
+
+typedef struct amx_job amx_job;
+
+struct amx_job {
+    qconv_job part;
+    void (*multiply)(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                     int filters);
+    const qconv_step *list;
+    int steps, pace;    /* pieces a step, so that all are done with the last one */
+    int pitch, end;     /* outputs of a row of the line; the pixel of the image behind the part's last */
+    int zero;           /* of the output, unsigned */
+    uint8_t table[256]; /* of the output's bytes as unsigned ones */
+    size_t plane;       /* pixels of a channel block of the output */
+    /* The block that waits to leave: */
+    int piece, per_vector;                      /* the next piece; pieces of each vector of filters */
+    int block;                                  /* its first channel block */
+    _Alignas(64) int32_t places[NARROW_PIXELS]; /* each pixel's in the image, or -1 */
+    _Alignas(64) int32_t sums[PIECES * PIECE];
+};
+
+/* ---- the strip ---- */
+
+static void fill(uint8_t *dst, size_t bytes, uint8_t value)
+{
+    memset(dst, value, bytes);
+}
+
+AMX_INLINE __m512i flipped(const uint8_t *src, __m512i flip)
+{
+    return _mm512_xor_si512(_mm512_loadu_si512(src), flip);
+}
+
+/* Four pixels of four channel blocks side by side. */
+AMX_INLINE void four_blocks(const uint8_t *const src[4], size_t at, uint8_t *dst, __m512i flip)
+{
+    const __m512i a = flipped(src[0] + at, flip), b = flipped(src[1] + at, flip);
+    const __m512i c = flipped(src[2] + at, flip), d = flipped(src[3] + at, flip);
+    const __m512i ab = _mm512_shuffle_i32x4(a, b, 0x44), cd = _mm512_shuffle_i32x4(c, d, 0x44);
+    const __m512i AB = _mm512_shuffle_i32x4(a, b, 0xEE), CD = _mm512_shuffle_i32x4(c, d, 0xEE);
+    _mm512_storeu_si512(dst, _mm512_shuffle_i32x4(ab, cd, 0x88));
+    _mm512_storeu_si512(dst + 64, _mm512_shuffle_i32x4(ab, cd, 0xDD));
+    _mm512_storeu_si512(dst + 128, _mm512_shuffle_i32x4(AB, CD, 0x88));
+    _mm512_storeu_si512(dst + 192, _mm512_shuffle_i32x4(AB, CD, 0xDD));
+}
+
+AMX_INLINE void two_blocks(const uint8_t *const src[4], size_t at, uint8_t *dst, __m512i flip)
+{
+    const __m512i low = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11),
+                  high = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
+    const __m512i a = flipped(src[0] + at, flip), b = flipped(src[1] + at, flip);
+    _mm512_storeu_si512(dst, _mm512_permutex2var_epi64(a, low, b));
+    _mm512_storeu_si512(dst + 64, _mm512_permutex2var_epi64(a, high, b));
+}
+
+/* n pixels of `blocks` (1, 2 or 4) channel blocks; the last ones again where n is no multiple of four. */
+AMX_INLINE void join_row(const uint8_t *const src[4], int n, uint8_t *dst, uint8_t flip, const int blocks)
+{
+    const __m512i f = _mm512_set1_epi8((char)flip);
+    for (int x = 0; x < n; x += 4) {
+        const size_t at = 16 * (size_t)(x + 4 <= n ? x : n - 4);
+        uint8_t *to = dst + at * (size_t)blocks;
+        if (blocks == 4)
+            four_blocks(src, at, to, f);
+        else if (blocks == 2)
+            two_blocks(src, at, to, f);
+        else
+            _mm512_storeu_si512(to, flipped(src[0] + at, f));
+    }
+}
+
+static void join_few(const uint8_t *const src[4], int n, uint8_t *dst, uint8_t flip, int blocks)
+{
+    for (int x = 0; x < n; x++)
+        for (int b = 0; b < blocks; b++)
+            for (int k = 0; k < 16; k++)
+                *dst++ = src[b][16 * x + k] ^ flip;
+}
+
+static void join(const uint8_t *const src[4], int n, uint8_t *dst, uint8_t flip, int blocks)
+{
+    if (n < 4)
+        join_few(src, n, dst, flip, blocks);
+    else if (blocks == 4)
+        join_row(src, n, dst, flip, 4);
+    else if (blocks == 2)
+        join_row(src, n, dst, flip, 2);
+    else
+        join_row(src, n, dst, flip, 1);
+}
+
+/* One plane of the strip: from channel block `first`, pixels of `blocks` of them. */
+static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *strip)
+{
+    const qconv_plan *plan = j->plan;
+    const qconv_shape *s = &plan->shape;
+    const int top = j->row_begin * s->stride_h - s->pad_top, room = plan->strip_w - s->pad_left;
+    const int rows = (j->row_end - 1 - j->row_begin) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
+    const int columns = room < s->w_in ? room : s->w_in;
+    const size_t pixel = 16 * (size_t)blocks, line = (size_t)plan->line * pixel, left = (size_t)s->pad_left * pixel;
+    const size_t row_bytes = (size_t)s->w_in * 16, block_bytes = (size_t)s->h_in * row_bytes;
+    const uint8_t flip = s->src_signed ? 0x80 : 0, zero = (uint8_t)(j->arguments->src_zero + flip);
+    const uint8_t *src[4];
+    for (int b = 0; b < 4; b++) { /* those that are not there have weights 0 */
+        const int block = first + b < plan->src_blocks ? first + b : first;
+        src[b] = (const uint8_t *)j->arguments->src + (size_t)block * block_bytes;
+    }
+    for (int r = 0; r < rows; r++) {
+        const int y = top + r, slot = r % s->stride_h * plan->phase_rows + r / s->stride_h;
+        uint8_t *dst = strip + (size_t)slot * line;
+        if (y < 0 || y >= s->h_in || columns <= 0) {
+            fill(dst, line, zero);
+            continue;
+        }
+        const uint8_t *const at[4] = { src[0] + (size_t)y * row_bytes, src[1] + (size_t)y * row_bytes,
+                                       src[2] + (size_t)y * row_bytes, src[3] + (size_t)y * row_bytes };
+        const size_t used = left + (size_t)columns * pixel;
+        fill(dst, left, zero);
+        join(at, columns, dst + left, flip, blocks);
+        fill(dst + used, line - used, zero);
+    }
+    for (int phase = 0; phase < s->stride_h; phase++) { /* right of each phase's last row */
+        const int slot = phase * plan->phase_rows + (rows - phase + s->stride_h - 1) / s->stride_h;
+        fill(strip + (size_t)slot * line, left, zero);
+    }
+}
+
+static void prepare_strip(const qconv_job *j, uint8_t *strip)
+{
+    const qconv_plan *plan = j->plan;
+    for (int plane = 0; plane < plan->planes; plane++, strip += qconv_plane_bytes(plan, 64))
+        prepare_plane(j, 4 * plane, 4, strip);
+    if (plan->rest_bytes)
+        prepare_plane(j, 4 * plan->planes, plan->rest_bytes / 16, strip);
+}
+
+/* ---- the way out ---- */
+
+AMX_INLINE __m512i look_up(const uint8_t table[256], __m512i x)
+{
+    const __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x, _mm512_loadu_si512(table + 64));
+    const __m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), x, _mm512_loadu_si512(table + 192));
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
+}
+
+AMX_INLINE __m512i piece_bytes(const amx_job *t, const int32_t *sums, vf scale)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i zero = _mm512_set1_epi16((short)t->zero);
+    const vf high = vf_set1((float)(255 - t->zero));
+    vi q[4];
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++) {
+        vf value = vf_mul(vf_from_vi(vi_load(sums + 16 * k)), scale);
+        if (t->part.clamp)
+            value = vf_min(high, value);
+        q[k] = vi_from_vf(value);
+    }
+    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero);
+    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero);
+    return look_up(t->table, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second)));
+}
+
+/* What the line has four of are mostly four of the image. */
+AMX_INLINE bool neighbours(const int32_t *places)
+{
+    return places[0] >= 0 && places[3] - places[0] == 3;
+}
+
+static __attribute__((noinline)) void store_apart(uint8_t *dst, const int32_t *places, __m512i bytes)
+{
+    uint8_t pixels[64];
+    _mm512_storeu_si512(pixels, bytes);
+    for (int k = 0; k < 4; k++)
+        if (places[k] >= 0)
+            memcpy(dst + 16 * (size_t)places[k], pixels + 16 * k, 16);
+}
+
+AMX_INLINE void store_piece_bytes(const amx_job *t, const int32_t *sums, const int32_t *places, int block)
+{
+    uint8_t *dst = (uint8_t *)t->part.arguments->dst + 16 * (size_t)block * t->plane;
+    const __m512i bytes = piece_bytes(t, sums, vf_load(t->part.scale + 16 * block));
+    if (neighbours(places))
+        _mm512_storeu_si512(dst + 16 * (size_t)places[0], bytes);
+    else
+        store_apart(dst, places, bytes);
+}
+
+AMX_INLINE void store_piece_floats(const amx_job *t, const int32_t *sums, const int32_t *places, int block,
+                                   const bool silu)
+{
+    const cpu_activation activation = t->part.arguments->activation;
+    const vf scale = vf_load(t->part.scale + 16 * block), bias = vf_load(t->part.float_bias + 16 * block);
+    float *dst = (float *)t->part.arguments->dst + 16 * (size_t)block * t->plane, *limits = t->part.limits + 32 * block;
+    vf low = vf_load(limits), high = vf_load(limits + 16);
+    for (int k = 0; k < 4; k++) {
+        vf x = vf_fma(vf_from_vi(vi_load(sums + 16 * k)), scale, bias);
+        x = silu ? vf_silu(x) : vf_act(activation.act, x, activation.a, activation.b);
+        if (places[k] < 0)
+            continue;
+        low = vf_min(low, x);
+        high = vf_max(high, x);
+        vf_store(dst + 16 * (size_t)places[k], x);
+    }
+    vf_store(limits, low);
+    vf_store(limits + 16, high);
+}
+
+static __attribute__((noinline)) void store_piece_other(const amx_job *t, const int32_t *sums, const int32_t *places,
+                                                        int block)
+{
+    if (t->part.plan->shape.output == QCONV_F32) {
+        store_piece_floats(t, sums, places, block, false);
+        return;
+    }
+    int32_t *dst = (int32_t *)t->part.arguments->dst + 16 * (size_t)block * t->plane;
+    for (int k = 0; k < 4; k++)
+        if (places[k] >= 0)
+            vi_store(dst + 16 * (size_t)places[k], vi_load(sums + 16 * k));
+}
+
+/* The next `count` pieces of the block that waits, or what is left of it. */
+AMX_INLINE void pieces(amx_job *t, int count, const amx_kind kind)
+{
+    int piece = t->piece;
+    const int end = piece + count < PIECES ? piece + count : PIECES;
+    for (; piece < end; piece++) {
+        const int32_t *sums = t->sums + PIECE * piece, *places = t->places + 4 * (piece & (t->per_vector - 1));
+        const int block = t->block + (piece >= t->per_vector);
+        if (kind == AMX_BYTES)
+            store_piece_bytes(t, sums, places, block);
+        else if (kind == AMX_SILU)
+            store_piece_floats(t, sums, places, block, true);
+        else
+            store_piece_other(t, sums, places, block);
+    }
+    t->piece = piece;
+}
+
+/* ---- the products ---- */
+
+/* 32 pixels of the line from `at` on, two vectors of filters. */
+AMX_INLINE void step_wide(const uint8_t *at, size_t step, const uint8_t *w)
+{
+    AMX_LOAD(4, at, step);
+    AMX_LOAD(6, w, AMX_ROW_BYTES);
+    AMX_LOAD(7, w + AMX_TILE_BYTES, AMX_ROW_BYTES);
+    AMX_LOAD(5, at + AMX_ROWS * step, step);
+    AMX_DOT_U8_S8(0, 4, 6);
+    AMX_DOT_U8_S8(2, 4, 7);
+    AMX_DOT_U8_S8(1, 5, 6);
+    AMX_DOT_U8_S8(3, 5, 7);
+}
+
+/* 64 pixels, one vector. */
+AMX_INLINE void step_narrow(const uint8_t *at, size_t step, const uint8_t *w)
+{
+    const size_t rows = AMX_ROWS * step;
+    AMX_LOAD(4, at, step);
+    AMX_LOAD(6, w, AMX_ROW_BYTES);
+    AMX_LOAD(5, at + rows, step);
+    AMX_LOAD(7, at + 2 * rows, step);
+    AMX_DOT_U8_S8(0, 4, 6);
+    AMX_LOAD(4, at + 3 * rows, step);
+    AMX_DOT_U8_S8(1, 5, 6);
+    AMX_DOT_U8_S8(2, 7, 6);
+    AMX_DOT_U8_S8(3, 4, 6);
+}
+
+/* One block of the line's pixels from the first one, whose sums then wait; filters: 2 or 1 vectors, or 0, and what
+ * waits leaves. */
+AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                         int filters, const amx_kind kind)
+{
+    const qconv_step *step = t->list;
+    const int32_t *second = bias + (filters == 2 ? 16 : 0);
+    AMX_FENCE();
+    if (filters) {
+        AMX_LOAD(0, bias, 0);
+        AMX_LOAD(1, bias, 0);
+        AMX_LOAD(2, second, 0);
+        AMX_LOAD(3, second, 0);
+    }
+    for (int i = 0; i < t->steps; i++, step++, w += filters * AMX_TILE_BYTES) {
+        const uint8_t *at = strip + step->offset + first * step->step;
+        if (filters == 2)
+            step_wide(at, step->step, w);
+        else if (filters)
+            step_narrow(at, step->step, w);
+        pieces(t, t->pace, kind);
+    }
+    if (filters) {
+        AMX_STORE(0, t->sums, AMX_ROW_BYTES);
+        AMX_STORE(1, t->sums + 256, AMX_ROW_BYTES);
+        AMX_STORE(2, t->sums + 512, AMX_ROW_BYTES);
+        AMX_STORE(3, t->sums + 768, AMX_ROW_BYTES);
+    }
+}
+
+static void multiply_bytes(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                           int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_BYTES);
+}
+
+static void multiply_silu(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                          int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_SILU);
+}
+
+static void multiply_other(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                           int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_OTHER);
+}
+
+/* Where the `count` pixels from `first` of the line are in the image. */
+AMX_INLINE void find_places(amx_job *t, int first, int count)
+{
+    const qconv_job *j = &t->part;
+    const int w_out = j->plan->shape.w_out, row = first / t->pitch;
+    const vi lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), pitch = vi_set1(t->pitch);
+    vi x = vi_add(lanes, vi_set1(first - row * t->pitch));
+    vi place = vi_add(x, vi_set1((j->row_begin + row) * w_out));
+    for (int i = 0; i < count; i += 16) {
+        for (__mmask16 over; (over = _mm512_cmpge_epi32_mask(x, pitch)) != 0;) {
+            x = _mm512_mask_sub_epi32(x, over, x, pitch);
+            place = _mm512_mask_sub_epi32(place, over, place, vi_set1(t->pitch - w_out));
+        }
+        const __mmask16 real =
+            _mm512_cmplt_epi32_mask(x, vi_set1(w_out)) & _mm512_cmplt_epi32_mask(place, vi_set1(t->end));
+        vi_store(t->places + i, _mm512_mask_blend_epi32(real, vi_set1(-1), place));
+        x = vi_add(x, vi_set1(16));
+        place = vi_add(place, vi_set1(16));
+    }
+}
+
+/* The sums that are added repeat rows and columns of the output. */
+static void add_sums(amx_job *t, int filters, int pixels)
+{
+    const qconv_shape *s = &t->part.plan->shape;
+    const size_t columns = (size_t)(s->w_out / s->sum_up_w), plane = (size_t)(s->h_out / s->sum_up_h) * columns * 16;
+    for (int p = 0; p < pixels; p++) {
+        if (t->places[p] < 0)
+            continue;
+        const int y = t->places[p] / s->w_out, x = t->places[p] % s->w_out;
+        const size_t at = ((size_t)(y / s->sum_up_h) * columns + (size_t)(x / s->sum_up_w)) * 16;
+        for (int f = 0; f < filters; f++) {
+            int32_t *sums = t->sums + (f * pixels + p) * 16;
+            const int32_t *more = t->part.arguments->sum + (size_t)(t->block + f) * plane + at;
+            vi_store(sums, vi_add(vi_load(sums), vi_load(more)));
+        }
+    }
+}
+
+/* All pixels of the strip times one or two vectors of filters. */
+static void multiply_strip(amx_job *t, const uint8_t *strip, const uint8_t *w, int block, int filters)
+{
+    const qconv_job *j = &t->part;
+    const int count = (j->row_end - j->row_begin - 1) * t->pitch + j->plan->shape.w_out;
+    const int pixels = filters == 2 ? WIDE_PIXELS : NARROW_PIXELS;
+    for (int first = 0; first < count; first += pixels) {
+        t->multiply(t, strip, (size_t)first, w, j->bias + 16 * block, filters);
+        t->piece = 0;
+        t->per_vector = pixels / 4;
+        t->block = block;
+        find_places(t, first, pixels);
+        if (j->arguments->sum)
+            add_sums(t, filters, pixels);
+    }
+}
+
+static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const qconv_shape *s = &plan->shape;
+    qconv_job *j = &t->part;
+    qconv_start(j, plan, a, part);
+    qconv_prepare_filters(j, scratch, false);
+    qconv_step *list = (qconv_step *)(void *)((uint8_t *)scratch + plan->taps_at);
+    const int32_t *extra = (const int32_t *)a->packed + 2 * ((s->c_out + 15) & -16);
+    t->list = list;
+    t->steps = qconv_matrix_steps(plan, extra, (uint8_t *)scratch + plan->up_at, list);
+    t->pace = (PIECES + t->steps - 1) / t->steps;
+    t->pitch = plan->line / s->stride_w;
+    t->end = j->row_end * s->w_out;
+    t->plane = (size_t)s->h_out * (size_t)s->w_out;
+    t->multiply = j->bytes ? multiply_bytes : multiply_other;
+    if (s->output == QCONV_F32 && a->activation.act == CPU_ACT_SILU)
+        t->multiply = multiply_silu;
+    t->piece = PIECES;
+    t->zero = a->dst_zero + (j->bytes_signed ? 128 : 0);
+    const int flip = j->bytes_signed ? 0x80 : 0;
+    for (int i = 0; j->bytes && i < 256; i++)
+        t->table[i] = a->table ? a->table[i ^ flip] : (uint8_t)(i ^ flip);
+}
+
+static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
+{
+    const int blocks = (plan->shape.c_out + 15) / 16, groups = (blocks + 1) / 2, filter_part = part / plan->strips;
+    const int end = groups * (filter_part + 1) / plan->filter_parts * 2;
+    uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
+    amx_job t;
+    prepare(&t, plan, a, part, scratch);
+    prepare_strip(&t.part, strip);
+    amx_begin();
+    for (int block = groups * filter_part / plan->filter_parts * 2; block < end && block < blocks; block += 2) {
+        const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
+        const int filters = blocks - block < 2 ? 1 : 2;
+        w += (size_t)block * (size_t)plan->steps * AMX_TILE_BYTES;
+        multiply_strip(&t, strip, w, block, filters);
+    }
+    amx_end();
+    t.multiply(&t, strip, 0, a->packed, t.part.bias, 0);
+    qconv_finish_limits(&t.part);
+}
+
+static const qconv_matrix matrix = { "qconv_amx", qconv_amx };
+
+void qconv_fill_amx(qconv_kernels *kernels)
+{
+    kernels->matrix = &matrix;
+}
