@@ -19,7 +19,7 @@ enum {
     ROW_BYTES = HALF_STEP * sizeof(uint16_t),
     PLAIN_LANES = 4,
     BLOCK_BYTES = LANES * sizeof(uint16_t),
-    LINE_BYTES = 32 * 1024,   /* of a 1x1 kernel's strip: with its weights near the first-level cache */
+    LINE_BYTES = 16 * 1024,   /* of a 1x1 kernel's strip: in the first-level cache, with weights */
     STRIP_BYTES = 256 * 1024, /* of other strips: within the second */
     WIDTH_MOST = 512,
     FILTERS = 2 /* blocks of a group */

@@ -260,7 +260,7 @@ static void widen_for_model(const onyx_model *model, const missing_operators *op
     if (operators->nodes < MODEL_NODES)
         return;
     if (precision == ONYX_PRECISION_BF16) { /* 2^-8 of every value that is stored between layers */
-        b->atol_range = fmax(b->atol_range, 4e-2);
+        b->atol_range = fmax(b->atol_range, 6e-2);
         b->outliers = fmax(b->outliers, 1e-2);
     }
     if (operators->quantised) {

@@ -230,38 +230,80 @@ static void pool_output(const half_pool *s, const uint16_t *columns, int column,
     __m256i most = _mm256_set1_epi16((short)0x807f); /* -inf */
     for (int k = taps_from(start, s->dilation_w); k < last && rows > 0; k++) {
         const ptrdiff_t at = start + k * s->dilation_w;
-        const uint16_t *tap = columns + (at - column) * BF16_LANES;
-        if (!columns)
+        const uint16_t *tap = own;
+        if (columns)
+            tap = columns + (at - column) * BF16_LANES;
+        else
             pool_columns(src + at * BF16_LANES, step, rows, BF16_LANES, own);
-        most = _mm256_max_epi16(most, _mm256_loadu_si256((const __m256i *)(const void *)(columns ? tap : own)));
+        most = _mm256_max_epi16(most, _mm256_loadu_si256((const __m256i *)(const void *)tap));
     }
     const __m512i back = unordered(_mm512_castsi256_si512(most));
     _mm256_storeu_si256((__m256i *)(void *)dst, _mm512_castsi512_si256(back));
 }
 
+/* n numbers, of whole pixels: outputs of stride 1 whose windows are inside, from the maxima of columns. */
+static void pool_inside(const half_pool *s, const uint16_t *columns, size_t n, uint16_t *dst)
+{
+    const size_t step = (size_t)s->dilation_w * BF16_LANES;
+    for (size_t i = 0; i < n; i += 2 * BF16_LANES) {
+        const __mmask32 lanes = n - i >= 2 * BF16_LANES ? UINT32_MAX : UINT32_MAX >> 16;
+        __m512i most = _mm512_maskz_loadu_epi16(lanes, columns + i);
+        for (int k = 1; k < s->kernel_w; k++)
+            most = _mm512_max_epi16(most, _mm512_maskz_loadu_epi16(lanes, columns + i + (size_t)k * step));
+        _mm512_mask_storeu_epi16(dst + i, lanes, unordered(most));
+    }
+}
+
+static int at_least(int a, int b)
+{
+    return a > b ? a : b;
+}
+static int at_most(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Columns that a row of windows reaches over. */
+static int pool_reach(const half_pool *s, int outputs)
+{
+    return (outputs - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+}
+
+/* Outputs [x, end) of a row; src: the first of the `rows` rows that its windows have inside. */
+static void pool_outputs(const half_pool *s, const uint16_t *src, int rows, int x, int end, uint16_t *dst)
+{
+    uint16_t own[POOL_COLUMNS * BF16_LANES], *columns = NULL;
+    const int start = x * s->stride_w - s->pad_left, from = at_least(start, 0);
+    const int n = at_most(start + pool_reach(s, end - x), s->w_in) - from;
+    int low = end, high = end; /* whose windows are inside, done at once */
+    if (rows > 0 && n > 0 && pool_reach(s, end - x) <= POOL_COLUMNS) {
+        columns = own;
+        pool_columns(src + (ptrdiff_t)from * BF16_LANES, (size_t)s->w_in * (size_t)s->dilation_h * BF16_LANES, rows,
+                     (size_t)n * BF16_LANES, columns);
+        if (s->stride_w == 1) {
+            low = at_most(at_least(x, s->pad_left), end);
+            high = at_least(low, at_most(end, s->w_in - pool_reach(s, 1) + s->pad_left + 1));
+        }
+    }
+    for (int i = x; i < low; i++)
+        pool_output(s, columns, from, src, rows, i, dst + (ptrdiff_t)i * BF16_LANES);
+    if (high > low)
+        pool_inside(s, columns + (ptrdiff_t)(low - s->pad_left - from) * BF16_LANES, (size_t)(high - low) * BF16_LANES,
+                    dst + (ptrdiff_t)low * BF16_LANES);
+    for (int i = high; i < end; i++)
+        pool_output(s, columns, from, src, rows, i, dst + (ptrdiff_t)i * BF16_LANES);
+}
+
 static void max_pool(const half_pool *s, const uint16_t *src, uint16_t *dst, int row_begin, int row_end)
 {
-    uint16_t columns[POOL_COLUMNS * BF16_LANES];
-    const int reach = (s->kernel_w - 1) * s->dilation_w + 1;
-    const bool wide = reach > POOL_COLUMNS;
-    const int most = wide ? s->w_out : (POOL_COLUMNS - reach) / s->stride_w + 1; /* outputs at a time */
-    const ptrdiff_t row_in = (ptrdiff_t)s->w_in * BF16_LANES;
+    const int reach = pool_reach(s, 1), most = at_least(1, (POOL_COLUMNS - reach) / s->stride_w + 1);
     for (int y = row_begin; y < row_end; y++) {
         const int top = y * s->stride_h - s->pad_top, first = taps_from(top, s->dilation_h);
         const int rows = taps_to(top, s->kernel_h, s->dilation_h, s->h_in) - first;
-        const uint16_t *from_row = src + (rows > 0 ? (top + first * s->dilation_h) * row_in : 0);
-        for (int x = 0, end; x < s->w_out; x = end) {
-            end = s->w_out - x > most ? x + most : s->w_out;
-            const int start = x * s->stride_w - s->pad_left, from = start > 0 ? start : 0;
-            int until = (end - 1) * s->stride_w - s->pad_left + reach;
-            until = until < s->w_in ? until : s->w_in;
-            if (!wide && rows > 0 && until > from)
-                pool_columns(from_row + (ptrdiff_t)from * BF16_LANES, (size_t)(row_in * s->dilation_h), rows,
-                             (size_t)(until - from) * BF16_LANES, columns);
-            for (int i = x; i < end; i++)
-                pool_output(s, wide ? NULL : columns, from, from_row, rows, i,
-                            dst + ((ptrdiff_t)y * s->w_out + i) * BF16_LANES);
-        }
+        const ptrdiff_t row = rows > 0 ? top + first * s->dilation_h : 0;
+        for (int x = 0; x < s->w_out; x += most)
+            pool_outputs(s, src + row * s->w_in * BF16_LANES, rows, x, at_most(s->w_out - x, most) + x,
+                         dst + (ptrdiff_t)y * s->w_out * BF16_LANES);
     }
 }
 
