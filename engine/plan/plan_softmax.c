@@ -7,12 +7,14 @@
 
 #include "ops/params.h"
 
-/* Rows shorter than this are done as columns, in groups that are transposed in scratch. */
+/* Rows shorter than this are done as columns, in groups that are transposed in scratch; fewer columns, of at most so
+ * many numbers in all, as rows. */
 #define SHORT_ROW 16
 #define SHORT_GROUP 256
+#define FEW_COLUMNS ((size_t)1 << 15)
 
 typedef struct softmax_step {
-    layout_transpose_32 *transpose; /* for short rows, else NULL */
+    layout_transpose_32 *transpose; /* for short rows and few columns, else NULL */
     softmax_rows_f32 *rows_kernel;
     softmax_columns_f32 *columns_kernel;
     size_t outer, n, inner;
@@ -48,6 +50,13 @@ static void run_softmax(const step_context *context, int part)
         return;
     }
     const size_t at = (size_t)(part / s->parts) * s->n * s->inner;
+    if (s->transpose) {
+        float *rows = context->scratch;
+        s->transpose((const uint32_t *)(src + at), s->inner, (uint32_t *)rows, s->n, s->n, s->inner);
+        s->rows_kernel(rows, rows, s->inner, s->n);
+        s->transpose((const uint32_t *)rows, s->n, (uint32_t *)(dst + at), s->inner, s->inner, s->n);
+        return;
+    }
     plan_range(s->inner, 16, s->parts, part % s->parts, &begin, &end);
     if (begin < end)
         s->columns_kernel(src + at, dst + at, s->n, s->inner, begin, end);
@@ -67,7 +76,11 @@ plan_result plan_softmax(planner *p, graph_node *node)
         return PLAN_PASS;
     if (s.inner == 1 && s.n < SHORT_ROW && s.outer >= 64 && s.columns_kernel)
         s.transpose = p->kernels->layout.transpose;
-    const size_t scratch = s.transpose ? SHORT_ROW * SHORT_GROUP * sizeof(float) : 0;
+    size_t scratch = s.transpose ? SHORT_ROW * SHORT_GROUP * sizeof(float) : 0;
+    if (s.inner > 1 && s.inner < SHORT_ROW && s.n >= 2 * SHORT_ROW && s.n * s.inner <= FEW_COLUMNS && s.rows_kernel) {
+        s.transpose = p->kernels->layout.transpose;
+        scratch = s.n * s.inner * sizeof(float);
+    }
     const int worth = plan_parts((size_t)graph_element_count(x) * 4 * sizeof(float));
     int total;
     if (s.inner == 1)

@@ -143,6 +143,8 @@ static const plan_case cases[] = {
       "input x f32 2,3,70,31\ninit w f32 24,3,1,1\ninit s f32 24\ninit b f32 24\na = Conv(x, w)\n"
       "c = GroupNormalization(a, s, b) num_groups=3\nd = InstanceNormalization(c, s, b)\n"
       "input z f32 3,24,5\ny = GroupNormalization(z, s, b) num_groups=4\noutput d\noutput y\n" },
+    { "softmax of few columns", "softmax_columns", NULL,
+      "input x f32 3,70,5\ninput z f32 2,33,15,1\na = Softmax(x) axis=1\ny = Softmax(z) axis=1\noutput a\noutput y\n" },
     { "columns in place", "columns", "reference,copy_rows",
       "input x f32 3,70,6\ninit s i64 3 = 1,3,2\ninit v f32 3,70,3\ninit k f32 - = 0.5\n"
       "t = Exp(x)\na, b, d = Split(t, s) axis=2\ne = Div(k, a)\nf = Add(v, b)\ng = Exp(f)\ny = Concat(e, g, d) axis=2\noutput y\n" },
