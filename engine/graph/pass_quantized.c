@@ -243,6 +243,22 @@ onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error)
 
 /* ---- two bytes ---- */
 
+/* One operand is as large as the result, the other, too, or it has one byte for each channel: then there are kernels.
+ */
+static bool fits_bytes(const graph_node *node)
+{
+    const graph_value *y = node->outputs[0];
+    for (int i = 0; i < 2; i++) {
+        const graph_value *b = node->inputs[1 - i];
+        bool channels = b->info.rank == y->info.rank && y->info.rank >= 3;
+        for (int d = 0; d < y->info.rank && channels; d++)
+            channels = b->info.dims[d] == (d < 2 ? y->info.dims[d] : 1);
+        if (graph_same_shape(node->inputs[i], y) && (channels || graph_same_shape(b, y)))
+            return true;
+    }
+    return false;
+}
+
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
 {
     GRAPH_EACH_NODE(g, node)
@@ -254,7 +270,7 @@ onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
         graph_node *both = add ? add : mul;
         const graph_node *da = both ? quantized_maker_dq(g, both->inputs[0], &a) : NULL;
         const graph_node *db = both ? quantized_maker_dq(g, both->inputs[1], &b) : NULL;
-        if (!da || !db || a.type != y.type || b.type != y.type)
+        if (!da || !db || a.type != y.type || b.type != y.type || !fits_bytes(both))
             continue;
         graph_value *inputs[8] = { da->inputs[0], a.scale_value, NULL,          db->inputs[0],
                                    b.scale_value, NULL,          y.scale_value, NULL };
@@ -308,7 +324,6 @@ onyx_status pass_quantized(graph *g, const graph_pass_options *options, bool *ch
 {
     const bool bytes = has_bytes(g);
     bool again = bytes;
-    (void)options;
     for (int round = 0; round < ROUNDS && again; round++) {
         again = false;
         STATUS_TRY(quantized_moves(g, &again, error));
@@ -319,6 +334,8 @@ onyx_status pass_quantized(graph *g, const graph_pass_options *options, bool *ch
     }
     if (bytes)
         STATUS_TRY(quantized_up(g, changed, error));
+    if (bytes && options->precision != ONYX_PRECISION_STRICT)
+        STATUS_TRY(quantized_products(g, changed, error));
     STATUS_TRY(transposes_down(g, changed, error));
     if (bytes && !g->fold_dequantize) {
         g->fold_dequantize = true;

@@ -39,6 +39,8 @@ onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error);
 onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
 /* Q(Add(DQ, DQ)) and Q(Mul(DQ, DQ)). */
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
+/* Matrix products and what else has no kernel on bytes, in float32. */
+onyx_status quantized_products(graph *g, bool *changed, onyx_error *error);
 /* Convolutions of bytes. */
 onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error);
 /* What a convolution of bytes reads by way of an upsampling, at its own size. */

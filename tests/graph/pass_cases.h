@@ -492,6 +492,21 @@ static const pass_case pass_cases[] = {
     { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
       "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
       "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
+    { "product of bytes, quantised at run time", "DynamicQuantizeLinear 1, MatMul 1, MatMulInteger 0",
+      "input x f32 3,5,40\ninit w i8 40,9\ninit wz i8 - = 3\ninit ws f32 - = 0.02\ninit b f32 9\n"
+      "q, s, z = DynamicQuantizeLinear(x)\np = MatMulInteger(q, w, z, wz)\nc = Cast(p) to=f32\nf = Mul(s, ws)\nm = Mul(c, f)\n"
+      "y = Add(m, b)\noutput y\n" },
+    { "products of bytes", "QLinearMatMul 0, com.microsoft.QGemm 0, QGemm 0, QLinearSoftmax 0, Softmax 1",
+      "input x f32 5,40\ninput v f32 40,5\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit w u8 40,9\ninit ws f32 1 = 0.01\n"
+      "init wz u8 1 = 130\ninit ys f32 - = 0.04\ninit g i8 7,9\ninit gz i8 - = -4\ninit c i32 7\ninit ps f32 - = 0.004\n"
+      "init pz u8 - = 0\na = QuantizeLinear(x, s, z)\nb = QuantizeLinear(v, s, z)\n"
+      "d = QLinearMatMul(a, s, z, w, ws, wz, ys, z)\ne = com.microsoft.QLinearSoftmax(d, ys, z, ps, pz) axis=-1 opset=13\n"
+      "f = com.microsoft.QGemm(d, ys, z, g, ws, gz, c) transB=1 alpha=0.5\nh = QLinearMatMul(b, s, z, a, s, z, ys, z)\n"
+      "i = DequantizeLinear(h, ys, z)\nj = DequantizeLinear(e, ps, pz)\noutput f\noutput i\noutput j\n", 0.02 },
+    { "a row of bytes beside a matrix", "QLinearMul 0, QLinearAdd 0, Mul 1, Add 1",
+      "input x f32 4,9\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit r u8 9\na = QuantizeLinear(x, s, z)\n"
+      "b = DequantizeLinear(a, s, z)\nc = DequantizeLinear(r, s, z)\nd = Mul(b, c)\ne = QuantizeLinear(d, s, z)\n"
+      "f = DequantizeLinear(e, s, z)\ng = Add(c, f)\nh = QuantizeLinear(g, s, z)\ny = DequantizeLinear(h, s, z)\noutput y\n", 0.02 },
     { "group norm", "GroupNormalization 1, total 1",
       "input x f32 2,12,5,4\ninit into i64 3 = 0,3,-1\ninit back i64 4 = 2,12,5,4\ninit s f32 3\ninit b f32 3\n"
       "init w f32 12,1,1\ninit v f32 1,12,1,1\na = Reshape(x, into)\nc = InstanceNormalization(a, s, b) epsilon=0.001\n"
