@@ -82,6 +82,7 @@ struct conv_plan {
     size_t scratch_bytes; /* per worker, 64-byte aligned; contents need not be kept */
     conv_run_function *run;
     conv_rows_function *run_rows; /* NULL where the algorithm has none; scratch as for run */
+    int grain;                    /* of run_rows: rows that are computed at once, from multiples of it on; 0: 1 */
     bool takes_border;            /* run_rows is faster from a band with as much border as the taps reach */
     bool maps_residual;           /* takes conv_arguments.map */
     int pools;                    /* takes conv_arguments.pooled up to this */

@@ -145,16 +145,28 @@ static bool has_ring(const conv_chain *chain, int i)
     return i + 1 < chain->count && !chain->links[i + 1].joined;
 }
 
+/* Rows that a link computes at once. */
+static int grain_of(const conv_link *link)
+{
+    return link->kind == CONV_LINK_FIRST ? conv_max(1, link->plan.grain) : 1;
+}
+
+static int round_rows(const conv_link *link, int rows)
+{
+    const int grain = grain_of(link);
+    return conv_min(conv_ceil_div(rows, grain) * grain, link->plan.shape.h_out);
+}
+
 /* Sets the rows of every link for `rows` of the last; what the rings then take. */
 static size_t set_rows(conv_chain *chain, int rows)
 {
     size_t bytes = 0;
     for (int i = chain->count - 1; i >= 0; i--) {
         conv_link *link = &chain->links[i];
-        link->step = link->held = conv_min(rows, link->plan.shape.h_out);
+        link->step = link->held = round_rows(link, rows);
         if (i < chain->count - 1) {
             const conv_range range = input_rows(&link[1].plan.shape, (conv_range){ 0, link[1].step });
-            link->held = conv_min(range.end - range.begin, link->plan.shape.h_out);
+            link->held = round_rows(link, range.end - range.begin + grain_of(link) - 1);
             bytes += has_ring(chain, i) ? ring_bytes(link) : 0;
         }
         rows = link->step * link->plan.shape.stride_h;
@@ -450,8 +462,10 @@ static void advance(chain_run *r, int i, int end)
 {
     const conv_link *link = &r->chain->links[i];
     const int first = link->joined ? i - 1 : i;
+    end = round_rows(link, end);
     while (r->done[i] < end) {
-        const conv_range rows = { r->done[i], conv_min(end, r->done[i] + link->step) };
+        const int next = r->done[i] + link->step;
+        const conv_range rows = { r->done[i], conv_min(end, next - next % grain_of(link)) };
         if (first > 0) {
             const conv_range own = first < i ? input_rows(&link->plan.shape, rows) : rows;
             const conv_shape *s = &r->chain->links[first].plan.shape;

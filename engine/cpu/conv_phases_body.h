@@ -9,42 +9,63 @@
 
 enum { PHASES_COLUMNS = 2 * 4 }; /* from a tile to the next */
 
-static void phases_down(const float *const *rows, int n, float *lines)
+CONV_INLINE void phases_points(const vf *d, const int step, vf *out, const int SIDE)
 {
-    enum { SIDE = WINOGRAD_SIDE_UNIT };
+    if (SIDE == WINOGRAD_SIDE_UNIT)
+        winograd_input_6(d, step, out);
+    else
+        winograd_input_7(d, step, out);
+}
+
+CONV_INLINE void phases_down(const float *const *rows, int n, float *lines, const int SIDE)
+{
     for (int x = 0; x < n; x += VF_LANES, lines += SIDE * VF_LANES) {
-        vf d[SIDE], out[SIDE];
+        vf d[WINOGRAD_SIDE_SEVEN], out[WINOGRAD_SIDE_SEVEN];
         CONV_UNROLL
         for (int i = 0; i < SIDE; i++)
             d[i] = vf_load(rows[i] + x);
-        winograd_input_6(d, 1, out);
+        phases_points(d, 1, out, SIDE);
         CONV_UNROLL
         for (int i = 0; i < SIDE; i++)
             vf_store(lines + i * VF_LANES, out[i]);
     }
 }
 
-static void phases_along(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride, int tiles)
+CONV_INLINE void phases_along(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride, int tiles,
+                              const int SIDE)
 {
-    enum { SIDE = WINOGRAD_SIDE_UNIT, STEP = SIDE * VF_LANES, HALO = 4 };
+    const int HALO = 2 * (SIDE - 4), STEP = SIDE * VF_LANES;
     for (int t = 0; t < tiles; t += VF_LANES, line += PHASES_COLUMNS * STEP, v += VF_LANES) {
-        vf d[PHASES_COLUMNS + HALO], out[SIDE];
+        vf d[PHASES_COLUMNS + 2 * (WINOGRAD_SIDE_SEVEN - 4)], out[WINOGRAD_SIDE_SEVEN];
         CONV_UNROLL
         for (int i = 0; i < PHASES_COLUMNS; i++)
             d[i] = vf_load(line + i * STEP);
         vf_split_8(d);
         CONV_UNROLL
         for (int i = 0; i < HALO; i++)
-            d[PHASES_COLUMNS + i] = vf_move_down(d[i], line[PHASES_COLUMNS * STEP + i]);
+            d[PHASES_COLUMNS + i] = vf_move_down(d[i], line[(PHASES_COLUMNS + i / VF_LANES) * STEP + i % VF_LANES]);
         CONV_UNROLL
         for (int phase = 0; phase < 2; phase++) {
-            winograd_input_6(d + phase, 2, out);
+            phases_points(d + phase, 2, out, SIDE);
             CONV_UNROLL
             for (int j = 0; j < SIDE; j++)
                 vf_store(v + phase * phase_stride + j * point_stride, out[j]);
         }
     }
 }
+
+#define PHASES(SIDE)                                                                                                   \
+    static void phases_down_##SIDE(const float *const *rows, int n, float *lines)                                      \
+    {                                                                                                                  \
+        phases_down(rows, n, lines, SIDE);                                                                             \
+    }                                                                                                                  \
+    static void phases_along_##SIDE(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride,       \
+                                    int tiles)                                                                         \
+    {                                                                                                                  \
+        phases_along(line, v, phase_stride, point_stride, tiles, SIDE);                                                \
+    }
+PHASES(6)
+PHASES(7)
 
 CONV_INLINE void phases_product(const conv_tile *t, const float *src, const float *weights, float *dst, int count,
                                 const int F, const int P)

@@ -73,7 +73,7 @@ typedef struct conv_tile_set {
  * Stride 2: the even columns meet two taps, F(4, 2) with 5 products or F(2, 2) with 3, the odd ones a single tap, 4
  * products or 2: 9x9 products from 9x9 inputs, or 5x5. */
 enum { WINOGRAD_SIDE_UNIT = 6, WINOGRAD_SIDE_TWO = 9, WINOGRAD_SIDE_SMALL = 4, WINOGRAD_SIDE_SMALL_TWO = 5 };
-enum { WINOGRAD_SIDE_MOST = 9, WINOGRAD_FORMS = 4 };
+enum { WINOGRAD_SIDE_MOST = 9, WINOGRAD_FORMS = 4, WINOGRAD_SIDE_SEVEN = 7 };
 
 /* count tiles, 4 * stride columns apart or 2 * stride, from `side` rows to v[(i * side + j) * point_stride]; the next
  * tile's v is V floats on. Columns [low, high) of those that the tiles span exist, rows point at column `low`; others
@@ -106,10 +106,11 @@ typedef void conv_winograd_line_output_f32(const conv_winograd_line *line, const
                                            ptrdiff_t residual_step, float *dst, ptrdiff_t dst_step, int count);
 
 /* The same for plain images of stride 2, whose even and odd rows and columns are images of their own: lanes are tiles.
- * Down the columns: n of six rows, every other one of the image, n a multiple of V: to lines[n / V][6][V]. */
+ * F(4, 3), or F(4, 4) with a point more, 1/2 before the last one: `side` is 6 or 7.
+ * Down the columns: n of `side` rows, every other one of the image, n a multiple of V: to lines[n / V][side][V]. */
 typedef void conv_phases_down_f32(const float *const *rows, int n, float *lines);
-/* Along one of those lines, its first V columns at `line`: six points of the even and of the odd ones to v[phase *
- * phase_stride + j * point_stride + tile], for tiles rounded up to V; reads 8 columns a tile and four more. */
+/* Along one of those lines, its first V columns at `line`: the points of the even and of the odd ones to v[phase *
+ * phase_stride + j * point_stride + tile], for tiles rounded up to V; reads 8 columns a tile and six more. */
 typedef void conv_phases_along_f32(const float *line, float *v, ptrdiff_t phase_stride, ptrdiff_t point_stride,
                                    int tiles);
 
@@ -130,6 +131,7 @@ struct conv_units {
     const char *direct_name, *taps_name, *plain_name, *depthwise_name;
     const char *winograd_name[WINOGRAD_FORMS];  /* tiles of 4x4: stride 1, 2; of 2x2: stride 1, 2 */
     const char *line_name[WINOGRAD_LINE_FORMS]; /* of 3, 5, 7 taps */
+    const char *phases_name;                    /* of seven points */
     /* by step: V (stride 1), 2 V (stride 2), 2 (plain src, stride 2), any */
     conv_tile_set unit, two, plain_two, any;
     conv_tile_set products; /* step 1, blocks of one float, nothing but the sum */
@@ -138,8 +140,10 @@ struct conv_units {
     conv_winograd_weights_f32 *winograd_weights;
     conv_winograd_line_input_f32 *line_input[WINOGRAD_LINE_FORMS];
     conv_winograd_line_output_f32 *line_output;
-    conv_phases_down_f32 *phases_down;
-    conv_phases_along_f32 *phases_along;
+    /* of six points, and seven; the output's rows and cols are 4 */
+    conv_phases_down_f32 *phases_down[2];
+    conv_phases_along_f32 *phases_along[2];
+    conv_winograd_output_f32 *phases_output[2];
     /* square kernels of 3, 5 and 7, stride 1 and 2 in both directions, no horizontal dilation; [n - 1]: n rows, or NULL
      * from where on there are too few registers. One row of any kernel. */
     conv_depthwise_f32 *depthwise[3][2][CONV_DEPTHWISE_ROWS], *depthwise_any;

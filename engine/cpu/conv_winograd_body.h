@@ -3,7 +3,8 @@
  * The transforms of Winograd convolution (Lavin and Gray, "Fast algorithms for convolutional neural networks", 2015),
  * in the words of simd_*.h. Stride 1: F(4, 3) with points 0, 1, -1, 2, -2, inf. Stride 2: with y[n] = w0 x[2n] + w1
  * x[2n+1] + w2 x[2n+2], the even inputs are F(4, 2) with points 0, 1, -1, 2, inf, the odd ones plain products.
- * Of tiles of 2x2: F(2, 3) with points 0, 1, -1, inf and F(2, 2) with 0, 1, inf. A form is known by its side. */
+ * Of tiles of 2x2: F(2, 3) with points 0, 1, -1, inf and F(2, 2) with 0, 1, inf. For first layers (conv_phases_body.h)
+ * F(4, 4) with 0, 1, -1, 2, -2, 1/2, inf. A form is known by its side. */
 #ifndef ONYX_CPU_CONV_WINOGRAD_BODY_H
 #define ONYX_CPU_CONV_WINOGRAD_BODY_H
 
@@ -27,6 +28,22 @@ CONV_INLINE void winograd_input_6(const vf *d, const int step, vf *out)
     out[3] = vf_fma(two, near, far);
     out[4] = vf_fnma(two, near, far);
     out[5] = vf_fma(four, d1, vf_fnma(five, d3, d5));
+}
+
+/* F(4, 4): with one point more, all other rows are those of F(4, 3) on differences. */
+CONV_INLINE void winograd_input_7(const vf *d, const int step, vf *out)
+{
+    const vf half = vf_set1(0.5f);
+    vf w[6], six[6];
+    CONV_UNROLL
+    for (int i = 0; i < 6; i++)
+        w[i] = vf_fnma(half, d[i * step], d[(i + 1) * step]);
+    winograd_input_6(w, 1, six);
+    CONV_UNROLL
+    for (int i = 0; i < 5; i++)
+        out[i] = six[i];
+    out[5] = vf_fma(vf_set1(4), d[step], vf_fnma(vf_set1(5), d[3 * step], d[5 * step]));
+    out[6] = six[5];
 }
 
 /* The same for the five even ones of the nine values of stride 2; the odd ones stay as they are. */
@@ -70,7 +87,7 @@ CONV_INLINE void winograd_input_even(const vf *d, const int step, vf *out, const
 /* Outputs of a tile in one direction. */
 CONV_INLINE int winograd_outputs(const int SIDE)
 {
-    return SIDE == WINOGRAD_SIDE_UNIT || SIDE == WINOGRAD_SIDE_TWO ? 4 : 2;
+    return SIDE == WINOGRAD_SIDE_SMALL || SIDE == WINOGRAD_SIDE_SMALL_TWO ? 2 : 4;
 }
 
 /* A^T m: results out_step apart. */
@@ -87,7 +104,13 @@ CONV_INLINE void winograd_output_side(const vf *m, const int step, vf *out, cons
         return;
     }
     vf sum = vf_add(m[step], m[2 * step]), difference = vf_sub(m[step], m[2 * step]), m3 = m[3 * step];
-    if (SIDE == WINOGRAD_SIDE_UNIT) {
+    if (SIDE == WINOGRAD_SIDE_SEVEN) {
+        vf far = vf_add(m3, m[4 * step]), near = vf_sub(m3, m[4 * step]), half = m[5 * step];
+        out[0] = vf_add(vf_add(m[0], sum), vf_add(far, half));
+        out[out_step] = vf_fma(vf_set1(2), near, vf_fma(vf_set1(0.5f), half, difference));
+        out[2 * out_step] = vf_fma(vf_set1(4), far, vf_fma(vf_set1(0.25f), half, sum));
+        out[3 * out_step] = vf_fma(vf_set1(8), near, vf_fma(vf_set1(0.125f), half, vf_add(difference, m[6 * step])));
+    } else if (SIDE == WINOGRAD_SIDE_UNIT) {
         vf far = vf_add(m3, m[4 * step]), near = vf_sub(m3, m[4 * step]);
         out[0] = vf_add(vf_add(m[0], sum), far);
         out[out_step] = vf_fma(vf_set1(2), near, difference);
@@ -317,6 +340,20 @@ WINOGRAD_OUTPUT(winograd_output_unit, WINOGRAD_SIDE_UNIT)
 WINOGRAD_OUTPUT(winograd_output_two, WINOGRAD_SIDE_TWO)
 WINOGRAD_OUTPUT(winograd_output_small, WINOGRAD_SIDE_SMALL)
 WINOGRAD_OUTPUT(winograd_output_small_two, WINOGRAD_SIDE_SMALL_TWO)
+
+/* Whole tiles alone. */
+static void winograd_output_seven(const float *m, ptrdiff_t point_stride, const conv_epilogue *epilogue,
+                                  const float *bias, const float *residual, ptrdiff_t residual_row_stride, float *dst,
+                                  ptrdiff_t row_stride, int rows, int cols)
+{
+    vf out[16];
+    (void)rows;
+    (void)cols;
+    winograd_finish(m, point_stride, epilogue, bias, residual, residual_row_stride, out, 4, 4, WINOGRAD_SIDE_SEVEN);
+    CONV_UNROLL
+    for (int i = 0; i < 16; i++)
+        vf_store(dst + i / 4 * row_stride + i % 4 * VF_LANES, out[i]);
+}
 
 static void winograd_weights(const float *w, const float (*G)[3], int side, float *u, ptrdiff_t point_stride)
 {

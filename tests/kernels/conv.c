@@ -252,8 +252,8 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     case 5: /* plain source, as Winograd takes it, and a little more */
         s.src_plain = true;
         s.c_in = oracle_int(1, 4);
-        s.kernel_h = oracle_int(4, 7);
-        s.kernel_w = oracle_int(4, 7);
+        s.kernel_h = oracle_int(4, 9);
+        s.kernel_w = oracle_int(4, 9);
         s.stride_h = s.stride_w = 2;
         s.exact = oracle_int(0, 4) == 0;
         s.h_in *= 2;
@@ -318,6 +318,8 @@ static void test_cuts(const cpu_kernels *kernels)
         { 3, 24, 1, 96, 98, 48, 49, 6, 6, 2, 2, 1, 1, 2, 2, true, false },
         { 3, 40, 1, 131, 330, 66, 165, 6, 6, 2, 2, 1, 1, 3, 2, true, false },
         { 3, 16, 1, 64, 70, 32, 35, 5, 6, 2, 2, 1, 1, 2, 2, true, false, 3 },
+        { 3, 64, 1, 112, 113, 56, 57, 7, 7, 2, 2, 1, 1, 3, 3, true, false, 2 },
+        { 1, 40, 1, 90, 75, 44, 37, 8, 7, 2, 2, 1, 1, 2, 2, true, false },
         { 80, 80, 80, 50, 51, 50, 51, 5, 5, 1, 1, 1, 1, 2, 2, false, false },
         { 64, 64, 64, 51, 50, 26, 25, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 256, 80, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
@@ -371,18 +373,20 @@ static void test_cuts(const cpu_kernels *kernels)
         { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
     const conv_units *units = kernels->conv.units;
-    int chosen[WINOGRAD_FORMS] = { 0 }, lines[WINOGRAD_LINE_FORMS] = { 0 }, by_taps = 0;
+    int chosen[WINOGRAD_FORMS] = { 0 }, lines[WINOGRAD_LINE_FORMS] = { 0 }, by_taps = 0, of_seven = 0;
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         conv_plan plan;
         test_shape(kernels, &shapes[i]);
         if (!CHECK(conv_choose(kernels, &shapes[i], &plan), "%s: shape %zu is refused", kernels->name, i))
             continue;
         by_taps += strcmp(plan.name, units->taps_name) == 0;
+        of_seven += strcmp(plan.name, units->phases_name) == 0;
         for (int form = 0; form < WINOGRAD_FORMS; form++)
             chosen[form] += strcmp(plan.name, units->winograd_name[form]) == 0;
         for (int form = 0; form < WINOGRAD_LINE_FORMS; form++)
             lines[form] += strcmp(plan.name, units->line_name[form]) == 0;
     }
+    CHECK(of_seven >= 1, "%s: no shape is for %s", kernels->name, units->phases_name);
     CHECK(by_taps >= 2, "%s: %d shapes are for %s", kernels->name, by_taps, units->taps_name);
     for (int form = 0; form < WINOGRAD_FORMS; form++)
         CHECK(chosen[form] > 0, "%s: no shape is for %s", kernels->name, units->winograd_name[form]);

@@ -71,6 +71,12 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.pad_left = oracle_int(0, s.kernel_w / 2);
         s.src_plain = kind == CONV_LINK_FIRST && c <= 4;
     }
+    if (s.src_plain && h >= 8 && w >= 8 && oracle_int(0, 1)) { /* tiles of four rows */
+        s.kernel_h = s.kernel_w = oracle_int(4, 8);
+        s.stride_h = s.stride_w = 2;
+        s.dilation_h = 1;
+        s.pad_top = s.pad_left = oracle_int(0, s.kernel_h / 2);
+    }
     if (kind == CONV_LINK_POOL && oracle_int(0, 1)) { /* windows that do not overlap are joined to what is in front */
         s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = oracle_int(1, 4);
         s.dilation_h = 1;
