@@ -268,6 +268,26 @@ onyx_status op_run_swish(op_run_context *context)
     return unary_run(context, &swish);
 }
 
+onyx_status op_parse_shrink(const op_parse_context *context, void *params)
+{
+    unary_params *p = params;
+    p->alpha = op_attribute_float(&context->attributes, "lambd", 0.5f);
+    p->beta = op_attribute_float(&context->attributes, "bias", 0);
+    return ONYX_OK;
+}
+
+/* clang-format off */
+UNARY_LOOP(shrink_f32, float, float, unary_params, x < -p->alpha ? x + p->beta : x > p->alpha ? x - p->beta : 0)
+UNARY_LOOP(shrink_f64, double, double, unary_params, x < -(double)p->alpha ? x + (double)p->beta
+                                                     : x > (double)p->alpha ? x - (double)p->beta : 0)
+/* clang-format on */
+
+onyx_status op_run_shrink(op_run_context *context)
+{
+    static const unary_loops loops = { shrink_f32, shrink_f64, NULL, NULL, false };
+    return unary_run(context, &loops);
+}
+
 /* ---- Clip: limits are inputs ---- */
 
 typedef struct clip_limits {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Normalisations: BatchNormalization (also training), InstanceNormalization, GroupNormalization, LayerNormalization,
- * LRN. Statistics are taken in float64. */
+ * RMSNormalization, LRN. Statistics are taken in float64. */
 #include <math.h>
 #include <string.h>
 
@@ -285,6 +285,32 @@ onyx_status op_run_layer_norm(op_run_context *context)
             ((float *)means->data)[r] = (float)mean;
         if (deviations)
             ((float *)deviations->data)[r] = (float)factor;
+    }
+    lanes_finish_output(context->outputs[0], d.l, d.y);
+    return ONYX_OK;
+}
+
+/* ---- RMSNormalization: x, scale ---- */
+
+onyx_status op_run_rms_norm(op_run_context *context)
+{
+    const norm_params *p = context->params;
+    const onyx_tensor *x = context->inputs[0];
+    onyx_status status = ONYX_OK;
+    norm_data d;
+    int axis = 0;
+    axis_resolve(p->axis, x->rank, &axis);
+    STATUS_TRY(norm_begin(context, &d));
+    const double *scale = broadcast_numbers(context, context->inputs[1], x, axis, 1, &status);
+    STATUS_TRY(status);
+    const size_t rows = dims_product(x->dims, 0, axis), n = dims_product(x->dims, axis, x->rank);
+    for (size_t r = 0; r < rows; r++) {
+        double squares = 0;
+        for (size_t i = r * n; i < (r + 1) * n; i++)
+            squares += lane_get(d.l, d.x, i) * lane_get(d.l, d.x, i);
+        const double factor = 1 / sqrt(squares / (double)n + (double)p->epsilon);
+        for (size_t i = 0; i < n; i++)
+            lane_set(d.l, d.y, r * n + i, lane_get(d.l, d.x, r * n + i) * factor * scale[i]);
     }
     lanes_finish_output(context->outputs[0], d.l, d.y);
     return ONYX_OK;

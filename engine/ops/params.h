@@ -257,6 +257,10 @@ typedef struct topk_params {
     bool largest, sorted;
 } topk_params;
 
+typedef struct bit_shift_params {
+    bool right;
+} bit_shift_params;
+
 typedef struct mod_params {
     bool fmod;
 } mod_params;

@@ -9,17 +9,21 @@
 
 /* activation.c */
 op_parse_function op_parse_alpha_one, op_parse_gelu, op_parse_hard_sigmoid, op_parse_leaky_relu, op_parse_quick_gelu,
-    op_parse_selu;
+    op_parse_selu, op_parse_shrink;
 op_shape_function op_shape_clip;
 op_run_function op_run_celu, op_run_clip, op_run_elu, op_run_gelu, op_run_hard_sigmoid, op_run_hard_swish,
-    op_run_leaky_relu, op_run_mish, op_run_relu, op_run_selu, op_run_sigmoid, op_run_silu, op_run_softplus,
-    op_run_softsign, op_run_swish, op_run_tanh, op_run_thresholded_relu;
+    op_run_leaky_relu, op_run_mish, op_run_relu, op_run_selu, op_run_shrink, op_run_sigmoid, op_run_silu,
+    op_run_softplus, op_run_softsign, op_run_swish, op_run_tanh, op_run_thresholded_relu;
 
 /* binary.c */
 op_parse_function op_parse_mod;
 op_shape_function op_shape_pow, op_shape_prelu;
 op_run_function op_run_add, op_run_div, op_run_max, op_run_mean, op_run_min, op_run_mod, op_run_mul, op_run_pow,
     op_run_prelu, op_run_sub, op_run_sum;
+
+/* bitwise.c */
+op_parse_function op_parse_bit_shift;
+op_run_function op_run_bit_shift, op_run_bitwise_and, op_run_bitwise_not, op_run_bitwise_or, op_run_bitwise_xor;
 
 /* cast.c */
 op_parse_function op_parse_cast;
@@ -30,6 +34,10 @@ op_run_function op_run_cast;
 op_parse_function op_parse_attention;
 op_shape_function op_shape_attention;
 op_run_function op_run_attention;
+
+/* col2im.c */
+op_shape_function op_shape_col2im;
+op_run_function op_run_col2im;
 
 /* columns.c */
 op_parse_function op_parse_columns;
@@ -78,7 +86,8 @@ op_run_function op_run_fused_matmul, op_run_gemm, op_run_matmul, op_run_matmul_i
 /* norm.c */
 op_parse_function op_parse_batch_norm, op_parse_lrn, op_parse_norm;
 op_shape_function op_shape_batch_norm, op_shape_group_norm, op_shape_instance_norm, op_shape_layer_norm, op_shape_lrn;
-op_run_function op_run_batch_norm, op_run_group_norm, op_run_instance_norm, op_run_layer_norm, op_run_lrn;
+op_run_function op_run_batch_norm, op_run_group_norm, op_run_instance_norm, op_run_layer_norm, op_run_lrn,
+    op_run_rms_norm;
 
 /* onyx_quant.c */
 op_parse_function op_parse_qconv_float;
