@@ -327,7 +327,7 @@ plan_result plan_rows(planner *p, graph_node *node)
     graph_value *picture = p->forms[x->id].picture;
     image_dims d;
     int slots[MOST_PIECES];
-    if (p->forms[x->id].half >= 0 && p->forms[x->id].plain < 0 && !plan_has_blocked(p, x) && makes_rows(node, 1))
+    if (p->forms[x->id].half >= 0 && p->forms[x->id].plain < 0 && p->forms[x->id].blocked < 0 && makes_rows(node, 1))
         return plan_half_rows(p, node);
     if (picture ? !makes_rows(node, 2) : !plan_can_block(p, x) || !plan_only_blocked(p, x) || !makes_rows(node, 1))
         return PLAN_PASS;

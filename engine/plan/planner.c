@@ -106,7 +106,9 @@ bool plan_can_block_bytes(const planner *p, const graph_value *value)
 
 bool plan_has_blocked(const planner *p, const graph_value *value)
 {
-    return p->forms[value->id].blocked >= 0 || p->forms[value->id].channels;
+    const value_forms *forms = &p->forms[value->id];
+    return forms->blocked >= 0 || forms->channels ||
+           (forms->half >= 0 && forms->plain < 0 && p->kernels->half.lanes == p->kernels->block);
 }
 
 bool plan_only_blocked(const planner *p, const graph_value *value)

@@ -61,6 +61,7 @@ plan_result plan_reference(planner *p, graph_node *node);
 int plan_plain(planner *p, graph_value *value);
 /* Only for values that plan_can_block. */
 int plan_blocked(planner *p, graph_value *value);
+/* True of a half form with the same blocks, too: the blocked one is only a vector's conversion away. */
 bool plan_has_blocked(const planner *p, const graph_value *value);
 /* Blocked is the only form that exists now. */
 bool plan_only_blocked(const planner *p, const graph_value *value);

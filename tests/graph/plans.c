@@ -344,9 +344,10 @@ static const plan_case float16_case =
 /* bfloat16 has float32's blocks: what nobody reads in 16 bits is written so, and reorders go vector by vector. */
 static const plan_case bfloat16_case = {
     "bfloat16 and float32 in blocks", "half_widen,half_narrow", "reference,half_block,half_unblock,layout_block",
-    "input x f32 1,3,16,18\ninit w f32 24,3,3,3\ninit v f32 20,24,3,3\na = Conv(x, w)\nb = Elu(a)\n"
+    "input x f32 1,3,16,18\ninit w f32 24,3,3,3\ninit v f32 20,24,3,3\ninit p f32 20,20,1,1\na = Conv(x, w)\nb = Elu(a)\n"
     "c = AveragePool(b) kernel_shape=[3,3]\nd = Conv(c, v)\nf = Relu(d)\ng = Add(f, d)\n"
-    "e = AveragePool(g) kernel_shape=[2,2]\noutput e\n"
+    "e = AveragePool(g) kernel_shape=[2,2]\nk = MaxPool(f) kernel_shape=[2,2]\nl = Elu(k)\nm = Conv(l, p)\noutput e\n"
+    "output m\n"
 };
 
 /* ---- a runner ---- */
