@@ -339,12 +339,16 @@ int workers_available_cores(void)
 
 /* ---- life ---- */
 
-/* Starts the threads with all signals blocked: those belong to the program. Returns an errno. */
+/* Starts the threads with all signals blocked: those belong to the program. But for those that an instruction itself
+ * brings about, which the program's handler is to see. Returns an errno. */
 static int start_threads(workers *pool, int count)
 {
+    static const int own[] = { SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV };
     sigset_t all, before;
     int failure = 0;
     sigfillset(&all);
+    for (size_t i = 0; i < ARRAY_LENGTH(own); i++)
+        sigdelset(&all, own[i]);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     while (pool->count < count && !failure) {
         worker *w = &pool->threads[pool->count - 1];
