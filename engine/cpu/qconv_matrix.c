@@ -29,6 +29,7 @@ enum {
     MOST_PIXELS = 64,         /* of a line, that are done together */
     STRIP_BYTES = 256 * 1024, /* of the second cache, which is 2 MB wherever AMX is */
     STRIPS_WANTED = 8,        /* where several workers are to find something to do */
+    MOST_STEPS = 4096,
     DEEP_BYTES = 1024 * 1024, /* of weights: too many to read for every strip */
     FILTER_PARTS = 4,
 };
@@ -50,7 +51,8 @@ static int largest(int a, int b)
 
 bool qconv_matrix_fits(const qconv_shape *s)
 {
-    return s->groups == 1 && !s->src_plain && !s->weights_zero;
+    return s->groups == 1 && !s->src_plain && !s->weights_zero &&
+           (int64_t)divide_up(s->c_in, LANES) * s->kernel_h * s->kernel_w <= MOST_STEPS;
 }
 
 static int whole_steps(const qconv_plan *plan)
@@ -119,12 +121,13 @@ void qconv_matrix_plan(qconv_plan *plan)
     choose_strips(plan, weights);
     plan->packed_bytes = qconv_filters_at(plan) + weights;
 
-    /* scratch: what qconv_choose has put in front; the steps' offsets and flags; the strip, and what is read behind it
+    /* scratch: what qconv_choose has put in front; the steps, and which come again; the strip, and what is read behind
+     * it
      */
     const size_t pixels = (size_t)(s->stride_h * plan->phase_rows) * (size_t)plan->line + (size_t)s->pad_left;
     const size_t pixel = (size_t)(plan->planes * 64 + plan->rest_bytes), taps = (size_t)(s->kernel_w * s->dilation_w);
     plan->up_at = plan->taps_at + (size_t)plan->steps * sizeof(qconv_step);
-    plan->strip_at = aligned(plan->up_at + (size_t)plan->steps);
+    plan->strip_at = aligned(plan->up_at + (size_t)plan->steps * sizeof(uint16_t));
     plan->scratch_bytes = plan->strip_at + aligned(pixels * pixel) + 64 * (size_t)(plan->planes + 1);
     plan->scratch_bytes += 64 * ((size_t)(MOST_PIXELS * s->stride_w) + taps + (size_t)plan->line);
 }
@@ -135,12 +138,28 @@ size_t qconv_plane_bytes(const qconv_plan *plan, int pixel)
     return aligned((rows * (size_t)plan->line + (size_t)plan->shape.pad_left) * (size_t)pixel);
 }
 
-int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint8_t *used, qconv_step *list)
+/* again[step]: the number of the step that is done for what of this one's weights does not fit int8, or 0. How many
+ * steps there are. */
+static int number_again(const qconv_plan *plan, const int32_t *extra, uint16_t *again)
+{
+    const int taps = plan->shape.kernel_h * plan->shape.kernel_w, count = whole_steps(plan);
+    int step, row, next = count;
+    memset(again, 0, (size_t)count * sizeof(*again));
+    for (int i = 0; i < plan->shape.extra_groups; i++) {
+        group_place(plan, extra[i] / taps * 4, extra[i] % taps, &step, &row);
+        again[step] = 1;
+    }
+    for (int i = 0; i < count; i++)
+        if (again[i])
+            again[i] = (uint16_t)next++;
+    return next;
+}
+
+int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint16_t *again, qconv_step *list)
 {
     const qconv_shape *s = &plan->shape;
-    const int taps = s->kernel_h * s->kernel_w, count = whole_steps(plan);
     const size_t line = (size_t)plan->line;
-    int step = 0, row, out = count;
+    int step = 0;
     for (int plane = 0; plane < plan->planes + (plan->rest_bytes > 0); plane++) {
         const bool narrow = plane == plan->planes;
         const size_t pixel = narrow ? (size_t)plan->rest_bytes : 64,
@@ -152,28 +171,38 @@ int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint8_t *us
                 list[step++].step = pixel * (size_t)s->stride_w;
             }
     }
-    assert(step == count);
-    memset(used, 0, (size_t)count);
-    for (int i = 0; i < s->extra_groups; i++) {
-        group_place(plan, extra[i] / taps * 4, extra[i] % taps, &step, &row);
-        used[step] = 1;
-    }
-    for (int i = 0; i < count; i++)
-        if (used[i])
-            list[out++] = list[i];
-    return out;
+    assert(step == whole_steps(plan));
+    const int count = number_again(plan, extra, again);
+    for (int i = 0; i < step; i++)
+        if (again[i])
+            list[again[i]] = list[i];
+    return count;
 }
 
-/* The group's weights of every filter to its row; rest: what of them does not fit int8. to: the step's first tile. */
+/* One filter's weights for a group as they are, but for their sign; behind the last channel there are none. */
+static void plain_group(const uint8_t *weights, int channels, size_t taps, uint8_t flip, uint8_t out[4])
+{
+    for (int k = 0; k < 4 && k < channels; k++)
+        out[k] = weights[(size_t)k * taps] ^ flip;
+}
+
+/* The group's weights of every filter to its row of the step; rest: what of them does not fit int8. */
 static void pack_group(const qconv_plan *plan, const qconv_weights *w, int channel, int tap, bool rest, int step,
                        int row, uint8_t *out)
 {
-    const int vectors = divide_up(plan->shape.c_out, LANES);
-    for (int c = 0; c < plan->shape.c_out; c++) {
+    const qconv_shape *s = &plan->shape;
+    const int vectors = divide_up(s->c_out, LANES), channels = s->c_in - channel;
+    const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = (size_t)s->c_in * taps;
+    const uint8_t *plain = (const uint8_t *)w->values + (size_t)channel * taps + (size_t)tap;
+    for (int c = 0; c < s->c_out; c++, plain += filter) {
         const int vector = c / LANES, first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
         const int wide = vectors - first < GROUP_BLOCKS ? vectors - first : GROUP_BLOCKS;
         const size_t tile = (size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first);
         uint8_t *at = out + tile * TILE_BYTES + row * 64 + c % LANES * 4;
+        if (!s->zeros_folded) {
+            plain_group(plain, channels, taps, s->weights_signed ? 0 : 0x80, at);
+            continue;
+        }
         for (int k = 0; k < 4; k++) {
             const int value = qconv_dense_weight(plan, w, c, channel + k, tap), near = qconv_clamp_int8(value);
             at[k] = (uint8_t)(rest ? value - near : near);
@@ -184,7 +213,8 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int chann
 void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *w, const int32_t *extra, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
-    const int taps = s->kernel_h * s->kernel_w, count = whole_steps(plan);
+    const int taps = s->kernel_h * s->kernel_w;
+    uint16_t again[MOST_STEPS];
     int step, row;
     memset(out, 0, (size_t)divide_up(s->c_out, LANES) * (size_t)plan->steps * TILE_BYTES);
     for (int channel = 0; channel < s->c_in; channel += 4)
@@ -192,14 +222,9 @@ void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *w, const int
             group_place(plan, channel, tap, &step, &row);
             pack_group(plan, w, channel, tap, false, step, row, out);
         }
-    for (int i = 0, again = count; i < count && s->extra_groups; i++) { /* in the order of qconv_matrix_steps */
-        bool any = false;
-        for (int k = 0; k < s->extra_groups; k++) {
-            group_place(plan, extra[k] / taps * 4, extra[k] % taps, &step, &row);
-            if (step == i)
-                pack_group(plan, w, extra[k] / taps * 4, extra[k] % taps, true, again, row, out);
-            any |= step == i;
-        }
-        again += any;
+    number_again(plan, extra, again);
+    for (int i = 0; i < s->extra_groups; i++) {
+        group_place(plan, extra[i] / taps * 4, extra[i] % taps, &step, &row);
+        pack_group(plan, w, extra[i] / taps * 4, extra[i] % taps, true, again[step], row, out);
     }
 }

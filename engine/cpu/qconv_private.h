@@ -104,8 +104,8 @@ size_t qconv_plane_bytes(const qconv_plan *plan, int pixel);
 typedef struct qconv_step {
     size_t offset, step;
 } qconv_step;
-/* Lists them; how many these are. used: room for as many flags. */
-int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint8_t *used, qconv_step *list);
+/* Lists them; how many these are. again: room for as many numbers. */
+int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint16_t *again, qconv_step *list);
 
 /* Where the filters start in the packed weights. */
 static inline size_t qconv_filters_at(const qconv_plan *plan)

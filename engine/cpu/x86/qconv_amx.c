@@ -28,15 +28,17 @@ struct amx_job {
     void (*multiply)(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
                      int filters);
     const qconv_step *list;
-    int steps, pace;    /* pieces a step, so that all are done with the last one */
-    int pitch, end;     /* outputs of a row of the line; the pixel of the image behind the part's last */
-    int zero;           /* of the output, unsigned */
-    uint8_t table[256]; /* of the output's bytes as unsigned ones */
-    size_t plane;       /* pixels of a channel block of the output */
+    int steps, pace; /* pieces a step, so that all are done with the last one */
+    int pitch, end;  /* outputs of a row of the line; the pixel of the image behind the part's last */
+    int zero;        /* of the output, unsigned */
+    size_t plane;    /* pixels of a channel block of the output */
     /* The block that waits to leave: */
-    int piece, per_vector;                      /* the next piece; pieces of each vector of filters */
-    int block;                                  /* its first channel block */
-    _Alignas(64) int32_t places[NARROW_PIXELS]; /* each pixel's in the image, or -1 */
+    int piece, per_vector; /* the next piece; pieces of each vector of filters */
+    int block;             /* its first channel block */
+    bool run;              /* its pixels are neighbours in the image, too */
+    size_t first[2];       /* each vector's first pixel, or its channel block's, among all of the output */
+    _Alignas(64) int32_t places[NARROW_PIXELS]; /* no run: each pixel's in its channel block, or -1 */
+    _Alignas(64) uint8_t table[256];            /* of the output's bytes as unsigned ones */
     _Alignas(64) int32_t sums[PIECES * PIECE];
 };
 
@@ -157,35 +159,46 @@ static void prepare_strip(const qconv_job *j, uint8_t *strip)
 
 /* ---- the way out ---- */
 
-AMX_INLINE __m512i look_up(const uint8_t table[256], __m512i x)
+/* What all pieces of bytes need, in registers. */
+typedef struct amx_bytes {
+    __m512i table[4], zero, order;
+    vf high;
+    bool clamp;
+    uint8_t *dst;
+} amx_bytes;
+
+AMX_INLINE amx_bytes bytes_begin(const amx_job *t)
 {
-    const __m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512(table), x, _mm512_loadu_si512(table + 64));
-    const __m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512(table + 128), x, _mm512_loadu_si512(table + 192));
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
+    amx_bytes b = { .zero = _mm512_set1_epi16((short)t->zero),
+                    .order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
+                    .high = vf_set1((float)(255 - t->zero)),
+                    .clamp = t->part.clamp,
+                    .dst = t->part.arguments->dst };
+    for (int i = 0; i < 4; i++)
+        b.table[i] = _mm512_load_si512(t->table + 64 * i);
+    return b;
 }
 
-AMX_INLINE __m512i piece_bytes(const amx_job *t, const int32_t *sums, vf scale)
+AMX_INLINE __m512i piece_bytes(const amx_bytes *b, const int32_t *sums, vf scale)
 {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    const __m512i zero = _mm512_set1_epi16((short)t->zero);
-    const vf high = vf_set1((float)(255 - t->zero));
+    vf values[4];
     vi q[4];
 #pragma GCC unroll 4
-    for (int k = 0; k < 4; k++) {
-        vf value = vf_mul(vf_from_vi(vi_load(sums + 16 * k)), scale);
-        if (t->part.clamp)
-            value = vf_min(high, value);
-        q[k] = vi_from_vf(value);
-    }
-    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), zero);
-    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), zero);
-    return look_up(t->table, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(first, second)));
-}
-
-/* What the line has four of are mostly four of the image. */
-AMX_INLINE bool neighbours(const int32_t *places)
-{
-    return places[0] >= 0 && places[3] - places[0] == 3;
+    for (int k = 0; k < 4; k++)
+        values[k] = vf_mul(vf_from_vi(vi_load(sums + 16 * k)), scale);
+    if (b->clamp)
+#pragma GCC unroll 4
+        for (int k = 0; k < 4; k++)
+            values[k] = vf_min(b->high, values[k]);
+#pragma GCC unroll 4
+    for (int k = 0; k < 4; k++)
+        q[k] = vi_from_vf(values[k]);
+    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), b->zero);
+    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), b->zero);
+    const __m512i x = _mm512_permutexvar_epi32(b->order, _mm512_packus_epi16(first, second));
+    const __m512i low = _mm512_permutex2var_epi8(b->table[0], x, b->table[1]);
+    const __m512i high = _mm512_permutex2var_epi8(b->table[2], x, b->table[3]);
+    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
 }
 
 static __attribute__((noinline)) void store_apart(uint8_t *dst, const int32_t *places, __m512i bytes)
@@ -197,65 +210,72 @@ static __attribute__((noinline)) void store_apart(uint8_t *dst, const int32_t *p
             memcpy(dst + 16 * (size_t)places[k], pixels + 16 * k, 16);
 }
 
-AMX_INLINE void store_piece_bytes(const amx_job *t, const int32_t *sums, const int32_t *places, int block)
+/* first: of the piece's vector, p: the piece's first pixel of the block. */
+AMX_INLINE void store_piece_bytes(const amx_job *t, const amx_bytes *b, const int32_t *sums, size_t first, int p,
+                                  int block)
 {
-    uint8_t *dst = (uint8_t *)t->part.arguments->dst + 16 * (size_t)block * t->plane;
-    const __m512i bytes = piece_bytes(t, sums, vf_load(t->part.scale + 16 * block));
-    if (neighbours(places))
+    const __m512i bytes = piece_bytes(b, sums, vf_load(t->part.scale + 16 * block));
+    uint8_t *dst = b->dst + 16 * first;
+    const int32_t *places = t->places + p;
+    if (t->run)
+        _mm512_storeu_si512(dst + 16 * p, bytes);
+    else if (places[0] >= 0 && places[3] - places[0] == 3)
         _mm512_storeu_si512(dst + 16 * (size_t)places[0], bytes);
     else
         store_apart(dst, places, bytes);
 }
 
-AMX_INLINE void store_piece_floats(const amx_job *t, const int32_t *sums, const int32_t *places, int block,
+AMX_INLINE void store_piece_floats(const amx_job *t, const int32_t *sums, size_t first, int p, int block,
                                    const bool silu)
 {
     const cpu_activation activation = t->part.arguments->activation;
     const vf scale = vf_load(t->part.scale + 16 * block), bias = vf_load(t->part.float_bias + 16 * block);
-    float *dst = (float *)t->part.arguments->dst + 16 * (size_t)block * t->plane, *limits = t->part.limits + 32 * block;
+    float *dst = (float *)t->part.arguments->dst + 16 * first, *limits = t->part.limits + 32 * block;
     vf low = vf_load(limits), high = vf_load(limits + 16);
     for (int k = 0; k < 4; k++) {
         vf x = vf_fma(vf_from_vi(vi_load(sums + 16 * k)), scale, bias);
+        const int place = t->run ? p + k : t->places[p + k];
         x = silu ? vf_silu(x) : vf_act(activation.act, x, activation.a, activation.b);
-        if (places[k] < 0)
+        if (place < 0)
             continue;
         low = vf_min(low, x);
         high = vf_max(high, x);
-        vf_store(dst + 16 * (size_t)places[k], x);
+        vf_store(dst + 16 * (size_t)place, x);
     }
     vf_store(limits, low);
     vf_store(limits + 16, high);
 }
 
-static __attribute__((noinline)) void store_piece_other(const amx_job *t, const int32_t *sums, const int32_t *places,
+static __attribute__((noinline)) void store_piece_other(const amx_job *t, const int32_t *sums, size_t first, int p,
                                                         int block)
 {
     if (t->part.plan->shape.output == QCONV_F32) {
-        store_piece_floats(t, sums, places, block, false);
+        store_piece_floats(t, sums, first, p, block, false);
         return;
     }
-    int32_t *dst = (int32_t *)t->part.arguments->dst + 16 * (size_t)block * t->plane;
-    for (int k = 0; k < 4; k++)
-        if (places[k] >= 0)
-            vi_store(dst + 16 * (size_t)places[k], vi_load(sums + 16 * k));
+    int32_t *dst = (int32_t *)t->part.arguments->dst + 16 * first;
+    for (int k = 0; k < 4; k++) {
+        const int place = t->run ? p + k : t->places[p + k];
+        if (place >= 0)
+            vi_store(dst + 16 * (size_t)place, vi_load(sums + 16 * k));
+    }
 }
 
 /* The next `count` pieces of the block that waits, or what is left of it. */
-AMX_INLINE void pieces(amx_job *t, int count, const amx_kind kind)
+AMX_INLINE void pieces(amx_job *t, const amx_bytes *b, int count, const amx_kind kind)
 {
-    int piece = t->piece;
-    const int end = piece + count < PIECES ? piece + count : PIECES;
-    for (; piece < end; piece++) {
-        const int32_t *sums = t->sums + PIECE * piece, *places = t->places + 4 * (piece & (t->per_vector - 1));
-        const int block = t->block + (piece >= t->per_vector);
+    const int begin = t->piece, end = begin + count < PIECES ? begin + count : PIECES, per_vector = t->per_vector;
+    for (int piece = begin; piece < end; piece++) {
+        const int32_t *sums = t->sums + PIECE * piece;
+        const int second = piece >= per_vector, block = t->block + second, p = 4 * (piece & (per_vector - 1));
         if (kind == AMX_BYTES)
-            store_piece_bytes(t, sums, places, block);
+            store_piece_bytes(t, b, sums, t->first[second], p, block);
         else if (kind == AMX_SILU)
-            store_piece_floats(t, sums, places, block, true);
+            store_piece_floats(t, sums, t->first[second], p, block, true);
         else
-            store_piece_other(t, sums, places, block);
+            store_piece_other(t, sums, t->first[second], p, block);
     }
-    t->piece = piece;
+    t->piece = end;
 }
 
 /* ---- the products ---- */
@@ -295,6 +315,7 @@ AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const u
 {
     const qconv_step *step = t->list;
     const int32_t *second = bias + (filters == 2 ? 16 : 0);
+    const amx_bytes bytes = bytes_begin(t);
     AMX_FENCE();
     if (filters) {
         AMX_LOAD(0, bias, 0);
@@ -308,7 +329,7 @@ AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const u
             step_wide(at, step->step, w);
         else if (filters)
             step_narrow(at, step->step, w);
-        pieces(t, t->pace, kind);
+        pieces(t, &bytes, t->pace, kind);
     }
     if (filters) {
         AMX_STORE(0, t->sums, AMX_ROW_BYTES);
@@ -337,23 +358,28 @@ static void multiply_other(amx_job *t, const uint8_t *strip, size_t first, const
 }
 
 /* Where the `count` pixels from `first` of the line are in the image. */
-AMX_INLINE void find_places(amx_job *t, int first, int count)
+static void find_places(amx_job *t, int first, int count)
 {
     const qconv_job *j = &t->part;
-    const int w_out = j->plan->shape.w_out, row = first / t->pitch;
+    const int w_out = j->plan->shape.w_out, row = first / t->pitch, left = first - row * t->pitch;
+    const int place = (j->row_begin + row) * w_out + left;
+    t->run = t->pitch == w_out ? place + count <= t->end : left + count <= w_out;
+    t->first[0] = (size_t)t->block * t->plane + (t->run ? (size_t)place : 0);
+    t->first[1] = t->first[0] + t->plane;
+    if (t->run)
+        return;
     const vi lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15), pitch = vi_set1(t->pitch);
-    vi x = vi_add(lanes, vi_set1(first - row * t->pitch));
-    vi place = vi_add(x, vi_set1((j->row_begin + row) * w_out));
+    vi x = vi_add(lanes, vi_set1(left)), at = vi_add(lanes, vi_set1(place));
     for (int i = 0; i < count; i += 16) {
         for (__mmask16 over; (over = _mm512_cmpge_epi32_mask(x, pitch)) != 0;) {
             x = _mm512_mask_sub_epi32(x, over, x, pitch);
-            place = _mm512_mask_sub_epi32(place, over, place, vi_set1(t->pitch - w_out));
+            at = _mm512_mask_sub_epi32(at, over, at, vi_set1(t->pitch - w_out));
         }
         const __mmask16 real =
-            _mm512_cmplt_epi32_mask(x, vi_set1(w_out)) & _mm512_cmplt_epi32_mask(place, vi_set1(t->end));
-        vi_store(t->places + i, _mm512_mask_blend_epi32(real, vi_set1(-1), place));
+            _mm512_cmplt_epi32_mask(x, vi_set1(w_out)) & _mm512_cmplt_epi32_mask(at, vi_set1(t->end));
+        vi_store(t->places + i, _mm512_mask_blend_epi32(real, vi_set1(-1), at));
         x = vi_add(x, vi_set1(16));
-        place = vi_add(place, vi_set1(16));
+        at = vi_add(at, vi_set1(16));
     }
 }
 
@@ -362,10 +388,12 @@ static void add_sums(amx_job *t, int filters, int pixels)
 {
     const qconv_shape *s = &t->part.plan->shape;
     const size_t columns = (size_t)(s->w_out / s->sum_up_w), plane = (size_t)(s->h_out / s->sum_up_h) * columns * 16;
+    const int start = (int)(t->first[0] - (size_t)t->block * t->plane); /* of a run */
     for (int p = 0; p < pixels; p++) {
-        if (t->places[p] < 0)
+        const int place = t->run ? start + p : t->places[p];
+        if (place < 0)
             continue;
-        const int y = t->places[p] / s->w_out, x = t->places[p] % s->w_out;
+        const int y = place / s->w_out, x = place % s->w_out;
         const size_t at = ((size_t)(y / s->sum_up_h) * columns + (size_t)(x / s->sum_up_w)) * 16;
         for (int f = 0; f < filters; f++) {
             int32_t *sums = t->sums + (f * pixels + p) * 16;
@@ -401,7 +429,7 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
     qconv_step *list = (qconv_step *)(void *)((uint8_t *)scratch + plan->taps_at);
     const int32_t *extra = (const int32_t *)a->packed + 2 * ((s->c_out + 15) & -16);
     t->list = list;
-    t->steps = qconv_matrix_steps(plan, extra, (uint8_t *)scratch + plan->up_at, list);
+    t->steps = qconv_matrix_steps(plan, extra, (uint16_t *)(void *)((uint8_t *)scratch + plan->up_at), list);
     t->pace = (PIECES + t->steps - 1) / t->steps;
     t->pitch = plan->line / s->stride_w;
     t->end = j->row_end * s->w_out;
