@@ -2,7 +2,7 @@
  *
  * Transposes cost a pass over memory and stand between nodes that could be fused. Those that only move dims of size one
  * are Reshapes; two in a row are one or none; a Transpose moves down through elementwise nodes, Softmax and Concat
- * where it meets another one there, so that they merge. */
+ * where it meets another one there, so that they merge, and through what a matrix product in front of it takes in. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -240,6 +240,69 @@ static onyx_status gather_up(graph *g, graph_node *node, bool *changed, onyx_err
     return graph_substitute(g, node, "", "Transpose", node->name, &y, 1, &attribute, 1, NULL, error);
 }
 
+/* ---- behind matrix products ---- */
+
+static graph_value *product_below(const graph_value *transposed, permutation *p)
+{
+    graph_product product;
+    if (!transposed->producer || !graph_sole(transposed) || !permutation_of(transposed->producer, p))
+        return NULL;
+    graph_value *x = transposed->producer->inputs[0];
+    return x->producer && graph_sole(x) && graph_read_product(x->producer, &product) &&
+                   product.activation.act == OP_ACT_NONE && !product.residual
+               ? x
+               : NULL;
+}
+
+/* What op(product, other) has for `other`: a constant for each of the product's columns, as a row, or what another
+ * Transpose, the same, is of; or NULL. */
+static onyx_status other_side(graph *g, const graph_node *node, graph_value *other, const permutation *p, int64_t n,
+                              graph_value **row, onyx_error *error)
+{
+    permutation same;
+    const float *numbers;
+    buffer *storage;
+    float *data;
+    int axis = 0, step;
+    *row = NULL;
+    while (axis < p->rank && p->perm[axis] != p->rank - 1)
+        axis++;
+    if (graph_is(node, "Add") && other->producer && permutation_of(other->producer, &same) && equal(&same, p)) {
+        *row = other->producer->inputs[0];
+        return ONYX_OK;
+    }
+    if (!graph_along_axis(g, other, node->outputs[0], axis, &numbers, &step) || step == 0)
+        return ONYX_OK;
+    STATUS_TRY(graph_new_floats((size_t)n, &storage, &data, error));
+    for (int64_t i = 0; i < n; i++)
+        data[i] = numbers[i * step];
+    return graph_add_f32(g, other->name, 1, &n, storage, row, error);
+}
+
+/* op(transpose(product), other) is transpose(op(product, other)): a factor or summand for each column, or a residual of
+ * the same permutation, which the product then takes in. */
+static onyx_status pass_below(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    for (int i = 0; i < 2 && node->input_count == 2 && graph_one_output(node); i++) {
+        permutation p;
+        op_attribute attribute;
+        graph_value *inputs[2], *y = NULL, *x = product_below(node->inputs[i], &p);
+        if (!x || node->outputs[0]->info.rank != p.rank || x->info.dims[p.rank - 1] <= 0 ||
+            !graph_same_shape(node->inputs[i], node->outputs[0]))
+            continue;
+        inputs[i] = x;
+        STATUS_TRY(other_side(g, node, node->inputs[1 - i], &p, x->info.dims[p.rank - 1], &inputs[1 - i], error));
+        if (!inputs[1 - i])
+            continue;
+        *changed = true;
+        STATUS_TRY(graph_insert_like(g, node, inputs, &y, error));
+        if (!perm_attribute(g, &p, &attribute))
+            return status_no_memory(error, sizeof(int64_t) * ONYX_MAX_RANK, "attributes");
+        return graph_substitute(g, node, "", "Transpose", node->name, &y, 1, &attribute, 1, NULL, error);
+    }
+    return ONYX_OK;
+}
+
 onyx_status pass_transpose(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
     (void)options;
@@ -252,6 +315,8 @@ onyx_status pass_transpose(graph *g, const graph_pass_options *options, bool *ch
         } else if (graph_output(node, 0) && (graph_is(node, "Concat") || graph_is(node, "Add") ||
                                              graph_is(node, "Mul") || graph_is(node, "Sub") || graph_is(node, "Div"))) {
             STATUS_TRY(gather_up(g, node, changed, error));
+            if (!node->removed)
+                STATUS_TRY(pass_below(g, node, changed, error));
         }
     }
     return ONYX_OK;

@@ -117,8 +117,7 @@ static bool makes_rows(const graph_node *node)
     return graph_is(node, "Transpose") && t->count == 4 && t->perm[0] == 0 && t->perm[1] == 2 && t->perm[2] == 3;
 }
 
-/* All readers work on blocks; then a list is better than plain data. */
-static bool read_blocked(const planner *p, const graph_value *value)
+bool plan_read_blocked(const planner *p, const graph_value *value)
 {
     static const char *const names[] = { "Conv", "FusedConv", "ChannelShuffle", "Concat", "Split", "Slice", "MaxPool",
                                          "AveragePool", "GlobalAveragePool", "Resize", "Add", "Mul", "Relu", "Silu",
@@ -145,7 +144,7 @@ plan_result plan_concat_channels(planner *p, graph_node *node)
 {
     graph_value *y = node->outputs[0];
     bool any = false;
-    if (!p->kernels->layout.gather || !read_blocked(p, y))
+    if (!p->kernels->layout.gather || !plan_read_blocked(p, y))
         return PLAN_PASS;
     for (int i = 0; i < node->input_count; i++) {
         if (!plan_can_block(p, node->inputs[i]))
@@ -169,7 +168,7 @@ plan_result plan_concat_channels(planner *p, graph_node *node)
 plan_result plan_slice_channels(planner *p, graph_node *node, graph_value *y, int64_t first)
 {
     graph_value *x = node->inputs[0];
-    if (!p->kernels->layout.gather || !plan_can_block(p, x) || !plan_only_blocked(p, x) || !read_blocked(p, y))
+    if (!p->kernels->layout.gather || !plan_can_block(p, x) || !plan_only_blocked(p, x) || !plan_read_blocked(p, y))
         return PLAN_PASS;
     const size_t bytes = sizeof(channel_origin) * (size_t)y->info.dims[1];
     const channel_origin *from = origins_of(p, x);
@@ -185,7 +184,7 @@ plan_result plan_shuffle(planner *p, graph_node *node)
     graph_value *x = node->inputs[0], *y = node->outputs[0];
     const int64_t groups = ((const shuffle_params *)node->params)->groups;
     if (!p->kernels->layout.gather || !plan_can_block(p, x) || !plan_can_block(p, y) ||
-        !(plan_only_blocked(p, x) || read_blocked(p, y)))
+        !(plan_only_blocked(p, x) || plan_read_blocked(p, y)))
         return PLAN_PASS;
     const int64_t channels = y->info.dims[1], size = channels / groups;
     const channel_origin *from = origins_of(p, x);

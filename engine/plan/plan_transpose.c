@@ -104,6 +104,52 @@ static bool find_swap(const op_value *x, const int64_t *perm, size_t *outer, siz
     return true;
 }
 
+/* ---- rows of channels to blocks: [n][hw][c] -> blocked [n, c, h, w] ---- */
+
+/* Rows whose pieces go to all blocks while they are near. */
+enum { BLOCK_ROWS = 64 };
+
+typedef struct rows_step {
+    gemm_copy_f32 *copy;
+    size_t channels, pixels, block, elements; /* elements: of an image in blocks */
+} rows_step;
+
+static void run_rows_to_blocks(const step_context *context, int part)
+{
+    const rows_step *s = context->step->params;
+    const size_t chunks = (s->pixels + BLOCK_ROWS - 1) / BLOCK_ROWS, image = (size_t)part / chunks;
+    const size_t first = (size_t)part % chunks * BLOCK_ROWS, count = MIN((size_t)BLOCK_ROWS, s->pixels - first);
+    const float *src = context->tensors[context->step->inputs[0]].data;
+    float *dst = context->tensors[context->step->outputs[0]].data;
+    src += (image * s->pixels + first) * s->channels;
+    dst += image * s->elements + first * s->block;
+    for (size_t c = 0; c < s->channels; c += s->block, dst += s->pixels * s->block)
+        s->copy(src + c, s->channels, MIN(s->block, s->channels - c), dst, s->block, s->block, count);
+}
+
+/* Where all readers of y work on blocks. */
+static plan_result plan_rows_to_blocks(planner *p, graph_node *node, const transpose_step *t, size_t outer)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    image_dims d;
+    if (!t->kernel || !plan_can_block(p, y) || !plan_image_dims(p, y, &d) || (size_t)d.n != outer ||
+        (size_t)d.c != t->b || (size_t)d.h * (size_t)d.w != t->a || d.c < p->kernels->block || !plan_read_blocked(p, y))
+        return PLAN_PASS;
+    const rows_step s = { .copy = p->kernels->gemm.copy,
+                          .channels = t->b,
+                          .pixels = t->a,
+                          .block = (size_t)p->kernels->block,
+                          .elements = d.blocked_elements };
+    const int input = plan_plain(p, x), parts = (int)(outer * ((s.pixels + BLOCK_ROWS - 1) / BLOCK_ROWS));
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_blocked(p, y);
+    return plan_add_step(p, node, "layout_block_rows", run_rows_to_blocks, parts, 0, &input, 1, &output, 1, &s,
+                         sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
+}
+
 /* ---- any permutation ---- */
 
 /* The runs in order of the output; the last two or three are done at once: rows copied, or planes transposed. */
@@ -237,6 +283,10 @@ plan_result plan_transpose(planner *p, graph_node *node)
     transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };
     if (t.inner_bytes == 4)
         t.kernel = p->kernels->layout.transpose;
+    const plan_result blocks =
+        size == 4 && x->info.type == ONYX_TYPE_FLOAT32 ? plan_rows_to_blocks(p, node, &t, outer) : PLAN_PASS;
+    if (blocks != PLAN_PASS)
+        return blocks;
     const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * size * 2);
     t.parts = (int)MAX(1, MIN(worth / outer, b / 16));
     t.columns = size_align((b + (size_t)t.parts - 1) / (size_t)t.parts, 16);

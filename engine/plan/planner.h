@@ -69,7 +69,9 @@ bool plan_only_blocked(const planner *p, const graph_value *value);
 bool plan_can_block(const planner *p, const graph_value *value);
 /* The same of bytes (uint8, int8); blocks have as many channels as those of float32. */
 bool plan_can_block_bytes(const planner *p, const graph_value *value);
-/* plan_channels.c: writes the blocked form of a value that is a list of channels. */
+/* plan_channels.c: all readers work on blocks; then these, or a list of channels, are better than plain data. */
+bool plan_read_blocked(const planner *p, const graph_value *value);
+/* Writes the blocked form of a value that is a list of channels. */
 int plan_gather_channels(planner *p, graph_value *value);
 /* Concat of channels, and y = channels [first, ...) of the node's input, as lists, where that is best. */
 plan_result plan_concat_channels(planner *p, graph_node *node);

@@ -107,6 +107,9 @@ static const plan_case cases[] = {
       "input x f32 2,3,9,7\ninit w f32 21,3,1,1\ninit v f32 37,3,3,3\ninit s i64 2 = 17,4\n"
       "a = Conv(x, w)\nb0 = Conv(x, v) pads=[1,1,1,1]\nb = Relu(b0)\ne, f = Split(a, s) axis=1\n"
       "c = Concat(f, b, e) axis=1\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "rows to blocks", "layout_block_rows", "reference,transpose,layout_block",
+      "input x f32 2,9,7,21\ninit w f32 21,37\ninit d f32 37,1,3,3\ninit e f32 5,37,1,1\na = MatMul(x, w)\n"
+      "b = Transpose(a) perm=[0,3,1,2]\nc = Conv(b, d) pads=[1,1,1,1] group=37\ny = Conv(b, e)\noutput y\noutput c\n" },
     { "rows of too many pieces", "layout_rows,layout_gather", "reference,transpose,layout_unblock",
       "input x f32 2,3,4,5\ninit w f32 27,3,1,1\ninit into i64 5 = 2,3,9,4,5\ninit back i64 4 = 2,27,4,5\n"
       "a = Conv(x, w)\n" SHUFFLE("a", "b") "y = Transpose(b) perm=[0,2,3,1]\noutput y\n" },
