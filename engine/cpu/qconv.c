@@ -171,6 +171,18 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     return true;
 }
 
+/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
+static int dense_weight(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int tap)
+{
+    const qconv_shape *s = &plan->shape;
+    if (filter >= s->c_out || channel >= s->c_in)
+        return 0;
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
+    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    int value = qconv_weight_at(plan, w->values, at);
+    return value - (s->zeros_folded ? qconv_zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
+}
+
 /* The same where weights stay as they are, but for their sign: one filter's for four channels, less those behind the
  * last. */
 static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int filter, int channel, int limit,
@@ -190,7 +202,7 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int filte
                        bool rest, uint8_t *out, size_t pair_step)
 {
     for (int k = 0; k < plan->units->group; k++) {
-        int value = channel + k < limit ? qconv_dense_weight(plan, w, filter, channel + k, tap) : 0;
+        int value = channel + k < limit ? dense_weight(plan, w, filter, channel + k, tap) : 0;
         if (plan->units->group == 4)
             value = rest ? value - qconv_clamp_int8(value) : qconv_clamp_int8(value);
         if (plan->units->group == 2) {

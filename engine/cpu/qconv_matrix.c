@@ -179,11 +179,15 @@ int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint16_t *a
     return count;
 }
 
-/* One filter's weights for a group as they are, but for their sign; behind the last channel there are none. */
-static void plain_group(const uint8_t *weights, int channels, size_t taps, uint8_t flip, uint8_t out[4])
+/* One filter's weights for the first `channels` of a group, `taps` bytes apart, less their zero point: clamped to int8,
+ * or what that leaves. */
+static void pack_filter(const uint8_t *weights, size_t taps, int channels, bool is_signed, int zero, bool rest,
+                        uint8_t out[4])
 {
-    for (int k = 0; k < 4 && k < channels; k++)
-        out[k] = weights[(size_t)k * taps] ^ flip;
+    for (int k = 0; k < channels; k++, weights += taps) {
+        const int value = (is_signed ? (int8_t)*weights : *weights) - zero, near = qconv_clamp_int8(value);
+        out[k] = (uint8_t)(rest ? value - near : near);
+    }
 }
 
 /* The group's weights of every filter to its row of the step; rest: what of them does not fit int8. */
@@ -191,7 +195,7 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int chann
                        int row, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
-    const int vectors = divide_up(s->c_out, LANES), channels = s->c_in - channel;
+    const int vectors = divide_up(s->c_out, LANES), channels = s->c_in - channel < 4 ? s->c_in - channel : 4;
     const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = (size_t)s->c_in * taps;
     const uint8_t *plain = (const uint8_t *)w->values + (size_t)channel * taps + (size_t)tap;
     for (int c = 0; c < s->c_out; c++, plain += filter) {
@@ -199,14 +203,8 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int chann
         const int wide = vectors - first < GROUP_BLOCKS ? vectors - first : GROUP_BLOCKS;
         const size_t tile = (size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first);
         uint8_t *at = out + tile * TILE_BYTES + row * 64 + c % LANES * 4;
-        if (!s->zeros_folded) {
-            plain_group(plain, channels, taps, s->weights_signed ? 0 : 0x80, at);
-            continue;
-        }
-        for (int k = 0; k < 4; k++) {
-            const int value = qconv_dense_weight(plan, w, c, channel + k, tap), near = qconv_clamp_int8(value);
-            at[k] = (uint8_t)(rest ? value - near : near);
-        }
+        const int zero = s->zeros_folded ? qconv_zero_of(plan, w->zeros, c) : s->weights_signed ? 0 : 128;
+        pack_filter(plain, taps, channels, s->weights_signed, zero, rest, at);
     }
 }
 

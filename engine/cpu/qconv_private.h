@@ -30,18 +30,6 @@ static inline int qconv_clamp_int8(int value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 
-/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
-static inline int qconv_dense_weight(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int tap)
-{
-    const qconv_shape *s = &plan->shape;
-    if (filter >= s->c_out || channel >= s->c_in)
-        return 0;
-    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
-    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
-    int value = qconv_weight_at(plan, w->values, at);
-    return value - (s->zeros_folded ? qconv_zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
-}
-
 /* Groups of channels (units->group each) in a block of the source. */
 static inline int qconv_groups(const qconv_plan *plan, int block)
 {
