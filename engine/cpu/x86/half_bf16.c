@@ -85,20 +85,22 @@ static void binary(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t
 
 /* ---- depthwise ---- */
 
-BF16_INLINE void finish(const half_row *row, const uint16_t *residual, uint16_t *dst, vf *acc, const int n)
+/* What follows n sums. A function of its own: in every tile it would be half of the code, and a twentieth faster. */
+static __attribute__((noinline)) void finish(const half_row *row, const uint16_t *residual, uint16_t *dst,
+                                             const float *sums, int n)
 {
     const bool before = residual && row->residual_before, after = residual && !row->residual_before;
     const cpu_activation act = bf16_activation(row->activation);
-    BF16_UNROLL
-    for (int i = 0; i < n; i++) {
-        vf x = before ? vf_add(acc[i], bf16_load(residual + i * BF16_LANES)) : acc[i];
+    for (int i = 0; i < n * BF16_LANES; i += BF16_LANES) {
+        vf x = vf_load(sums + i);
+        x = before ? vf_add(x, bf16_load(residual + i)) : x;
         if (act.act == CPU_ACT_SILU)
             x = bf16_silu(x);
         else if (act.act == CPU_ACT_CLIP)
             x = vf_clip(x, vf_set1(act.a), vf_set1(act.b));
         else if (act.act != CPU_ACT_NONE)
             x = act_any(x, act);
-        bf16_store(dst + i * BF16_LANES, after ? vf_add(x, bf16_load(residual + i * BF16_LANES)) : x);
+        bf16_store(dst + i, after ? vf_add(x, bf16_load(residual + i)) : x);
     }
 }
 
@@ -127,7 +129,11 @@ BF16_INLINE void depthwise_chunk(const half_row *row, const uint16_t *src, const
                     acc[(i - kx) / STRIDE] = vf_fma(x, w[kx], acc[(i - kx) / STRIDE]);
         }
     }
-    finish(row, residual, dst, acc, P);
+    float sums[8 * BF16_LANES] __attribute__((aligned(64)));
+    BF16_UNROLL
+    for (int p = 0; p < P; p++)
+        vf_store(sums + p * BF16_LANES, acc[p]);
+    finish(row, residual, dst, sums, P);
 }
 
 /* Eight at a time where all their columns are inside, else four or one. */
@@ -177,7 +183,9 @@ static void depthwise_any(const half_row *row, const uint16_t *src, const void *
                                  vf_load(weights + ((ptrdiff_t)ky * row->kernel_w + kx) * BF16_LANES), acc);
             }
         const ptrdiff_t at = (ptrdiff_t)p * BF16_LANES;
-        finish(row, residual ? residual + at : NULL, dst + at, &acc, 1);
+        float sums[BF16_LANES] __attribute__((aligned(64)));
+        vf_store(sums, acc);
+        finish(row, residual ? residual + at : NULL, dst + at, sums, 1);
     }
 }
 
