@@ -391,7 +391,7 @@ static onyx_status check_per_line(op_shape_context *context, int index, int fact
     }
     int from_end = column != transposed ? 1 : 2;
     int64_t lines = f->rank >= from_end ? f->dims[f->rank - from_end] : 1;
-    if (count == 1 || (f->rank >= from_end && lines == count))
+    if (count == 1 || (f->rank >= from_end && (lines == count || lines < 0)))
         return ONYX_OK;
     return shape_fail(context, "input %d has neither one element nor one per %s", index, column ? "column" : "row");
 }

@@ -125,6 +125,25 @@ typedef struct attention_params {
     int shape_rank;
 } attention_params;
 
+/* ---- Attention ---- */
+
+typedef struct sdpa_params {
+    bool causal;
+    float scale, softcap; /* 0: one over the root of the size; none */
+    int64_t q_heads, kv_heads;
+} sdpa_params;
+
+typedef struct op_sdpa_operand {
+    int64_t batch, heads, length, size;
+    bool flat; /* [batch, length, heads * size], else [batch, heads, length, size] */
+} op_sdpa_operand;
+typedef struct op_sdpa {
+    op_sdpa_operand q, k, v;
+    int64_t past; /* keys of earlier calls */
+} op_sdpa;
+/* False where dims are not known. */
+bool op_sdpa_read(const sdpa_params *params, const op_value *const *inputs, int count, op_sdpa *sdpa);
+
 /* ---- Einsum ---- */
 
 enum { OP_EINSUM_INPUTS = 8, OP_EINSUM_LETTERS = 52, OP_EINSUM_LABELS = OP_EINSUM_LETTERS + ONYX_MAX_RANK };

@@ -132,6 +132,11 @@ op_parse_function op_parse_gru, op_parse_lstm, op_parse_rnn;
 op_shape_function op_shape_rnn;
 op_run_function op_run_rnn;
 
+/* sdpa.c */
+op_parse_function op_parse_sdpa;
+op_shape_function op_shape_sdpa;
+op_run_function op_run_sdpa;
+
 /* select.c */
 op_parse_function op_parse_arg, op_parse_cumsum, op_parse_nms, op_parse_topk;
 op_shape_function op_shape_arg, op_shape_cumsum, op_shape_nms, op_shape_non_zero, op_shape_topk;

@@ -30,6 +30,8 @@ static const op_row rows[] = {
     { "", "Asinh", 9, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT, 0, NULL, shape_same, op_run_asinh },
     { "", "Atan", 7, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT, 0, NULL, shape_same, op_run_atan },
     { "", "Atanh", 9, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT, 0, NULL, shape_same, op_run_atanh },
+    { "", "Attention", 23, 0, 3, 7, 1, 4, 0, TYPES_FLOAT,
+      sizeof(sdpa_params), op_parse_sdpa, op_shape_sdpa, op_run_sdpa },
     { "", "AveragePool", 1, 0, 1, 1, 1, 1, 0, TYPES_FLOAT,
       sizeof(pool_params), op_parse_pool, op_shape_pool, op_run_average_pool },
     { "", "BatchNormalization", 9, 0, 5, 5, 1, 3, OP_IN_PLACE, TYPES_FLOAT,

@@ -536,6 +536,17 @@ static const pass_case pass_cases[] = {
     { "branches that others read", "Conv 2, Add 1, total 3",
       "input x f32 1,16,8,8\ninit w f32 16,16,3,3\ninit v f32 16,16,1,1\n"
       "a = Conv(x, w) pads=[1,1,1,1]\nc = Conv(x, v)\ny = Add(a, c)\noutput y\noutput a\noutput c\n" },
+    { "attention by heads", "Attention 1, total 1",
+      "input q f32 2,3,9,16\ninput k f32 2,3,11,16\ninput v f32 2,3,11,8\ny = Attention(q, k, v)\noutput y\n" },
+    { "attention of flat operands, causal", "Attention 1, Reshape 4, total 5",
+      "input q f32 2,9,48\ninput k f32 2,9,48\ninput v f32 2,9,24\n"
+      "y = Attention(q, k, v) q_num_heads=3 kv_num_heads=3 is_causal=1 scale=0.3\noutput y\n" },
+    { "attention with a mask", "Softmax 1",
+      "input q f32 2,9,48\ninput k f32 2,10,48\ninput v f32 2,10,24\ninput m f32 9,10\n"
+      "y = Attention(q, k, v, m) q_num_heads=3 kv_num_heads=3\noutput y\n" },
+    { "attention that stays", "Attention 2, total 2",
+      "input q f32 2,4,9,16\ninput k f32 2,2,11,16\ninput v f32 2,2,11,8\ny = Attention(q, k, v)\n"
+      "z = Attention(q, q, q) softcap=2.0\noutput y\noutput z\n" },
     { "einsum, stacks of matrices", "FusedMatMul 1, Transpose 2, total 3",
       "input a f32 2,5,3,4\ninput b f32 2,6,3,4\ny = Einsum(a, b) equation=\"bqhc,bkhc->bhqk\"\noutput y\n" },
     { "einsum, dense layers", "MatMul 1, FusedMatMul 1, total 2",

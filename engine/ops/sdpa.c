@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: BSD-2-Clause
+ *
+ * Attention (version 23 on): softmax(scale * q * k^T + mask) * v for each head, with keys and values of earlier calls
+ * in front, fewer heads of these than of queries, and masks of numbers or truth values. Operands are [batch, heads,
+ * length, size], or [batch, length, heads * size]. Windows and the scores as an output are not here. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/lanes.h"
+#include "ops/rows.h"
+#include "ops/shape.h"
+
+enum { Q, K, V, MASK, PAST_KEY, PAST_VALUE };
+
+onyx_status op_parse_sdpa(const op_parse_context *context, void *params)
+{
+    sdpa_params *p = params;
+    p->causal = op_attribute_int(&context->attributes, "is_causal", 0) != 0;
+    p->scale = op_attribute_float(&context->attributes, "scale", 0);
+    p->softcap = op_attribute_float(&context->attributes, "softcap", 0);
+    p->q_heads = op_attribute_int(&context->attributes, "q_num_heads", 0);
+    p->kv_heads = op_attribute_int(&context->attributes, "kv_num_heads", 0);
+    if (context->input_count > 6 || context->output_count > 3 ||
+        op_attribute_int(&context->attributes, "left_window_size", -1) != -1 ||
+        op_attribute_int(&context->attributes, "right_window_size", -1) != -1)
+        return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "windows, padded caches and scores as an output");
+    return ONYX_OK;
+}
+
+/* The dims of one operand; false where they are not known or `heads` does not divide them. */
+static bool operand_of(const op_value *x, int64_t heads, op_sdpa_operand *o)
+{
+    if (!x || (x->rank != 3 && x->rank != 4))
+        return false;
+    for (int i = 0; i < x->rank; i++)
+        if (x->dims[i] < 0)
+            return false;
+    if (x->rank == 4) {
+        *o = (op_sdpa_operand){ x->dims[0], x->dims[1], x->dims[2], x->dims[3], false };
+        return true;
+    }
+    if (heads < 1 || x->dims[2] % heads)
+        return false;
+    *o = (op_sdpa_operand){ x->dims[0], heads, x->dims[1], x->dims[2] / heads, true };
+    return true;
+}
+
+bool op_sdpa_read(const sdpa_params *p, const op_value *const *inputs, int count, op_sdpa *s)
+{
+    const op_value *past = count > PAST_KEY ? inputs[PAST_KEY] : NULL;
+    *s = (op_sdpa){ 0 };
+    if (!operand_of(inputs[Q], p->q_heads, &s->q) || !operand_of(inputs[K], p->kv_heads, &s->k) ||
+        !operand_of(inputs[V], p->kv_heads, &s->v))
+        return false;
+    if (past) {
+        if (past->rank != 4 || past->dims[2] < 0)
+            return false;
+        s->past = past->dims[2];
+    }
+    return true;
+}
+
+static bool fits(const op_sdpa *s, const op_value *past_key, const op_value *past_value)
+{
+    bool ok = s->q.batch == s->k.batch && s->k.batch == s->v.batch && s->k.heads == s->v.heads && s->k.heads > 0 &&
+              s->q.heads % s->k.heads == 0 && s->q.size == s->k.size && s->k.length == s->v.length;
+    const op_value *past[2] = { past_key, past_value };
+    for (int i = 0; i < 2 && past_key; i++)
+        ok = ok && past[i] && past[i]->rank == 4 && past[i]->dims[0] == s->k.batch && past[i]->dims[1] == s->k.heads &&
+             past[i]->dims[2] == s->past && past[i]->dims[3] == (i ? s->v.size : s->k.size);
+    return ok;
+}
+
+onyx_status op_shape_sdpa(op_shape_context *context)
+{
+    const sdpa_params *p = context->params;
+    const op_value *past[2] = { shape_input(context, PAST_KEY), shape_input(context, PAST_VALUE) };
+    const op_value *mask = shape_input(context, MASK);
+    op_sdpa s;
+    STATUS_TRY(shape_begin(context));
+    STATUS_TRY(shape_same_type(context, Q, K));
+    STATUS_TRY(shape_type(context, V, TYPES_FLOAT));
+    STATUS_TRY(shape_type(context, MASK, TYPES_FLOAT | TYPES_BOOL));
+    STATUS_TRY(shape_same_type(context, K, PAST_KEY));
+    STATUS_TRY(shape_same_type(context, V, PAST_VALUE));
+    context->outputs[0].type = context->inputs[Q]->type;
+    for (int i = 1; i < context->output_count; i++)
+        context->outputs[i].type = context->inputs[i]->type;
+    if ((past[0] == NULL) != (past[1] == NULL))
+        return shape_fail(context, "past keys and values go together");
+    if (context->inputs[Q]->rank == 3 && (p->q_heads < 1 || p->kv_heads < 1))
+        return shape_fail(context, "the numbers of heads are missing");
+    if (!op_sdpa_read(p, context->inputs, context->input_count, &s))
+        return ONYX_OK;
+    if (!fits(&s, past[0], past[1]))
+        return shape_fail(context, "queries, keys and values do not fit together");
+    const int64_t total = s.past + s.k.length, scores[4] = { s.q.batch, s.q.heads, s.q.length, total };
+    for (int i = 0; mask && i < mask->rank; i++) {
+        const int at = 4 - mask->rank + i;
+        if (mask->rank > 4 || (mask->dims[i] > 1 && (at < 3 ? mask->dims[i] != scores[at] : mask->dims[i] > total)))
+            return shape_fail(context, "the mask does not broadcast to the scores");
+    }
+    const int64_t y[4] = { s.q.batch, s.q.heads, s.q.length, s.v.size };
+    const int64_t flat[3] = { s.q.batch, s.q.length, s.q.heads * s.v.size };
+    shape_set(&context->outputs[0], context->outputs[0].type, s.q.flat ? 3 : 4, s.q.flat ? flat : y);
+    for (int i = 1; i < context->output_count; i++) {
+        const int64_t present[4] = { s.k.batch, s.k.heads, total, i == 1 ? s.k.size : s.v.size };
+        shape_set(&context->outputs[i], context->outputs[i].type, 4, present);
+    }
+    return ONYX_OK;
+}
+
+static size_t place(const op_sdpa_operand *o, int64_t b, int64_t h, int64_t i)
+{
+    return (size_t)((o->flat ? (b * o->length + i) * o->heads + h : (b * o->heads + h) * o->length + i) * o->size);
+}
+
+/* Past and new keys (or values) as one [batch, heads, total, size]. */
+static void join(const op_sdpa *s, const op_sdpa_operand *o, lane l, const void *past, const void *x, void *all)
+{
+    const int64_t total = s->past + o->length;
+    const size_t row = lane_size(l) * (size_t)o->size;
+    for (int64_t n = 0; n < o->batch * o->heads; n++) {
+        char *to = (char *)all + (size_t)(n * total) * row;
+        if (s->past)
+            memcpy(to, (const char *)past + (size_t)(n * s->past) * row, (size_t)s->past * row);
+        for (int64_t i = 0; i < o->length; i++)
+            memcpy(to + (size_t)(s->past + i) * row,
+                   (const char *)x + place(o, n / o->heads, n % o->heads, i) * lane_size(l), row);
+    }
+}
+
+/* What the mask adds to a score; -inf: it is left out. */
+static double mask_at(const onyx_tensor *mask, const int64_t index[4])
+{
+    size_t at = 0;
+    double value;
+    for (int i = 0; i < mask->rank; i++) {
+        const int64_t k = mask->dims[i] == 1 ? 0 : index[4 - mask->rank + i];
+        if (k >= mask->dims[i])
+            return -INFINITY; /* keys behind the mask's last */
+        at = at * (size_t)mask->dims[i] + (size_t)k;
+    }
+    lanes_load(LANE_F64, mask->type, mask->data, at, 1, &value);
+    return mask->type == ONYX_TYPE_BOOL ? (value != 0 ? 0 : -INFINITY) : value;
+}
+
+/* w[0..n) = softmax(w), zeros where all is left out. */
+static void normalise(double *w, int64_t n)
+{
+    double largest = -INFINITY, sum = 0;
+    for (int64_t j = 0; j < n; j++)
+        largest = w[j] > largest || w[j] != w[j] ? w[j] : largest;
+    for (int64_t j = 0; j < n; j++) {
+        w[j] = largest == -INFINITY ? 0 : exp(w[j] - largest);
+        sum += w[j];
+    }
+    for (int64_t j = 0; j < n && sum != 0; j++)
+        w[j] /= sum;
+}
+
+onyx_status op_run_sdpa(op_run_context *context)
+{
+    const sdpa_params *p = context->params;
+    const onyx_tensor *mask = run_input(context, MASK);
+    onyx_status status = ONYX_OK;
+    op_value values[6];
+    const op_value *pointers[6] = { NULL };
+    const void *data[6] = { NULL };
+    void *joined[2];
+    op_sdpa s;
+    for (int i = 0; i < MIN(context->input_count, 6); i++)
+        if (context->inputs[i]) {
+            values[i] = value_of_tensor(context->inputs[i]);
+            pointers[i] = &values[i];
+            if (i != MASK)
+                data[i] = lanes_of_tensor(context, context->inputs[i], lane_of(context->inputs[i]->type), &status);
+        }
+    if (!op_sdpa_read(p, pointers, MIN(context->input_count, 6), &s))
+        return status_fail(context->error, ONYX_ERROR_SHAPE, "queries, keys and values do not fit together");
+    const lane lq = lane_of(values[Q].type), lv = lane_of(values[V].type);
+    const int64_t total = s.past + s.k.length, group = s.q.heads / s.k.heads;
+    const double scale = p->scale != 0 ? (double)p->scale : 1 / sqrt((double)s.q.size), cap = (double)p->softcap;
+    for (int i = 0; i < 2; i++) {
+        const op_sdpa_operand *o = i ? &s.v : &s.k;
+        const lane l = i ? lv : lq;
+        joined[i] = run_scratch(context, (size_t)(o->batch * o->heads * total * o->size), lane_size(l), &status);
+        STATUS_TRY(status);
+        join(&s, o, l, data[PAST_KEY + i], data[K + i], joined[i]);
+        if (run_output(context, 1 + i))
+            lanes_store(l, joined[i], (size_t)(o->batch * o->heads * total * o->size), context->outputs[1 + i]->type,
+                        context->outputs[1 + i]->data, 0);
+    }
+    void *y = lanes_for_output(context, context->outputs[0], lq, &status);
+    double *w = run_scratch(context, (size_t)total, sizeof(*w), &status);
+    STATUS_TRY(status);
+    const op_sdpa_operand out = { s.q.batch, s.q.heads, s.q.length, s.v.size, s.q.flat };
+    for (int64_t n = 0; n < s.q.batch * s.q.heads * s.q.length; n++) {
+        const int64_t i = n % s.q.length, h = n / s.q.length % s.q.heads, b = n / s.q.length / s.q.heads;
+        const size_t q = place(&s.q, b, h, i), first = (size_t)((b * s.k.heads + h / group) * total);
+        for (int64_t j = 0; j < total; j++) {
+            double sum = 0;
+            for (int64_t e = 0; e < s.q.size; e++)
+                sum += lane_get(lq, data[Q], q + (size_t)e) *
+                       lane_get(lq, joined[0], (first + (size_t)j) * (size_t)s.q.size + (size_t)e);
+            w[j] = cap > 0 ? cap * tanh(sum * scale / cap) : sum * scale;
+            if (mask)
+                w[j] += mask_at(mask, (int64_t[]){ b, h, i, j });
+            if (p->causal && j > i + s.past)
+                w[j] = -INFINITY;
+        }
+        normalise(w, total);
+        for (int64_t e = 0; e < s.v.size; e++) {
+            double sum = 0;
+            for (int64_t j = 0; j < total; j++)
+                sum +=
+                    w[j] == 0 ? 0 : w[j] * lane_get(lv, joined[1], (first + (size_t)j) * (size_t)s.v.size + (size_t)e);
+            lane_set(lq, y, place(&out, b, h, i) + (size_t)e, sum);
+        }
+    }
+    lanes_finish_output(context->outputs[0], lq, y);
+    return ONYX_OK;
+}
