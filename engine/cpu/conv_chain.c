@@ -461,11 +461,11 @@ static void run_link(const chain_run *r, int i, conv_range rows)
 static void advance(chain_run *r, int i, int end)
 {
     const conv_link *link = &r->chain->links[i];
-    const int first = link->joined ? i - 1 : i;
+    const int first = link->joined ? i - 1 : i, grain = grain_of(link);
     end = round_rows(link, end);
     while (r->done[i] < end) {
-        const int next = r->done[i] + link->step;
-        const conv_range rows = { r->done[i], conv_min(end, next - next % grain_of(link)) };
+        const int next = r->done[i] + conv_max(link->step, grain); /* a step is less where the image has fewer rows */
+        const conv_range rows = { r->done[i], conv_min(end, next - next % grain) };
         if (first > 0) {
             const conv_range own = first < i ? input_rows(&link->plan.shape, rows) : rows;
             const conv_shape *s = &r->chain->links[first].plan.shape;

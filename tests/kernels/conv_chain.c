@@ -76,6 +76,7 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.stride_h = s.stride_w = 2;
         s.dilation_h = 1;
         s.pad_top = s.pad_left = oracle_int(0, s.kernel_h / 2);
+        s.exact = false;
     }
     if (kind == CONV_LINK_POOL && oracle_int(0, 1)) { /* windows that do not overlap are joined to what is in front */
         s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = oracle_int(1, 4);
