@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The pool: every part once, worker numbers unique, busy and nested pools, the float mode, pinning, quotas. Meant to be
+ * The pool: every part once, worker numbers unique, busy and nested pools, signals, the float mode, pinning, quotas. Meant to be
  * run under TSan as well. */
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
@@ -162,6 +163,33 @@ static void test_nested(void)
     CHECK(n.inner == 50 * 20 * 10, "nested jobs ran %d instead of %d", n.inner, 50 * 20 * 10);
     CHECK(n.foreign == 0, "%d parts of nested jobs have the number of another thread", n.foreign);
     workers_free(n.pool);
+}
+
+/* Signals that worker 1 takes: bit 0 one of the program's, bit 1 one of its own instructions'. */
+static void note_signals(void *context, int part, int worker)
+{
+    atomic_int *taken = context;
+    sigset_t blocked;
+    (void)part;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    if (worker == 1)
+        atomic_store(taken, (sigismember(&blocked, SIGTERM) ? 0 : 1) + (sigismember(&blocked, SIGILL) ? 0 : 2));
+    for (int i = 0; i < 1000 && atomic_load(taken) < 0; i++) /* until it has come by */
+        usleep(1000);
+}
+
+static void test_signals(void)
+{
+    workers *pool = NULL;
+    atomic_int taken = -1;
+    if (!CHECK(workers_new(2, false, &pool, NULL) == ONYX_OK, "2 threads start"))
+        return;
+    workers_run(pool, note_signals, &taken, 2);
+    workers_free(pool);
+    if (atomic_load(&taken) < 0)
+        check_skip("the worker did not come by");
+    else
+        CHECK(atomic_load(&taken) == 2, "a worker takes signals %d instead of 2", atomic_load(&taken));
 }
 
 static void multiply_denormal(void *context, int part, int worker)
@@ -329,6 +357,7 @@ int main(void)
     test_shared_pool();
     test_shares();
     test_nested();
+    test_signals();
     test_float_mode();
     test_idle();
     test_pinning();
