@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The pool: every part once, worker numbers unique, busy and nested pools, signals, the float mode, pinning, quotas. Meant to be
- * run under TSan as well. */
+ * The pool: every part once, worker numbers unique, busy and nested pools, signals, the float mode, pinning, quotas.
+ * Meant to be run under TSan as well. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
