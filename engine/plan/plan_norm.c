@@ -9,8 +9,9 @@
 
 #include "ops/params.h"
 
-/* Floats that are looked at twice while they are near. */
-enum { CHUNK = 2048 };
+/* CHUNK: floats that are looked at twice while they are near. FAR: a mean of more deviations is subtracted first, as a
+ * float32 product with it would round away what makes numbers differ. */
+enum { CHUNK = 2048, FAR = 8 };
 
 typedef struct group_step {
     const cpu_kernels *kernels;
@@ -20,34 +21,46 @@ typedef struct group_step {
     bool blocked;
 } group_step;
 
-/* Chunks' own means and sums of squares about them are put together in double, so that large means lose nothing. */
+/* Chunks' own means and sums of squares about them are put together in double, so that large means lose nothing. A sum
+ * of numbers far from zero is rounded to more than they differ by: then what it left is looked for about it. */
 static void moments(const cpu_kernels *k, const float *src, size_t n, float *scratch, double *mean, double *variance)
 {
     double squares = 0;
     *mean = 0;
     for (size_t i = 0; i < n; i += CHUNK) {
         const size_t count = MIN((size_t)CHUNK, n - i);
-        const float own = k->softmax.sum(src + i, count) / (float)count;
-        k->eltwise.binary[CPU_BINARY_SUB](src + i, 1, &own, 0, scratch, count);
-        const double distance = (double)own - *mean, part = (double)count / (double)(i + count);
-        squares += (double)k->softmax.sum_squares(scratch, count) + distance * distance * (double)i * part;
+        const float near = k->softmax.sum(src + i, count) / (float)count;
+        k->eltwise.binary[CPU_BINARY_SUB](src + i, 1, &near, 0, scratch, count);
+        double own = (double)near, own_squares = (double)k->softmax.sum_squares(scratch, count);
+        if (own * own * (double)count > FAR * FAR * own_squares) {
+            const double rest = (double)k->softmax.sum(scratch, count) / (double)count;
+            own += rest;
+            own_squares = MAX(own_squares - rest * rest * (double)count, 0);
+        }
+        const double distance = own - *mean, part = (double)count / (double)(i + count);
+        squares += own_squares + distance * distance * (double)i * part;
         *mean += distance * part;
     }
     *variance = squares / (double)n;
 }
 
-/* dst = src * a + b: one number each (period 1), or as many as a block has lanes. */
-static void apply(const group_step *s, const float *src, float *dst, size_t n, size_t period, const float *a,
-                  const float *b)
+/* dst = (src - centre) * a + b; a, b: one number each (period 1), or as many as a block has lanes. */
+static void apply(const group_step *s, const float *src, float *dst, size_t n, size_t period, const float *centre,
+                  const float *a, const float *b)
 {
     const eltwise_kernels *e = &s->kernels->eltwise;
     for (size_t i = 0; i < n; i += CHUNK) {
         const size_t count = MIN((size_t)CHUNK, n - i);
+        const float *from = src + i;
+        if (*centre != 0) {
+            e->binary[CPU_BINARY_SUB](from, 1, centre, 0, dst + i, count);
+            from = dst + i;
+        }
         if (period == 1) {
-            e->binary[CPU_BINARY_MUL](src + i, 1, a, 0, dst + i, count);
+            e->binary[CPU_BINARY_MUL](from, 1, a, 0, dst + i, count);
             e->binary[CPU_BINARY_ADD](dst + i, 1, b, 0, dst + i, count);
         } else {
-            e->binary_period[CPU_BINARY_MUL](src + i, a, period, false, dst + i, count);
+            e->binary_period[CPU_BINARY_MUL](from, a, period, false, dst + i, count);
             e->binary_period[CPU_BINARY_ADD](dst + i, b, period, false, dst + i, count);
         }
     }
@@ -64,14 +77,15 @@ static void run_group(const step_context *context, int part)
     double mean, variance;
     moments(s->kernels, src, n, context->scratch, &mean, &variance);
     const double factor = 1 / sqrt(variance + (double)s->epsilon);
+    const float centre = fabs(mean) * factor > FAR ? (float)mean : 0;
     for (size_t c = 0; c < s->each; c += period) {
         float a[16], b[16];
         for (size_t i = 0; i < period; i++) {
             const double scale = (double)s->scale[first + c + i] * factor;
             a[i] = (float)scale;
-            b[i] = (float)((double)s->bias[first + c + i] - mean * scale);
+            b[i] = (float)((double)s->bias[first + c + i] - (mean - (double)centre) * scale);
         }
-        apply(s, src + c * s->plane, dst + c * s->plane, s->plane * period, period, a, b);
+        apply(s, src + c * s->plane, dst + c * s->plane, s->plane * period, period, &centre, a, b);
     }
 }
 

@@ -146,6 +146,11 @@ static const plan_case cases[] = {
       "input x f32 2,3,70,31\ninit w f32 24,3,1,1\ninit s f32 24\ninit b f32 24\na = Conv(x, w)\n"
       "c = GroupNormalization(a, s, b) num_groups=3\nd = InstanceNormalization(c, s, b)\n"
       "input z f32 3,24,5\ny = GroupNormalization(z, s, b) num_groups=4\noutput d\noutput y\n" },
+    { "groups far from zero", "group_norm", "reference",
+      "input x f32 2,24,70,31\ninit k f32 - = 1000\ninit s f32 24\ninit b f32 24\na = Add(x, k)\n"
+      "c = GroupNormalization(a, s, b) num_groups=3\nd = InstanceNormalization(a, s, b)\n"
+      "input z f32 2,24,2\ne = Add(z, k)\ny = InstanceNormalization(e, s, b)\n"
+      "input u f32 2,24,1\nf = Add(u, k)\ng = InstanceNormalization(f, s, b)\noutput c\noutput d\noutput y\noutput g\n" },
     { "softmax of few columns", "softmax_columns", NULL,
       "input x f32 3,70,5\ninput z f32 2,33,15,1\na = Softmax(x) axis=1\ny = Softmax(z) axis=1\noutput a\noutput y\n" },
     { "columns in place", "columns", "reference,copy_rows",
