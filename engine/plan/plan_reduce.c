@@ -10,8 +10,9 @@
 
 #include "ops/params.h"
 
-/* Columns that are folded at once: they stay in the first-level cache. */
-enum { COLUMNS = 1024 };
+/* COLUMNS are folded at once: they stay in the first-level cache. Sums of more than LONG numbers of a row, or GROUP
+ * rows, are sums of sums: what is added to a much larger float32 may be rounded the same way each time. */
+enum { COLUMNS = 1024, LONG = 1 << 13, GROUP = 64 };
 
 typedef enum reduction { SUM, MEAN, MAXIMUM, MINIMUM, SUM_SQUARE, L2, L1, REDUCTIONS } reduction;
 
@@ -22,7 +23,8 @@ typedef struct reduce_step {
     const cpu_kernels *kernels;
     reduction kind;
     size_t outer, n, inner;
-    int parts; /* of the rows, or of the columns of one outer index */
+    size_t group; /* rows that are folded before they go into the result */
+    int parts;    /* of the rows, or of the columns of one outer index */
 } reduce_step;
 
 bool plan_reduce_axes(planner *p, const graph_node *node, uint32_t *mask)
@@ -45,6 +47,11 @@ bool plan_reduce_axes(planner *p, const graph_node *node, uint32_t *mask)
     return true;
 }
 
+static cpu_binary fold_of(reduction kind)
+{
+    return kind == MAXIMUM ? CPU_BINARY_MAX : kind == MINIMUM ? CPU_BINARY_MIN : CPU_BINARY_ADD;
+}
+
 static bool squares(reduction kind)
 {
     return kind == SUM_SQUARE || kind == L2;
@@ -60,29 +67,52 @@ static void reduce_rows(const reduce_step *r, const float *src, float *dst, size
     reduce_f32 *const kernel = r->kind == MAXIMUM ? r->kernels->softmax.max
                                : squares(r->kind) ? r->kernels->softmax.sum_squares
                                                   : r->kernels->softmax.sum;
-    for (size_t row = begin; row < end; row++)
-        dst[row] = finish(r, kernel(src + row * r->n, r->n));
+    const size_t most = r->kind == MAXIMUM ? r->n : LONG;
+    for (size_t row = begin; row < end; row++) {
+        const float *x = src + row * r->n;
+        if (r->n <= most) {
+            dst[row] = finish(r, kernel(x, r->n));
+            continue;
+        }
+        double sum = 0;
+        for (size_t i = 0; i < r->n; i += most)
+            sum += (double)kernel(x + i, MIN(most, r->n - i));
+        dst[row] = finish(r, (float)sum);
+    }
 }
 
-/* Columns [begin, end) of n rows; `scratch` has room for COLUMNS. */
-static void reduce_columns(const reduce_step *r, const float *src, float *dst, size_t begin, size_t end, float *scratch)
+/* dst = rows [begin, end) of `columns`, folded; `scratch` has room for as many. */
+static void fold_rows(const reduce_step *r, const float *src, float *dst, size_t begin, size_t end, size_t columns,
+                      float *scratch)
 {
     const eltwise_kernels *e = &r->kernels->eltwise;
-    const cpu_binary fold = r->kind == MAXIMUM ? CPU_BINARY_MAX : r->kind == MINIMUM ? CPU_BINARY_MIN : CPU_BINARY_ADD;
+    const cpu_binary fold = fold_of(r->kind);
+    for (size_t i = begin; i < end; i++) {
+        const float *row = src + i * r->inner;
+        float *at = i > begin ? scratch : dst;
+        const float *term = squares(r->kind) || r->kind == L1 ? at : row;
+        if (squares(r->kind))
+            e->binary[CPU_BINARY_MUL](row, 1, row, 1, at, columns);
+        else if (r->kind == L1)
+            e->unary[CPU_UNARY_ABS](row, at, columns);
+        else if (i == begin)
+            memcpy(at, row, columns * sizeof(*row));
+        if (i > begin)
+            e->binary[fold](dst, 1, term, 1, dst, columns);
+    }
+}
+
+/* Columns [begin, end) of n rows; `scratch` has room for 2 * COLUMNS. */
+static void reduce_columns(const reduce_step *r, const float *src, float *dst, size_t begin, size_t end, float *scratch)
+{
+    const cpu_binary fold = fold_of(r->kind);
     for (size_t c = begin, columns; c < end; c += columns) {
         columns = MIN((size_t)COLUMNS, end - c);
-        for (size_t i = 0; i < r->n; i++) {
-            const float *row = src + i * r->inner + c;
-            float *at = i ? scratch : dst + c;
-            const float *term = squares(r->kind) || r->kind == L1 ? at : row;
-            if (squares(r->kind))
-                e->binary[CPU_BINARY_MUL](row, 1, row, 1, at, columns);
-            else if (r->kind == L1)
-                e->unary[CPU_UNARY_ABS](row, at, columns);
-            else if (!i)
-                memcpy(at, row, columns * sizeof(*row));
+        for (size_t i = 0; i < r->n; i += r->group) {
+            float *part = i ? scratch + COLUMNS : dst + c;
+            fold_rows(r, src + c, part, i, MIN(i + r->group, r->n), columns, scratch);
             if (i)
-                e->binary[fold](dst + c, 1, term, 1, dst + c, columns);
+                r->kernels->eltwise.binary[fold](dst + c, 1, part, 1, dst + c, columns);
         }
         for (size_t k = c; k < c + columns && (r->kind == MEAN || r->kind == L2); k++)
             dst[k] = finish(r, dst[k]);
@@ -138,6 +168,7 @@ plan_result plan_reduce(planner *p, graph_node *node)
         return PLAN_PASS;
     const size_t outer = r.inner == 1 ? 1 : r.outer, bytes = r.outer * r.n * r.inner * sizeof(float) / outer;
     r.parts = MIN(plan_parts(bytes), (int)MIN(r.inner == 1 ? r.outer : r.inner, 1000));
+    r.group = MAX((size_t)GROUP, (size_t)sqrt((double)r.n));
     if (outer > INT32_MAX / 1000)
         return PLAN_PASS;
     const int input = plan_plain(p, x);
@@ -145,7 +176,7 @@ plan_result plan_reduce(planner *p, graph_node *node)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
     return plan_add_step(p, node, r.inner == 1 ? "reduce_rows" : "reduce_columns", run_reduce, (int)outer * r.parts,
-                         r.inner == 1 ? 0 : COLUMNS * sizeof(float), &input, 1, &output, 1, &r, sizeof(r))
+                         r.inner == 1 ? 0 : 2 * COLUMNS * sizeof(float), &input, 1, &output, 1, &r, sizeof(r))
                ? PLAN_DONE
                : PLAN_FAILED;
 }

@@ -139,6 +139,12 @@ static const plan_case cases[] = {
       "d = ReduceMax(x, lead)\ne = ReduceMin(x, mid)\nf = ReduceL1(x, mid)\ng = ReduceL2(x, lead) keepdims=0\n"
       "h = ReduceSum(x, mid)\ni = ReduceSumSquare(x, mid)\nj = ReduceMean(x, last)\n"
       "output a\noutput b\noutput c\noutput d\noutput e\noutput f\noutput g\noutput h\n" },
+    { "sums of many", "reduce_rows,reduce_columns", "reference",
+      "input x f32 1,66000,3\ninput z f32 2,66000\ninit k f32 - = 0.1\ninit o f32 - = 0\ninit mid i64 1 = 1\n"
+      "p = Mul(x, o)\nq = Mul(z, o)\na = Add(p, k)\nb = Add(q, k)\n"
+      "c = ReduceMean(a, mid)\nd = ReduceSum(a, mid)\ne = ReduceL1(a, mid)\nf = ReduceL2(a, mid)\n"
+      "g = ReduceMean(b, mid)\nh = ReduceL2(b, mid)\ni = ReduceMax(b, mid)\nj = ReduceMin(a, mid)\n"
+      "output c\noutput d\noutput e\noutput f\noutput g\noutput h\noutput i\noutput j\n" },
     { "groups that fill blocks", "group_norm", "reference,layout_unblock",
       "input x f32 2,3,9,30\ninit w f32 32,3,1,1\ninit s f32 32\ninit b f32 32\ninit v f32 8,32,1,1\na = Conv(x, w)\n"
       "c = GroupNormalization(a, s, b) num_groups=2\nd = GroupNormalization(c, s, b) num_groups=1 epsilon=0.1\ny = Conv(d, v)\noutput y\n" },
