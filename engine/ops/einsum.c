@@ -72,7 +72,7 @@ static onyx_status take_sizes(op_einsum *e, const op_einsum_term *term, const in
     return ONYX_OK;
 }
 
-static void implicit_result(op_einsum *e, int dots)
+static onyx_status implicit_result(op_einsum *e, int dots, onyx_error *error)
 {
     int uses[OP_EINSUM_LABELS] = { 0 };
     for (int t = 0; t < e->inputs; t++)
@@ -81,9 +81,14 @@ static void implicit_result(op_einsum *e, int dots)
     op_einsum_term *result = &e->terms[e->inputs];
     for (int i = OP_EINSUM_LABELS - dots; i < OP_EINSUM_LABELS; i++)
         result->labels[result->rank++] = (uint8_t)i;
-    for (int i = 0; i < OP_EINSUM_LETTERS; i++)
-        if (uses[i] == 1 && result->rank < ONYX_MAX_RANK)
-            result->labels[result->rank++] = (uint8_t)i;
+    for (int i = 0; i < OP_EINSUM_LETTERS; i++) {
+        if (uses[i] != 1)
+            continue;
+        if (result->rank == ONYX_MAX_RANK)
+            return status_fail(error, ONYX_ERROR_UNSUPPORTED, "the result has more than %d dimensions", ONYX_MAX_RANK);
+        result->labels[result->rank++] = (uint8_t)i;
+    }
+    return ONYX_OK;
 }
 
 onyx_status op_einsum_read(const einsum_params *params, const op_value *const *inputs, int count, op_einsum *e,
@@ -106,10 +111,8 @@ onyx_status op_einsum_read(const einsum_params *params, const op_value *const *i
             return status_fail(error, ONYX_ERROR_FORMAT, "the equation is not for %d operands: '%.40s'", count, begin);
         at += t + 1 < count;
     }
-    if (!*at) {
-        implicit_result(e, dots);
-        return ONYX_OK;
-    }
+    if (!*at)
+        return implicit_result(e, dots, error);
     at += 2;
     STATUS_TRY(read_term(&at, -1, dots * (strstr(at, "...") != NULL), &e->terms[count], error));
     if (*at)

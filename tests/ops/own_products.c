@@ -138,11 +138,11 @@ static void einsum_case_of(onyx_type type, double bound)
     runner_free(r);
 }
 
-/* Equations that must be refused. */
-static void einsum_refused(const char *text)
+/* Equations that must be refused for two operands of a rank. */
+static void einsum_refused(const char *text, int rank)
 {
     runner *r = runner_new(NULL);
-    onyx_tensor x = own_tensor(r, ONYX_TYPE_FLOAT32, 2, (int64_t[]){ 2, 3 }), y = { 0 };
+    onyx_tensor x = own_tensor(r, ONYX_TYPE_FLOAT32, rank, (int64_t[]){ 2, 3, 1, 2, 1, 1, 1 }), y = { 0 };
     const onyx_tensor *inputs[2] = { &x, &x };
     op_attribute equation = own_string("equation", text);
     onyx_error error = { 0 };
@@ -161,7 +161,9 @@ static void einsum(void)
     for (int i = 0; i < 400; i++)
         einsum_case_of(i % 4 == 3 ? ONYX_TYPE_INT32 : i % 4 == 2 ? ONYX_TYPE_FLOAT64 : ONYX_TYPE_FLOAT32, 1e-5);
     for (size_t i = 0; i < ARRAY_LENGTH(refused); i++)
-        einsum_refused(refused[i]);
+        einsum_refused(refused[i], 2);
+    einsum_refused("abcdefg,hijklmn", 7); /* a result of fourteen dimensions, named or not */
+    einsum_refused("abcdefg,hijklmn->abcdefghijklmn", 7);
 }
 
 void own_products(void)
