@@ -27,14 +27,19 @@ onyx_status op_parse_sdpa(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-/* The dims of one operand; false where they are not known or `heads` does not divide them. */
-static bool operand_of(const op_value *x, int64_t heads, op_sdpa_operand *o)
+static bool known(const op_value *x)
 {
-    if (!x || (x->rank != 3 && x->rank != 4))
-        return false;
     for (int i = 0; i < x->rank; i++)
         if (x->dims[i] < 0)
             return false;
+    return x->rank >= 0;
+}
+
+/* The dims of one operand; false where they are not known or `heads` does not divide them. */
+static bool operand_of(const op_value *x, int64_t heads, op_sdpa_operand *o)
+{
+    if (!x || (x->rank != 3 && x->rank != 4) || !known(x))
+        return false;
     if (x->rank == 4) {
         *o = (op_sdpa_operand){ x->dims[0], x->dims[1], x->dims[2], x->dims[3], false };
         return true;
@@ -48,12 +53,13 @@ static bool operand_of(const op_value *x, int64_t heads, op_sdpa_operand *o)
 bool op_sdpa_read(const sdpa_params *p, const op_value *const *inputs, int count, op_sdpa *s)
 {
     const op_value *past = count > PAST_KEY ? inputs[PAST_KEY] : NULL;
+    const op_value *past_value = count > PAST_VALUE ? inputs[PAST_VALUE] : NULL;
     *s = (op_sdpa){ 0 };
     if (!operand_of(inputs[Q], p->q_heads, &s->q) || !operand_of(inputs[K], p->kv_heads, &s->k) ||
         !operand_of(inputs[V], p->kv_heads, &s->v))
         return false;
     if (past) {
-        if (past->rank != 4 || past->dims[2] < 0)
+        if (past->rank != 4 || !known(past) || (past_value && !known(past_value)))
             return false;
         s->past = past->dims[2];
     }
@@ -63,7 +69,8 @@ bool op_sdpa_read(const sdpa_params *p, const op_value *const *inputs, int count
 static bool fits(const op_sdpa *s, const op_value *past_key, const op_value *past_value)
 {
     bool ok = s->q.batch == s->k.batch && s->k.batch == s->v.batch && s->k.heads == s->v.heads && s->k.heads > 0 &&
-              s->q.heads % s->k.heads == 0 && s->q.size == s->k.size && s->k.length == s->v.length;
+              s->q.heads % s->k.heads == 0 && s->q.size == s->k.size && s->k.length == s->v.length &&
+              s->q.heads <= INT64_MAX / MAX(s->v.size, 1);
     const op_value *past[2] = { past_key, past_value };
     for (int i = 0; i < 2 && past_key; i++)
         ok = ok && past[i] && past[i]->rank == 4 && past[i]->dims[0] == s->k.batch && past[i]->dims[1] == s->k.heads &&
@@ -97,7 +104,8 @@ onyx_status op_shape_sdpa(op_shape_context *context)
     const int64_t total = s.past + s.k.length, scores[4] = { s.q.batch, s.q.heads, s.q.length, total };
     for (int i = 0; mask && i < mask->rank; i++) {
         const int at = 4 - mask->rank + i;
-        if (mask->rank > 4 || (mask->dims[i] > 1 && (at < 3 ? mask->dims[i] != scores[at] : mask->dims[i] > total)))
+        const int64_t dim = mask->dims[i];
+        if (mask->rank > 4 || (dim >= 0 && dim != 1 && (at < 3 ? dim != scores[at] : dim > total)))
             return shape_fail(context, "the mask does not broadcast to the scores");
     }
     const int64_t y[4] = { s.q.batch, s.q.heads, s.q.length, s.v.size };

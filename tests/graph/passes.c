@@ -181,9 +181,35 @@ static void check_strict(void)
     arena_free(memory);
 }
 
+/* Attention whose causal mask would be larger than memory, or than a number can say, stays whole; a mask of nothing is
+ * refused. */
+static void check_long_attention(void)
+{
+    static const char *const texts[] = {
+        "input q f32 1,1,131072,1\ny = Attention(q, q, q) is_causal=1\noutput y\n",
+        "input q f32 1,1,4294967296,1\ny = Attention(q, q, q) is_causal=1\noutput y\n",
+        "input q f32 1,1,1,4\ninput k f32 1,1,5,4\ninput m f32 0,5\ny = Attention(q, k, k, m)\noutput y\n",
+    };
+    for (int i = 0; i < 3; i++) {
+        arena *memory = arena_new(0);
+        onyx_error error = { .message = "" };
+        graph *g = NULL;
+        const model_file *file = text_model(texts[i], 0, memory);
+        onyx_status status = file ? graph_build(file, NULL, NULL, &g, &error) : ONYX_ERROR_MEMORY;
+        if (status == ONYX_OK)
+            status = graph_infer(g, true, &error);
+        CHECK((status == ONYX_OK) == (i < 2), "attention %d: %s", i, status ? error.message : "is taken");
+        if (status == ONYX_OK)
+            CHECK(optimise(g, NULL, &error) && g->node_count == 1, "attention %d: %s", i, error.message);
+        graph_free(g);
+        arena_free(memory);
+    }
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 2) {
+        check_long_attention();
         check_trim("pads=[1,1,1,1]", "3,3", 1, 3);
         check_trim("pads=[2,0,0,0]", "3,3", 1, 3);
         check_trim("pads=[0,0,2,0]", "3,3", 1, 3);
