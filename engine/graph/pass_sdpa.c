@@ -69,8 +69,9 @@ static bool can_split(builder *b)
         if (!graph_is_f32(node->inputs[i]) || graph_element_count(node->inputs[i]) < 1)
             return false;
     }
-    if (!graph_one_output(node) || graph_input(node, 4) || p->softcap != 0 || !op_sdpa_read(p, inputs, 3, &b->s) ||
-        b->s.q.heads != b->s.k.heads || (p->causal && b->s.q.length > MASK_MOST / b->s.k.length))
+    if (!graph_one_output(node) || graph_input(node, 4) || graph_input(node, 6) || p->left >= 0 || p->right >= 0 ||
+        p->softcap != 0 || !op_sdpa_read(p, inputs, 3, &b->s) || b->s.q.heads != b->s.k.heads ||
+        (p->causal && b->s.q.length > MASK_MOST / b->s.k.length))
         return false;
     return !mask ||
            (graph_is_f32(mask) && !p->causal && mask->info.rank > 0 &&

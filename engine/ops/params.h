@@ -131,6 +131,8 @@ typedef struct sdpa_params {
     bool causal;
     float scale, softcap; /* 0: one over the root of the size; none */
     int64_t q_heads, kv_heads;
+    int64_t left, right; /* keys around a query's place that it sees, -1: all */
+    int64_t scores;      /* that are an output: 0 products, 1 behind softcap, 2 with masks, 3 behind softmax */
 } sdpa_params;
 
 typedef struct op_sdpa_operand {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Attention (version 23 on): softmax(scale * q * k^T + mask) * v for each head, with keys and values of earlier calls
- * in front, fewer heads of these than of queries, and masks of numbers or truth values. Operands are [batch, heads,
- * length, size], or [batch, length, heads * size]. Windows and the scores as an output are not here. */
+ * in front, fewer heads of these than of queries, and masks of numbers or truth values, of what comes later, of windows
+ * and of padded keys. Operands are [batch, heads, length, size], or [batch, length, heads * size]. */
 #include <math.h>
 #include <string.h>
 
@@ -10,7 +10,8 @@
 #include "ops/rows.h"
 #include "ops/shape.h"
 
-enum { Q, K, V, MASK, PAST_KEY, PAST_VALUE };
+enum { Q, K, V, MASK, PAST_KEY, PAST_VALUE, KEY_COUNTS, INPUTS };
+enum { Y, SCORES = 3 };
 
 onyx_status op_parse_sdpa(const op_parse_context *context, void *params)
 {
@@ -20,10 +21,11 @@ onyx_status op_parse_sdpa(const op_parse_context *context, void *params)
     p->softcap = op_attribute_float(&context->attributes, "softcap", 0);
     p->q_heads = op_attribute_int(&context->attributes, "q_num_heads", 0);
     p->kv_heads = op_attribute_int(&context->attributes, "kv_num_heads", 0);
-    if (context->input_count > 6 || context->output_count > 3 ||
-        op_attribute_int(&context->attributes, "left_window_size", -1) != -1 ||
-        op_attribute_int(&context->attributes, "right_window_size", -1) != -1)
-        return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "windows, padded caches and scores as an output");
+    p->left = op_attribute_int(&context->attributes, "left_window_size", -1);
+    p->right = op_attribute_int(&context->attributes, "right_window_size", -1);
+    p->scores = op_attribute_int(&context->attributes, "qk_matmul_output_mode", 0);
+    if (p->left < -1 || p->right < -1 || p->scores < 0 || p->scores > 3)
+        return status_fail(context->error, ONYX_ERROR_FORMAT, "windows are -1 or more, qk_matmul_output_mode 0 to 3");
     return ONYX_OK;
 }
 
@@ -82,7 +84,7 @@ onyx_status op_shape_sdpa(op_shape_context *context)
 {
     const sdpa_params *p = context->params;
     const op_value *past[2] = { shape_input(context, PAST_KEY), shape_input(context, PAST_VALUE) };
-    const op_value *mask = shape_input(context, MASK);
+    const op_value *mask = shape_input(context, MASK), *counts = shape_input(context, KEY_COUNTS);
     op_sdpa s;
     STATUS_TRY(shape_begin(context));
     STATUS_TRY(shape_same_type(context, Q, K));
@@ -90,9 +92,9 @@ onyx_status op_shape_sdpa(op_shape_context *context)
     STATUS_TRY(shape_type(context, MASK, TYPES_FLOAT | TYPES_BOOL));
     STATUS_TRY(shape_same_type(context, K, PAST_KEY));
     STATUS_TRY(shape_same_type(context, V, PAST_VALUE));
-    context->outputs[0].type = context->inputs[Q]->type;
-    for (int i = 1; i < context->output_count; i++)
-        context->outputs[i].type = context->inputs[i]->type;
+    STATUS_TRY(shape_type(context, KEY_COUNTS, TYPE_BIT(ONYX_TYPE_INT64)));
+    for (int i = 0; i < context->output_count; i++)
+        context->outputs[i].type = context->inputs[i == SCORES ? Q : i]->type;
     if ((past[0] == NULL) != (past[1] == NULL))
         return shape_fail(context, "past keys and values go together");
     if (context->inputs[Q]->rank == 3 && (p->q_heads < 1 || p->kv_heads < 1))
@@ -108,13 +110,17 @@ onyx_status op_shape_sdpa(op_shape_context *context)
         if (mask->rank > 4 || (dim >= 0 && dim != 1 && (at < 3 ? dim != scores[at] : dim > total)))
             return shape_fail(context, "the mask does not broadcast to the scores");
     }
+    if (counts && (past[0] || counts->rank != 1 || (counts->dims[0] >= 0 && counts->dims[0] != s.q.batch)))
+        return shape_fail(context, "nonpad_kv_seqlen is one number for each of the batch, without past keys");
     const int64_t y[4] = { s.q.batch, s.q.heads, s.q.length, s.v.size };
     const int64_t flat[3] = { s.q.batch, s.q.length, s.q.heads * s.v.size };
     shape_set(&context->outputs[0], context->outputs[0].type, s.q.flat ? 3 : 4, s.q.flat ? flat : y);
-    for (int i = 1; i < context->output_count; i++) {
+    for (int i = 1; i < context->output_count && i < SCORES; i++) {
         const int64_t present[4] = { s.k.batch, s.k.heads, total, i == 1 ? s.k.size : s.v.size };
         shape_set(&context->outputs[i], context->outputs[i].type, 4, present);
     }
+    if (context->output_count > SCORES)
+        shape_set(&context->outputs[SCORES], context->outputs[SCORES].type, 4, scores);
     return ONYX_OK;
 }
 
@@ -167,65 +173,124 @@ static void normalise(double *w, int64_t n)
         w[j] /= sum;
 }
 
+typedef struct sdpa_task {
+    const sdpa_params *params;
+    const onyx_tensor *mask;
+    op_sdpa s;
+    op_sdpa_operand out;
+    lane lq, lv;
+    const void *q, *keys, *values; /* keys, values: joined */
+    const int64_t *counts;         /* keys of each of the batch that are no padding, or NULL */
+    int64_t total;
+    double scale, *w; /* w: scores of a query */
+    void *y, *scores; /* scores: or NULL */
+} sdpa_task;
+
+/* Whether query i of batch b may see key j, masks apart. */
+static bool visible(const sdpa_task *t, int64_t b, int64_t i, int64_t j)
+{
+    const sdpa_params *p = t->params;
+    const int64_t count = t->counts ? MAX(0, MIN(t->counts[b], t->total)) : t->total;
+    const int64_t at = i + (t->counts ? count - t->s.q.length : t->s.past);
+    return j < count && !(p->causal && j > at) && (p->left < 0 || at - j <= p->left) &&
+           (p->right < 0 || j - at <= p->right);
+}
+
+/* Keeps the scores of query n where they are wanted at this point. */
+static void keep(const sdpa_task *t, int64_t n, int64_t point)
+{
+    for (int64_t j = 0; t->scores && t->params->scores == point && j < t->total; j++)
+        lane_set(t->lq, t->scores, (size_t)(n * t->total + j), t->w[j]);
+}
+
+static void one_query(const sdpa_task *t, int64_t n)
+{
+    const op_sdpa *s = &t->s;
+    const int64_t i = n % s->q.length, h = n / s->q.length % s->q.heads, b = n / s->q.length / s->q.heads;
+    const size_t q = place(&s->q, b, h, i), size = (size_t)s->v.size;
+    const size_t first = (size_t)((b * s->k.heads + h / (s->q.heads / s->k.heads)) * t->total);
+    const double cap = (double)t->params->softcap;
+    double *w = t->w;
+    for (int64_t j = 0; j < t->total; j++) {
+        w[j] = 0;
+        for (int64_t e = 0; e < s->q.size; e++)
+            w[j] += lane_get(t->lq, t->q, q + (size_t)e) *
+                    lane_get(t->lq, t->keys, (first + (size_t)j) * (size_t)s->q.size + (size_t)e);
+        w[j] *= t->scale;
+    }
+    keep(t, n, 0);
+    for (int64_t j = 0; j < t->total && cap > 0; j++)
+        w[j] = cap * tanh(w[j] / cap);
+    keep(t, n, 1);
+    for (int64_t j = 0; j < t->total; j++) {
+        w[j] += t->mask ? mask_at(t->mask, (int64_t[]){ b, h, i, j }) : 0;
+        w[j] = visible(t, b, i, j) ? w[j] : -INFINITY;
+    }
+    keep(t, n, 2);
+    normalise(w, t->total);
+    keep(t, n, 3);
+    for (size_t e = 0; e < size; e++) {
+        double sum = 0;
+        for (int64_t j = 0; j < t->total; j++)
+            sum += w[j] == 0 ? 0 : w[j] * lane_get(t->lv, t->values, (first + (size_t)j) * size + e);
+        lane_set(t->lq, t->y, place(&t->out, b, h, i) + e, sum);
+    }
+}
+
+/* Past and new keys and values, also as the outputs that they are. */
+static onyx_status join_all(op_run_context *context, sdpa_task *t, const void *const *data)
+{
+    onyx_status status = ONYX_OK;
+    for (int i = 0; i < 2; i++) {
+        const op_sdpa_operand *o = i ? &t->s.v : &t->s.k;
+        const lane l = i ? t->lv : t->lq;
+        const size_t count = (size_t)(o->batch * o->heads * t->total * o->size);
+        void *all = run_scratch(context, count, lane_size(l), &status);
+        STATUS_TRY(status);
+        join(&t->s, o, l, data[PAST_KEY + i], data[K + i], all);
+        if (run_output(context, 1 + i))
+            lanes_store(l, all, count, context->outputs[1 + i]->type, context->outputs[1 + i]->data, 0);
+        *(i ? &t->values : &t->keys) = all;
+    }
+    return ONYX_OK;
+}
+
 onyx_status op_run_sdpa(op_run_context *context)
 {
     const sdpa_params *p = context->params;
-    const onyx_tensor *mask = run_input(context, MASK);
+    const int count = MIN(context->input_count, INPUTS);
+    const onyx_tensor *counts = run_input(context, KEY_COUNTS);
     onyx_status status = ONYX_OK;
-    op_value values[6];
-    const op_value *pointers[6] = { NULL };
-    const void *data[6] = { NULL };
-    void *joined[2];
-    op_sdpa s;
-    for (int i = 0; i < MIN(context->input_count, 6); i++)
+    op_value values[INPUTS];
+    const op_value *pointers[INPUTS] = { NULL };
+    const void *data[INPUTS] = { NULL };
+    sdpa_task t = { .params = p, .mask = run_input(context, MASK), .counts = counts ? counts->data : NULL };
+    for (int i = 0; i < count; i++)
         if (context->inputs[i]) {
             values[i] = value_of_tensor(context->inputs[i]);
             pointers[i] = &values[i];
-            if (i != MASK)
+            if (i != MASK && i != KEY_COUNTS)
                 data[i] = lanes_of_tensor(context, context->inputs[i], lane_of(context->inputs[i]->type), &status);
         }
-    if (!op_sdpa_read(p, pointers, MIN(context->input_count, 6), &s))
-        return status_fail(context->error, ONYX_ERROR_SHAPE, "queries, keys and values do not fit together");
-    const lane lq = lane_of(values[Q].type), lv = lane_of(values[V].type);
-    const int64_t total = s.past + s.k.length, group = s.q.heads / s.k.heads;
-    const double scale = p->scale != 0 ? (double)p->scale : 1 / sqrt((double)s.q.size), cap = (double)p->softcap;
-    for (int i = 0; i < 2; i++) {
-        const op_sdpa_operand *o = i ? &s.v : &s.k;
-        const lane l = i ? lv : lq;
-        joined[i] = run_scratch(context, (size_t)(o->batch * o->heads * total * o->size), lane_size(l), &status);
-        STATUS_TRY(status);
-        join(&s, o, l, data[PAST_KEY + i], data[K + i], joined[i]);
-        if (run_output(context, 1 + i))
-            lanes_store(l, joined[i], (size_t)(o->batch * o->heads * total * o->size), context->outputs[1 + i]->type,
-                        context->outputs[1 + i]->data, 0);
-    }
-    void *y = lanes_for_output(context, context->outputs[0], lq, &status);
-    double *w = run_scratch(context, (size_t)total, sizeof(*w), &status);
     STATUS_TRY(status);
-    const op_sdpa_operand out = { s.q.batch, s.q.heads, s.q.length, s.v.size, s.q.flat };
-    for (int64_t n = 0; n < s.q.batch * s.q.heads * s.q.length; n++) {
-        const int64_t i = n % s.q.length, h = n / s.q.length % s.q.heads, b = n / s.q.length / s.q.heads;
-        const size_t q = place(&s.q, b, h, i), first = (size_t)((b * s.k.heads + h / group) * total);
-        for (int64_t j = 0; j < total; j++) {
-            double sum = 0;
-            for (int64_t e = 0; e < s.q.size; e++)
-                sum += lane_get(lq, data[Q], q + (size_t)e) *
-                       lane_get(lq, joined[0], (first + (size_t)j) * (size_t)s.q.size + (size_t)e);
-            w[j] = cap > 0 ? cap * tanh(sum * scale / cap) : sum * scale;
-            if (mask)
-                w[j] += mask_at(mask, (int64_t[]){ b, h, i, j });
-            if (p->causal && j > i + s.past)
-                w[j] = -INFINITY;
-        }
-        normalise(w, total);
-        for (int64_t e = 0; e < s.v.size; e++) {
-            double sum = 0;
-            for (int64_t j = 0; j < total; j++)
-                sum +=
-                    w[j] == 0 ? 0 : w[j] * lane_get(lv, joined[1], (first + (size_t)j) * (size_t)s.v.size + (size_t)e);
-            lane_set(lq, y, place(&out, b, h, i) + (size_t)e, sum);
-        }
-    }
-    lanes_finish_output(context->outputs[0], lq, y);
+    if (!op_sdpa_read(p, pointers, count, &t.s))
+        return status_fail(context->error, ONYX_ERROR_SHAPE, "queries, keys and values do not fit together");
+    t.q = data[Q];
+    t.lq = lane_of(values[Q].type);
+    t.lv = lane_of(values[V].type);
+    t.total = t.s.past + t.s.k.length;
+    t.scale = p->scale != 0 ? (double)p->scale : 1 / sqrt((double)t.s.q.size);
+    t.out = (op_sdpa_operand){ t.s.q.batch, t.s.q.heads, t.s.q.length, t.s.v.size, t.s.q.flat };
+    STATUS_TRY(join_all(context, &t, data));
+    onyx_tensor *scores = run_output(context, SCORES);
+    t.y = lanes_for_output(context, context->outputs[Y], t.lq, &status);
+    t.scores = scores ? lanes_for_output(context, scores, t.lq, &status) : NULL;
+    t.w = run_scratch(context, (size_t)t.total, sizeof(*t.w), &status);
+    STATUS_TRY(status);
+    for (int64_t n = 0; n < t.s.q.batch * t.s.q.heads * t.s.q.length; n++)
+        one_query(&t, n);
+    lanes_finish_output(context->outputs[Y], t.lq, t.y);
+    if (scores)
+        lanes_finish_output(scores, t.lq, t.scores);
     return ONYX_OK;
 }
