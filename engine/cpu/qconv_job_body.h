@@ -5,6 +5,7 @@
 #ifndef ONYX_CPU_QCONV_JOB_BODY_H
 #define ONYX_CPU_QCONV_JOB_BODY_H
 
+#include <math.h>
 #include <string.h>
 
 #include "cpu/qconv_private.h"
@@ -69,7 +70,7 @@ static void qconv_prepare_filters(qconv_job *j, void *scratch, bool depthwise)
     for (size_t c = 0; c < padded; c++) /* sums of 32 bits wrap, as the products' do */
         bias[c] = (int32_t)((uint32_t)bias[c] - (uint32_t)src_zero * (uint32_t)sums[c]);
     for (size_t c = 0; c < padded; c++)
-        large |= !(scale[c] <= 0.5f);
+        large |= !(fabsf(scale[c]) <= 0.5f);
     j->clamp = large;
     j->bias = bias;
     j->zeros = zero;

@@ -58,6 +58,8 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
                   .sum = need(s.sum_up_h ? (size_t)(s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w)) * 4 : 0),
                   .src_scale = oracle_int(0, 3) ? oracle_float(0.001f, 2) : 1e-32f,
                   .with_table = oracle_int(0, 1) };
+    const bool wild = !oracle_int(0, 5); /* scales below 0, or of either sign, up to where sums are beyond the ends */
+    const float greatest = oracle_int(0, 1) ? 1 : 0;
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
     const bool calm = s.weights_zero && oracle_int(0, 2);
@@ -71,6 +73,8 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
             p.zeros[c] = (calm ? oracle_int(-50, 50) : oracle_int(-128, 127)) + (s.weights_signed ? 0 : 128);
         p.bias[c] = oracle_int(-20000, 20000);
         p.scale[c] = oracle_float(0.5f, 1.5f) * 0.01f / sqrtf((float)filter);
+        if (wild && s.output != QCONV_F32)
+            p.scale[c] = oracle_float(-1, greatest) * (oracle_int(0, 1) ? 1e6f : 0.01f);
         p.float_bias[c] = oracle_float(-1, 1);
     }
     for (int c = 0; c < s.c_out; c++) {
