@@ -41,20 +41,6 @@ typedef struct geometry {
     ptrdiff_t src_plane, dst_plane, src_row, dst_row, src_skip, dst_skip;
 } geometry;
 
-static bool needs_padding(const conv_shape *s)
-{
-    int bottom = (s->h_out - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h - s->pad_top;
-    int right = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w - s->pad_left;
-    return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
-}
-
-/* 1x1 over whole rows: pixels may be taken as one line. */
-static bool is_line(const conv_shape *s)
-{
-    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
-}
-
 static const conv_tile_set *tiles_for(const conv_units *units, const conv_shape *s)
 {
     return s->stride_w == 1 ? &units->unit : s->stride_w == 2 ? &units->two : &units->any;
@@ -70,7 +56,7 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.filter_groups = conv_ceil_div(g.blocks_out, filters);
     g.channels = conv_summed_channels(channels);
     g.sum = (size_t)g.channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
-    if (is_line(s)) {
+    if (conv_is_line(s)) {
         g.shape.w_in = g.shape.w_out = s->h_out * s->w_out;
         g.shape.h_in = g.shape.h_out = 1;
         g.sliced =
@@ -80,7 +66,7 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     g.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
     g.src_row = g.shape.w_in;
     g.dst_row = g.shape.w_out;
-    g.padded = needs_padding(s);
+    g.padded = conv_needs_padding(s);
     g.units = g.shape.h_out * conv_ceil_div(g.shape.w_out, unit_pixels);
     g.strip_rows = (strip - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
     g.strip_width = (unit_pixels - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
@@ -345,7 +331,7 @@ static void direct_run_rows(const conv_plan *plan, const conv_arguments *argumen
     const conv_shape *s = &plan->shape;
     const conv_band *from = &arguments->src_band, *to = &arguments->dst_band;
     geometry g = planned_geometry(plan);
-    bool line = is_line(s) && !from->pitch && !to->pitch;
+    bool line = conv_is_line(s) && !from->pitch && !to->pitch;
     if (!line) {
         g.shape = *s;
         g.src_row = s->w_in;
@@ -443,7 +429,7 @@ static void cut(const geometry *g, int parts, int *tile)
 static int unit_size(const conv_shape *s, int tile_pixels, int parts)
 {
     int pixels = s->w_out;
-    if (is_line(s)) {
+    if (conv_is_line(s)) {
         int fit = LINE_BYTES / (int)sizeof(float) / s->c_in;
         const int all = s->h_out * s->w_out;
         pixels = conv_max(LINE_LEAST, conv_min(fit, conv_ceil_div(all, parts)));
@@ -460,7 +446,7 @@ static int unit_size(const conv_shape *s, int tile_pixels, int parts)
 static int few_enough(int filters, int blocks, const conv_shape *s, int lanes)
 {
     const double bytes = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * lanes * sizeof(float);
-    if (s->h_out == 1 || is_line(s))
+    if (s->h_out == 1 || conv_is_line(s))
         return filters;
     while (filters > 1 && filters * bytes > WEIGHT_BYTES)
         filters = conv_ceil_div(blocks, conv_ceil_div(blocks, filters - 1));
@@ -485,7 +471,7 @@ static int gathered_filters(const cpu_kernels *kernels, const conv_shape *s, int
     const geometry g = geometry_of(kernels, s, filters, s->w_out, 1);
     const int pixels = s->h_out * s->w_out;
     const double bytes = (double)g.sum * pixels * sizeof(float);
-    if (is_line(s) || s->h_out == 1 || g.channels % g.lanes || bytes > GATHERED_BYTES)
+    if (conv_is_line(s) || s->h_out == 1 || g.channels % g.lanes || bytes > GATHERED_BYTES)
         return 0;
     const int tiles = s->h_out * conv_ceil_div(s->w_out, g.set->pixels[filters - 1]);
     double best = 0.95 * line_cycles(&g, g.set, filters, s->h_out, s->w_out, tiles);
@@ -531,7 +517,7 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
         return false;
     const conv_tile_set *set = tiles_for(units, s);
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
-    int line = is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
+    int line = conv_is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
     double share = 1;
     int filters =
         few_enough(s->joined > 1 ? joined_filters(kernels, s, line, &share) : conv_best_filters(set, blocks, line),

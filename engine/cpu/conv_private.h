@@ -101,6 +101,21 @@ static inline int conv_parts_for(double multiply_adds)
 /* How evenly threads that take the next part when they are free share `items` x `groups` in so many cuts. */
 double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads);
 
+/* Does any window reach outside the source? */
+static inline bool conv_needs_padding(const conv_shape *s)
+{
+    const int bottom = (s->h_out - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h - s->pad_top;
+    const int right = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w - s->pad_left;
+    return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
+}
+
+/* 1x1 over whole rows: pixels may be taken as one line. */
+static inline bool conv_is_line(const conv_shape *s)
+{
+    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
+           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
+}
+
 /* Groups that do not share a block of channels. */
 static inline bool conv_fills_blocks(const conv_shape *s, int lanes)
 {

@@ -23,19 +23,6 @@ typedef struct geometry {
     int strip_rows, strip_width; /* of the copy, in pixels */
 } geometry;
 
-static bool needs_padding(const conv_shape *s)
-{
-    int bottom = (s->h_out - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h - s->pad_top;
-    int right = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w - s->pad_left;
-    return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
-}
-
-static bool is_line(const conv_shape *s)
-{
-    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->h_out == s->h_in &&
-           s->w_out == s->w_in && !needs_padding(s) && !s->src_plain;
-}
-
 static const half_tile_set *tiles_for(const half_kernels *half, const conv_shape *s)
 {
     if (s->src_plain)
@@ -372,8 +359,8 @@ static bool choose_dense(const cpu_kernels *kernels, const conv_shape *s, half_c
     int parts = conv_parts_for((double)channels * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out / 2);
     /* Groups of nearly equal size, the largest as given. */
     plan->filters = conv_ceil_div(blocks, conv_ceil_div(blocks, HALF_MAX_FILTERS));
-    plan->line = is_line(s);
-    plan->padded = s->src_plain || needs_padding(s);
+    plan->line = conv_is_line(s) && !s->src_plain;
+    plan->padded = s->src_plain || conv_needs_padding(s);
     plan->unit = unit_size(plan, tiles_for(&kernels->half, s)->pixels[plan->filters - 1], parts);
     plan->strip = 1;
     geometry g = geometry_of(plan);

@@ -44,19 +44,6 @@ typedef struct geometry {
     size_t places_at, scratch;
 } geometry;
 
-static bool needs_padding(const conv_shape *s)
-{
-    int bottom = (s->h_out - 1) * s->stride_h + (s->kernel_h - 1) * s->dilation_h - s->pad_top;
-    int right = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w - s->pad_left;
-    return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
-}
-
-static bool is_line(const conv_shape *s)
-{
-    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->h_out == s->h_in &&
-           s->w_out == s->w_in && !needs_padding(s);
-}
-
 /* Source rows, or columns, that `n` outputs reach over. */
 static int reach(int n, int stride, int kernel, int dilation)
 {
@@ -369,7 +356,7 @@ bool half_tiles_choose(const conv_shape *s, half_conv_plan *plan)
     const double sums = (double)s->c_in / s->groups * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out;
     const int parts = s->threads > 1 ? conv_min(conv_parts_for(sums / 8), 4 * s->threads) : 1;
     plan->tiles = true;
-    plan->line = is_line(s) && !s->src_plain;
+    plan->line = conv_is_line(s) && !s->src_plain;
     plan->padded = true;
     plan->filters = FILTERS;
     cut_lines(plan, parts);

@@ -17,6 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cpu/kernels.h"
 #include "cpu/qconv_private.h"
 
@@ -34,19 +35,9 @@ enum {
     FILTER_PARTS = 4,
 };
 
-static size_t aligned(size_t n)
-{
-    return (n + 63) / 64 * 64;
-}
-
 static int divide_up(int n, int by)
 {
     return (n + by - 1) / by;
-}
-
-static int largest(int a, int b)
-{
-    return a > b ? a : b;
 }
 
 bool qconv_matrix_fits(const qconv_shape *s)
@@ -81,14 +72,14 @@ static void choose_strips(qconv_plan *plan, size_t weights)
 {
     const qconv_shape *s = &plan->shape;
     const size_t row = (size_t)plan->line * (size_t)(plan->planes * 64 + plan->rest_bytes) * (size_t)s->stride_h;
-    const int fit = largest((int)(STRIP_BYTES / row), 1);
+    const int fit = MAX((int)(STRIP_BYTES / row), 1);
     int strips = divide_up(s->h_out, fit);
     plan->filter_parts = 1;
     if (weights > DEEP_BYTES && strips == 1) { /* these are read once a run */
         const int groups = divide_up(divide_up(s->c_out, LANES), GROUP_BLOCKS);
-        plan->filter_parts = groups < FILTER_PARTS ? groups : FILTER_PARTS;
+        plan->filter_parts = MIN(groups, (int)FILTER_PARTS);
     } else if (s->threads > 1) { /* few rows: what neighbouring strips read twice would weigh more */
-        strips = largest(strips, STRIPS_WANTED < s->h_out / 4 ? STRIPS_WANTED : s->h_out / 4);
+        strips = MAX(strips, MIN((int)STRIPS_WANTED, s->h_out / 4));
     }
     plan->strip_rows = divide_up(s->h_out, strips);
     plan->strips = divide_up(s->h_out, plan->strip_rows);
@@ -110,12 +101,12 @@ void qconv_matrix_plan(qconv_plan *plan)
     plan->rest_bytes = left == 3 ? 0 : left * LANES;
     plan->rest_taps = left == 0 || left == 3 || s->dilation_w > 1 ? 1 : BLOCKS / left;
     plan->steps = whole_steps(plan);
-    plan->steps += s->extra_groups < plan->steps ? s->extra_groups : plan->steps;
+    plan->steps += MIN(s->extra_groups, plan->steps);
 
     /* columns of the source that are read, and of its pads to the right */
     const int room = plan->strip_w - s->pad_left, columns = room < 0 ? 0 : room < s->w_in ? room : s->w_in;
-    plan->line = largest(s->pad_left + columns, plan->strip_w - s->pad_left);
-    plan->line = divide_up(largest(plan->line, s->w_out * s->stride_w), s->stride_w) * s->stride_w;
+    plan->line = MAX(s->pad_left + columns, plan->strip_w - s->pad_left);
+    plan->line = divide_up(MAX(plan->line, s->w_out * s->stride_w), s->stride_w) * s->stride_w;
 
     const size_t vectors = (size_t)divide_up(s->c_out, LANES), weights = vectors * (size_t)plan->steps * TILE_BYTES;
     choose_strips(plan, weights);
@@ -127,15 +118,15 @@ void qconv_matrix_plan(qconv_plan *plan)
     const size_t pixels = (size_t)(s->stride_h * plan->phase_rows) * (size_t)plan->line + (size_t)s->pad_left;
     const size_t pixel = (size_t)(plan->planes * 64 + plan->rest_bytes), taps = (size_t)(s->kernel_w * s->dilation_w);
     plan->up_at = plan->taps_at + (size_t)plan->steps * sizeof(qconv_step);
-    plan->strip_at = aligned(plan->up_at + (size_t)plan->steps * sizeof(uint16_t));
-    plan->scratch_bytes = plan->strip_at + aligned(pixels * pixel) + 64 * (size_t)(plan->planes + 1);
+    plan->strip_at = size_align(plan->up_at + (size_t)plan->steps * sizeof(uint16_t), 64);
+    plan->scratch_bytes = plan->strip_at + size_align(pixels * pixel, 64) + 64 * (size_t)(plan->planes + 1);
     plan->scratch_bytes += 64 * ((size_t)(MOST_PIXELS * s->stride_w) + taps + (size_t)plan->line);
 }
 
 size_t qconv_plane_bytes(const qconv_plan *plan, int pixel)
 {
     const size_t rows = (size_t)(plan->shape.stride_h * plan->phase_rows);
-    return aligned((rows * (size_t)plan->line + (size_t)plan->shape.pad_left) * (size_t)pixel);
+    return size_align((rows * (size_t)plan->line + (size_t)plan->shape.pad_left) * (size_t)pixel, 64);
 }
 
 /* again[step]: the number of the step that is done for what of this one's weights does not fit int8, or 0. How many
@@ -195,12 +186,12 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int chann
                        int row, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
-    const int vectors = divide_up(s->c_out, LANES), channels = s->c_in - channel < 4 ? s->c_in - channel : 4;
+    const int vectors = divide_up(s->c_out, LANES), channels = MIN(s->c_in - channel, 4);
     const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = (size_t)s->c_in * taps;
     const uint8_t *plain = (const uint8_t *)w->values + (size_t)channel * taps + (size_t)tap;
     for (int c = 0; c < s->c_out; c++, plain += filter) {
         const int vector = c / LANES, first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
-        const int wide = vectors - first < GROUP_BLOCKS ? vectors - first : GROUP_BLOCKS;
+        const int wide = MIN(vectors - first, (int)GROUP_BLOCKS);
         const size_t tile = (size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first);
         uint8_t *at = out + tile * TILE_BYTES + row * 64 + c % LANES * 4;
         const int zero = s->zeros_folded ? qconv_zero_of(plan, w->zeros, c) : s->weights_signed ? 0 : 128;

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cpu/qconv_private.h"
 
 enum {
@@ -34,11 +35,6 @@ bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *s)
         return false;
     int tiles = (s->h_out + 3) / 4 * ((s->w_out + 3) / 4);
     return tiles >= units->winograd_tiles && tiles * 16 <= s->h_out * s->w_out * 4 / 3;
-}
-
-static size_t aligned(size_t n)
-{
-    return (n + 63) / 64 * 64;
 }
 
 void qconv_winograd_plan(qconv_plan *plan)
@@ -65,9 +61,9 @@ void qconv_winograd_plan(qconv_plan *plan)
      * products */
     const size_t columns = 4 * batch + 2;
     plan->zero_row_at = plan->sums_at;
-    plan->columns_at = plan->zero_row_at + aligned(columns * lanes);
-    plan->tiles_at = plan->columns_at + aligned(6 * columns * lanes * 2);
-    plan->products_at = plan->tiles_at + aligned(36 * blocks * lanes * 2 * batch);
+    plan->columns_at = plan->zero_row_at + size_align(columns * lanes, 64);
+    plan->tiles_at = plan->columns_at + size_align(6 * columns * lanes * 2, 64);
+    plan->products_at = plan->tiles_at + size_align(36 * blocks * lanes * 2 * batch, 64);
     plan->scratch_bytes = plan->products_at + 36 * batch * lanes * 4 * (size_t)plan->filter_blocks;
 }
 

@@ -22,11 +22,6 @@ typedef enum finish_kind {
     FINISH_KINDS
 } finish_kind;
 
-static __attribute__((noinline)) vf act_any(vf x, cpu_activation a)
-{
-    return vf_act(a.act, x, a.a, a.b);
-}
-
 /* Outputs [first, first + OUTPUTS) of the block that waits, of one filter block or two: BLOCKS * OUTPUTS vectors. */
 BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_kind KIND, const int BLOCKS,
                                 const int OUTPUTS)
@@ -55,7 +50,7 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
         else if (KIND == FINISH_SIGMOID)
             v[k] = vf_sigmoid(v[k]);
         else if (KIND == FINISH_ANY)
-            v[k] = act_any(v[k], p->activation);
+            v[k] = bf16_act(v[k], p->activation);
     }
     if (line->residual && !p->residual_before) {
 #pragma GCC unroll 4

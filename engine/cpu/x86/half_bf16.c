@@ -45,17 +45,12 @@ static void from_float(const float *src, uint16_t *dst, size_t n)
 
 /* ---- elementwise ---- */
 
-static __attribute__((noinline)) vf act_any(vf x, cpu_activation a)
-{
-    return vf_act(a.act, x, a.a, a.b);
-}
-
 static void act(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation)
 {
     for (size_t i = 0; i < n; i += BF16_LANES) {
         const __mmask16 lanes = first_lanes(n - i);
         const vf x = load_part(src + i, lanes);
-        store_part(dst + i, activation.act == CPU_ACT_SILU ? bf16_silu(x) : act_any(x, activation), lanes);
+        store_part(dst + i, activation.act == CPU_ACT_SILU ? bf16_silu(x) : bf16_act(x, activation), lanes);
     }
 }
 
@@ -99,7 +94,7 @@ static __attribute__((noinline)) void finish(const half_row *row, const uint16_t
         else if (act.act == CPU_ACT_CLIP)
             x = vf_clip(x, vf_set1(act.a), vf_set1(act.b));
         else if (act.act != CPU_ACT_NONE)
-            x = act_any(x, act);
+            x = bf16_act(x, act);
         bf16_store(dst + i, after ? vf_add(x, bf16_load(residual + i)) : x);
     }
 }

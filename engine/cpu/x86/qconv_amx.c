@@ -44,11 +44,6 @@ struct amx_job {
 
 /* ---- the strip ---- */
 
-static void fill(uint8_t *dst, size_t bytes, uint8_t value)
-{
-    memset(dst, value, bytes);
-}
-
 AMX_INLINE __m512i flipped(const uint8_t *src, __m512i flip)
 {
     return _mm512_xor_si512(_mm512_loadu_si512(src), flip);
@@ -132,19 +127,19 @@ static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *st
         const int y = top + r, slot = r % s->stride_h * plan->phase_rows + r / s->stride_h;
         uint8_t *dst = strip + (size_t)slot * line;
         if (y < 0 || y >= s->h_in || columns <= 0) {
-            fill(dst, line, zero);
+            memset(dst, zero, line);
             continue;
         }
         const uint8_t *const at[4] = { src[0] + (size_t)y * row_bytes, src[1] + (size_t)y * row_bytes,
                                        src[2] + (size_t)y * row_bytes, src[3] + (size_t)y * row_bytes };
         const size_t used = left + (size_t)columns * pixel;
-        fill(dst, left, zero);
+        memset(dst, zero, left);
         join(at, columns, dst + left, flip, blocks);
-        fill(dst + used, line - used, zero);
+        memset(dst + used, zero, line - used);
     }
     for (int phase = 0; phase < s->stride_h; phase++) { /* right of each phase's last row */
         const int slot = phase * plan->phase_rows + (rows - phase + s->stride_h - 1) / s->stride_h;
-        fill(strip + (size_t)slot * line, left, zero);
+        memset(strip + (size_t)slot * line, zero, left);
     }
 }
 
