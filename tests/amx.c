@@ -177,7 +177,9 @@ static float bfloat16_at(const uint8_t *at)
     return value;
 }
 
-/* One row: c[n] += sum over k of a[2 k] * b[k][2 n] + a[2 k + 1] * b[k][2 n + 1], the sum first. */
+/* One row: c[n] += sum over k of a[2 k] * b[k][2 n] + a[2 k + 1] * b[k][2 n + 1], the sum first. The
+ * order within one instruction is this file's: processors may keep even and odd products apart, so no test may rely on
+ * the last bits of such sums. */
 static void dot_bfloat16(uint8_t *c, const uint8_t *a, const tile *b, int pairs, int columns)
 {
     float part[MAX_BYTES / 4] = { 0 }, sums[MAX_BYTES / 4];
