@@ -42,12 +42,16 @@ def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         data = json.load(file)
     groups = [(name, models) for name, models in data["groups"] if models]
-    rows = sum(len(models) for _, models in groups)
-    figure, axes = pyplot.subplots(len(groups), 1, figsize=(8, 0.36 * rows + 0.9 * len(groups) + 0.5), squeeze=False,
-                                   gridspec_kw={"height_ratios": [len(models) + 1 for _, models in groups]})
-    for axis, (name, models) in zip(axes[:, 0], groups):
+    columns = min(2, len(groups))
+    lines = -(-len(groups) // columns)
+    tallest = max(len(models) for _, models in groups)
+    figure, axes = pyplot.subplots(lines, columns, figsize=(1 + 5 * columns, lines * (0.33 * tallest + 0.9) + 0.4),
+                                   squeeze=False)
+    for axis in axes.flat[len(groups):]:
+        axis.set_visible(False)
+    for axis, (name, models) in zip(axes.flat, groups):
         draw_group(axis, name, models)
-    axes[-1, 0].set_xlabel("time of the other engine / time of Onyx; lines: smallest to largest of the pairs")
+    figure.supxlabel("time of the other engine / time of Onyx; lines: smallest to largest of the pairs", fontsize=8)
     figure.suptitle(data["title"], fontsize=9, x=0.01, ha="left")
     figure.tight_layout()
     figure.savefig(sys.argv[2], metadata={"Date": None})
