@@ -43,7 +43,7 @@ static bool data_aligned(const onyx_tensor *tensor)
     return alignment <= 1 || (uintptr_t)tensor->data % alignment == 0;
 }
 
-static bool charge(graph *g, size_t bytes)
+bool graph_charge(graph *g, size_t bytes)
 {
     size_t sum;
     if (!size_add(g->constant_bytes, bytes, &sum) || (g->constant_limit && sum > g->constant_limit))
@@ -54,7 +54,7 @@ static bool charge(graph *g, size_t bytes)
 
 static buffer *copy_bytes(graph *g, const void *data, size_t bytes)
 {
-    buffer *copy = charge(g, bytes) ? buffer_new(bytes) : NULL;
+    buffer *copy = graph_charge(g, bytes) ? buffer_new(bytes) : NULL;
     if (copy && bytes)
         memcpy(buffer_data(copy), data, bytes);
     return copy;
@@ -277,8 +277,12 @@ onyx_status graph_parse_node(graph *g, graph_node *node, onyx_error *error)
     if (!row->parse)
         return ONYX_OK;
     const op_parse_context context = {
-        .row = row, .version = node->version, .attributes = { node->attributes, node->attribute_count },
-        .input_count = node->input_count, .output_count = node->output_count, .error = error,
+        .row = row,
+        .version = node->version,
+        .attributes = { node->attributes, node->attribute_count },
+        .input_count = node->input_count,
+        .output_count = node->output_count,
+        .error = error,
     };
     onyx_status status = row->parse(&context, node->params);
     if (status != ONYX_OK)
@@ -378,6 +382,16 @@ onyx_status graph_make_constant(graph *g, graph_value *value, const onyx_tensor 
     buffer_unref(value->storage);
     set_constant(value, &own, storage);
     return ONYX_OK;
+}
+
+void graph_drop_constant(graph_value *value)
+{
+    assert(value->user_count == 0 && value->output_uses == 0);
+    if (!value->is_constant || !value->storage)
+        return;
+    buffer_unref(value->storage);
+    value->storage = NULL;
+    value->constant.data = NULL;
 }
 
 void graph_move_before(graph *g, graph_node *node, graph_node *before)

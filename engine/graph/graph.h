@@ -23,7 +23,7 @@ typedef struct graph_value graph_value;
 struct graph_value {
     int id; /* dense, 0..graph->value_count - 1 */
     const char *name;
-    op_value info;        /* info.constant == &constant when the value is constant and its data is aligned */
+    op_value info; /* info.constant == &constant when the value is constant and its data is aligned */
     bool is_constant;
     onyx_tensor constant; /* data points into storage; may be unaligned while info.constant is NULL */
     buffer *storage;
@@ -31,8 +31,8 @@ struct graph_value {
     int producer_index;
     graph_node **users; /* one entry per use: a node that takes the value twice stands here twice */
     int user_count, user_capacity;
-    int input_index;  /* of the graph, or -1 */
-    int output_uses;  /* how often it is an output of the graph */
+    int input_index; /* of the graph, or -1 */
+    int output_uses; /* how often it is an output of the graph */
 };
 
 struct graph_node {
@@ -126,6 +126,10 @@ void graph_remove_node(graph *g, graph_node *node);
 /* Makes `value` a constant: its producer loses it as output. */
 onyx_status graph_make_constant(graph *g, graph_value *value, const onyx_tensor *tensor, buffer *storage,
                                 onyx_error *error);
+/* Frees the data of a constant of the graph's own that nobody reads, and will not any more. */
+void graph_drop_constant(graph_value *value);
+/* Counts bytes of a new constant; false where they pass the budget. */
+bool graph_charge(graph *g, size_t bytes);
 /* Moves `node` in the list to directly in front of `before`. */
 void graph_move_before(graph *g, graph_node *node, graph_node *before);
 

@@ -9,8 +9,9 @@
 
 #include "base/size.h"
 
-/* A folded constant may be this large, or as large as what it was made from. */
-#define FOLD_BYTES (1u << 20)
+/* A folded constant may be this large, or four times as large as what it was made from: the tables of positions that
+ * transformers compute from small ones, by a network of their own, are. All count as constants of the graph. */
+#define FOLD_BYTES (16u << 20)
 /* Scratch buffers that one kernel may ask for. */
 #define FOLD_SCRATCH 16
 
@@ -75,14 +76,17 @@ typedef struct fold_run {
     buffer *scratch[FOLD_SCRATCH];
     int scratch_count;
     size_t limit;
+    size_t charged; /* to the graph, for the buffers */
 } fold_run;
 
 static onyx_status fold_set_output(op_run_context *context, int index, onyx_type type, int rank, const int64_t *dims)
 {
     fold_run *run = context->owner;
     size_t count, bytes;
-    if (!size_count(dims, rank, &count) || !type_bytes(type, count, &bytes) || bytes > run->limit)
+    if (!size_count(dims, rank, &count) || !type_bytes(type, count, &bytes) || bytes > run->limit ||
+        !graph_charge(run->g, bytes))
         return status_fail(context->error, ONYX_ERROR_LIMIT, "constant too large to fold");
+    run->charged += bytes;
     buffer_unref(run->buffers[index]);
     run->buffers[index] = buffer_new(bytes);
     if (!run->buffers[index])
@@ -177,6 +181,8 @@ static onyx_status fold_node(graph *g, graph_node *node, bool *folded, onyx_erro
         else if (value)
             STATUS_TRY(graph_make_constant(g, value, &tensors[i], buffers[i], error));
     }
+    if (!all_set)
+        g->constant_bytes -= run.charged;
     for (int i = 0; i < run.scratch_count; i++)
         buffer_unref(run.scratch[i]);
     *folded = all_set;
@@ -191,6 +197,18 @@ static bool has_outputs(const graph_node *node)
     return false;
 }
 
+/* Removes a folded node, and with it the data of constants that only it wanted. */
+static void remove_folded(graph *g, graph_node *node)
+{
+    for (int i = 0; i < node->input_count; i++) {
+        graph_value *value = node->inputs[i];
+        graph_set_input(g, node, i, NULL);
+        if (value && value->user_count == 0 && value->output_uses == 0)
+            graph_drop_constant(value);
+    }
+    graph_remove_node(g, node);
+}
+
 onyx_status graph_infer(graph *g, bool fold, onyx_error *error)
 {
     GRAPH_EACH_NODE(g, node)
@@ -200,7 +218,7 @@ onyx_status graph_infer(graph *g, bool fold, onyx_error *error)
         if (fold)
             STATUS_TRY(fold_node(g, node, &folded, error));
         if (folded && !has_outputs(node))
-            graph_remove_node(g, node);
+            remove_folded(g, node);
     }
     return ONYX_OK;
 }
