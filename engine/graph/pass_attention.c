@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * softmax(alpha * q * k^T + bias) * v becomes Attention, which never writes the scores, and reads q, k and v where they
- * lie before the reshapes, transposes and splits that exporters put in front; a Transpose behind is where it writes. */
-#include <string.h>
+ * softmax(alpha * factors * q * k^T + bias) * v becomes Attention, which never writes the scores, and reads q, k and v
+ * where they lie before the reshapes, transposes and splits that exporters put in front; a Transpose behind is where it
+ * writes. */
+#include "graph/pass_attention.h"
 
-#include "graph/passes.h"
+#include <string.h>
 
 enum { FEWEST_QUERIES = 8 }; /* with less, most of a vector's work would be for nothing */
 
@@ -152,35 +153,17 @@ static bool write_steps(graph *g, const char *name, const strided_view *view, in
     return attribute_ints(g, name, ints, 3 + batch_rank, attribute);
 }
 
-/* What stands around the softmax: scores = alpha * q * k^T + bias, y = weights * v or v^T * weights^T. */
+/* What stands around the softmax: y = weights * v or v^T * weights^T. */
 typedef struct attention {
-    graph_product scores, result;
+    attention_scores scores;
+    graph_product result;
     graph_node *softmax;
-    graph_value *bias;
     bool swapped; /* the result is transposed */
 } attention;
 
-/* A constant that may be added to the scores: [.., queries, keys], no larger than they are. */
-static bool is_bias(const graph_value *bias, const graph_value *scores)
-{
-    const int rank = scores->info.rank, lead = rank - bias->info.rank;
-    if (!bias->is_constant || !graph_is_f32(bias) || bias->info.rank < 2 || lead < 0)
-        return false;
-    for (int i = 0; i < bias->info.rank; i++)
-        if (bias->info.dims[i] != scores->info.dims[lead + i] && (bias->info.dims[i] != 1 || lead + i >= rank - 2))
-            return false;
-    return true;
-}
-
-static bool plain_product(const graph_node *node, graph_product *p)
-{
-    return node && graph_read_product(node, p) && !p->bias && !p->residual && p->activation.act == OP_ACT_NONE &&
-           graph_element_count(node->outputs[0]) > 0 && graph_shape_known(p->a) && graph_shape_known(p->b);
-}
-
 static bool match(const graph_node *node, attention *found)
 {
-    if (!plain_product(node, &found->result) || found->result.alpha != 1)
+    if (!attention_plain_product(node, &found->result) || found->result.alpha != 1)
         return false;
     const graph_product *r = &found->result;
     found->softmax = graph_maker(r->a, "Softmax");
@@ -191,21 +174,15 @@ static bool match(const graph_node *node, attention *found)
             return false;
     }
     const softmax_params *params = found->softmax->params;
-    graph_value *weights = found->softmax->outputs[0], *scores = found->softmax->inputs[0];
+    const graph_value *weights = found->softmax->outputs[0];
     const int rank = weights->info.rank;
-    if (r->a == r->b || params->flatten || (params->axis != -1 && params->axis != rank - 1) || !graph_sole(weights) ||
-        !graph_sole(scores) || rank != node->outputs[0]->info.rank || weights->info.dims[rank - 2] < FEWEST_QUERIES)
-        return false;
-    graph_node *add = graph_maker(scores, "Add");
-    for (int i = 0; add && i < 2; i++)
-        if (is_bias(add->inputs[i], scores) && graph_same_shape(add->inputs[1 - i], scores)) {
-            found->bias = add->inputs[i];
-            scores = add->inputs[1 - i];
-            break;
-        }
-    return graph_sole(scores) && plain_product(scores->producer, &found->scores) &&
-           graph_element_count(found->scores.a) > 0 && /* the sums are over something */
-           memcmp(weights->info.dims, node->outputs[0]->info.dims, sizeof(int64_t) * (size_t)(rank - 2)) == 0;
+    return r->a != r->b && !params->flatten && (params->axis == -1 || params->axis == rank - 1) &&
+           graph_sole(weights) && rank == node->outputs[0]->info.rank &&
+           weights->info.dims[rank - 2] >= FEWEST_QUERIES &&
+           attention_read_scores(found->softmax->inputs[0], &found->scores) &&
+           graph_element_count(found->scores.product.a) > 0 && /* the sums are over something */
+           memcmp(weights->info.dims, node->outputs[0]->info.dims, sizeof(int64_t) * (size_t)(rank - 2)) == 0 &&
+           attention_terms_fit(&found->scores);
 }
 
 /* How y lies in the output of `behind`, a Transpose; false where it is none that can be written by rows. */
@@ -225,7 +202,7 @@ static bool written_by(const graph_node *behind, strided_view *out)
 static onyx_status fuse(graph *g, const attention *found, const graph_value *y, const strided_view *out,
                         graph_node *last, bool *changed, onyx_error *error)
 {
-    const graph_product *s = &found->scores, *r = &found->result;
+    const graph_product *s = &found->scores.product, *r = &found->result;
     const strided_view q = find_view(g, s->a), k = find_view(g, s->b), v = find_view(g, found->swapped ? r->a : r->b);
     const bool v_swapped = found->swapped ? !r->trans_a : r->trans_b;
     const op_value *scores = &found->softmax->outputs[0]->info, *shape = &last->outputs[0]->info;
@@ -244,9 +221,13 @@ static onyx_status fuse(graph *g, const attention *found, const graph_value *y, 
         !write_steps(g, "v", &v, batch, v_swapped, &attributes[5]) ||
         !write_steps(g, "y", out, batch, found->swapped, &attributes[6]))
         return status_no_memory(error, sizeof(dims), "attributes");
-    graph_value *inputs[4] = { q.source, k.source, v.source, found->bias };
+    graph_value *inputs[5] = { q.source, k.source, v.source };
+    STATUS_TRY(attention_add_terms(g, &found->scores, found->softmax->name, &inputs[3], &inputs[4], error));
     *changed = true;
-    return graph_substitute(g, last, OP_DOMAIN_ONYX, "Attention", found->softmax->name, inputs, found->bias ? 4 : 3,
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "Attention", found->softmax->name, inputs,
+                            inputs[4]   ? 5
+                            : inputs[3] ? 4
+                                        : 3,
                             attributes, 7, NULL, error);
 }
 

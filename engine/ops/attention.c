@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Attention: softmax(alpha * q * k^T + bias) * v over matrices that lie with any steps in their tensors. */
+ * Attention: softmax(alpha * factor * q * k^T + bias) * v over matrices that lie with any steps in their tensors. */
 #include <math.h>
 
 #include "ops/rows.h"
@@ -52,7 +52,7 @@ onyx_status op_shape_attention(op_shape_context *context)
     const attention_params *p = context->params;
     const int64_t *sizes = p->dims + p->rank;
     STATUS_TRY(shape_begin(context));
-    for (int i = 1; i < 4; i++)
+    for (int i = 1; i < 5; i++)
         STATUS_TRY(shape_type(context, i, TYPES_F32));
     shape_set(&context->outputs[0], ONYX_TYPE_FLOAT32, p->shape_rank, p->shape);
     if (!within(p, p->q, sizes[0], sizes[2], context->inputs[0]) ||
@@ -63,7 +63,7 @@ onyx_status op_shape_attention(op_shape_context *context)
     return ONYX_OK;
 }
 
-/* Where matrix `batch` begins; the same for a bias [.., queries, keys] whose dims broadcast. */
+/* Where matrix `batch` begins; the same for matrices of `step` elements whose batch broadcasts. */
 static int64_t begin_of(const attention_params *p, const int64_t *steps, int64_t batch)
 {
     int64_t at = steps[0];
@@ -72,14 +72,14 @@ static int64_t begin_of(const attention_params *p, const int64_t *steps, int64_t
     return at;
 }
 
-static const float *bias_of(const attention_params *p, const onyx_tensor *bias, int64_t batch)
+static const float *constant_of(const attention_params *p, const onyx_tensor *x, int64_t step, int64_t batch)
 {
-    int64_t at = 0, step = p->dims[p->rank] * p->dims[p->rank + 1];
-    for (int i = p->rank - 1, j = bias->rank - 3; i >= 0 && j >= 0; batch /= p->dims[i], i--, j--) {
-        at += bias->dims[j] == 1 ? 0 : batch % p->dims[i] * step;
-        step *= bias->dims[j];
+    int64_t at = 0;
+    for (int i = p->rank - 1, j = x->rank - 3; i >= 0 && j >= 0; batch /= p->dims[i], i--, j--) {
+        at += x->dims[j] == 1 ? 0 : batch % p->dims[i] * step;
+        step *= x->dims[j];
     }
-    return (const float *)bias->data + at;
+    return (const float *)x->data + at;
 }
 
 onyx_status op_run_attention(op_run_context *context)
@@ -87,7 +87,7 @@ onyx_status op_run_attention(op_run_context *context)
     const attention_params *p = context->params;
     const int64_t *sizes = p->dims + p->rank, queries = sizes[0], keys = sizes[1], depth = sizes[2], width = sizes[3];
     const int row = 1 + p->rank, column = 2 + p->rank;
-    const onyx_tensor *bias = run_input(context, 3);
+    const onyx_tensor *bias = run_input(context, 3), *factors = run_input(context, 4);
     double *scores = context->scratch(context, sizeof(*scores) * (size_t)keys);
     if (!scores)
         return status_no_memory(context->error, sizeof(*scores) * (size_t)keys, "scores");
@@ -98,7 +98,8 @@ onyx_status op_run_attention(op_run_context *context)
         const float *q = (const float *)context->inputs[0]->data + begin_of(p, p->q, b);
         const float *k = (const float *)context->inputs[1]->data + begin_of(p, p->k, b);
         const float *v = (const float *)context->inputs[2]->data + begin_of(p, p->v, b);
-        const float *more = bias ? bias_of(p, bias, b) : NULL;
+        const float *more = bias ? constant_of(p, bias, queries * keys, b) : NULL;
+        const double factor = (double)p->alpha * (factors ? (double)*constant_of(p, factors, 1, b) : 1);
         float *y = (float *)context->outputs[0]->data + begin_of(p, p->y, b);
         for (int64_t i = 0; i < queries; i++) {
             double largest = -INFINITY, sum = 0;
@@ -106,7 +107,7 @@ onyx_status op_run_attention(op_run_context *context)
                 double dot = 0;
                 for (int64_t d = 0; d < depth; d++)
                     dot += (double)q[i * p->q[row] + d * p->q[column]] * (double)k[j * p->k[row] + d * p->k[column]];
-                scores[j] = dot * (double)p->alpha + (more ? (double)more[i * keys + j] : 0);
+                scores[j] = dot * factor + (more ? (double)more[i * keys + j] : 0);
                 largest = fmax(largest, scores[j]);
             }
             for (int64_t j = 0; j < keys; j++)

@@ -280,7 +280,7 @@ static const op_row rows[] = {
       sizeof(quantize_params), op_parse_quantize, op_shape_quantize, op_run_quantize },
     { DOMAIN_MICROSOFT, "QuickGelu", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,
       sizeof(unary_params), op_parse_quick_gelu, shape_same, op_run_swish },
-    { OP_DOMAIN_ONYX, "Attention", 1, 0, 3, 4, 1, 1, 0, TYPES_F32,
+    { OP_DOMAIN_ONYX, "Attention", 1, 0, 3, 5, 1, 1, 0, TYPES_F32,
       sizeof(attention_params), op_parse_attention, op_shape_attention, op_run_attention },
     { OP_DOMAIN_ONYX, "ChannelShuffle", 1, 0, 1, 1, 1, 1, 0, TYPES_WHOLE,
       sizeof(shuffle_params), op_parse_shuffle, op_shape_shuffle, op_run_shuffle },

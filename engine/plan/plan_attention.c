@@ -3,6 +3,8 @@
  * Attention: each matrix of the batch in parts over its queries. */
 #include "plan/planner.h"
 
+#include <string.h>
+
 #include "ops/params.h"
 
 typedef struct attention_step {
@@ -10,7 +12,8 @@ typedef struct attention_step {
     const attention_params *params;
     size_t q_stride, k_stride, v_stride, y_stride;
     const float *bias; /* packed, of all matrices that differ */
-    size_t bias_steps[ONYX_MAX_RANK];
+    const float *factors;
+    size_t bias_steps[ONYX_MAX_RANK], factor_steps[ONYX_MAX_RANK];
 } attention_step;
 
 static void run_attention(const step_context *context, int part)
@@ -19,7 +22,7 @@ static void run_attention(const step_context *context, int part)
     const attention_step *s = step->params;
     const attention_params *p = s->params;
     size_t rest = (size_t)(part / s->plan.parts), q = (size_t)p->q[0], k = (size_t)p->k[0], v = (size_t)p->v[0],
-           y = (size_t)p->y[0], bias = 0;
+           y = (size_t)p->y[0], bias = 0, factor = 0;
     for (int i = p->rank - 1; i >= 0; i--) {
         const size_t at = rest % (size_t)p->dims[i];
         rest /= (size_t)p->dims[i];
@@ -28,6 +31,7 @@ static void run_attention(const step_context *context, int part)
         v += at * (size_t)p->v[1 + i];
         y += at * (size_t)p->y[1 + i];
         bias += at * s->bias_steps[i];
+        factor += at * s->factor_steps[i];
     }
     const attention_arguments arguments = {
         .q = (const float *)context->tensors[step->inputs[0]].data + q,
@@ -38,7 +42,7 @@ static void run_attention(const step_context *context, int part)
         .v_stride = s->v_stride,
         .y = (float *)context->tensors[step->outputs[0]].data + y,
         .y_stride = s->y_stride,
-        .alpha = p->alpha,
+        .alpha = s->factors ? p->alpha * s->factors[factor] : p->alpha,
         .bias = s->bias ? s->bias + bias : NULL,
     };
     attention_run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
@@ -53,6 +57,15 @@ static bool stored(const attention_params *p, const int64_t *steps, int64_t rows
     *transposed = column != 1 && columns > 1;
     *stride = (size_t)(*transposed ? column : row);
     return !*transposed || row == 1 || rows == 1;
+}
+
+/* Steps over the batch of a constant whose matrices are `step` elements. */
+static void broadcast(const attention_params *a, const onyx_tensor *constant, size_t step, size_t *steps)
+{
+    for (int i = a->rank - 1, j = constant->rank - 3; i >= 0 && j >= 0; i--, j--) {
+        steps[i] = constant->dims[j] == 1 ? 0 : step;
+        step *= (size_t)constant->dims[j];
+    }
 }
 
 /* Packs a constant bias; false where it is none, or memory is out (*failed). */
@@ -70,12 +83,24 @@ static bool pack_bias(planner *p, graph_value *bias, attention_step *s, bool *fa
         return false;
     for (size_t i = 0; i < count; i++)
         attention_pack_bias(&s->plan, (const float *)tensor->data + i * matrix, packed + i * s->plan.bias_floats);
-    size_t step = s->plan.bias_floats;
-    for (int i = a->rank - 1, j = tensor->rank - 3; i >= 0 && j >= 0; i--, j--) {
-        s->bias_steps[i] = tensor->dims[j] == 1 ? 0 : step;
-        step *= (size_t)tensor->dims[j];
-    }
+    broadcast(a, tensor, s->plan.bias_floats, s->bias_steps);
     s->bias = packed;
+    return true;
+}
+
+/* Constant factors of the scores; false where they are none, or memory is out (*failed). */
+static bool read_factors(planner *p, graph_value *factors, attention_step *s, bool *failed)
+{
+    const onyx_tensor *tensor = graph_constant(p->graph, factors);
+    if (!tensor || tensor->type != ONYX_TYPE_FLOAT32 || tensor->rank - 2 > s->params->rank)
+        return false;
+    float *copy = plan_alloc(p, tensor->size_bytes);
+    *failed = !copy;
+    if (!copy)
+        return false;
+    memcpy(copy, tensor->data, tensor->size_bytes);
+    broadcast(s->params, tensor, 1, s->factor_steps);
+    s->factors = copy;
     return true;
 }
 
@@ -84,6 +109,7 @@ plan_result plan_attention(planner *p, graph_node *node)
     const attention_params *a = node->params;
     const int64_t *sizes = a->dims + a->rank;
     graph_value *bias = node->input_count > 3 ? node->inputs[3] : NULL;
+    graph_value *factors = node->input_count > 4 ? node->inputs[4] : NULL;
     attention_shape shape = { .queries = (size_t)sizes[0],
                               .keys = (size_t)sizes[1],
                               .depth = (size_t)sizes[2],
@@ -101,7 +127,7 @@ plan_result plan_attention(planner *p, graph_node *node)
         !stored(a, a->y, sizes[0], sizes[3], &s.y_stride, &shape.y_transposed))
         return PLAN_PASS;
     attention_choose(p->kernels, &shape, s.k_stride, s.v_stride, &s.plan);
-    if (bias && !pack_bias(p, bias, &s, &failed))
+    if ((bias && !pack_bias(p, bias, &s, &failed)) || (factors && !read_factors(p, factors, &s, &failed)))
         return failed ? PLAN_FAILED : PLAN_PASS;
     int inputs[3];
     for (int i = 0; i < 3; i++)

@@ -31,6 +31,9 @@ static const pass_case pass_cases[] = {
     { "dead", "total 1", "input x f32 4\na = Exp(x)\nb = Neg(x)\noutput b\n" },
     { "dead mask", "total 1", "input x f32 1,2,4,4\ny, i = MaxPool(x) kernel_shape=[2,2]\noutput y\n" },
 
+    { "a constant of more than a megabyte", "total 1",
+      "input x f32 1,600\ninit a f32 600,1\ninit b f32 1,600\nc = MatMul(a, b)\nd = Exp(c)\ny = MatMul(x, d)\noutput y\n" },
+
     { "identity chain", "total 1",
       "input x f32 2,3\nr = Relu(x)\na = Identity(r)\nb = Dropout(a)\nc = Cast(b) to=f32\nd = Concat(c) axis=0\noutput d\n" },
     { "identity at output", "total 1", "input x f32 2,3\ny = Identity(x)\noutput y\n" },
@@ -321,6 +324,24 @@ static const pass_case pass_cases[] = {
     { "attention over one window for all", "Attention 1, total 1",
       "input q f32 3,2,9,4\ninput k f32 2,7,4\ninput v f32 1,1,7,5\ninit m f32 3,1,9,7\nt = Transpose(k) perm=[0,2,1]\n"
       "a = MatMul(q, t)\nb = Add(m, a)\nc = Softmax(b)\ny = MatMul(c, v)\noutput y\n" },
+    { "attention over shifted windows", "Attention 1, total 1",
+      "input q f32 4,3,9,4\ninput k f32 4,3,9,4\ninput v f32 4,3,9,5\ninit f f32 3,1,1\ninit table f32 1,3,9,9\n"
+      "init mask f32 2,1,9,9\ninit cut i64 5 = 2,2,3,9,9\ninit back i64 4 = 4,3,9,9\ninit row f32 9\n"
+      "t = Transpose(k) perm=[0,1,3,2]\na = MatMul(q, t)\nb = Mul(a, f)\nc = Add(b, table)\nd = Reshape(c, cut)\n"
+      "e = Add(mask, d)\nh = Reshape(e, back)\ni = Add(h, row)\nj = Softmax(i)\ny = MatMul(j, v)\noutput y\n" },
+    { "attention with factors of windows", "Attention 1, total 1",
+      "input q f32 4,3,9,4\ninput k f32 4,3,4,9\ninput v f32 4,3,9,5\ninit f f32 2,1,1,1\ninit u f32 3,1,1\n"
+      "init cut i64 5 = 2,2,3,9,9\ninit back i64 4 = 4,3,9,9\na = MatMul(q, k)\nb = Reshape(a, cut)\nc = Mul(b, f)\n"
+      "d = Reshape(c, back)\ne = Mul(d, u)\nj = Softmax(e)\ny = MatMul(j, v)\noutput y\n" },
+    { "attention with factors of rows", "Mul 1, Softmax 1",
+      "input q f32 4,3,9,4\ninput k f32 4,3,4,9\ninput v f32 4,3,9,5\ninit f f32 9,1\na = MatMul(q, k)\n"
+      "b = Mul(a, f)\nc = Softmax(b)\ny = MatMul(c, v)\noutput y\n" },
+    { "attention with a factor behind its bias", "Softmax 1, Attention 0",
+      "input q f32 4,3,9,4\ninput k f32 4,3,4,9\ninput v f32 4,3,9,5\ninit f f32 3,1,1\ninit m f32 9,9\n"
+      "a = MatMul(q, k)\nb = Add(a, m)\nc = Mul(b, f)\nd = Softmax(c)\ny = MatMul(d, v)\noutput y\n" },
+    { "attention of other matrices than the product's", "Softmax 1, Attention 0",
+      "input q f32 4,3,9,4\ninput k f32 4,3,4,9\ninput v f32 3,4,9,5\ninit s i64 4 = 3,4,9,9\na = MatMul(q, k)\n"
+      "b = Reshape(a, s)\nc = Softmax(b)\ny = MatMul(c, v)\noutput y\n" },
     { "attention of few queries", "FusedMatMul 1, Softmax 1, MatMul 1, total 3",
       "input q f32 1,2,3,4\ninput k f32 1,2,9,4\ninput v f32 1,2,9,4\nt = Transpose(k) perm=[0,1,3,2]\n"
       "a = MatMul(q, t)\nb = Softmax(a)\ny = MatMul(b, v)\noutput y\n" },

@@ -262,6 +262,11 @@ static const plan_case cases[] = {
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
       "d = Add(c, m)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n" },
+    { "attention over shifted windows", "attention", "reference,softmax_rows,eltwise_broadcast",
+      "input q f32 4,3,33,4\ninput k f32 4,3,35,4\ninput v f32 4,3,35,5\ninit f f32 3,1,1\ninit table f32 1,3,33,35\n"
+      "init mask f32 2,1,33,35\ninit cut i64 5 = 2,2,3,33,35\ninit back i64 4 = 4,3,33,35\n"
+      "t = Transpose(k) perm=[0,1,3,2]\na = MatMul(q, t)\nb = Mul(a, f)\nc = Add(b, table)\nd = Reshape(c, cut)\n"
+      "e = Add(d, mask)\nh = Reshape(e, back)\ni = Softmax(h)\ny = MatMul(i, v)\noutput y\n" },
     { "attention over pixels", "attention", "reference,softmax_rows,transpose",
       "input x f32 2,4,9,10\ninit w f32 24,4,1,1\ninit s i64 4 = 2,2,12,90\ninit sizes i64 3 = 3,3,6\n"
       "init back i64 4 = 2,12,9,10\nc = Conv(x, w)\na = Reshape(c, s)\nq, k, v = Split(a, sizes) axis=2\n"

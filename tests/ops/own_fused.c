@@ -99,8 +99,8 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, bool residu
 }
 
 /* Two matrices of one x [2, keys, 3 * 4]: queries of the first 4 columns, keys of the next, values behind. y is
- * [width, 2, queries]. */
-static void attention_case(bool bias)
+ * [width, 2, queries]. factors: of each matrix. */
+static void attention_case(bool bias, bool factors)
 {
     enum { QUERIES = 3, KEYS = 5, DEPTH = 4, ROW = 3 * DEPTH };
     runner *r = runner_new(NULL);
@@ -108,14 +108,14 @@ static void attention_case(bool bias)
                   k_steps[] = { DEPTH, KEYS * ROW, ROW, 1 }, v_steps[] = { 2 * DEPTH, KEYS * ROW, ROW, 1 },
                   y_steps[] = { 0, QUERIES, 1, 2 * QUERIES }, shape[] = { DEPTH, 2, QUERIES };
     onyx_tensor x = filled(r, 3, (int64_t[]){ 2, KEYS, ROW }), m = filled(r, 3, (int64_t[]){ 1, QUERIES, KEYS }),
-                y = { 0 };
-    const onyx_tensor *inputs[4] = { &x, &x, &x, bias ? &m : NULL };
+                f = filled(r, 3, (int64_t[]){ 2, 1, 1 }), y = { 0 };
+    const onyx_tensor *inputs[5] = { &x, &x, &x, bias ? &m : NULL, factors ? &f : NULL };
     op_attribute attributes[] = { own_float("alpha", 0.5f), own_ints("dims", dims, 5), own_ints("q", q_steps, 4),
                                   own_ints("k", k_steps, 4), own_ints("v", v_steps, 4), own_ints("y", y_steps, 4),
                                   own_ints("shape", shape, 3) };
     onyx_error error = { 0 };
     onyx_status status = runner_node(r, OP_DOMAIN_ONYX, "Attention", 1, attributes, ARRAY_LENGTH(attributes), inputs,
-                                     bias ? 4 : 3, &y, 1, &error);
+                                     factors ? 5 : bias ? 4 : 3, &y, 1, &error);
     double expected[2 * QUERIES * DEPTH];
     for (size_t at = 0; at < 2 * QUERIES; at++) {
         const size_t batch = at / QUERIES, query = at % QUERIES, base = batch * KEYS * ROW;
@@ -124,7 +124,8 @@ static void attention_case(bool bias)
             double dot = 0;
             for (size_t d = 0; d < DEPTH; d++)
                 dot += own_get(&x, base + query * ROW + d) * own_get(&x, base + j * ROW + DEPTH + d);
-            sum += weights[j] = exp(0.5 * dot + (bias ? own_get(&m, query * KEYS + j) : 0));
+            dot *= factors ? 0.5 * own_get(&f, batch) : 0.5;
+            sum += weights[j] = exp(dot + (bias ? own_get(&m, query * KEYS + j) : 0));
         }
         for (size_t d = 0; d < DEPTH; d++) {
             double mean = 0;
@@ -232,8 +233,10 @@ void own_fused(void)
         fused_conv_case((op_act)act, true, true);
         fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 == 1, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
     }
-    attention_case(false);
-    attention_case(true);
+    attention_case(false, false);
+    attention_case(true, false);
+    attention_case(false, true);
+    attention_case(true, true);
     silu_and_shuffle();
     column_chain();
     softmax_mean();
