@@ -329,22 +329,26 @@ static onyx_status sort_nodes(builder *b, const name_table *producers, const nam
     return ONYX_OK;
 }
 
+static onyx_status add_constant(builder *b, name_table *values, const char *name, const onyx_tensor *tensor)
+{
+    buffer *view = buffer_wrap(tensor->data, tensor->size_bytes, NULL, NULL);
+    graph_value *value = view ? graph_add_constant(b->g, name, tensor, view) : NULL;
+    if (!value || !name_put(values, value->name, value))
+        return status_no_memory(b->error, sizeof(*value), "constants");
+    if (!value->info.constant && tensor->size_bytes <= SMALL_CONSTANT && !graph_constant(b->g, value))
+        return status_no_memory(b->error, tensor->size_bytes, "constants");
+    return ONYX_OK;
+}
+
 static onyx_status add_initializers(builder *b, name_table *values)
 {
     const model_graph *source = b->file->graph;
     for (int i = 0; i < source->initializer_count; i++) {
         const model_tensor *initializer = &source->initializers[i];
-        buffer *view = buffer_wrap(initializer->tensor.data, initializer->tensor.size_bytes, NULL, NULL);
-        graph_value *value = view ? graph_add_constant(b->g, initializer->name, &initializer->tensor, view) : NULL;
-        if (!value)
-            return status_no_memory(b->error, sizeof(*value), "initializers");
-        if (!value->info.constant && initializer->tensor.size_bytes <= SMALL_CONSTANT && !graph_constant(b->g, value))
-            return status_no_memory(b->error, initializer->tensor.size_bytes, "initializers");
         if (name_get(values, initializer->name))
             return status_fail(b->error, ONYX_ERROR_FORMAT, "%s: two initializers are named '%s'", b->file->path,
                                initializer->name);
-        if (!name_put(values, value->name, value))
-            return status_no_memory(b->error, 0, "names");
+        STATUS_TRY(add_constant(b, values, initializer->name, &initializer->tensor));
     }
     return ONYX_OK;
 }
@@ -398,10 +402,26 @@ static onyx_status add_inputs(builder *b, name_table *values, const onyx_tensor 
     return ONYX_OK;
 }
 
+/* The tensor of a Constant node, or NULL. Some exporters keep all weights in such nodes. */
+static const onyx_tensor *constant_tensor(const flat_node *flat, const op_row *row)
+{
+    if (row->domain[0] || strcmp(row->name, "Constant") != 0 || flat->output_count != 1 || !flat->outputs[0][0])
+        return NULL;
+    for (int i = 0; i < flat->attribute_count; i++) {
+        const op_attribute *a = &flat->attributes[i];
+        if (strcmp(a->name, "value") == 0 && a->type == OP_ATTRIBUTE_TENSOR && a->tensor->type != ONYX_TYPE_STRING)
+            return a->tensor;
+    }
+    return NULL;
+}
+
 static onyx_status add_node(builder *b, name_table *values, const flat_node *flat)
 {
     graph *g = b->g;
     const op_row *row = op_find(flat->domain, flat->op_type, flat->version);
+    const onyx_tensor *tensor = constant_tensor(flat, row);
+    if (tensor)
+        return add_constant(b, values, flat->outputs[0], tensor);
     graph_node *node = graph_new_node(g, row, flat->version, flat->name, flat->input_count, flat->output_count);
     if (!node)
         return status_no_memory(b->error, sizeof(*node), "nodes");

@@ -18,6 +18,7 @@ typedef struct converter {
     onyx_error *error;
     const model_opset *opsets; /* of the model, or of the function being read */
     int opset_count;
+    bool views; /* tensors of attributes need no alignment: the node is a Constant */
     bool full;
 } converter;
 
@@ -186,7 +187,7 @@ static onyx_status convert_tensor_attribute(converter *c, const Onnx__AttributeP
     if (sparse)
         STATUS_TRY(tensor_read_sparse(c->reader, proto->sparse_tensor, tensor));
     else
-        STATUS_TRY(tensor_read(c->reader, proto->t, true, tensor));
+        STATUS_TRY(tensor_read(c->reader, proto->t, !c->views, tensor));
     attribute->type = OP_ATTRIBUTE_TENSOR;
     attribute->tensor = &tensor->tensor;
     return ONYX_OK;
@@ -310,8 +311,10 @@ static onyx_status convert_node(converter *c, const Onnx__NodeProto *proto, mode
     node->output_count = small_count(proto->n_output);
     if (!*node->op_type)
         return status_fail(c->error, ONYX_ERROR_FORMAT, "node '%.200s' has no operator", node->name);
+    c->views = !node->domain[0] && strcmp(node->op_type, "Constant") == 0;
     onyx_status status =
         convert_attributes(c, proto->n_attribute, proto->attribute, &node->attributes, &node->attribute_count);
+    c->views = false;
     return status ? status_context(c->error, status, "node '%.200s' (%.100s)", node->name, node->op_type) : ONYX_OK;
 }
 

@@ -37,8 +37,8 @@ typedef struct model_node {
     int input_count;
     const char **outputs;
     int output_count;
-    /* op_attribute.graph points to a model_graph; .tensor to an aligned copy (dense, also of a sparse one); an
-     * attribute that holds a type is OTHER, and .graph points to a model_value. */
+    /* op_attribute.graph points to a model_graph; .tensor to an aligned copy (dense, also of a sparse one), that of a
+     * Constant to what may be a view; an attribute that holds a type is OTHER, and .graph points to a model_value. */
     op_attribute *attributes;
     int attribute_count;
 } model_node;

@@ -34,6 +34,8 @@ static const pass_case pass_cases[] = {
     { "a constant of more than a megabyte", "total 1",
       "input x f32 1,600\ninit a f32 600,1\ninit b f32 1,600\nc = MatMul(a, b)\nd = Exp(c)\ny = MatMul(x, d)\noutput y\n" },
 
+    { "large weights in a Constant node", "FusedConv 1, total 1",
+      "input x f32 1,2100,1,1\nnode w f32 2048,2100,1,1\nnode b f32 2048\nc = Conv(x, w, b)\ny = Relu(c)\noutput y\n" },
     { "identity chain", "total 1",
       "input x f32 2,3\nr = Relu(x)\na = Identity(r)\nb = Dropout(a)\nc = Cast(b) to=f32\nd = Concat(c) axis=0\noutput d\n" },
     { "identity at output", "total 1", "input x f32 2,3\ny = Identity(x)\noutput y\n" },

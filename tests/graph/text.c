@@ -111,15 +111,13 @@ static double next_random(reader *r)
     return (double)(r->random >> 8) / (1 << 24) - 0.5;
 }
 
-static bool read_init(reader *r, const char *line)
+static bool read_tensor(reader *r, const char *line, model_tensor *tensor)
 {
     const char *parts[MOST], *numbers[MOST];
-    model_graph *graph = r->file->graph;
     const int count = split(r, line, ' ', parts);
     size_t elements, bytes;
     if (count < 4)
         return false;
-    model_tensor *tensor = &graph->initializers[graph->initializer_count++];
     tensor->name = parts[1];
     tensor->tensor.type = find_type(parts[2]);
     tensor->tensor.rank = read_dims(r, parts[3], tensor->tensor.dims);
@@ -136,6 +134,20 @@ static bool read_init(reader *r, const char *line)
         else
             store(tensor->tensor.type, tensor->tensor.data, i, number ? strtod(number, NULL) : next_random(r));
     }
+    return true;
+}
+
+static bool read_constant_node(reader *r, const char *line)
+{
+    model_tensor *tensor = arena_alloc(r->arena, sizeof(*tensor));
+    model_node *node = &r->file->graph->nodes[r->file->graph->node_count++];
+    const op_attribute value = { .name = "value", .type = OP_ATTRIBUTE_TENSOR, .tensor = &tensor->tensor };
+    if (!read_tensor(r, line, tensor))
+        return false;
+    *node = (model_node){ .name = tensor->name, .domain = "", .op_type = "Constant", .overload = "",
+                          .version = r->file->opsets[0].version, .output_count = 1, .attribute_count = 1 };
+    node->outputs = arena_copy(r->arena, &tensor->name, sizeof(tensor->name));
+    node->attributes = arena_copy(r->arena, &value, sizeof(value));
     return true;
 }
 
@@ -209,7 +221,9 @@ static bool read_line(reader *r, const char *line)
     if (!*line)
         return true;
     if (strncmp(line, "init ", 5) == 0)
-        return read_init(r, line);
+        return read_tensor(r, line, &graph->initializers[graph->initializer_count++]);
+    if (strncmp(line, "node ", 5) == 0)
+        return read_constant_node(r, line);
     if (strncmp(line, "output ", 7) == 0) {
         graph->outputs[graph->output_count++].name = trimmed(r, line + 7, strlen(line + 7));
         return true;
