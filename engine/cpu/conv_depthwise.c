@@ -15,7 +15,7 @@ typedef struct depthwise_run {
     const conv_plan *plan;
     const conv_arguments *arguments;
     conv_depthwise_f32 *const *kernels; /* [n - 1]: for n rows */
-    int most;                           /* rows at once */
+    int most, apart;                    /* rows at once, and how far from each other */
     conv_depthwise_row job;
     int pooled;                                                  /* size of the windows behind, or 1 */
     bool posted;                                                 /* the rest of the epilogue is done by way of post: */
@@ -30,7 +30,7 @@ typedef struct depthwise_run {
 static bool known(const conv_shape *s)
 {
     return s->kernel_h == s->kernel_w && s->kernel_w >= 3 && s->kernel_w <= 7 && s->kernel_w % 2 && s->stride_w <= 2 &&
-           s->dilation_w == 1;
+           (s->dilation_w == 1 || s->stride_w == 1);
 }
 
 static conv_depthwise_f32 *const *kernels_for(const conv_units *units, const conv_shape *s)
@@ -42,7 +42,7 @@ static conv_depthwise_f32 *const *kernels_for(const conv_units *units, const con
 static int most_rows(const conv_units *units, const conv_shape *s)
 {
     int rows = 1;
-    if (known(s) && s->dilation_h == 1 && s->stride_h == s->stride_w)
+    if (known(s) && s->stride_h == s->stride_w && (s->dilation_h == 1 || s->stride_h == 1))
         while (rows < CONV_DEPTHWISE_ROWS && kernels_for(units, s)[rows])
             rows++;
     return rows;
@@ -102,7 +102,7 @@ static const float *input_row(depthwise_run *r, int block, int y)
     return r->zeros - left;
 }
 
-/* n rows of the output of one block from y on, by one kernel. */
+/* n rows of the output of one block, from y on every dilation_h-th, by one kernel. */
 static void run_some(depthwise_run *r, int block, int y, int n)
 {
     const conv_shape *s = &r->plan->shape;
@@ -121,7 +121,7 @@ static void run_some(depthwise_run *r, int block, int y, int n)
         const int low = s->pad_left - begin * s->stride_w;
         ptrdiff_t at[CONV_DEPTHWISE_ROWS];
         for (int i = 0; i < n; i++) {
-            at[i] = (block * r->dst_plane + output_row(r, (y + i) / r->pooled) + x.begin) * lanes;
+            at[i] = (block * r->dst_plane + output_row(r, (y + i * r->apart) / r->pooled) + x.begin) * lanes;
             dst[i] = r->posted ? r->post + (ptrdiff_t)i * POST_PIXELS * lanes : a->dst + at[i];
         }
         r->kernels[n - 1](&r->job, src, weights, a->bias + block * lanes, dst, count, low, low + s->w_in);
@@ -134,13 +134,17 @@ static void run_some(depthwise_run *r, int block, int y, int n)
     }
 }
 
-/* Rows [begin, end) of the output of one block, nearly as many at a time, in whole windows. */
+/* Rows [begin, end) of the output of one block, nearly as many at a time, in whole windows; dilated ones with those
+ * that share rows of taps. */
 static void run_rows(depthwise_run *r, int block, int begin, int end)
 {
-    const int windows = (end - begin) / r->pooled, groups = conv_ceil_div(windows, r->most / r->pooled);
-    for (int i = 0; i < groups; i++) {
-        const conv_range rows = conv_group(windows, groups, i);
-        run_some(r, block, begin + rows.begin * r->pooled, (rows.end - rows.begin) * r->pooled);
+    for (int first = begin; first < conv_min(begin + r->apart, end); first++) {
+        const int windows = conv_ceil_div(end - first, r->apart) / r->pooled;
+        const int groups = conv_ceil_div(windows, r->most / r->pooled);
+        for (int i = 0; i < groups; i++) {
+            const conv_range rows = conv_group(windows, groups, i);
+            run_some(r, block, first + rows.begin * r->pooled * r->apart, (rows.end - rows.begin) * r->pooled);
+        }
     }
 }
 
@@ -153,6 +157,7 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     r.post = r.zeros + s->w_in * plan->block;
     r.kernels = kernels_for(units, s);
     r.most = most_rows(units, s);
+    r.apart = r.most > 1 ? s->dilation_h : 1;
     r.job = (conv_depthwise_row){
         .kernel_h = s->kernel_h, .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w
     };
@@ -239,7 +244,7 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->scratch_bytes = (CONV_DEPTHWISE_ROWS * POST_PIXELS + (size_t)s->w_in) * lanes * sizeof(float);
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
-    plan->pools = kernels->pool.max_row ? most_rows(units, s) : 0;
+    plan->pools = !kernels->pool.max_row ? 0 : s->dilation_h > 1 ? 1 : most_rows(units, s);
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);
     /* Two taps a cycle while rows are near (measured: 4.8 cycles of 3x3, 13 of 5x5, 25 of 7x7), and SiLU. */
     plan->cycles = (s->kernel_h * s->kernel_w * 0.5 + 6) * (double)blocks * s->h_out * s->w_out;

@@ -117,7 +117,7 @@ typedef void conv_phases_along_f32(const float *line, float *v, ptrdiff_t phase_
 /* Depthwise: rows of `count` outputs of one channel block, one or more below each other by the kernel. weights:
  * [kernel_h][kernel_w][V]. src[k]: the rows of taps, where tap (k, 0) of output 0 reads, perhaps before the row's
  * start: columns (V floats each) outside [low, high) read 0 and are not touched. Of several rows the next one's taps
- * are `stride` further down. dst: one for each row. The epilogue's activation is any but SiLU. */
+ * are `stride` further down in src. dst: one for each row. The epilogue's activation is any but SiLU. */
 enum { CONV_DEPTHWISE_ROWS = 4 };
 typedef struct conv_depthwise_row {
     int kernel_h, kernel_w, stride, dilation; /* the latter two horizontal */
@@ -144,8 +144,8 @@ struct conv_units {
     conv_phases_down_f32 *phases_down[2];
     conv_phases_along_f32 *phases_along[2];
     conv_winograd_output_f32 *phases_output[2];
-    /* square kernels of 3, 5 and 7, stride 1 and 2 in both directions, no horizontal dilation; [n - 1]: n rows, or NULL
-     * from where on there are too few registers. One row of any kernel. */
+    /* square kernels of 3, 5 and 7, stride 1, dilated or not, and 2 in both directions, not dilated horizontally;
+     * [n - 1]: n rows, or NULL from where on there are too few registers. One row of any kernel. */
     conv_depthwise_f32 *depthwise[3][2][CONV_DEPTHWISE_ROWS], *depthwise_any;
 };
 

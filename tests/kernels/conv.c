@@ -240,6 +240,13 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         s.dilation_h = oracle_int(0, 3) ? 1 : 2;
         s.dilation_w = oracle_int(0, 3) ? 1 : 2;
         break;
+    case 9: /* depthwise, square and dilated */
+        s.groups = s.c_out = s.c_in;
+        s.kernel_h = s.kernel_w = oracle_int(1, 3) * 2 + 1;
+        s.stride_h = oracle_int(0, 5) ? 1 : 2;
+        s.dilation_h = oracle_int(1, 4);
+        s.dilation_w = oracle_int(1, 4);
+        break;
     case 4: /* groups, whole blocks each or not */
         s.groups = oracle_int(0, 1) ? oracle_int(2, 3) : oracle_int(4, 13);
         s.c_in = s.groups * (s.groups > 3 ? 1 << oracle_int(0, 3) : oracle_int(0, 3) ? 16 : oracle_int(1, 20));
@@ -288,7 +295,7 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     s.pad_left = oracle_int(0, s.kernel_w - 1);
     pad_bottom = oracle_int(0, s.kernel_h);
     pad_right = oracle_int(0, s.kernel_w);
-    if (kind == 6) {
+    if (kind == 6 || kind == 9) {
         s.pad_top = pad_bottom = s.kernel_h / 2 * s.dilation_h;
         s.pad_left = pad_right = s.kernel_w / 2 * s.dilation_w + oracle_int(-1, 1);
     }
@@ -298,7 +305,7 @@ static void random_shape(const cpu_kernels *kernels, int kind)
         pad_bottom = s.kernel_h == 1 ? 0 : pad_bottom;
         pad_right = s.kernel_w == 1 ? 0 : pad_right;
     }
-    if (kind != 6 && kind >= 5 && oracle_int(0, 5) == 0)
+    if (kind != 6 && kind != 9 && kind >= 5 && oracle_int(0, 5) == 0)
         s.pad_top = s.pad_left = -1;
     s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
     s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
@@ -442,8 +449,13 @@ static conv_shape next_shape(int c, int h, int w, bool first, int threads)
     }
     if (kind == 2 && !s.src_plain && c > 1)
         s.groups = s.c_out = c;
-    s.h_out = (h + 2 * s.pad_top - s.kernel_h) / s.stride_h + 1;
-    s.w_out = (w + 2 * s.pad_left - s.kernel_w) / s.stride_w + 1;
+    if (s.groups > 1 && oracle_int(0, 2) == 0) {
+        s.dilation_h = oracle_int(1, 3);
+        s.dilation_w = oracle_int(1, 3);
+        s.stride_h = s.stride_w = 1;
+    }
+    s.h_out = (h + 2 * s.pad_top - (s.kernel_h - 1) * s.dilation_h - 1) / s.stride_h + 1;
+    s.w_out = (w + 2 * s.pad_left - (s.kernel_w - 1) * s.dilation_w - 1) / s.stride_w + 1;
     return s;
 }
 
@@ -575,7 +587,7 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_cuts(kernels);
     test_sharing(kernels);
     for (int round = 0; round < rounds; round++) {
-        random_shape(kernels, round % 9);
+        random_shape(kernels, round % 10);
         if (round % 3 == 0)
             random_chain(kernels);
     }

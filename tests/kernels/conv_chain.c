@@ -67,6 +67,7 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.stride_h = oracle_int(1, 2);
         s.stride_w = oracle_int(1, 2);
         s.dilation_h = oracle_int(0, 5) ? 1 : 2;
+        s.dilation_w = kind == CONV_LINK_DEPTHWISE && oracle_int(0, 3) == 0 ? 2 : 1;
         s.pad_top = oracle_int(0, s.kernel_h / 2);
         s.pad_left = oracle_int(0, s.kernel_w / 2);
         s.src_plain = kind == CONV_LINK_FIRST && c <= 4;
@@ -84,7 +85,7 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.pad_top = s.pad_left = 0;
     }
     s.h_out = (h + 2 * s.pad_top - (s.kernel_h - 1) * s.dilation_h - 1) / s.stride_h + 1;
-    s.w_out = (w + 2 * s.pad_left - s.kernel_w) / s.stride_w + 1;
+    s.w_out = (w + 2 * s.pad_left - (s.kernel_w - 1) * s.dilation_w - 1) / s.stride_w + 1;
     return s;
 }
 
