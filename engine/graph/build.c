@@ -2,7 +2,8 @@
  *
  * From the file's nodes, which refer to each other by name and stand in any order, to the graph: functions inlined,
  * names resolved, nodes sorted, rows found. */
-#include "graph/graph.h"
+#include "graph/control.h"
+#include "graph/names.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,60 +15,6 @@
 /* Initializers up to this size are copied when the file does not align them; larger ones wait until they are needed. */
 #define SMALL_CONSTANT (64u << 10)
 
-/* ---- a table of names: open addressing, keys not copied ---- */
-
-typedef struct name_entry {
-    const char *name;
-    void *item;
-} name_entry;
-
-typedef struct name_table {
-    arena *arena;
-    name_entry *entries;
-    size_t capacity, count; /* capacity a power of two */
-    uint64_t seed;
-} name_table;
-
-static uint64_t name_hash(const name_table *table, const char *name)
-{
-    uint64_t hash = table->seed;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x9E3779B97F4A7C15), hash ^= hash >> 29;
-    return hash;
-}
-
-static name_entry *name_slot(const name_table *table, name_entry *entries, size_t capacity, const char *name)
-{
-    size_t i = (size_t)name_hash(table, name) & (capacity - 1);
-    while (entries[i].name && strcmp(entries[i].name, name) != 0)
-        i = (i + 1) & (capacity - 1);
-    return &entries[i];
-}
-
-static void *name_get(const name_table *table, const char *name)
-{
-    return table->capacity ? name_slot(table, table->entries, table->capacity, name)->item : NULL;
-}
-
-static bool name_put(name_table *table, const char *name, void *item)
-{
-    if (2 * (table->count + 1) > table->capacity) {
-        size_t capacity = table->capacity ? 2 * table->capacity : 256;
-        name_entry *entries = arena_alloc(table->arena, sizeof(*entries) * capacity);
-        if (!entries)
-            return false;
-        for (size_t i = 0; i < table->capacity; i++)
-            if (table->entries[i].name)
-                *name_slot(table, entries, capacity, table->entries[i].name) = table->entries[i];
-        table->entries = entries;
-        table->capacity = capacity;
-    }
-    name_entry *slot = name_slot(table, table->entries, table->capacity, name);
-    table->count += slot->name == NULL;
-    *slot = (name_entry){ name, item };
-    return true;
-}
-
 /* ---- inlining ---- */
 
 /* A node of the file or of a function body, under the names that it has in the whole graph. */
@@ -78,16 +25,21 @@ typedef struct flat_node {
     int input_count, output_count;
     const op_attribute *attributes;
     int attribute_count;
-    int state; /* of sorting: 0 new, 1 on the stack, 2 done */
+    struct graph_control *control; /* inputs then hold the outer values of its sub-graphs, too */
+    int state;                     /* of sorting: 0 new, 1 on the stack, 2 done */
 } flat_node;
 
 typedef struct builder {
     const model_file *file;
+    const model_graph *source;
     graph *g;
+    graph_node *before; /* new nodes stand in front of it; NULL: at the end */
+    const char *prefix; /* of the names of nodes and values */
+    int depth;          /* sub-graphs within sub-graphs */
     arena *scratch;
     flat_node *nodes;
     size_t node_count, node_capacity, node_limit;
-    unsigned inlined;
+    size_t inlined;
     onyx_error *error;
 } builder;
 
@@ -193,16 +145,62 @@ static bool bind_attributes(builder *b, const call *c, const model_node *node, c
     return true;
 }
 
+static bool has_body(const flat_node *node)
+{
+    for (int i = 0; i < node->attribute_count; i++)
+        if (node->attributes[i].type == OP_ATTRIBUTE_GRAPH && node->attributes[i].graph)
+            return true;
+    return false;
+}
+
+static const op_attribute *bound_attribute(const void *caller, const char *name)
+{
+    return call_attribute(caller, name);
+}
+
+/* The node's sub-graphs; what they read from outside becomes inputs of the node. */
+static onyx_status read_bodies(builder *b, call *c, flat_node *node)
+{
+    size_t copied = 0;
+    const op_row *row = op_find(node->domain, node->op_type, node->version);
+    if (!row || !(row->flags & OP_CONTROL) || !has_body(node))
+        return ONYX_OK;
+    if (b->depth >= CONTROL_DEPTH)
+        return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: node '%s' (%s): sub-graphs more than %d deep",
+                           b->file->path, node->name, node->op_type, CONTROL_DEPTH);
+    op_attribute *attributes = (op_attribute *)(uintptr_t)node->attributes; /* ours within functions: bind_attributes */
+    STATUS_TRY(control_read(b->g->arena, attributes, node->attribute_count, c->function ? bound_attribute : NULL, c,
+                            &copied, &node->control, b->error));
+    STATUS_TRY(graph_charge_nodes(b->g, copied, b->error));
+    if (!node->control)
+        return ONYX_OK;
+    node->control->depth = b->depth + 1;
+    node->control->own_inputs = node->input_count;
+    const int count = node->control->capture_count;
+    const char **inputs = arena_alloc(b->scratch, sizeof(*inputs) * (size_t)(node->input_count + count + 1));
+    for (int i = 0; inputs && i < node->input_count; i++)
+        inputs[i] = node->inputs[i];
+    for (int i = 0; inputs && i < count; i++)
+        if (!(inputs[node->input_count + i] = rename_value(b, c, node->control->captures[i])))
+            inputs = NULL;
+    if (!inputs)
+        return status_no_memory(b->error, sizeof(*inputs) * (size_t)count, "a sub-graph");
+    node->inputs = inputs;
+    node->input_count += count;
+    return ONYX_OK;
+}
+
 static onyx_status flatten(builder *b, call *c, const model_node *nodes, int count);
 
 static onyx_status inline_function(builder *b, const flat_node *site, const model_function *function, int depth)
 {
-    if (depth >= FUNCTION_DEPTH)
-        return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: function '%s' calls functions more than %d deep",
-                           b->file->path, function->name, FUNCTION_DEPTH);
+    if (depth >= FUNCTION_DEPTH || b->inlined >= b->node_limit)
+        return status_fail(b->error, ONYX_ERROR_LIMIT,
+                           "%s: function '%s' calls functions more than %d deep, or too often", b->file->path,
+                           function->name, FUNCTION_DEPTH);
     call inner = { .function = function, .names = { .arena = b->scratch }, .attributes = site->attributes,
                    .attribute_count = site->attribute_count, .depth = depth + 1 };
-    inner.prefix = arena_printf(b->scratch, "%s/%u/", function->name, b->inlined++);
+    inner.prefix = arena_printf(b->scratch, "%s/%zu/", function->name, b->inlined++);
     bool stored = inner.prefix != NULL;
     for (int i = 0; i < function->input_count && stored; i++)
         stored = name_put(&inner.names, function->inputs[i], (void *)(i < site->input_count ? site->inputs[i] : ""));
@@ -230,6 +228,7 @@ static onyx_status flatten(builder *b, call *c, const model_node *nodes, int cou
             STATUS_TRY(inline_function(b, &flat, function, c->depth));
             continue;
         }
+        STATUS_TRY(read_bodies(b, c, &flat));
         flat_node *slot = add_flat(b);
         if (!slot)
             return b->error ? b->error->status : ONYX_ERROR_LIMIT;
@@ -329,11 +328,18 @@ static onyx_status sort_nodes(builder *b, const name_table *producers, const nam
     return ONYX_OK;
 }
 
+/* The name that a node or value of a sub-graph has in the whole graph. */
+static const char *full_name(builder *b, const char *name)
+{
+    return b->prefix[0] ? arena_printf(b->scratch, "%s%s", b->prefix, name) : name;
+}
+
 static onyx_status add_constant(builder *b, name_table *values, const char *name, const onyx_tensor *tensor)
 {
     buffer *view = buffer_wrap(tensor->data, tensor->size_bytes, NULL, NULL);
-    graph_value *value = view ? graph_add_constant(b->g, name, tensor, view) : NULL;
-    if (!value || !name_put(values, value->name, value))
+    const char *full = view ? full_name(b, name) : NULL;
+    graph_value *value = full ? graph_add_constant(b->g, full, tensor, view) : NULL;
+    if (!value || !name_put(values, name, value))
         return status_no_memory(b->error, sizeof(*value), "constants");
     if (!value->info.constant && tensor->size_bytes <= SMALL_CONSTANT && !graph_constant(b->g, value))
         return status_no_memory(b->error, tensor->size_bytes, "constants");
@@ -342,7 +348,7 @@ static onyx_status add_constant(builder *b, name_table *values, const char *name
 
 static onyx_status add_initializers(builder *b, name_table *values)
 {
-    const model_graph *source = b->file->graph;
+    const model_graph *source = b->source;
     for (int i = 0; i < source->initializer_count; i++) {
         const model_tensor *initializer = &source->initializers[i];
         if (name_get(values, initializer->name))
@@ -376,7 +382,7 @@ static onyx_status check_input_shape(const builder *b, const model_value *input,
 
 static onyx_status add_inputs(builder *b, name_table *values, const onyx_tensor *shapes)
 {
-    const model_graph *source = b->file->graph;
+    const model_graph *source = b->source;
     graph *g = b->g;
     g->input_count = source->input_count;
     g->inputs = arena_alloc(g->arena, sizeof(*g->inputs) * (size_t)(g->input_count + 1));
@@ -422,34 +428,40 @@ static onyx_status add_node(builder *b, name_table *values, const flat_node *fla
     const onyx_tensor *tensor = constant_tensor(flat, row);
     if (tensor)
         return add_constant(b, values, flat->outputs[0], tensor);
-    graph_node *node = graph_new_node(g, row, flat->version, flat->name, flat->input_count, flat->output_count);
+    const char *name = full_name(b, flat->name);
+    graph_node *node =
+        name ? graph_new_node(g, row, flat->version, name, flat->input_count, flat->output_count) : NULL;
     if (!node)
         return status_no_memory(b->error, sizeof(*node), "nodes");
     node->attributes = flat->attributes;
     node->attribute_count = flat->attribute_count;
+    node->control = flat->control;
     for (int i = 0; i < flat->input_count; i++)
         if (flat->inputs[i][0] && !graph_set_input(g, node, i, name_get(values, flat->inputs[i])))
             return status_no_memory(b->error, sizeof(void *), "users of a value");
-    while (node->input_count > row->min_inputs && !node->inputs[node->input_count - 1])
+    while (!node->control && node->input_count > row->min_inputs && !node->inputs[node->input_count - 1])
         node->input_count--; /* trailing absent inputs say nothing */
     for (int i = 0; i < flat->output_count; i++) {
         if (!flat->outputs[i][0])
             continue;
-        graph_value *value = graph_add_value(g, flat->outputs[i]);
-        if (!value || !name_put(values, value->name, value))
+        name = full_name(b, flat->outputs[i]);
+        graph_value *value = name ? graph_add_value(g, name) : NULL;
+        if (!value || !name_put(values, flat->outputs[i], value))
             return status_no_memory(b->error, sizeof(*value), "values");
         node->outputs[i] = value;
         value->producer = node;
         value->producer_index = i;
     }
-    graph_link_node(g, node, NULL);
+    graph_link_node(g, node, b->before);
     onyx_status status = graph_parse_node(g, node, b->error);
+    if (status == ONYX_OK && row->flags & OP_CONTROL)
+        status = control_check(node, b->error);
     return status == ONYX_OK ? ONYX_OK : status_context(b->error, status, "%s", b->file->path);
 }
 
 static onyx_status add_outputs(builder *b, const name_table *values)
 {
-    const model_graph *source = b->file->graph;
+    const model_graph *source = b->source;
     graph *g = b->g;
     g->output_count = source->output_count;
     g->outputs = arena_alloc(g->arena, sizeof(*g->outputs) * (size_t)(g->output_count + 1));
@@ -465,45 +477,96 @@ static onyx_status add_outputs(builder *b, const name_table *values)
     return ONYX_OK;
 }
 
-static onyx_status build(builder *b, const onyx_tensor *shapes)
+/* All nodes of the source, whose inputs and outer values stand in `values`. */
+static onyx_status build_nodes(builder *b, name_table *values)
 {
-    const model_graph *source = b->file->graph;
-    uint64_t seed = (uint64_t)(uintptr_t)b * UINT64_C(0x9E3779B97F4A7C15) | 1;
-    name_table values = { .arena = b->scratch, .seed = seed }, producers = { .arena = b->scratch, .seed = seed };
+    name_table producers = { .arena = b->scratch, .seed = values->seed };
     call top = { .function = NULL };
-    STATUS_TRY(flatten(b, &top, source->nodes, source->node_count));
+    STATUS_TRY(flatten(b, &top, b->source->nodes, b->source->node_count));
     STATUS_TRY(check_supported(b));
-    STATUS_TRY(add_initializers(b, &values));
-    STATUS_TRY(add_inputs(b, &values, shapes));
+    STATUS_TRY(graph_charge_nodes(b->g, b->node_count, b->error));
     STATUS_TRY(declare_outputs(b, &producers));
     flat_node **order = arena_alloc(b->scratch, sizeof(*order) * (b->node_count + 1));
     if (!order)
         return status_no_memory(b->error, sizeof(*order) * b->node_count, "sorting");
-    STATUS_TRY(sort_nodes(b, &producers, &values, order));
+    STATUS_TRY(sort_nodes(b, &producers, values, order));
     for (size_t i = 0; i < b->node_count; i++)
-        STATUS_TRY(add_node(b, &values, order[i]));
+        STATUS_TRY(add_node(b, values, order[i]));
+    return ONYX_OK;
+}
+
+static uint64_t seed_of(const builder *b)
+{
+    return (uint64_t)(uintptr_t)b * UINT64_C(0x9E3779B97F4A7C15) | 1;
+}
+
+static onyx_status build(builder *b, const onyx_tensor *shapes)
+{
+    name_table values = { .arena = b->scratch, .seed = seed_of(b) };
+    STATUS_TRY(add_initializers(b, &values));
+    STATUS_TRY(add_inputs(b, &values, shapes));
+    STATUS_TRY(build_nodes(b, &values));
     return add_outputs(b, &values);
 }
 
-onyx_status graph_build(const model_file *file, const onyx_tensor *shapes, const onyx_options *options, graph **result,
-                        onyx_error *error)
+static size_t node_limit(const model_file *file)
+{
+    return file->max_nodes ? file->max_nodes : 1000000;
+}
+
+onyx_status graph_inline(graph *g, graph_node *before, const graph_scope *scope, graph_value **outputs,
+                         onyx_error *error)
 {
     onyx_error local;
+    arena *scratch = arena_new(g->constant_limit);
+    if (!scratch)
+        return status_no_memory(error, 0, "a sub-graph");
+    builder b = { .file = g->file, .source = scope->body, .g = g, .before = before, .prefix = scope->prefix,
+                  .depth = scope->depth, .scratch = scratch, .error = error ? error : &local,
+                  .node_limit = node_limit(g->file) };
+    name_table values = { .arena = scratch, .seed = seed_of(&b) };
+    onyx_status status = ONYX_OK;
+    for (int i = 0; i < scope->count && status == ONYX_OK; i++)
+        if (!name_put(&values, scope->names[i], scope->values[i]))
+            status = status_no_memory(b.error, 0, "names");
+    if (status == ONYX_OK)
+        status = add_initializers(&b, &values);
+    if (status == ONYX_OK)
+        status = build_nodes(&b, &values);
+    for (int i = 0; i < scope->body->output_count && status == ONYX_OK; i++) {
+        outputs[i] = name_get(&values, scope->body->outputs[i].name);
+        if (!outputs[i])
+            status = status_fail(b.error, ONYX_ERROR_FORMAT, "output '%s' of the sub-graph is produced by no node",
+                                 scope->body->outputs[i].name);
+    }
+    arena_free(scratch);
+    return status;
+}
+
+static onyx_status graph_new(const model_file *file, const onyx_options *options, graph **result, onyx_error *error)
+{
     size_t limit = options && options->max_memory_bytes ? options->max_memory_bytes : (size_t)16 << 30;
-    arena *memory = arena_new(limit), *scratch = arena_new(limit);
+    arena *memory = arena_new(limit);
     graph *g = memory ? arena_alloc(memory, sizeof(*g)) : NULL;
-    onyx_status status;
-    if (!g || !scratch) {
+    if (!g) {
         arena_free(memory);
-        arena_free(scratch);
         return status_no_memory(error, sizeof(*g), "a graph");
     }
     g->arena = memory;
     g->file = file;
     g->constant_limit = limit;
-    builder b = { .file = file, .g = g, .scratch = scratch, .error = error ? error : &local,
-                  .node_limit = file->max_nodes ? file->max_nodes : 1000000 };
-    status = build(&b, shapes);
+    *result = g;
+    return ONYX_OK;
+}
+
+/* The graph goes where it fails. */
+static onyx_status build_whole(graph *g, int depth, const onyx_tensor *shapes, graph **result, onyx_error *error)
+{
+    onyx_error local;
+    arena *scratch = arena_new(g->constant_limit);
+    builder b = { .file = g->file, .source = g->file->graph, .g = g, .prefix = "", .depth = depth, .scratch = scratch,
+                  .error = error ? error : &local, .node_limit = node_limit(g->file) };
+    onyx_status status = scratch ? build(&b, shapes) : status_no_memory(error, 0, "a graph");
     arena_free(scratch);
     if (status != ONYX_OK) {
         graph_free(g);
@@ -511,4 +574,21 @@ onyx_status graph_build(const model_file *file, const onyx_tensor *shapes, const
     }
     *result = g;
     return ONYX_OK;
+}
+
+onyx_status graph_build_within(const model_file *file, const graph *outer, int depth, const onyx_options *options,
+                               graph **result, onyx_error *error)
+{
+    graph *g;
+    STATUS_TRY(graph_new(file, options, &g, error));
+    g->built_nodes = outer->built_nodes;
+    return build_whole(g, depth, NULL, result, error);
+}
+
+onyx_status graph_build(const model_file *file, const onyx_tensor *shapes, const onyx_options *options, graph **result,
+                        onyx_error *error)
+{
+    graph *g;
+    STATUS_TRY(graph_new(file, options, &g, error));
+    return build_whole(g, 0, shapes, result, error);
 }

@@ -290,9 +290,9 @@ onyx_status graph_parse_node(graph *g, graph_node *node, onyx_error *error)
     return ONYX_OK;
 }
 
-onyx_status graph_add_node(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
-                           graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
-                           const op_attribute *attributes, int attribute_count, graph_node **result, onyx_error *error)
+onyx_status graph_add_later(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
+                            graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
+                            const op_attribute *attributes, int attribute_count, graph_node **result, onyx_error *error)
 {
     int version = strcmp(domain, "") == 0 ? MODEL_NEWEST_OPSET : 1;
     const op_row *row = op_find(domain, op, version);
@@ -326,6 +326,17 @@ onyx_status graph_add_node(graph *g, graph_node *before, const char *domain, con
         outputs[i]->producer_index = i;
     }
     graph_link_node(g, node, before);
+    *result = node;
+    return ONYX_OK;
+}
+
+onyx_status graph_add_node(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
+                           graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
+                           const op_attribute *attributes, int attribute_count, graph_node **result, onyx_error *error)
+{
+    graph_node *node;
+    STATUS_TRY(graph_add_later(g, before, domain, op, name, inputs, input_count, outputs, output_count, attributes,
+                               attribute_count, &node, error));
     if (result)
         *result = node;
     return graph_node_infer(g, node, error);

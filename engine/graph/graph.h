@@ -43,7 +43,8 @@ struct graph_node {
     void *params; /* the row's struct */
     const op_attribute *attributes;
     int attribute_count;
-    graph_value **inputs; /* NULL: absent */
+    struct graph_control *control; /* its sub-graphs (control.h), or NULL */
+    graph_value **inputs; /* NULL: absent; behind a node's own: outer values that its sub-graphs read */
     int input_count;
     graph_value **outputs; /* NULL: not wanted */
     int output_count;
@@ -63,6 +64,7 @@ struct graph {
     graph_value **outputs;
     int output_count;
     size_t constant_bytes, constant_limit; /* owned constants, budgeted */
+    size_t built_nodes;                    /* of the file and its sub-graphs, each time they are looked at */
     workers *pool;                         /* for folding; may be NULL */
     bool fold_dequantize; /* false while passes still want to see DequantizeLinear of constant weights */
 };
@@ -75,7 +77,8 @@ onyx_status graph_build(const model_file *file, const onyx_tensor *shapes, const
 void graph_free(graph *g);
 
 /* One forward sweep: shape functions, and evaluation of nodes whose inputs are all constant (unless `fold` is false,
- * random, or the result would pass the budget). */
+ * random, or the result would pass the budget). Branches, loops and sequences that are decided by what is known are
+ * written out on the way. */
 onyx_status graph_infer(graph *g, bool fold, onyx_error *error);
 
 /* ---- looking ---- */
@@ -109,6 +112,10 @@ graph_value *graph_add_value(graph *g, const char *name);
 onyx_status graph_add_node(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
                            graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
                            const op_attribute *attributes, int attribute_count, graph_node **node, onyx_error *error);
+/* The same, not inferred yet: for the sweep that is on its way to it. */
+onyx_status graph_add_later(graph *g, graph_node *before, const char *domain, const char *op, const char *name,
+                            graph_value *const *inputs, int input_count, graph_value *const *outputs, int output_count,
+                            const op_attribute *attributes, int attribute_count, graph_node **node, onyx_error *error);
 /* The parts of graph_add_node, for build.c: an unlinked node with empty inputs and outputs; put in the list; arity
  * checked and attributes parsed. */
 graph_node *graph_new_node(graph *g, const op_row *row, int version, const char *name, int input_count,

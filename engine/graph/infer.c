@@ -3,7 +3,7 @@
  * Shape inference and constant folding in one forward sweep: a node whose inputs are all known is evaluated at once by
  * its reference kernel, so that Shape -> Gather -> Concat -> Reshape chains are plain numbers by the time Reshape's
  * shape function asks. */
-#include "graph/graph.h"
+#include "graph/control.h"
 
 #include <string.h>
 
@@ -29,6 +29,8 @@ static onyx_status check_type(const graph_node *node, onyx_error *error)
 
 onyx_status graph_node_infer(graph *g, graph_node *node, onyx_error *error)
 {
+    if (node->control)
+        return graph_control_infer(g, node, error);
     enum { FEW = 16 };
     const op_value *few_inputs[FEW];
     op_value few_outputs[FEW];
@@ -211,14 +213,21 @@ static void remove_folded(graph *g, graph_node *node)
 
 onyx_status graph_infer(graph *g, bool fold, onyx_error *error)
 {
-    GRAPH_EACH_NODE(g, node)
-    {
+    for (graph_node *node = g->first, *next; node; node = next) {
+        graph_node *before = node->previous;
+        bool folded = false, expanded;
+        STATUS_TRY(graph_expand(g, node, &expanded, error));
+        if (expanded) { /* on with what stands in its place */
+            next = before ? before->next : g->first;
+            continue;
+        }
+        next = node->next;
         STATUS_TRY(graph_node_infer(g, node, error));
-        bool folded = false;
         if (fold)
             STATUS_TRY(fold_node(g, node, &folded, error));
         if (folded && !has_outputs(node))
             remove_folded(g, node);
     }
+    graph_drop_containers(g);
     return ONYX_OK;
 }

@@ -426,4 +426,28 @@ typedef struct op_slice {
 onyx_status op_slice_resolve(int rank, const int64_t *dims, const onyx_tensor *starts, const onyx_tensor *ends,
                              const onyx_tensor *axes, const onyx_tensor *steps, op_slice *slice, onyx_error *error);
 
+/* ---- control flow and containers ---- */
+
+typedef struct scan_list {
+    const int64_t *values;
+    int count;
+} scan_list;
+
+typedef struct scan_params {
+    int count; /* of scan inputs, the last of the node's own */
+    scan_list input_axes, input_directions, output_axes, output_directions;
+} scan_params;
+
+/* 0 where the list says nothing. */
+static inline int64_t scan_value(const scan_list *list, int index)
+{
+    return index < list->count ? list->values[index] : 0;
+}
+
+typedef struct sequence_params {
+    int64_t axis;
+    bool new_axis, keep_dims;
+    onyx_type type; /* of SequenceEmpty */
+} sequence_params;
+
 #endif

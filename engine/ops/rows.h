@@ -54,6 +54,11 @@ op_parse_function op_parse_constant, op_parse_constant_of_shape, op_parse_eye_li
 op_shape_function op_shape_constant, op_shape_constant_of_shape, op_shape_eye_like, op_shape_one_hot, op_shape_range;
 op_run_function op_run_constant, op_run_constant_of_shape, op_run_eye_like, op_run_one_hot, op_run_range;
 
+/* control.c */
+op_parse_function op_parse_scan, op_parse_sequence;
+op_shape_function op_shape_control, op_shape_has_element, op_shape_item, op_shape_length, op_shape_optional,
+    op_shape_sequence;
+
 /* conv.c */
 op_parse_function op_parse_fused_conv, op_parse_fused_conv_ms;
 op_shape_function op_shape_conv, op_shape_conv_integer, op_shape_conv_transpose, op_shape_fused_conv,

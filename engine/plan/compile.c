@@ -117,6 +117,8 @@ static bool shapes_known(const graph_node *node)
 
 static plan_result plan_node(planner *p, graph_node *node)
 {
+    if (node->row->flags & (OP_CONTROL | OP_CONTAINER))
+        return plan_control(p, node);
     if (shapes_known(node)) {
         if (node->row->flags & OP_VIEW) {
             plan_result result = plan_view(p, node);

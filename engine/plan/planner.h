@@ -56,6 +56,8 @@ plan_function plan_attention, plan_cast, plan_chain, plan_conv, plan_conv_transp
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
+/* A node with sub-graphs, whatever is known of its shapes. */
+plan_result plan_control(planner *p, graph_node *node);
 
 /* ---- forms; -1 when memory is out (p->error is set) ---- */
 int plan_plain(planner *p, graph_value *value);

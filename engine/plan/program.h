@@ -61,6 +61,9 @@ struct program_step {
     const void *row_params;
     int version;
     bool dynamic; /* shapes are found at run time */
+    /* a step that owns sub-graphs: the node (its row has OP_CONTROL), and its number among these steps */
+    const graph_node *control;
+    int control_index;
     /* for people */
     int64_t operations, moved_bytes;
 };
@@ -83,6 +86,7 @@ typedef struct program {
     int node_count; /* of the file, functions inlined */
     int64_t parameters, operations;
     bool has_dynamic;
+    int control_count;
 } program;
 
 typedef struct plan_options {

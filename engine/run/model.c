@@ -180,6 +180,7 @@ onyx_model *onyx_model_ref(onyx_model *model)
 
 static void free_compiled(compiled *c)
 {
+    control_free_compiled(c);
     program_free(c->program);
     free(c->shapes);
     free(c);
@@ -193,16 +194,18 @@ void onyx_model_unref(onyx_model *model)
         free_compiled(model->programs[i]);
     free(model->programs);
     packed_store_free(model->store);
-    workers_free(model->pool);
-    model_free(model->file);
-    arena_free(model->strings);
+    if (!model->is_body) {
+        workers_free(model->pool);
+        model_free(model->file);
+        arena_free(model->strings);
+    }
     pthread_mutex_destroy(&model->mutex);
     free(model);
 }
 
 /* ---- programs ---- */
 
-static bool same_shapes(const onyx_tensor *a, const onyx_tensor *b, int count)
+bool model_same_shapes(const onyx_tensor *a, const onyx_tensor *b, int count)
 {
     for (int i = 0; i < count; i++)
         if (a[i].type != b[i].type || a[i].rank != b[i].rank ||
@@ -254,6 +257,11 @@ static onyx_status add_program(onyx_model *model, const onyx_tensor *shapes, com
     }
     memcpy(copy, shapes, sizeof(*copy) * (size_t)inputs);
     c->shapes = copy;
+    status = control_compile(model, c, error);
+    if (status != ONYX_OK) {
+        free_compiled(c);
+        return status;
+    }
     model->programs[model->program_count++] = c;
     *result = c;
     return ONYX_OK;
@@ -265,7 +273,7 @@ onyx_status model_compile(onyx_model *model, const onyx_tensor *shapes, compiled
     compiled *found = NULL;
     pthread_mutex_lock(&model->mutex);
     for (int i = 0; i < model->program_count && !found; i++)
-        if (same_shapes(model->programs[i]->shapes, shapes, model->file->graph->input_count))
+        if (model_same_shapes(model->programs[i]->shapes, shapes, model->file->graph->input_count))
             found = model->programs[i];
     if (!found)
         status = add_program(model, shapes, &found, error);

@@ -15,6 +15,7 @@
 /* A program for one set of input shapes, shared by sessions. Guarded by the model's mutex. */
 typedef struct compiled {
     program *program;
+    onyx_model **bodies; /* of the program's steps with sub-graphs, CONTROL_BODIES each; NULL where there is none */
     onyx_tensor *shapes; /* one per input */
     int users;
     uint64_t last_use;
@@ -36,11 +37,14 @@ struct onyx_model {
     compiled **programs;
     int program_count, program_capacity;
     uint64_t clock;
+    bool is_body; /* a sub-graph: file, pool and strings are those of the model around it */
 };
 
 /* Finds or compiles the program; the caller gives it back with model_release. */
 onyx_status model_compile(onyx_model *model, const onyx_tensor *shapes, compiled **result, onyx_error *error);
 void model_release(onyx_model *model, compiled *c);
+/* Types, ranks and dims of `count` tensors are the same. */
+bool model_same_shapes(const onyx_tensor *a, const onyx_tensor *b, int count);
 /* Shapes for a session that names none. shapes: one per input. */
 void model_default_shapes(const onyx_model *model, onyx_tensor *shapes);
 
@@ -105,11 +109,28 @@ struct onyx_session {
     onyx_tensor **step_outputs;
     const op_value **value_pointers;
     op_value *values;
+    struct control_body *bodies; /* of steps with sub-graphs, as in `compiled` */
+    int64_t iterations_left;     /* of all loops, in this run of an outermost session */
+    int64_t *outer_iterations;   /* within another session: where that counts; or NULL */
     bool profiling;
     step_times *times;
 };
 
 /* reference.c: one reference step. */
 onyx_status session_run_reference(onyx_session *session, const program_step *step, onyx_error *error);
+
+/* session.c: a run within the run of another session on the same pool. */
+onyx_status session_run_inside(onyx_session *session, onyx_outputs **outputs, onyx_error *error);
+
+/* ---- control.c: steps with sub-graphs ---- */
+onyx_status session_run_control(onyx_session *session, const program_step *step, onyx_error *error);
+/* The models of a program's sub-graphs; called with the model's mutex held. */
+onyx_status control_compile(onyx_model *model, compiled *c, onyx_error *error);
+void control_free_compiled(compiled *c);
+/* A session's part; false when memory is out. */
+bool control_new(onyx_session *session);
+void control_free(onyx_session *session);
+/* Before each run of an outermost session. */
+void control_start(onyx_session *session);
 
 #endif

@@ -15,6 +15,7 @@ static void free_memory(onyx_session *session)
     const program *p = session->program;
     if (!p)
         return;
+    control_free(session);
     memory_free(session->arena);
     memory_free(session->scratch);
     for (int i = 0; session->own_inputs && i < p->input_count; i++)
@@ -64,7 +65,7 @@ static bool allocate(onyx_session *session)
     return session->arena && session->scratch && session->tensors && (session->dynamic || !p->has_dynamic) &&
            session->own_inputs && session->bound && session->input_slots && session->output_slots &&
            session->step_inputs && session->step_outputs && session->value_pointers && session->values &&
-           session->times && session->outputs;
+           session->times && session->outputs && control_new(session);
 }
 
 static void place_slots(onyx_session *session)
@@ -235,6 +236,8 @@ static int64_t now_ns(void)
 
 static onyx_status run_step(onyx_session *session, const program_step *step, onyx_error *error)
 {
+    if (step->control)
+        return session_run_control(session, step, error);
     if (!step->run)
         return session_run_reference(session, step, error);
     step_job job = { session, step };
@@ -284,10 +287,8 @@ static onyx_status keep_dynamic(onyx_session *session, onyx_outputs *outputs, on
     return ONYX_OK;
 }
 
-onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_error *error)
+onyx_status session_run_inside(onyx_session *session, onyx_outputs **result, onyx_error *error)
 {
-    if (!session)
-        return status_fail(error, ONYX_ERROR_ARGUMENT, "onyx_session_run: session must not be NULL");
     const program *p = session->program;
     for (int i = 0; i < p->input_count; i++)
         if (!session->bound[i])
@@ -300,11 +301,7 @@ onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_
         session->tensors[session->output_slots[i]].data =
             (char *)outputs->block + p->slots[slot->root].place + slot->offset;
     }
-    const unsigned mode = workers_set_float_mode();
-    workers_enter(session->model->pool);
     onyx_status status = run_steps(session, error);
-    workers_leave(session->model->pool);
-    workers_restore_float_mode(mode);
     if (status == ONYX_OK && p->has_dynamic)
         status = keep_dynamic(session, outputs, error);
     if (status != ONYX_OK || !result) {
@@ -313,4 +310,17 @@ onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_
     }
     *result = outputs;
     return ONYX_OK;
+}
+
+onyx_status onyx_session_run(onyx_session *session, onyx_outputs **result, onyx_error *error)
+{
+    if (!session)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "onyx_session_run: session must not be NULL");
+    control_start(session);
+    const unsigned mode = workers_set_float_mode();
+    workers_enter(session->model->pool);
+    onyx_status status = session_run_inside(session, result, error);
+    workers_leave(session->model->pool);
+    workers_restore_float_mode(mode);
+    return status;
 }

@@ -95,8 +95,8 @@ onyx_status runner_node(runner *r, const char *domain, const char *op, int versi
                         int output_count, onyx_error *error)
 {
     const op_row *row = op_find(domain, op, version);
-    if (!row)
-        return status_fail(error, ONYX_ERROR_UNSUPPORTED, "%s version %d has no row", op, version);
+    if (!row || !row->run)
+        return status_fail(error, ONYX_ERROR_UNSUPPORTED, "%s version %d has no row, or no kernel", op, version);
     if (input_count > MOST || output_count > MOST)
         return status_fail(error, ONYX_ERROR_LIMIT, "%s has too many inputs", op);
     if (input_count < row->min_inputs || (row->max_inputs != OP_ANY_COUNT && input_count > row->max_inputs) ||

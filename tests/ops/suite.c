@@ -182,7 +182,8 @@ static bool supported(const model_graph *graph)
             if (node->attributes[k].type == OP_ATTRIBUTE_GRAPH)
                 return false;
         }
-        if (!op_find(node->domain, node->op_type, node->version)) {
+        const op_row *row = op_find(node->domain, node->op_type, node->version);
+        if (!row || !row->run) {
             if (suite.verbose)
                 printf("no row: %s %d\n", node->op_type, node->version);
             return false;

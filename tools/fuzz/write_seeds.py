@@ -196,6 +196,42 @@ def halves():
     return net
 
 
+def body(name, nodes, inputs, outputs):
+    kinds = {"i": TensorProto.INT64, "go": TensorProto.BOOL, "more": TensorProto.BOOL}
+    values = [[helper.make_tensor_value_info(n, kinds.get(n, TensorProto.FLOAT), [] if n in kinds else None) for n in list]
+              for list in (inputs, outputs)]
+    return helper.make_graph([helper.make_node(op, i, o, f"{name}_{o[0]}", **a) for op, i, o, a in nodes], name, *values)
+
+
+def control():
+    """A branch and loops that are written out, and such that are run; a sequence that is a list."""
+    net = Net()
+    x = net.input("x", [2, 3])
+    zero, trips = net.constant(0.0), net.constant(2, np.int64)
+    positive = net.add("Greater", net.add("ReduceSum", x, keepdims=0), zero)
+    branches = {"then_branch": body("then", [("Neg", [x], ["t"], {})], [], ["t"]),
+                "else_branch": body("other", [("Mul", [x, zero], ["e"], {})], [], ["e"])}
+    y = net.add("If", positive, **branches)
+    y = net.add("Add", y, net.add("If", net.constant(True, np.bool_), **branches))
+    state = [("Add", ["s", x], ["n"], {}), ("Neg", ["n"], ["item"], {}), ("Identity", ["go"], ["more"], {})]
+    loop = body("loop", state, ["i", "go", "s"], ["more", "n", "item"])
+    ran = net.add("Cast", net.add("Add", net.add("Cast", positive, to=TensorProto.INT64), trips), to=TensorProto.INT64)
+    y, items = net.add("Loop", ran, "", y, outputs=2, body=loop)
+    y, more = net.add("Loop", trips, positive, y, outputs=2, body=loop)
+    y = net.add("Add", y, net.add("Loop", trips, "", y, outputs=2, body=loop)[0])
+    scan = body("scan", [("Add", ["s", "row"], ["n"], {}), ("Exp", ["n"], ["item"], {})], ["s", "row"], ["n", "item"])
+    last, rows = net.add("Scan", net.add("ReduceMin", y, axes=[1], keepdims=0), y, outputs=2, num_scan_inputs=1,
+                         scan_input_axes=[1], scan_output_axes=[1], body=scan)
+    sums, _ = net.add("Scan", net.add("ReduceMin", x, keepdims=0), net.add("ReduceMax", items, axes=[1, 2], keepdims=0),
+                      outputs=2, num_scan_inputs=1, body=scan)
+    parts = net.add("SplitToSequence", net.add("Concat", y, rows, axis=0), axis=0, keepdims=0)
+    parts = net.add("SequenceInsert", parts, net.add("SequenceAt", parts, trips), trips)
+    net.output(net.add("ConcatFromSequence", parts, axis=0, new_axis=1), rank=2)
+    for name, rank in ((more, 3), (last, 1), (sums, 0)):
+        net.output(name, rank=rank)
+    return net
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -204,7 +240,7 @@ def main():
     for name, net in {"detector": detector(), "convolutions": convolutions(), "qdq": quantised(False),
                       "dynamic": quantised(True), "qlinear": qlinear(), "attention": attention(),
                       "shapes": dynamic_shapes(), "boxes": boxes(), "halves": halves(),
-                      "pointwise": pointwise()}.items():
+                      "pointwise": pointwise(), "control": control()}.items():
         net.write(folder / f"{name}.onnx")
 
 
