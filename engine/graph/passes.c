@@ -39,6 +39,7 @@ static const graph_pass table[] = {
     { "conv_add", "puts residual additions into the convolutions before them", pass_conv_add },
     { "siblings", "makes convolutions of one value a single one where it is then read less", pass_siblings },
     { "up_conv", "computes 1x1 convolutions before upsampling, not behind it", pass_up_conv },
+    { "pixels", "makes products between rows and pictures 1x1 convolutions", pass_pixels },
     { "rows", "transposes pictures themselves instead of their flattened form", pass_rows },
     { "patches", "makes convolutions over patches of a picture matrix products", pass_patches },
     { "channel_affine", "makes a factor and a summand for each channel one convolution", pass_channel_affine },

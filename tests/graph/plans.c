@@ -258,6 +258,11 @@ static const plan_case cases[] = {
       "t = Transpose(a) perm=[1,3,2,0,4]\nu = Transpose(b) perm=[1,3,2,0,4]\nv = Transpose(c) perm=[1,3,2,0,4]\n"
       "w = Transpose(d) perm=[1,3,2,0,4]\nx = Transpose(e) perm=[1,3,2,0,4]\ny = Transpose(f) perm=[1,3,2,0,4]\n"
       "output t\noutput u\noutput v\noutput w\noutput x\noutput y\n" },
+    { "a picture between rows", "layout_block_rows", "reference,transpose,layout_block,layout_unblock",
+      "input x f32 1,480,32\ninit w f32 32,64\ninit v f32 64,1,3,3\ninit u f32 64,32\ninit cut i64 4 = 1,64,20,24\n"
+      "init back i64 3 = 1,64,480\na = MatMul(x, w)\nd = Transpose(a) perm=[0,2,1]\ne = Reshape(d, cut)\n"
+      "f = Conv(e, v) pads=[1,1,1,1] group=64\nh = Gelu(f)\ni = Reshape(h, back)\nj = Transpose(i) perm=[0,2,1]\n"
+      "k = MatMul(j, u)\ny = Add(k, x)\noutput y\n" },
     { "attention", "attention", "reference,softmax_rows,transpose",
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
