@@ -36,6 +36,7 @@ void qconv_pack_form(const qconv_plan *plan, qconv_plan *form)
     s->c_in = plan->shape.c_in;
     s->c_out = plan->shape.c_out;
     s->groups = plan->shape.groups;
+    s->rows = plan->shape.rows;
     s->kernel_h = plan->shape.kernel_h;
     s->kernel_w = plan->shape.kernel_w;
     s->weights_signed = plan->shape.weights_signed;

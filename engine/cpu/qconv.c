@@ -44,6 +44,10 @@ static bool shape_supported(const qconv_shape *s)
 {
     if (s->groups != 1 && !is_depthwise(s))
         return false;
+    if (s->rows)
+        return s->groups == 1 && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && !s->src_plain &&
+               !s->src_float && !s->sum_up_h && s->w_in == 1 && s->w_out == 1 && s->h_in == s->h_out &&
+               s->pad_top == 0 && s->pad_left == 0;
     if (s->sum_up_h && (s->groups != 1 || s->kernel_h * s->kernel_w * s->stride_h * s->stride_w != 1 ||
                         s->h_out % s->sum_up_h || s->w_out % s->sum_up_w))
         return false;
@@ -69,10 +73,17 @@ static size_t packed_filters(const qconv_plan *plan)
     return c_out * (size_t)qconv_filter_groups(plan) * 4;
 }
 
+/* Of one source row in the strip; of a matrix, a pixel has all blocks. */
+static size_t strip_row_bytes(const qconv_plan *plan)
+{
+    const size_t planes = plan->shape.rows ? 1 : (size_t)plan->src_blocks;
+    return (size_t)plan->strip_w * planes * (size_t)plan->pixel_bytes;
+}
+
 static void choose_strips(qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
-    size_t row_bytes = (size_t)plan->strip_w * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+    size_t row_bytes = strip_row_bytes(plan);
     if (plan->depthwise_dot) /* by block */
         row_bytes = (size_t)plan->strip_w * (size_t)plan->block * 4;
     int fit = (int)(STRIP_BYTES / (row_bytes * (size_t)s->stride_h));
@@ -126,7 +137,10 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     plan->block_channels = shape->src_plain ? shape->c_in : plan->block;
     plan->src_blocks = (shape->c_in + plan->block_channels - 1) / plan->block_channels;
     plan->pixel_bytes = (int)round_up((size_t)plan->block_channels * (size_t)bytes, 4);
-    plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape);
+    if (shape->rows)
+        plan->pixel_bytes *= plan->src_blocks;
+    plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape) &&
+                     !(shape->rows && shape->c_in % 4); /* a row's last group would reach into the next, or beyond */
     plan->strip_w = (shape->w_out - 1) * shape->stride_w + (shape->kernel_w - 1) * shape->dilation_w + 1;
     plan->filter_blocks = choose_filter_blocks(plan);
     plan->depthwise_dot = is_depthwise(shape) && units->depthwise_dot && shape->dilation_w == 1 && !shape->weights_zero;
@@ -164,11 +178,22 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     }
     plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
     if (!plan->in_place)
-        plan->scratch_bytes += rows * columns * (size_t)plan->src_blocks * (size_t)plan->pixel_bytes;
+        plan->scratch_bytes += rows * strip_row_bytes(plan);
     plan->bytes_at = round_up(plan->scratch_bytes, 64);
     if (shape->src_float)
         plan->scratch_bytes = plan->bytes_at + (size_t)shape->c_in * (size_t)shape->w_in;
     return true;
+}
+
+/* Weights from one filter, or one channel, to the next. */
+static size_t filter_step(const qconv_shape *s)
+{
+    return s->rows ? 1 : (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
+}
+
+static size_t channel_step(const qconv_shape *s)
+{
+    return s->rows ? (size_t)s->c_out : (size_t)s->kernel_h * (size_t)s->kernel_w;
 }
 
 /* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
@@ -177,8 +202,7 @@ static int dense_weight(const qconv_plan *plan, const qconv_weights *w, int filt
     const qconv_shape *s = &plan->shape;
     if (filter >= s->c_out || channel >= s->c_in)
         return 0;
-    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
-    size_t at = ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    size_t at = (size_t)filter * filter_step(s) + (size_t)channel * channel_step(s) + (size_t)tap;
     int value = qconv_weight_at(plan, w->values, at);
     return value - (s->zeros_folded ? qconv_zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
 }
@@ -189,12 +213,12 @@ static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int
                              int tap, uint8_t *out, size_t pair_step)
 {
     const qconv_shape *s = &plan->shape;
-    const size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w;
-    const uint8_t *at = weights + ((size_t)filter * (size_t)s->c_in + (size_t)channel) * taps + (size_t)tap;
+    const size_t step = channel_step(s);
+    const uint8_t *at = weights + (size_t)filter * filter_step(s) + (size_t)channel * step + (size_t)tap;
     const uint8_t flip = s->weights_signed ? 0 : 0x80;
     const int count = filter < s->c_out ? limit - channel : 0;
     for (int k = 0; k < 4; k++)
-        out[(size_t)(k / 2) * pair_step + (size_t)(k % 2)] = k < count ? at[(size_t)k * taps] ^ flip : 0;
+        out[(size_t)(k / 2) * pair_step + (size_t)(k % 2)] = k < count ? at[(size_t)k * step] ^ flip : 0;
 }
 
 /* 32 bits: the weights of one filter for a group of channels; rest: what of them does not fit int8. */
@@ -260,7 +284,7 @@ static bool group_overflows(const void *weights, const int *zeros, const qconv_s
     const int end = first + 4 < s->c_in ? first + 4 : s->c_in;
     for (int c = 0; c < s->c_out; c++)
         for (int k = first; k < end; k++) {
-            const size_t at = ((size_t)c * (size_t)s->c_in + (size_t)k) * (size_t)taps + (size_t)tap;
+            const size_t at = (size_t)c * filter_step(s) + (size_t)k * channel_step(s) + (size_t)tap;
             const int w = s->weights_signed ? ((const int8_t *)weights)[at] : ((const uint8_t *)weights)[at];
             if (qconv_clamp_int8(w - zeros[c]) != w - zeros[c])
                 return true;
@@ -326,6 +350,7 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
     const qconv_shape *s = &plan->shape;
     size_t filter = (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
     size_t c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    const size_t one = s->rows ? channel_step(s) : 1; /* from one weight of a filter to the next */
     int32_t *sums = packed, *header_zeros = sums + c_out;
     uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);
     assert(zeros || !(s->weights_zero || s->zeros_folded));
@@ -342,7 +367,7 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
         int zero = qconv_zero_of(plan, zeros, c);
         int32_t sum = 0;
         for (size_t i = 0; i < filter; i++)
-            sum += qconv_weight_at(plan, weights, (size_t)c * filter + i) - zero;
+            sum += qconv_weight_at(plan, weights, (size_t)c * filter_step(s) + i * one) - zero;
         sums[c] = sum;
         header_zeros[c] = zero - (s->weights_signed ? 0 : 128);
     }
@@ -350,8 +375,10 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
         qconv_matrix_pack(plan, &(qconv_weights){ weights, zeros }, extra, body);
     } else if (!plan->units) {
         int16_t *out = (int16_t *)(void *)body;
-        for (size_t i = 0; i < (size_t)s->c_out * filter; i++)
-            out[i] = (int16_t)(qconv_weight_at(plan, weights, i) - qconv_zero_of(plan, zeros, (int)(i / filter)));
+        for (size_t i = 0; i < (size_t)s->c_out * filter; i++) {
+            const size_t at = i / filter * filter_step(s) + i % filter * one;
+            out[i] = (int16_t)(qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, (int)(i / filter)));
+        }
     } else if (plan->depthwise_dot) {
         pack_depthwise_dot(plan, weights, zeros, (int8_t *)(void *)body);
     } else if (is_depthwise(s)) {
@@ -375,7 +402,9 @@ static int source_at(const qconv_plan *plan, const qconv_arguments *a, int c, in
         return 0;
     size_t pixel = (size_t)y * (size_t)s->w_in + (size_t)x, plane = (size_t)s->h_in * (size_t)s->w_in, at;
     size_t block = (size_t)plan->block, channel = (size_t)c;
-    if (s->src_plain)
+    if (s->rows)
+        at = pixel * (size_t)s->c_in + channel;
+    else if (s->src_plain)
         at = channel * plane + pixel;
     else
         at = (channel / block * plane + pixel) * block + channel % block;
@@ -402,6 +431,7 @@ static void store_c(const qconv_plan *plan, const qconv_arguments *a, int c, siz
         return;
     case QCONV_F32: {
         float value = (float)acc * a->scale[c] + (a->float_bias ? a->float_bias[c] : 0);
+        value += a->residual ? a->residual[at] : 0;
         value = math_c_act(a->activation.act, value, a->activation.a, a->activation.b);
         ((float *)a->dst)[at] = value;
         if (a->limits) {
@@ -445,7 +475,9 @@ static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int pa
                                              x * s->stride_w - s->pad_left + kx * s->dilation_w);
             size_t pixel = (size_t)part * (size_t)s->w_out + (size_t)x;
             size_t plane = (size_t)s->h_out * (size_t)s->w_out;
-            store_c(plan, a, c, ((size_t)c / block * plane + pixel) * block + (size_t)c % block, acc);
+            size_t at = s->rows ? pixel * (size_t)s->c_out + (size_t)c
+                                : ((size_t)c / block * plane + pixel) * block + (size_t)c % block;
+            store_c(plan, a, c, at, acc);
         }
     }
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolution of 8-bit numbers, 2-D, batch 1, exact in int32, with what follows it in quantised graphs done in the
- * epilogue. Blocked 8-bit data is [ceil(c / block)][h][w][block] bytes with the block of the table, as for float32; the
- * lanes behind the last channel hold anything.
+ * Convolution and matrix product of 8-bit numbers, exact in int32, with what follows it in quantised graphs done in the
+ * epilogue. Convolutions are 2-D, batch 1; a product's rows are pixels (shape.rows). Blocked 8-bit data is [ceil(c /
+ * block)][h][w][block] bytes with the block of the table, as for float32; the lanes behind the last channel hold
+ * anything.
  *
  *     qconv_plan plan;
  *     if (qconv_choose(&kernels, &shape, &plan)) ... qconv_pack(&plan, weights, zeros, packed) once ... then for each
@@ -12,7 +13,7 @@
  * src_zero, and for 1x1 convolutions with sum_up_h > 0 the sum of the pixel (y / sum_up_h, x / sum_up_w), dst is by
  * output:
  *   QCONV_U8, QCONV_S8  table[clamp(round_half_even(float(acc) * scale[c]) + dst_zero)]
- *   QCONV_F32           act(float(acc) * scale[c] + float_bias[c])
+ *   QCONV_F32           act(float(acc) * scale[c] + float_bias[c] + residual)
  *   QCONV_S32           acc
  * Every instruction set gives the same bits for 8-bit and int32 output; float output differs by one rounding of the
  * multiply-add and the activation's error. |acc| must fit int32 (c_in * kh * kw <= 32768 is always enough). */
@@ -32,13 +33,14 @@ typedef struct qconv_shape {
     int h_in, w_in, h_out, w_out;
     int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int pad_top, pad_left; /* the rest follows from h_out, w_out */
-    bool src_plain;        /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
-    bool src_float;        /* src_plain, but float32 that becomes bytes on the way: see arguments.src_scale */
-    bool src_signed;       /* src is int8, else uint8 */
-    bool weights_signed;   /* weights are int8, else uint8 */
-    bool weights_zero;     /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer, unless */
-    bool zeros_folded;     /* weights are packed less their zero points (qconv_fold_zeros), with */
-    int extra_groups;      /* so many groups of channels a second time, for what of them does not fit int8 */
+    bool rows;           /* src is [h_in][c_in], dst [h_out][c_out], plain; dense, kernel, stride and width 1, no pad */
+    bool src_plain;      /* src is plain [c_in][h_in][w_in] of at most 16 channels; else blocked */
+    bool src_float;      /* src_plain, but float32 that becomes bytes on the way: see arguments.src_scale */
+    bool src_signed;     /* src is int8, else uint8 */
+    bool weights_signed; /* weights are int8, else uint8 */
+    bool weights_zero;   /* some weight zero point is not 0, or weights are uint8 and it is not 128: dearer, unless */
+    bool zeros_folded;   /* weights are packed less their zero points (qconv_fold_zeros), with */
+    int extra_groups;    /* so many groups of channels a second time, for what of them does not fit int8 */
     int largest_weight, largest_filter; /* max |weight - zero|, and max over filters of the sum of these; 0: unknown */
     int threads;            /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
     int sum_up_h, sum_up_w; /* arguments.sum is added, each for so many rows and columns of output; 0: no sum */
@@ -49,7 +51,7 @@ typedef struct qconv_arguments {
     const void *src;
     int src_zero;              /* in the type of src */
     float src_scale;           /* src_float: src stands for clamp(round_half_even(src / src_scale) + src_zero) */
-    void *dst;                 /* blocked */
+    void *dst;                 /* blocked; rows: plain */
     const void *packed;        /* from qconv_pack, 64-byte aligned */
     const int32_t *bias;       /* c_out values, or NULL */
     const int32_t *sum;        /* blocked, where shape.sum_up_h > 0 */
@@ -57,6 +59,7 @@ typedef struct qconv_arguments {
     int dst_zero;              /* 8-bit output, in its type */
     const uint8_t *table;      /* 256 entries by the byte's bits, or NULL; 8-bit output only */
     const float *float_bias;   /* c_out values, or NULL; QCONV_F32 only */
+    const float *residual;     /* rows and QCONV_F32: stored as dst is, but elsewhere; or NULL */
     cpu_activation activation; /* QCONV_F32 only */
     float
         *limits; /* NULL, or by channel block: the smallest and the largest value of this part, and 0; QCONV_F32 only */
@@ -122,15 +125,16 @@ struct qconv_plan {
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
- * depthwise plain sources; sums for other than dense 1x1 convolutions with stride 1 and whole repetitions). */
+ * depthwise plain sources; sums for other than dense 1x1 convolutions with stride 1 and whole repetitions; rows of what
+ * is no matrix product). */
 bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
 /* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it,
  * as where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it.
  */
 void qconv_fold_zeros(const struct cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *shape);
-/* weights: plain [c_out][c_in / groups][kh][kw] bytes. zeros: c_out zero points in the weights' type, or NULL when
- * shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed: plan->packed_bytes, 64-byte
- * aligned. */
+/* weights: plain [c_out][c_in / groups][kh][kw] bytes; of rows [c_in][c_out]. zeros: c_out zero points in the weights'
+ * type, or NULL when shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed:
+ * plan->packed_bytes, 64-byte aligned. */
 void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
 
 typedef struct qconv_kernels {

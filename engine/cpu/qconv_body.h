@@ -153,6 +153,22 @@ static void qconv_sum_groups(int32_t *sums, const uint8_t *p, size_t pixels, int
 }
 #endif
 
+/* Of some values of the strip. */
+static int32_t qconv_sum_some(const uint8_t *p, int count)
+{
+    int32_t sum = 0;
+    for (int i = 0; i < count; i++) {
+#if VQ_BYTES == 2
+        int16_t wide;
+        memcpy(&wide, p + 2 * i, 2);
+        sum += wide;
+#else
+        sum += VQ_SIGNED ? (int8_t)p[i] : p[i];
+#endif
+    }
+    return sum;
+}
+
 /* Sum over the real channels of every pixel of the strip. */
 static void qconv_sum_pixels(const qconv_job *j, int rows)
 {
@@ -178,17 +194,8 @@ static void qconv_sum_pixels(const qconv_job *j, int rows)
                 j->pixel_sums[i] += vq_sum(p + i * (size_t)plan->pixel_bytes);
             continue;
         }
-        for (size_t i = 0; i < pixels; i++, p += plan->pixel_bytes) {
-            for (int c = 0; c < channels; c++) {
-#if VQ_BYTES == 2
-                int16_t wide;
-                memcpy(&wide, p + 2 * c, 2);
-                j->pixel_sums[i] += wide;
-#else
-                j->pixel_sums[i] += VQ_SIGNED ? (int8_t)p[c] : p[c];
-#endif
-            }
-        }
+        for (size_t i = 0; i < pixels; i++, p += plan->pixel_bytes)
+            j->pixel_sums[i] += qconv_sum_some(p, channels);
     }
 }
 
@@ -216,12 +223,18 @@ static void qconv_sum_windows(const qconv_job *j, int row)
             j->window_sums[x] += in[(size_t)x * (size_t)s->stride_w + (size_t)(kx * s->dilation_w)];
 }
 
+#include "cpu/qconv_rows_body.h"
+
 /* ---- start of a part ---- */
 
 static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
 {
     const qconv_plan *plan = j->plan;
     const qconv_shape *s = &plan->shape;
+    if (s->rows) {
+        qconv_prepare_rows(j, scratch);
+        return;
+    }
     int first = j->row_begin * s->stride_h - s->pad_top;
     int rows = (j->row_end - 1 - j->row_begin) * s->stride_h + (s->kernel_h - 1) * s->dilation_h + 1;
     j->pixel_stride = (size_t)plan->pixel_bytes;
@@ -314,6 +327,10 @@ static void qconv_finish(const qconv_job *j, const int32_t *acc, int first, int 
     const qconv_plan *plan = j->plan;
     size_t plane = (size_t)plan->shape.h_out * (size_t)plan->shape.w_out;
     size_t pixel = (size_t)row * (size_t)plan->shape.w_out + (size_t)x;
+    if (plan->shape.rows) {
+        qconv_finish_rows(j, acc, first, filters, row + x, pixels);
+        return;
+    }
     if (plan->shape.output == QCONV_F32) {
         const qconv_runs runs = { filters, pixels, VF_LANES, (size_t)pixels * VF_LANES, plane * VF_LANES };
         float *dst = (float *)j->arguments->dst + ((size_t)first * plane + pixel) * VF_LANES;

@@ -150,7 +150,7 @@ QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t
         }
     }
     qconv_sum(j, x, w, acc, filters, pixels);
-    if (pixels > 1 && j->bytes) {
+    if (pixels > 1 && j->bytes && !j->plan->shape.rows) {
         qconv_tile_bytes(j, acc, at, filters, pixels);
     } else {
 #pragma GCC unroll 24
@@ -211,7 +211,7 @@ static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int
     const size_t plane = (size_t)j->plan->shape.h_out * (size_t)j->plan->shape.w_out * VF_LANES;
     const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
     uint8_t *dst = (uint8_t *)j->arguments->dst;
-    if (j->bytes)
+    if (j->bytes && !j->plan->shape.rows)
         dst += (size_t)first * plane + (size_t)row * (size_t)j->plan->shape.w_out * VF_LANES;
     qconv_place at = { .block = first, .row = row, .dst_step = plane };
     for (int x = 0, pixels; x < j->row_pixels; x += pixels) {
@@ -219,7 +219,7 @@ static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int
         if (pixels > j->row_pixels - x)
             x = j->row_pixels - pixels;
         at.x = x;
-        at.dst = dst + (j->bytes ? (size_t)x * VF_LANES : 0);
+        at.dst = dst + (j->bytes && !j->plan->shape.rows ? (size_t)x * VF_LANES : 0);
         qconv_tiles[filters][pixels / 4](j, source + (size_t)x * j->step_x, w, &at);
     }
 }
@@ -248,6 +248,8 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     int flat = 1; /* rows that lie one behind the other and are done as one */
     if (s->sum_up_h)
         qconv_list_sums(&j, (int32_t *)(void *)((uint8_t *)scratch + plan->up_at));
+    else if (s->rows)
+        flat = plan->strip_rows;
     else if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
         flat = FLAT_PIXELS / s->w_out;
     const int filter_part = part / plan->strips, blocks_end = blocks * (filter_part + 1) / plan->filter_parts;
@@ -261,11 +263,14 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
             j.row_pixels = rows * s->w_out;
             if (s->sum_up_h)
                 j.sum = a->sum + (size_t)(row / s->sum_up_h) * (size_t)(s->w_out / s->sum_up_w) * VF_LANES;
-            if (j.window_sums)
+            if (j.window_sums && !s->rows)
                 qconv_sum_windows(&j, row);
             qconv_dense_row(&j, w, first, wide, row);
-            qconv_table(&j, first, wide, row, j.row_pixels);
+            if (!s->rows)
+                qconv_table(&j, first, wide, row, j.row_pixels);
         }
+        if (s->rows)
+            qconv_table_rows(&j, first, first + wide);
     }
     qconv_finish_limits(&j);
 }

@@ -42,7 +42,7 @@ static int divide_up(int n, int by)
 
 bool qconv_matrix_fits(const qconv_shape *s)
 {
-    return s->groups == 1 && !s->src_plain && !s->weights_zero &&
+    return s->groups == 1 && !s->src_plain && !s->rows && !s->weights_zero &&
            (int64_t)divide_up(s->c_in, LANES) * s->kernel_h * s->kernel_w <= MOST_STEPS;
 }
 

@@ -95,6 +95,14 @@ static bool moves(const graph_node *node)
     return graph_is_in(node, OP_DOMAIN_ONYX, "ChannelShuffle");
 }
 
+/* A convolution or product whose weights are dequantised. */
+static bool takes_bytes(const graph_node *node)
+{
+    return (graph_is(node, "Conv") || graph_is(node, "MatMul") || graph_is(node, "Gemm")) &&
+           graph_maker(node->inputs[1], "DequantizeLinear") &&
+           graph_maker(node->inputs[1], "DequantizeLinear")->inputs[0]->is_constant;
+}
+
 /* Some reader, a few moves away at most, wants bytes. */
 static bool leads_to_bytes(graph *g, const graph_value *value, int depth)
 {
@@ -103,8 +111,7 @@ static bool leads_to_bytes(graph *g, const graph_value *value, int depth)
         byte_scale scale;
         if (quantized_is_q(g, user, &scale))
             return true;
-        if (graph_is(user, "Conv") && user->inputs[0] == value && user->inputs[1]->producer &&
-            graph_is(user->inputs[1]->producer, "DequantizeLinear"))
+        if (takes_bytes(user) && user->inputs[0] == value)
             return true;
         if (depth > 0 && user->inputs[0] == value && (moves(user) || graph_is(user, "Concat")))
             for (int k = 0; k < user->output_count; k++)
@@ -201,7 +208,8 @@ static onyx_status concat_apart(graph *g, graph_node *node, bool *changed, onyx_
                             NULL, error);
 }
 
-/* Q(Relu(Conv)) -> Q(Relu(DQ(Q(Conv)))), the same number, because limits and rounding commute; the rest is a table. */
+/* Q(Relu(Conv)) -> Q(Relu(DQ(Q(Conv)))), of products too, the same number, because limits and rounding commute; the
+ * rest is a table. */
 static onyx_status clip_apart(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     byte_scale scale, weights;
@@ -209,9 +217,8 @@ static onyx_status clip_apart(graph *g, graph_node *node, bool *changed, onyx_er
         !graph_sole(node->inputs[0]) || !graph_sole(node->outputs[0]) ||
         !quantized_is_q(g, node->outputs[0]->users[0], &scale))
         return ONYX_OK;
-    const graph_node *conv = graph_maker(node->inputs[0], "Conv");
-    if (!conv || !quantized_maker_dq(g, conv->inputs[0], &weights) || !conv->inputs[1]->producer ||
-        !graph_is(conv->inputs[1]->producer, "DequantizeLinear"))
+    const graph_node *conv = node->inputs[0]->producer;
+    if (!conv || !takes_bytes(conv) || !quantized_maker_dq(g, conv->inputs[0], &weights))
         return ONYX_OK;
     graph_value *zero, *bytes, *floats;
     STATUS_TRY(quantized_zero_value(g, &scale, &zero, error));
@@ -330,6 +337,7 @@ onyx_status pass_quantized(graph *g, const graph_pass_options *options, bool *ch
         STATUS_TRY(quantized_tables(g, &again, error));
         STATUS_TRY(quantized_binaries(g, &again, error));
         STATUS_TRY(quantized_convs(g, &again, error));
+        STATUS_TRY(quantized_matmuls(g, &again, error));
         *changed |= again;
     }
     if (bytes)

@@ -27,6 +27,9 @@ bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale);
 graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *scale);
 /* A constant with one byte: its number. */
 bool quantized_zero(graph *g, graph_value *value, int *zero);
+/* bias[c] of a convolution or product: float32, or DequantizeLinear of constant int32; none: 0. False when it is no
+ * such constant of `channels` numbers. */
+bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double *bias);
 /* The zero point's value; a new constant where it is absent. */
 onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
 /* A constant of one zero of a type. */
@@ -41,6 +44,8 @@ onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
 /* Matrix products and what else has no kernel on bytes, in float32. */
 onyx_status quantized_products(graph *g, bool *changed, onyx_error *error);
+/* Matrix products of bytes by constant matrices. */
+onyx_status quantized_matmuls(graph *g, bool *changed, onyx_error *error);
 /* Convolutions of bytes. */
 onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error);
 /* What a convolution of bytes reads by way of an upsampling, at its own size. */

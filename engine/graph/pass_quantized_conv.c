@@ -51,8 +51,7 @@ static onyx_status weights_zero(graph *g, const byte_weights *weights, graph_val
     return *zero ? ONYX_OK : quantized_new_zero(g, weights->w->info.type, zero, error);
 }
 
-/* bias[c] of a convolution: float32, or DequantizeLinear of constant int32. False when it is no such constant. */
-static bool read_bias(graph *g, graph_value *value, int64_t channels, double *bias)
+bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double *bias)
 {
     const graph_node *dq = graph_maker(value, "DequantizeLinear");
     if (value && graph_element_count(value) != channels)
@@ -155,7 +154,7 @@ static bool find_conv(graph *g, const graph_value *value, byte_conv *c)
         return false;
     c->x = dq->inputs[0];
     c->bias = malloc((size_t)c->weights.filters * sizeof(double) + 1);
-    if (c->bias && read_bias(g, graph_input(c->conv, 2), c->weights.filters, c->bias))
+    if (c->bias && quantized_read_bias(g, graph_input(c->conv, 2), c->weights.filters, c->bias))
         return true;
     free(c->bias);
     return false;

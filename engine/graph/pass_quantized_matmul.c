@@ -2,6 +2,8 @@
  *
  * Part of the pass `quantized`: what of a quantised transformer has no kernel on bytes is computed in float32.
  *
+ * Products by constant matrices are pass_quantized_product.c's; these are the others:
+ *
  *   Cast(MatMulInteger(a, B)), B constant                    -> MatMul(a - zero, B - zero)
  *   QLinearMatMul, QLinearSoftmax, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
  *   QGemm with one scale for each operand                    -> Q(Gemm(DQ, DQ, c))

@@ -238,10 +238,12 @@ static bool is_identity(const uint8_t table[ENTRIES])
     return true;
 }
 
-/* The QConv that alone makes the value, with what its table does so far. */
+/* The QConv or QMatMul that alone makes the value, with what its table does so far. */
 static graph_node *conv_before(graph *g, const graph_value *x, onyx_type type, uint8_t table[ENTRIES])
 {
     graph_node *conv = graph_maker_in(x, OP_DOMAIN_ONYX, "QConv");
+    if (!conv)
+        conv = graph_maker_in(x, OP_DOMAIN_ONYX, "QMatMul");
     if (!conv || !graph_sole(x) || x->info.type != type)
         return NULL;
     graph_value *old = graph_input(conv, 9);
@@ -268,13 +270,14 @@ static onyx_status replace(graph *g, graph_node *node, const trace *t, const uin
     graph_node *conv = conv_before(g, t->root, type, merged);
     if (conv && is_lookup(node) && t->count == 1) {
         graph_value *inputs[11];
+        const int count = MAX(conv->input_count, 10);
         for (int i = 0; i < ENTRIES; i++)
             merged[i] = table[merged[i]];
-        for (int i = 0; i < 11; i++)
+        for (int i = 0; i < count; i++)
             inputs[i] = graph_input(conv, i);
         STATUS_TRY(add_table(g, conv->name, merged, &inputs[9], error));
         *changed = true;
-        return graph_substitute(g, node, OP_DOMAIN_ONYX, "QConv", conv->name, inputs, 11, conv->attributes,
+        return graph_substitute(g, node, OP_DOMAIN_ONYX, conv->row->name, conv->name, inputs, count, conv->attributes,
                                 conv->attribute_count, NULL, error);
     }
     if (is_lookup(node) && t->count == 1)

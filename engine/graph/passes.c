@@ -19,7 +19,7 @@ static const graph_pass table[] = {
     { "activations", "recognises SiLU, HardSwish, GELU, Mish and relatives in their parts", pass_activations },
     { "layer_norm", "recognises LayerNormalization in its parts", pass_layer_norm },
     { "group_norm", "recognises GroupNormalization in its parts", pass_group_norm },
-    { "quantized", "computes quantised graphs on bytes: convolutions, tables, moves", pass_quantized },
+    { "quantized", "computes quantised graphs on bytes: convolutions, products, tables, moves", pass_quantized },
     { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
     { "conv_scale", "puts constant factors, summands and padding around a convolution into it", pass_conv_scale },
     { "conv_sum", "makes sums of convolutions of one value a single convolution", pass_conv_sum },

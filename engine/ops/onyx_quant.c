@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The quantised operators of the onyx domain, which only the pass `quantized` makes: convolutions of bytes with what
- * follows them, and functions of one byte as tables of 256 entries (indexed by the byte's bits). */
+ * The quantised operators of the onyx domain, which only the pass `quantized` makes: convolutions and matrix products
+ * of bytes with what follows them, and functions of one byte as tables of 256 entries (indexed by the byte's bits). */
 #include <string.h>
 
 #include "ops/quantize.h"
@@ -113,6 +113,126 @@ onyx_status op_run_qconv_float(op_run_context *context)
         const float scale = x_scale * scale_at(w_scale, i % channels), b = biases ? biases[i % channels] : 0;
         for (size_t k = 0; k < plane; k++)
             dst[i * plane + k] = (float)src[i * plane + k] * scale + b;
+    }
+    op_activation_apply_f32(&p->activation, dst, count);
+    return ONYX_OK;
+}
+
+/* ---- QMatMul: x, x_scale, x_zero, w [k, n], w_scale, w_zero, y_scale, y_zero, bias, table; as QConv, for products
+ * ---- */
+
+/* The product of inputs 0 and 3, in int32; inputs 4, 5 and `per_column` have one element per column, 4 and 5 maybe one
+ * for all. */
+static onyx_status shape_qproduct(op_shape_context *context, int per_column)
+{
+    const op_value *inputs[4] = { context->inputs[0], context->inputs[3], shape_input(context, 2),
+                                  shape_input(context, 5) };
+    op_shape_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    STATUS_TRY(shape_scale(context, 1));
+    STATUS_TRY(shape_scalar(context, 2));
+    STATUS_TRY(shape_type(context, 4, TYPES_F32));
+    STATUS_TRY(shape_rank(context, 3, 2));
+    STATUS_TRY(op_shape_matmul_integer(&integer));
+    const int64_t columns = context->inputs[3]->rank == 2 ? context->inputs[3]->dims[1] : -1;
+    const int list[3] = { 4, 5, per_column };
+    for (int i = 0; i < 3; i++) {
+        const op_value *v = shape_input(context, list[i]);
+        const bool one = v && i < 2 && (v->rank == 0 || (v->rank == 1 && v->dims[0] == 1));
+        if (v && v->rank >= 0 && !one && (v->rank != 1 || (v->dims[0] >= 0 && columns >= 0 && v->dims[0] != columns)))
+            return shape_fail(context, "input %d does not have one element per column", list[i]);
+    }
+    return ONYX_OK;
+}
+
+/* int32 in scratch; NULL with *status when that fails. */
+static int32_t *run_qproduct(op_run_context *context, onyx_status *status)
+{
+    const onyx_tensor *inputs[4] = { context->inputs[0], context->inputs[3], run_input(context, 2),
+                                     run_input(context, 5) };
+    onyx_tensor sums = *context->outputs[0], *list[1] = { &sums };
+    sums.type = ONYX_TYPE_INT32;
+    sums.data = run_scratch(context, tensor_count(&sums), sizeof(int32_t), status);
+    if (!sums.data)
+        return NULL;
+    op_run_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    integer.outputs = list;
+    *status = op_run_matmul_integer(&integer);
+    return *status == ONYX_OK ? sums.data : NULL;
+}
+
+onyx_status op_shape_qmatmul(op_shape_context *context)
+{
+    STATUS_TRY(shape_table(context, 9));
+    STATUS_TRY(shape_scale(context, 6));
+    STATUS_TRY(shape_type(context, 7, TYPES_BYTE));
+    STATUS_TRY(shape_scalar(context, 7));
+    STATUS_TRY(shape_type(context, 8, TYPE_BIT(ONYX_TYPE_INT32)));
+    STATUS_TRY(shape_qproduct(context, 8));
+    context->outputs[0].type = context->inputs[7]->type;
+    return ONYX_OK;
+}
+
+onyx_status op_run_qmatmul(op_run_context *context)
+{
+    const onyx_tensor *const *in = context->inputs, *bias = run_input(context, 8), *table = run_input(context, 9);
+    onyx_tensor *out = context->outputs[0];
+    onyx_status status = ONYX_OK;
+    int32_t *sums = run_qproduct(context, &status);
+    STATUS_TRY(status);
+    const size_t count = tensor_count(out), columns = (size_t)in[3]->dims[1];
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = i % columns;
+        if (bias)
+            sums[i] = (int32_t)((uint32_t)sums[i] + (uint32_t)((const int32_t *)bias->data)[c]);
+        requantize(out, i, sums + i, 1, scale_at(in[1], 0) * scale_at(in[4], c) / scale_at(in[6], 0),
+                   zero_point_at(in[7], 0));
+    }
+    if (table)
+        look_up(out->data, out->data, count, table);
+    return ONYX_OK;
+}
+
+/* ---- QMatMulFloat: x, x_scale, x_zero, w [k, n], w_scale, w_zero, bias, residual; act(float(acc) * x_scale *
+ * w_scale[c] + bias[c] + residual). Scale and zero point of x may be known at run time only. ---- */
+
+onyx_status op_parse_qmatmul_float(const op_parse_context *context, void *params)
+{
+    return op_parse_activation(context, &((qmatmul_params *)params)->activation);
+}
+
+onyx_status op_shape_qmatmul_float(op_shape_context *context)
+{
+    const op_value *residual = shape_input(context, 7);
+    STATUS_TRY(shape_type(context, 6, TYPES_F32));
+    STATUS_TRY(shape_type(context, 7, TYPES_F32));
+    STATUS_TRY(shape_qproduct(context, 6));
+    op_value *y = &context->outputs[0];
+    y->type = ONYX_TYPE_FLOAT32;
+    bool fits = !residual || residual->rank < 0 || residual->rank == y->rank;
+    for (int i = 0; fits && residual && i < residual->rank; i++)
+        fits = residual->dims[i] < 0 || y->dims[i] < 0 || residual->dims[i] == y->dims[i];
+    return fits ? ONYX_OK : shape_fail(context, "input 7 is not as large as the product");
+}
+
+onyx_status op_run_qmatmul_float(op_run_context *context)
+{
+    const qmatmul_params *p = context->params;
+    const onyx_tensor *const *in = context->inputs, *bias = run_input(context, 6), *residual = run_input(context, 7);
+    onyx_tensor *out = context->outputs[0];
+    onyx_status status = ONYX_OK;
+    const int32_t *sums = run_qproduct(context, &status);
+    STATUS_TRY(status);
+    const size_t count = tensor_count(out), columns = (size_t)in[3]->dims[1];
+    const float x_scale = scale_at(in[1], 0), *biases = bias ? bias->data : NULL;
+    const float *added = residual ? residual->data : NULL;
+    float *dst = out->data;
+    for (size_t i = 0; i < count; i++) {
+        const size_t c = i % columns;
+        dst[i] = (float)sums[i] * (x_scale * scale_at(in[4], c)) + (biases ? biases[c] : 0) + (added ? added[i] : 0);
     }
     op_activation_apply_f32(&p->activation, dst, count);
     return ONYX_OK;

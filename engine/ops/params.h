@@ -113,6 +113,10 @@ typedef struct fused_matmul_params { /* onyx FusedMatMul; the transposes are of 
     op_activation activation;
 } fused_matmul_params;
 
+typedef struct qmatmul_params { /* onyx QMatMulFloat */
+    op_activation activation;
+} qmatmul_params;
+
 /* onyx Attention: y = softmax(alpha * factor * q * k^T + bias) * v for each matrix of a batch; bias and factor are
  * inputs 3 and 4, [.., queries, keys] and [.., 1, 1], which broadcast over the batch. q [queries, depth],
  * k [keys, depth], v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim

@@ -95,9 +95,9 @@ op_run_function op_run_batch_norm, op_run_group_norm, op_run_instance_norm, op_r
     op_run_rms_norm;
 
 /* onyx_quant.c */
-op_parse_function op_parse_qconv_float;
-op_shape_function op_shape_qconv, op_shape_qconv_float, op_shape_qlookup;
-op_run_function op_run_qconv, op_run_qconv_float, op_run_qlookup;
+op_parse_function op_parse_qconv_float, op_parse_qmatmul_float;
+op_shape_function op_shape_qconv, op_shape_qconv_float, op_shape_qlookup, op_shape_qmatmul, op_shape_qmatmul_float;
+op_run_function op_run_qconv, op_run_qconv_float, op_run_qlookup, op_run_qmatmul, op_run_qmatmul_float;
 
 /* pad.c */
 op_parse_function op_parse_pad;

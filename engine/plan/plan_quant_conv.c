@@ -3,7 +3,7 @@
  * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, ConvInteger sums, QConvFloat float32. Groups
  * that are not single channels run as dense convolutions, as many of them together as fill whole channel blocks; what a
  * filter does not see has weights equal to its zero point. */
-#include "plan/planner.h"
+#include "plan/plan_quant.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,20 +100,19 @@ static void run_qconv_float(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, at.part, context->scratch);
 }
 
-/* ---- constants ---- */
-
-static const onyx_tensor *constant_of(planner *p, graph_value *value, onyx_type type)
-{
-    return value && value->is_constant && value->info.type == type ? graph_constant(p->graph, value) : NULL;
-}
-
 static graph_value *input_of(const graph_node *node, int index)
 {
     return index < node->input_count ? node->inputs[index] : NULL;
 }
 
-/* A zero point with one element or one per channel: element i. False where it is no constant. */
-static bool zero_of(planner *p, graph_value *value, int i, int *zero)
+/* ---- constants ---- */
+
+const onyx_tensor *plan_constant(planner *p, graph_value *value, onyx_type type)
+{
+    return value && value->is_constant && value->info.type == type ? graph_constant(p->graph, value) : NULL;
+}
+
+bool plan_byte_zero(planner *p, graph_value *value, int i, int *zero)
 {
     *zero = 0;
     if (!value)
@@ -127,10 +126,9 @@ static bool zero_of(planner *p, graph_value *value, int i, int *zero)
     return true;
 }
 
-/* factor * scale[c], one per channel, padded. */
-static float *scales_of(planner *p, graph_value *value, float factor, float divisor, int channels)
+float *plan_byte_scales(planner *p, graph_value *value, float factor, float divisor, int channels)
 {
-    const onyx_tensor *tensor = constant_of(p, value, ONYX_TYPE_FLOAT32);
+    const onyx_tensor *tensor = plan_constant(p, value, ONYX_TYPE_FLOAT32);
     float *scales = tensor ? plan_packed(p, size_align((size_t)channels, 16) * sizeof(float)) : NULL;
     if (!scales)
         return NULL;
@@ -140,14 +138,35 @@ static float *scales_of(planner *p, graph_value *value, float factor, float divi
     return scales;
 }
 
-/* A copy of a constant with `count` elements of 4 bytes. */
-static void *copy_of(planner *p, graph_value *value, int count)
+void *plan_constant_copy(planner *p, graph_value *value, int count)
 {
     const onyx_tensor *tensor = graph_constant(p->graph, value);
     void *copy = tensor ? plan_packed(p, (size_t)count * 4) : NULL;
     if (copy)
         memcpy(copy, tensor->data, (size_t)count * 4);
     return copy;
+}
+
+typedef struct weights_form {
+    qconv_plan plan;
+    int zeros[];
+} weights_form;
+
+static void pack_weights(const void *form, const void *source, void *packed)
+{
+    const weights_form *f = form;
+    qconv_pack(&f->plan, source, f->zeros, packed);
+}
+
+const void *plan_pack_bytes(planner *p, const qconv_plan *plan, const graph_value *w, const int *zeros)
+{
+    const size_t bytes = sizeof(int) * (size_t)plan->shape.c_out, form_bytes = sizeof(weights_form) + bytes;
+    weights_form *form = plan_alloc(p, form_bytes);
+    if (!form)
+        return NULL;
+    qconv_pack_form(plan, &form->plan);
+    memcpy(form->zeros, zeros, bytes);
+    return plan_pack(p, w, pack_weights, form, form_bytes, plan->packed_bytes);
 }
 
 /* ---- planning ---- */
@@ -192,7 +211,7 @@ static int quantizer_of(planner *p, const graph_node *node, float *scale)
 {
     int zero, own_zero;
     const int at = plan_quantizer(p, node->inputs[0], scale, &zero);
-    return at >= 0 && zero_of(p, input_of(node, 2), 0, &own_zero) && own_zero == zero ? at : -1;
+    return at >= 0 && plan_byte_zero(p, input_of(node, 2), 0, &own_zero) && own_zero == zero ? at : -1;
 }
 
 static bool choose(planner *p, const graph_node *node, qconv_shape *shape, qconv_plan *plan)
@@ -251,28 +270,11 @@ static uint8_t *spread_weights(const uint8_t *w, const int *zeros, const qconv_s
     return spread;
 }
 
-typedef struct weights_form {
-    qconv_plan plan;
-    int zeros[];
-} weights_form;
-
-static void pack_weights(const void *form, const void *source, void *packed)
-{
-    const weights_form *f = form;
-    qconv_pack(&f->plan, source, f->zeros, packed);
-}
-
 /* Packs the only bundle, later and beside other weights. */
 static bool pack_later(planner *p, qconv_step *s, const graph_value *w, const int *zeros)
 {
-    const size_t bytes = sizeof(int) * (size_t)s->filters, form_bytes = sizeof(weights_form) + bytes;
-    weights_form *form = plan_alloc(p, form_bytes);
-    if (!form)
-        return false;
-    qconv_pack_form(&s->plan, &form->plan);
-    memcpy(form->zeros, zeros, bytes);
     s->packed_step = s->plan.packed_bytes;
-    s->packed = plan_pack(p, w, pack_weights, form, form_bytes, s->plan.packed_bytes);
+    s->packed = plan_pack_bytes(p, &s->plan, w, zeros);
     return s->packed != NULL;
 }
 
@@ -321,7 +323,7 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
     if (!list)
         return PLAN_FAILED;
     for (int c = 0; c < yd.c; c++) {
-        if (!zero_of(p, zeros, c, &list[c]))
+        if (!plan_byte_zero(p, zeros, c, &list[c]))
             return PLAN_PASS;
         shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
     }
@@ -397,17 +399,17 @@ plan_result plan_qconv(planner *p, graph_node *node)
     qconv_step s = { .src_zero = 0 };
     float x_scale, y_scale;
     if (!graph_scalar(p->graph, node->inputs[1], &x_scale) || !graph_scalar(p->graph, node->inputs[6], &y_scale) ||
-        !zero_of(p, node->inputs[2], 0, &s.src_zero) || !zero_of(p, node->inputs[7], 0, &s.dst_zero) ||
-        !constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_INT32)) ||
-        (table && !constant_of(p, table, ONYX_TYPE_UINT8)))
+        !plan_byte_zero(p, node->inputs[2], 0, &s.src_zero) || !plan_byte_zero(p, node->inputs[7], 0, &s.dst_zero) ||
+        !plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !plan_constant(p, bias, ONYX_TYPE_INT32)) ||
+        (table && !plan_constant(p, table, ONYX_TYPE_UINT8)))
         return PLAN_PASS;
     const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), sums,
                                      y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
     if (result != PLAN_DONE)
         return result;
-    s.scale = scales_of(p, node->inputs[4], x_scale, y_scale, channels);
-    s.bias = bias ? copy_of(p, bias, channels) : NULL;
-    s.table = table ? copy_of(p, table, 256 / 4) : NULL;
+    s.scale = plan_byte_scales(p, node->inputs[4], x_scale, y_scale, channels);
+    s.bias = bias ? plan_constant_copy(p, bias, channels) : NULL;
+    s.table = table ? plan_constant_copy(p, table, 256 / 4) : NULL;
     if (!s.scale || (bias && !s.bias) || (table && !s.table))
         return PLAN_FAILED;
     const int inputs[2] = { source_of(p, node, &s), sums ? plan_blocked(p, sums) : -1 };
@@ -420,7 +422,7 @@ plan_result plan_qconv(planner *p, graph_node *node)
 plan_result plan_conv_integer(planner *p, graph_node *node)
 {
     qconv_step s = { .src_zero = 0 };
-    if (!zero_of(p, input_of(node, 2), 0, &s.src_zero))
+    if (!plan_byte_zero(p, input_of(node, 2), 0, &s.src_zero))
         return PLAN_PASS;
     const plan_result result = begin(p, node, node->inputs[1], input_of(node, 3), NULL, QCONV_S32, &s);
     if (result != PLAN_DONE)
@@ -437,14 +439,14 @@ plan_result plan_qconv_float(planner *p, graph_node *node)
     graph_value *bias = input_of(node, 6), *y = node->outputs[0];
     const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
     qconv_step s = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b } };
-    if (!constant_of(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !constant_of(p, bias, ONYX_TYPE_FLOAT32)) ||
+    if (!plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !plan_constant(p, bias, ONYX_TYPE_FLOAT32)) ||
         graph_element_count(node->inputs[1]) != 1 || !node->inputs[2] || graph_element_count(node->inputs[2]) != 1)
         return PLAN_PASS;
     const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), NULL, QCONV_F32, &s);
     if (result != PLAN_DONE)
         return result;
-    s.scale = scales_of(p, node->inputs[4], 1, 1, channels);
-    s.float_bias = bias ? copy_of(p, bias, channels) : NULL;
+    s.scale = plan_byte_scales(p, node->inputs[4], 1, 1, channels);
+    s.float_bias = bias ? plan_constant_copy(p, bias, channels) : NULL;
     if (!s.scale || (bias && !s.float_bias))
         return PLAN_FAILED;
     const int inputs[3] = { source_of(p, node, &s), plan_plain(p, node->inputs[1]), plan_plain(p, node->inputs[2]) };

@@ -449,10 +449,47 @@ static const pass_case pass_cases[] = {
     { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
       "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
       "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
-    { "product of bytes, quantised at run time", "DynamicQuantizeLinear 1, MatMul 1, MatMulInteger 0",
+    { "product of bytes, quantised at run time", "DynamicQuantizeLinear 1, QMatMulFloat 1, total 2",
       "input x f32 3,5,40\ninit w i8 40,9\ninit wz i8 - = 3\ninit ws f32 - = 0.02\ninit b f32 9\n"
       "q, s, z = DynamicQuantizeLinear(x)\np = MatMulInteger(q, w, z, wz)\nc = Cast(p) to=f32\nf = Mul(s, ws)\nm = Mul(c, f)\n"
       "y = Add(m, b)\noutput y\n" },
+    { "product of bytes by columns, in rows of another shape", "DynamicQuantizeLinear 2, QMatMulFloat 2, total 4",
+      "input x f32 2,3,40\ninit w u8 40,9\ninit wz u8 9 = 120,121,130,0,255,128,1,7,90\n"
+      "init ws f32 9 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02,0.001,0.01\ninit b f32 9\ninit v i8 9,40\n"
+      "init flat i64 2 = 6,40\ninit back i64 3 = 2,3,-1\ninit flat2 i64 2 = -1,9\ninit c f32 40\n" SCALAR("vs", "0.02")
+      "r = Reshape(x, flat)\nq, s, z = DynamicQuantizeLinear(r)\np = MatMulInteger(q, w, z, wz)\nf = Cast(p) to=f32\n"
+      "k = Mul(ws, s)\nm = Mul(k, f)\na = Add(b, m)\nd = Reshape(a, back)\ne = Relu(d)\n"
+      "t = Reshape(e, flat2)\ng, gs, gz = DynamicQuantizeLinear(t)\nh = MatMulInteger(g, v, gz)\n"
+      "i = Cast(h) to=f32\nj = Mul(gs, vs)\nl = Mul(i, j)\nn = Add(l, c)\no = Reshape(n, back)\ny = Add(x, o)\noutput y\n",
+      1e-5 },
+    { "product of bytes that nobody scales", "QMatMulFloat 1, QuantizeLinear 1, total 2",
+      "input x f32 5,11\ninit w i8 11,7\ninit s f32 - = 0.05\ninit z i8 - = -7\nq = QuantizeLinear(x, s, z)\n"
+      "p = MatMulInteger(q, w, z)\ny = Cast(p) to=f32\noutput y\n" },
+    { "products between quantisations", "QuantizeLinear 1, QMatMul 2, DequantizeLinear 1, MatMul 0, Gemm 0, total 4",
+      "input x f32 6,20\ninit xs f32 - = 0.02\ninit xz u8 - = 117\ninit w i8 20,9\n"
+      "init ws f32 9 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02,0.001,0.01\ninit wz i8 9 = 0\ninit b f32 9\n"
+      "init v u8 5,9\ninit vs f32 - = 0.01\ninit vz u8 - = 140\ninit c i32 5 = 100,-400,3000,7,-9000\n"
+      "init cs f32 - = 0.0002\ninit ys f32 - = 0.04\ninit yz u8 - = 90\nq = QuantizeLinear(x, xs, xz)\n"
+      "d = DequantizeLinear(q, xs, xz)\ne = DequantizeLinear(w, ws, wz) axis=1\nf = MatMul(d, e)\ng = Add(f, b)\n"
+      "h = QuantizeLinear(g, ys, yz)\ni = DequantizeLinear(h, ys, yz)\nj = Sigmoid(i)\nk = Mul(i, j)\n"
+      "l = QuantizeLinear(k, xs, xz)\nm = DequantizeLinear(l, xs, xz)\nn = DequantizeLinear(v, vs, vz)\n"
+      "o = DequantizeLinear(c, cs)\np = Gemm(m, n, o) transB=1\nr = Relu(p)\ninit rs f32 - = 0.005\n"
+      "t = QuantizeLinear(r, rs, yz)\ny = DequantizeLinear(t, rs, yz)\noutput y\n", 0.02 },
+    { "product of dequantised matrices beside a sum", "QuantizeLinear 1, QMatMulFloat 1, total 2",
+      "input x f32 2,6,20\ninput v f32 2,6,9\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit w i8 20,9\ninit b f32 9\n"
+      "q = QuantizeLinear(x, s, z)\nd = DequantizeLinear(q, s, z)\ne = DequantizeLinear(w, s)\nf = MatMul(d, e)\n"
+      "g = Add(f, b)\nh = Add(v, g)\ny = Tanh(h)\noutput y\n", 1e-5 },
+    { "products of bytes that stay products of floats", "QMatMul 0, QMatMulFloat 0, MatMul 2",
+      "input x f32 4,9,9\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit w i8 9,9\ninit v i8 4,9,9\n"
+      "init ws f32 9 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02,0.001,0.01\ninit wz i8 9 = 0\nq = QuantizeLinear(x, s, z)\n"
+      "d = DequantizeLinear(q, s, z)\ne = DequantizeLinear(w, ws, wz) axis=0\nf = MatMul(d, e)\n"
+      "g = DequantizeLinear(v, s)\nh = MatMul(d, g)\noutput f\noutput h\n", 1e-5 },
+    { "QLinear products", "QMatMul 2, QLinearMatMul 0, QGemm 0",
+      "input x f32 3,5,40\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit w u8 40,9\ninit ws f32 1 = 0.01\n"
+      "init wz u8 1 = 130\ninit ys f32 - = 0.04\ninit g i8 7,9\ninit gs f32 7 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02\n"
+      "init gz i8 7 = -4\ninit c i32 7\ninit f i64 2 = 15,9\na = QuantizeLinear(x, s, z)\n"
+      "b = QLinearMatMul(a, s, z, w, ws, wz, ys, z)\nd = Reshape(b, f)\n"
+      "e = com.microsoft.QGemm(d, ys, z, g, gs, gz, c, s, z) transB=1\nh = DequantizeLinear(e, s, z)\noutput h\n", 0.02 },
     { "products of bytes", "QLinearMatMul 0, com.microsoft.QGemm 0, QGemm 0, QLinearSoftmax 0, Softmax 1",
       "input x f32 5,40\ninput v f32 40,5\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit w u8 40,9\ninit ws f32 1 = 0.01\n"
       "init wz u8 1 = 130\ninit ys f32 - = 0.04\ninit g i8 7,9\ninit gz i8 - = -4\ninit c i32 7\ninit ps f32 - = 0.004\n"

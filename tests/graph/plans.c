@@ -327,6 +327,18 @@ static const plan_case cases[] = {
       "q, xs, xz = DynamicQuantizeLinear(x)\na = ConvInteger(q, w, xz, z)\nb = Cast(a) to=f32\nc = Mul(xs, s)\n"
       "d = Mul(b, c)\nr, rs, rz = DynamicQuantizeLinear(d)\ne = ConvInteger(r, v, rz, z)\nf = Cast(e) to=f32\n"
       "g = Mul(rs, s)\ny = Mul(f, g)\noutput y\n", true },
+    { "products of rows of bytes", "eltwise_quantize", "reference,eltwise_binary,eltwise_act,quantize_limits",
+      "input v f32 2,3,40\ninput x f32 6,70\ninit xs f32 - = 0.01\ninit xz i8 - = -17\ninit w i8 70,33\n"
+      "init ws f32 33\ninit wz i8 33 = 3\ninit b f32 33\ninit u i8 33,40\ninit us f32 1 = 0.01\ninit g i64 3 = 2,3,-1\n"
+      "a = QuantizeLinear(x, xs, xz)\nb1 = DequantizeLinear(a, xs, xz)\nc = DequantizeLinear(w, ws, wz) axis=1\n"
+      "d = Gemm(b1, c, b)\ne = Relu(d)\nq, s, z = DynamicQuantizeLinear(e)\nf = MatMulInteger(q, u, z)\n"
+      "h = Cast(f) to=f32\ni = Mul(s, us)\nj = Mul(h, i)\nk = Reshape(j, g)\ny = Add(k, v)\nm = MatMulInteger(a, w, xz)\n"
+      "output y\noutput m\n", true },
+    { "rows of bytes that become bytes", "eltwise_dequantize", "reference,qeltwise_lookup",
+      "input x f32 7,19\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz i8 - = 5\n"
+      "init w i8 19,50\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
+      "f = QLinearMatMul(a, xs, xz, w, ws, wz, cs, cz)\ng = DequantizeLinear(f, cs, cz)\nh = Sigmoid(g)\n"
+      "i = QuantizeLinear(h, ws, cz)\nz = DequantizeLinear(i, ws, cz)\noutput z\n", true },
     { "bytes by way of an upsampling", "eltwise_quantize,qeltwise_lookup", "reference,qplane_resize_nearest",
       "input x f32 2,90,12,12\ninput v f32 2,20,24,36\ninit xs f32 - = 0.01\n"
       "init xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\ninit w i8 70,110,1,1\ninit ws f32 - = 0.002\n"

@@ -11,11 +11,14 @@ typedef struct problem {
     qconv_shape shape;
     int src_zero, dst_zero;
     int8_t *src, *weights; /* plain, bits of either type */
+    int8_t *laid;          /* the weights as the kernel takes them */
     int *zeros;            /* of the weights */
     int32_t *bias;
     int32_t *sum; /* plain, where the shape has one */
     float *scale, *float_bias;
     float src_scale; /* of a source of floats */
+    float *residual; /* of rows, added with_table */
+    cpu_act act;
     uint8_t table[256];
     bool with_table;
 } problem;
@@ -51,15 +54,23 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
                   .dst_zero = s.output == QCONV_S8 ? oracle_int(-128, 127) : oracle_int(0, 255),
                   .src = need(in),
                   .weights = need((size_t)s.c_out * filter),
+                  .laid = need((size_t)s.c_out * filter),
                   .bias = need((size_t)s.c_out * 4),
                   .scale = need((size_t)s.c_out * 4),
                   .float_bias = need((size_t)s.c_out * 4),
                   .zeros = need((size_t)s.c_out * sizeof(int)),
                   .sum = need(s.sum_up_h ? (size_t)(s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w)) * 4 : 0),
                   .src_scale = oracle_int(0, 3) ? oracle_float(0.001f, 2) : 1e-32f,
+                  .residual = need(s.rows ? (size_t)(s.h_out * s.c_out) * 4 : 0),
+                  .act = CPU_ACT_SILU,
                   .with_table = oracle_int(0, 1) };
     const bool wild = !oracle_int(0, 5); /* scales below 0, or of either sign, up to where sums are beyond the ends */
     const float greatest = oracle_int(0, 1) ? 1 : 0;
+    static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_GELU, CPU_ACT_SILU, CPU_ACT_RELU };
+    if (s.rows)
+        p.act = acts[oracle_int(0, 3)];
+    for (int i = 0; s.rows && i < s.h_out * s.c_out; i++)
+        p.residual[i] = oracle_float(-2, 2);
     fill_bytes(p.src, in, s.src_signed, extreme);
     fill_bytes(p.weights, (size_t)s.c_out * filter, s.weights_signed, extreme);
     const bool calm = s.weights_zero && oracle_int(0, 2);
@@ -86,7 +97,9 @@ static problem problem_create(const cpu_kernels *kernels, qconv_shape s, bool ex
         }
         p.shape.largest_filter = sum > p.shape.largest_filter ? sum : p.shape.largest_filter;
     }
-    qconv_fold_zeros(kernels, p.weights, p.zeros, &p.shape);
+    for (size_t i = 0; i < (size_t)s.c_out * filter; i++)
+        p.laid[s.rows ? i % filter * (size_t)s.c_out + i / filter : i] = p.weights[i];
+    qconv_fold_zeros(kernels, p.laid, p.zeros, &p.shape);
     for (int i = 0; s.sum_up_h && i < s.c_out * (s.h_out / s.sum_up_h) * (s.w_out / s.sum_up_w); i++)
         p.sum[i] = oracle_int(-20000, 20000);
     for (int i = 0; i < 256; i++)
@@ -98,11 +111,13 @@ static void problem_free(problem *p)
 {
     free(p->src);
     free(p->weights);
+    free(p->laid);
     free(p->zeros);
     free(p->bias);
     free(p->sum);
     free(p->scale);
     free(p->float_bias);
+    free(p->residual);
 }
 
 static int64_t window_sum(const problem *p, int c, int y, int x)
@@ -126,6 +141,14 @@ static int64_t window_sum(const problem *p, int c, int y, int x)
     return acc;
 }
 
+static double activated(cpu_act act, double x)
+{
+    return act == CPU_ACT_SILU   ? x / (1 + exp(-x))
+           : act == CPU_ACT_GELU ? x / 2 * (1 + erf(x / sqrt(2)))
+           : act == CPU_ACT_RELU ? (x > 0 ? x : 0)
+                                 : x;
+}
+
 /* False and a message at the first element that differs. */
 static bool matches(const problem *p, const cpu_kernels *k, const void *dst, char *why, size_t room)
 {
@@ -134,6 +157,8 @@ static bool matches(const problem *p, const cpu_kernels *k, const void *dst, cha
         for (int y = 0; y < s->h_out; y++)
             for (int x = 0; x < s->w_out; x++) {
                 size_t at = (size_t)(((c / k->block * s->h_out + y) * s->w_out + x) * k->block + c % k->block);
+                if (s->rows)
+                    at = (size_t)(y * s->c_out + c);
                 int64_t acc = window_sum(p, c, y, x);
                 double want = (double)acc, got;
                 bool same;
@@ -143,7 +168,9 @@ static bool matches(const problem *p, const cpu_kernels *k, const void *dst, cha
                 } else if (s->output == QCONV_F32) {
                     got = (double)((const float *)dst)[at];
                     want = want * (double)p->scale[c] + (double)p->float_bias[c];
-                    want = want / (1 + exp(-want));
+                    if (s->rows)
+                        want += p->with_table ? (double)p->residual[at] : 0;
+                    want = activated(p->act, want);
                     same = fabs(got - want) <= 4e-6 * fabs(want) + 4e-6;
                 } else {
                     int low = s->output == QCONV_U8 ? 0 : -128;
@@ -191,6 +218,12 @@ static void *lay_out(const problem *p, const cpu_kernels *k)
     size_t plane = (size_t)(s->h_in * s->w_in);
     if (s->src_float)
         return lay_out_floats(p);
+    if (s->rows) {
+        uint8_t *rows = guarded(&region_src, (size_t)s->c_in * plane);
+        for (size_t i = 0; i < (size_t)s->c_in * plane; i++)
+            rows[i % plane * (size_t)s->c_in + i / plane] = (uint8_t)p->src[i];
+        return rows;
+    }
     if (s->src_plain) {
         void *plain = guarded(&region_src, (size_t)s->c_in * plane);
         memcpy(plain, p->src, (size_t)s->c_in * plane);
@@ -231,13 +264,13 @@ static void test_problem(const cpu_kernels *k, const problem *p)
     if (!CHECK(qconv_choose(k, s, &plan), "%s: refused", what))
         return;
     int bytes = s->output == QCONV_S32 || s->output == QCONV_F32 ? 4 : 1;
-    int channels = (s->c_out + k->block - 1) / k->block * k->block;
+    int channels = s->rows ? s->c_out : (s->c_out + k->block - 1) / k->block * k->block;
     unsigned char *packed = guarded(&region_packed, (plan.packed_bytes + 63) / 64 * 64);
     unsigned char *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) / 64 * 64);
     unsigned char *dst = guarded(&region_dst, (size_t)(channels * s->h_out * s->w_out * bytes));
     qconv_plan form;
     qconv_pack_form(&plan, &form);
-    qconv_pack(&form, p->weights, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
+    qconv_pack(&form, p->laid, s->weights_zero || s->zeros_folded ? p->zeros : NULL, packed);
     qconv_arguments a = { .src = lay_out(p, k),
                           .src_zero = p->src_zero,
                           .src_scale = p->src_scale,
@@ -249,7 +282,8 @@ static void test_problem(const cpu_kernels *k, const problem *p)
                           .dst_zero = p->dst_zero,
                           .float_bias = p->float_bias,
                           .table = p->with_table && bytes == 1 ? p->table : NULL,
-                          .activation = { CPU_ACT_SILU, 0, 0 } };
+                          .residual = s->rows && p->with_table ? p->residual : NULL,
+                          .activation = { p->act, 0, 0 } };
     for (int part = plan.parts - 1; part >= 0; part--)
         plan.run(&plan, &a, part, scratch);
     CHECK(matches(p, k, dst, why, sizeof(why)), "%s: %s", what, why);
@@ -286,6 +320,31 @@ static void test_winograd(const cpu_kernels *k, bool few)
                       .output = (qconv_output)oracle_int(0, 3) };
     s.h_in = s.h_out + 2 - s.pad_top - oracle_int(0, 2 - s.pad_top);
     s.w_in = s.w_out + 2 - s.pad_left - oracle_int(0, 2 - s.pad_left);
+    test_shape(k, s, !oracle_int(0, 3));
+}
+
+/* Matrix products: any rest of rows, sums and columns; deep: more weights than are read for every strip. */
+static void test_rows(const cpu_kernels *k, bool deep)
+{
+    qconv_shape s = { .c_in = deep ? oracle_int(1200, 1300) : oracle_int(1, 200),
+                      .c_out = deep ? oracle_int(450, 500) : oracle_int(1, 150),
+                      .groups = 1,
+                      .h_in = oracle_int(1, deep ? 9 : 50),
+                      .w_in = 1,
+                      .w_out = 1,
+                      .kernel_h = 1,
+                      .kernel_w = 1,
+                      .stride_h = 1,
+                      .stride_w = 1,
+                      .dilation_h = 1,
+                      .dilation_w = 1,
+                      .rows = true,
+                      .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 1),
+                      .weights_zero = oracle_int(0, 1),
+                      .threads = oracle_int(1, 3),
+                      .output = (qconv_output)oracle_int(0, 3) };
+    s.h_out = s.h_in;
     test_shape(k, s, !oracle_int(0, 3));
 }
 
@@ -384,6 +443,17 @@ static const struct {
     { "1x1 80x80 128-64, u8 weights", { 128, 64, 1, 80, 80, 80, 80, 1, 1, 1, 1, 1, 1, 0, 0, .weights_zero = true } },
     { "3x3 s2 640x640 3-16 plain",
       { 3, 16, 1, 640, 640, 320, 320, 3, 3, 2, 2, 1, 1, 1, 1, .src_plain = true, .weights_signed = true } },
+    { "197x192 * 192x768, bytes",
+      { 192, 768, 1, 197, 1, 197, 1, 1, 1, 1, 1, 1, 1, 0, 0, .rows = true, .weights_signed = true } },
+    { "197x192 * 192x768, floats",
+      { 192, 768, 1, 197, 1, 197, 1, 1, 1, 1, 1, 1, 1, .rows = true, .weights_signed = true, .output = QCONV_F32 } },
+    { "197x768 * 768x192, floats",
+      { 768, 192, 1, 197, 1, 197, 1, 1, 1, 1, 1, 1, 1, .rows = true, .weights_signed = true, .output = QCONV_F32 } },
+    { "197x768 * 768x192, s8, floats",
+      { 768, 192, 1, 197, 1, 197, 1, 1, 1, 1, 1, 1, 1, .rows = true, .src_signed = true, .weights_signed = true,
+        .output = QCONV_F32 } },
+    { "1x1024 * 1024x1000, floats",
+      { 1024, 1000, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, .rows = true, .weights_signed = true, .output = QCONV_F32 } },
     { "depthwise 3x3 40x40 128", { 128, 128, 128, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, .weights_signed = true } },
 };
 
@@ -399,11 +469,16 @@ static void bench_qconv(const cpu_kernels *k)
         void *scratch = aligned_alloc(64, (plan.scratch_bytes + 127) / 64 * 64);
         size_t outputs = (size_t)((s.c_out + 15) / 16 * 16 * s.h_out * s.w_out);
         size_t inputs = (size_t)((s.c_in + 15) / 16 * 16 * s.h_in * s.w_in);
-        uint8_t *dst = need(outputs), *src = need(inputs + 64);
-        qconv_pack(&plan, p.weights, s.weights_zero ? p.zeros : NULL, packed);
-        qconv_arguments a = {
-            .src = src, .src_zero = 3, .dst = dst, .packed = packed, .bias = p.bias, .scale = p.scale, .table = p.table
-        };
+        uint8_t *dst = need(4 * outputs), *src = need(inputs + 64);
+        qconv_pack(&plan, p.laid, s.weights_zero ? p.zeros : NULL, packed);
+        qconv_arguments a = { .src = src,
+                              .src_zero = 3,
+                              .dst = dst,
+                              .packed = packed,
+                              .bias = p.bias,
+                              .scale = p.scale,
+                              .table = p.table,
+                              .float_bias = p.float_bias };
         double best = 1e9, until = oracle_seconds() + 0.04;
         do {
             double t = oracle_seconds();
@@ -439,6 +514,8 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         test_random(k);
     for (int i = 0; i < 24; i++)
         test_winograd(k, i % 2);
+    for (int i = 0; i < 100; i++)
+        test_rows(k, i == 0);
     for (int i = 0; i < 24 && k->qconv.matrix; i++)
         test_matrix(k, i == 0);
     /* every tile width */

@@ -175,6 +175,58 @@ static void qglobal_pool_case(void)
     runner_free(r);
 }
 
+enum { M = 5, K = 21, N = 9 };
+
+/* QMatMul (bias, table) and QMatMulFloat (bias, residual, relu). */
+static void qmatmul_case(bool is_signed, bool per_channel, bool extras, bool floats)
+{
+    runner *r = runner_new(NULL);
+    const onyx_type bytes = is_signed ? ONYX_TYPE_INT8 : ONYX_TYPE_UINT8;
+    const double low = is_signed ? -128 : 0;
+    const int64_t scales = per_channel ? N : 1, columns = N;
+    const onyx_tensor x = numbers(r, bytes, 3, (int64_t[]){ 1, M, K }, low, low + 255),
+                      w = numbers(r, ONYX_TYPE_INT8, 2, (int64_t[]){ K, N }, -127, 127),
+                      x_scale = number(r, ONYX_TYPE_FLOAT32, 0.015625), x_zero = number(r, bytes, low + 113),
+                      w_scale = numbers(r, ONYX_TYPE_FLOAT32, 1, &scales, 0.01, 0.02),
+                      w_zero = numbers(r, ONYX_TYPE_INT8, 1, &scales, -4, 4),
+                      y_scale = number(r, ONYX_TYPE_FLOAT32, 0.25), y_zero = number(r, bytes, low + 140),
+                      bias = numbers(r, floats ? ONYX_TYPE_FLOAT32 : ONYX_TYPE_INT32, 1, &columns, -9000, 9000),
+                      residual = numbers(r, ONYX_TYPE_FLOAT32, 3, (int64_t[]){ 1, M, N }, -900, 900),
+                      table = numbers(r, ONYX_TYPE_UINT8, 1, (int64_t[]){ 256 }, 0, 255);
+    const onyx_tensor *inputs[10] = { &x, &x_scale, &x_zero, &w, &w_scale, &w_zero };
+    const op_attribute attribute = own_string("activation", extras ? "relu" : "none");
+    const char *op = floats ? "QMatMulFloat" : "QMatMul";
+    double expected[M * N];
+    onyx_tensor y = { 0 };
+    onyx_error error = { 0 };
+    inputs[6] = floats ? (extras ? &bias : NULL) : &y_scale;
+    inputs[7] = floats ? (extras ? &residual : NULL) : &y_zero;
+    inputs[8] = extras && !floats ? &bias : NULL;
+    inputs[9] = extras && !floats ? &table : NULL;
+    for (int i = 0; i < M * N; i++) {
+        const size_t row = (size_t)(i / N), c = (size_t)(i % N), at = per_channel ? c : 0;
+        double sum = extras && !floats ? own_get(&bias, c) : 0;
+        for (size_t k = 0; k < K; k++)
+            sum += (own_get(&x, row * K + k) - own_get(&x_zero, 0)) * (own_get(&w, k * N + c) - own_get(&w_zero, at));
+        const double scale = own_get(&x_scale, 0) * own_get(&w_scale, at);
+        if (floats) {
+            expected[i] = sum * scale + (extras ? own_get(&bias, c) + own_get(&residual, (size_t)i) : 0);
+            expected[i] = extras ? fmax(expected[i], 0) : expected[i];
+            continue;
+        }
+        const double q = rint((double)((float)sum * ((float)own_get(&x_scale, 0) * (float)own_get(&w_scale, at) /
+                                                     (float)own_get(&y_scale, 0))));
+        const int byte = (int)fmax(low, fmin(low + 255, q + own_get(&y_zero, 0)));
+        const uint8_t entry = extras ? ((const uint8_t *)table.data)[(uint8_t)byte] : (uint8_t)byte;
+        expected[i] = is_signed ? (int8_t)entry : entry;
+    }
+    if (own_check(runner_node(r, OP_DOMAIN_ONYX, op, 1, &attribute, floats, inputs, floats ? 8 : 10, &y, 1, &error) ==
+                      ONYX_OK,
+                  "%s: %s", op, error.message))
+        own_compare(op, &y, 3, (int64_t[]){ 1, M, N }, expected, floats ? 1e-5 : 0, floats ? 1e-2 : 0);
+    runner_free(r);
+}
+
 void own_quantised(void)
 {
     own_seed(11);
@@ -182,6 +234,7 @@ void own_quantised(void)
         qconv_case(i & 1, i & 2, i & 4, i & 8, false);
         qconv_case(i & 1, i & 2, i & 4, i & 8, true);
         qconv_float_case(i & 1, i & 2, i & 4, i & 8);
+        qmatmul_case(i & 1, i & 2, i & 4, i & 8);
     }
     for (int i = 0; i < 4; i++)
         qlookup_case(i & 1 ? ONYX_TYPE_INT8 : ONYX_TYPE_UINT8, i & 2 ? ONYX_TYPE_INT8 : ONYX_TYPE_UINT8);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * A quantised network as it is planned against the same by reference kernels, to the last bit: grouped, depthwise,
- * Winograd and deep convolutions, an upsampling in front of one, a factor per channel, dequantised heads that are
- * joined. */
+ * Winograd and deep convolutions, a matrix product, an upsampling in front of one, a factor per channel, dequantised
+ * heads that are joined. */
 #include "net.h"
 
 enum { SIDE = 64 };
@@ -128,9 +128,19 @@ static writer quantised_bytes(void)
     write_message(&graph, 1, &both);
     add_conv(&graph, "both", "neck", 208, 70, 1, 1, 1);
     add_conv(&graph, "neck", "far", 70, 20, 1, 2, 1);
+    /* a matrix product of its rows */
+    writer flat = make_tensor("flat", ONYX_TYPE_INT64, 1, (int64_t[]){ 3 });
+    const int64_t rows[] = { 1, 20, SIDE * SIDE / 64 };
+    write_bytes(&flat, 9, rows, sizeof(rows));
+    write_message(&graph, 5, &flat);
+    add_node(&graph, "Reshape", "rows", INPUTS("far", "flat"));
+    add_bytes(&graph, "v", ONYX_TYPE_UINT8, 2, (int64_t[]){ SIDE * SIDE / 64, SIDE * SIDE / 64 }, -1);
+    add_floats(&graph, "v.s", SIDE * SIDE / 64, 0.0005f);
+    add_bytes(&graph, "v.z", ONYX_TYPE_UINT8, 0, NULL, 121);
+    add_node(&graph, "QLinearMatMul", "mixed", INPUTS("rows", "t", "z", "v", "v.s", "v.z", "s", "z"));
     /* heads */
     add_node(&graph, "DequantizeLinear", "near1", INPUTS("near", "s", "z"));
-    add_node(&graph, "DequantizeLinear", "far1", INPUTS("far", "s", "z"));
+    add_node(&graph, "DequantizeLinear", "far1", INPUTS("mixed", "s", "z"));
     writer shape = make_tensor("shape", ONYX_TYPE_INT64, 1, (int64_t[]){ 3 });
     const int64_t sizes[] = { 1, 20, -1 };
     write_bytes(&shape, 9, sizes, sizeof(sizes));
