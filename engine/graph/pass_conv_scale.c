@@ -240,7 +240,7 @@ onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *c
         if (!graph_output(node, 0))
             continue;
         const bool conv = graph_is(node, "Conv") && graph_is_f32(node->inputs[0]) && graph_one_output(node);
-        if (conv || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
+        if (graph_is_conv(node) || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
             STATUS_TRY(fold_pad(g, node, changed, error));
         if (conv && !node->removed)
             STATUS_TRY(fold_front(g, node, changed, error));

@@ -15,6 +15,7 @@ static const graph_pass table[] = {
     { "float16", "computes float16 and bfloat16 graphs in float32; inputs and outputs keep their types", pass_float16 },
     { "einsum", "writes Einsum as transposes and matrix products", pass_einsum },
     { "sdpa", "writes the operator Attention as products and Softmax", pass_sdpa },
+    { "layout", "computes with channels first where pictures have them last, if that saves transposes", pass_layout },
     { "canonical", "writes rare forms of an operation as the usual one", pass_canonical },
     { "activations", "recognises SiLU, HardSwish, GELU, Mish and relatives in their parts", pass_activations },
     { "layer_norm", "recognises LayerNormalization in its parts", pass_layer_norm },

@@ -218,6 +218,32 @@ static const pass_case pass_cases[] = {
       "input x f32 2,5,8\ninit ax i64 2 = -1,1\n" SCALAR("e", "0.001")
       "m = ReduceMean(x, ax)\nd = Sub(x, m)\nf = Sub(x, m)\nq = Mul(f, f)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\ny = Div(d, r)\noutput y\n" },
 
+    { "padding between transposes", "Conv 2, total 2",
+      CONV3 "init p i64 8 = 0,0,0,0,0,1,1,0\ninit v f32 5,6,3,3\nt = Transpose(c) perm=[0,2,3,1]\nq = Pad(t, p)\n"
+      "u = Transpose(q) perm=[0,3,1,2]\ny = Conv(u, v) strides=[2,2]\noutput y\n" },
+    { "squeezed and excited with channels last", "FusedConv 3, GlobalAveragePool 1, Mul 1, total 6",
+      CONV3 "init a i64 2 = 1,2\ninit d f32 2,6,1,1\ninit u f32 6,2,1,1\ninit v f32 5,6,1,1\n"
+      "t = Transpose(c) perm=[0,2,3,1]\nr = Relu(t)\nm = ReduceMean(r, a)\nn = Transpose(m) perm=[0,3,1,2]\n"
+      "e = Conv(n, d)\nf = Relu(e)\ng = Conv(f, u)\nh = HardSigmoid(g)\ni = Transpose(h) perm=[0,2,3,1]\n"
+      "j = Mul(r, i)\nk = Transpose(j) perm=[0,3,1,2]\ny = Conv(k, v)\noutput y\n" },
+    { "channels last: an axis each", "Transpose 0",
+      CONV3 "init k f32 6\ninit l f32 1,1,6\ninit b0 i64 2 = 1,0\ninit b1 i64 2 = 7,4\ninit ax i64 2 = 1,-1\n"
+      "init z i64 2 = 1,0\ninit za i64 1 = 2\ninit v f32 5,8,1,1\nt = Transpose(c) perm=[0,2,3,1]\no = Mul(t, k)\nq = Add(l, o)\n"
+      "r = Softmax(q) axis=-1\ns = Concat(q, r) axis=3\na = Slice(s, b0, b1, ax)\nd = Concat(a, a) axis=3\n"
+      "e = Pad(d, z,, za)\nf = Transpose(e) perm=[0,3,1,2]\ny = Conv(f, v)\noutput y\n" },
+    { "means with channels last that drop dims", "Transpose 0",
+      CONV3 "init a i64 2 = 1,2\ninit e i64 1 = 3\nt = Transpose(c) perm=[0,2,3,1]\nr = Exp(t)\nm = ReduceMean(r, a) keepdims=0\n"
+      "n = ReduceMax(r, e)\no = Transpose(n) perm=[0,3,1,2]\np = Relu(o)\noutput m\noutput p\n" },
+    { "factors and summands of a picture with channels last", "Conv 1, Transpose 1, total 2",
+      "input x f32 1,8,8,4\ninit m f32 4\n" SCALAR("k", "0.5") "init w f32 6,4,3,3\na = Mul(x, k)\nb = Sub(a, m)\n"
+      "t = Transpose(b) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\n" },
+    { "bytes are turned before they are numbers", "Transpose 1, Cast 1, Conv 1, total 3",
+      "input x u8 1,8,8,4\ninit w f32 6,4,3,3\na = Cast(x) to=f32\nt = Transpose(a) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\n" },
+    { "channels last that others read too", "Transpose 1, Relu 1, total 3",
+      "input x f32 1,8,8,4\ninit w f32 6,4,3,3\na = Relu(x)\nt = Transpose(a) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\noutput a\n" },
+    { "channels last of rank five", "Conv 2, total 2",
+      "input x f32 1,2,4,4,4\ninit w f32 3,2,1,1,1\ninit v f32 2,3,1,1,1\ninit k f32 3\nc = Conv(x, w)\n"
+      "t = Transpose(c) perm=[0,2,3,4,1]\na = Mul(t, k)\nu = Transpose(a) perm=[0,4,1,2,3]\ny = Conv(u, v)\noutput y\n" },
     { "transposes cancel", "total 1",
       "input x f32 2,3,4\na = Transpose(x) perm=[0,2,1]\nb = Relu(a)\nc = Transpose(b) perm=[0,2,1]\noutput c\n" },
     { "transposes merge", "Transpose 1, total 1",

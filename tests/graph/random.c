@@ -299,18 +299,37 @@ static bool mean(writer *w, int x)
     return true;
 }
 
+/* As exporters of frameworks with channels last do: some nodes between two transposes. */
+static bool channels_last(writer *w, int x)
+{
+    static bool (*const between[])(writer *, int) = { unary, with_constant, binary, concat, slice, softmax, pad, transpose };
+    shape s = w->shapes[x];
+    if (s.rank != 4)
+        return false;
+    put(w, "v%d = Transpose(v%d) perm=[0,2,3,1]\n", w->count, x);
+    int y = add(w, (shape){ 4, { s.dims[0], s.dims[2], s.dims[3], s.dims[1] } });
+    for (int i = 0, wanted = 1 + pick(w, 3); i < wanted; i++)
+        if (between[pick(w, (int)ARRAY_LENGTH(between))](w, y))
+            y = w->count - 1;
+    s = w->shapes[y];
+    put(w, "v%d = Transpose(v%d) perm=[0,3,1,2]\n", w->count, y);
+    add(w, (shape){ 4, { s.dims[0], s.dims[3], s.dims[1], s.dims[2] } });
+    return true;
+}
+
 static void write_model(writer *w, uint32_t seed)
 {
     static bool (*const nodes[])(
         writer *, int) = { conv,   conv,          conv,          unary,      unary,     silu,      hard_swish, binary,
                            binary, with_constant, with_constant, batch_norm, transpose, transpose, reshape,    concat,
-                           split,  slice,         softmax,       pool,       pad,       linear,    mean };
+                           split,  slice,         softmax,       pool,       pad,       linear,    mean,
+                           channels_last, channels_last };
     memset(w, 0, sizeof(*w));
     w->state = seed * 2654435761u + 1;
     put(w, "input v0 f32 1,4,6,6\ninput v1 f32 1,4,6,6\n");
     add(w, (shape){ 4, { 1, 4, 6, 6 } });
     add(w, (shape){ 4, { 1, 4, 6, 6 } });
-    for (int i = 0, wanted = 6 + pick(w, 24); i < wanted && w->count < MOST_VALUES - 4; i++) {
+    for (int i = 0, wanted = 6 + pick(w, 24); i < wanted && w->count < MOST_VALUES - 8; i++) {
         /* mostly the newest values, so that chains grow */
         const int x = pick(w, 3) ? w->count - 1 - pick(w, MIN(3, w->count)) : pick(w, w->count);
         int elements = 1;
