@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Constants around a convolution go into it. Behind: Mul, Div, Add, Sub by one number or one for each channel. In
- * front: a factor always (padding is zero before and after), a summand where there is no padding. Pad with zeros in
- * front of a convolution or average pool becomes its padding. */
+ * front: a factor always (padding is zero before and after), a summand where there is no padding, and where there is it
+ * goes in front of the factor. Pad with zeros in front of a convolution or average pool becomes its padding. */
 #include "graph/passes.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,7 +91,7 @@ static bool padded(const graph_node *conv)
 /* Weights times the factor of their input channel; bias plus what the summands give. w is [c_out][c_in / group][taps].
  */
 static onyx_status fold_front_numbers(graph *g, graph_node *conv, const affine_step *s, const double *a,
-                                      const double *b, onyx_error *error)
+                                      const double *b, graph_node **result, onyx_error *error)
 {
     graph_value *weights = conv->inputs[1], *bias = graph_input(conv, 2);
     const float *w = graph_constant_f32(g, weights), *old = bias ? graph_constant_f32(g, bias) : NULL;
@@ -117,36 +118,79 @@ static onyx_status fold_front_numbers(graph *g, graph_node *conv, const affine_s
         }
         sums[o] = (float)sum;
     }
-    graph_value *inputs[3] = { s->x, NULL, NULL };
+    graph_value *inputs[4] = { s->x, NULL, NULL, graph_input(conv, 3) };
     status = graph_add_f32(g, weights->name, weights->info.rank, weights->info.dims, w_storage, &inputs[1], error);
     if (status != ONYX_OK) {
         buffer_unref(b_storage);
         return status;
     }
     STATUS_TRY(graph_add_f32(g, bias ? bias->name : conv->name, 1, &c_out, b_storage, &inputs[2], error));
-    return graph_substitute(g, conv, "", "Conv", conv->name, inputs, 3, conv->attributes, conv->attribute_count, NULL,
-                            error);
+    return graph_substitute(g, conv, conv->row->domain, conv->row->name, conv->name, inputs, inputs[3] ? 4 : 3,
+                            conv->attributes, conv->attribute_count, result, error);
 }
 
-static onyx_status fold_front(graph *g, graph_node *conv, bool *changed, onyx_error *error)
+/* x * a + b in front of padding is (x + b / a) * a: what x is then added to, and *s becomes the factor. False where the
+ * summand is no such one. */
+static onyx_status factor_last(graph *g, graph_node *conv, int64_t channels, affine_step *s, bool *done,
+                               onyx_error *error)
+{
+    affine_step factor;
+    graph_value *inputs[2] = { NULL, NULL }, *sum = NULL;
+    const int rank = s->x->info.rank;
+    int64_t dims[ONYX_MAX_RANK];
+    buffer *storage;
+    float *data;
+    *done = false;
+    if ((s->kind != STEP_ADD && s->kind != STEP_SUB) || !s->x->producer || !graph_sole(s->x) ||
+        !affine_step_of(g, s->x->producer, &factor) || (factor.kind != STEP_MUL && factor.kind != STEP_DIV) ||
+        !graph_same_shape(factor.x, s->x))
+        return ONYX_OK;
+    for (int i = 0; i < rank; i++)
+        dims[i] = i == 1 ? channels : 1;
+    STATUS_TRY(graph_new_floats((size_t)channels, &storage, &data, error));
+    for (int64_t i = 0; i < channels; i++) {
+        const double c = factor.constant[i * factor.step], b = s->constant[i * s->step];
+        const double summand = (s->kind == STEP_SUB ? -b : b) / (factor.kind == STEP_DIV ? 1 / c : c);
+        data[i] = (float)summand;
+        if (!isfinite(data[i]) || !isfinite(1 / c) || c == 0) {
+            buffer_unref(storage);
+            return ONYX_OK;
+        }
+    }
+    inputs[0] = factor.x;
+    STATUS_TRY(graph_add_f32(g, s->x->name, rank, dims, storage, &inputs[1], error));
+    STATUS_TRY(graph_insert(g, conv, "", "Add", s->x->name, inputs, 2, NULL, 0, &sum, error));
+    *s = factor;
+    s->x = sum;
+    *done = true;
+    return ONYX_OK;
+}
+
+/* *result: the convolution then. */
+static onyx_status fold_front(graph *g, graph_node *conv, graph_node **result, onyx_error *error)
 {
     affine_step s;
     int64_t channels;
     graph_value *x = conv->inputs[0];
+    *result = conv;
     if (!x->producer || !graph_sole(x) || !affine_step_of(g, x->producer, &s) ||
         !graph_conv_constant(g, conv, &channels))
         return ONYX_OK;
     const int64_t c_in = conv->inputs[1]->info.dims[1] * ((const conv_params *)conv->params)->group;
-    const bool factor = s.kind == STEP_MUL || s.kind == STEP_DIV;
-    if ((!factor && padded(conv)) || c_in < 1 || s.x->info.dims[1] != c_in)
+    if (c_in < 1 || s.x->info.dims[1] != c_in)
         return ONYX_OK;
+    if (s.kind != STEP_MUL && s.kind != STEP_DIV && padded(conv)) {
+        bool done;
+        STATUS_TRY(factor_last(g, conv, c_in, &s, &done, error));
+        if (!done)
+            return ONYX_OK;
+    }
     double *a = malloc(sizeof(*a) * 2 * (size_t)c_in);
     if (!a)
         return status_no_memory(error, sizeof(*a) * 2 * (size_t)c_in, "folded weights");
     affine_numbers(&s, c_in, a, a + c_in);
-    onyx_status status = fold_front_numbers(g, conv, &s, a, a + c_in, error);
+    onyx_status status = fold_front_numbers(g, conv, &s, a, a + c_in, result, error);
     free(a);
-    *changed = true;
     return status;
 }
 
@@ -195,8 +239,8 @@ static onyx_status with_pads(graph *g, const graph_node *node, const int64_t *pa
                : status_no_memory(error, sizeof(*pads) * (size_t)count, "attributes");
 }
 
-/* Conv, or AveragePool that counts the padding (as it counted the zeros that were data). */
-static onyx_status fold_pad(graph *g, graph_node *node, bool *changed, onyx_error *error)
+/* Conv (*result then), or AveragePool that counts the padding (as it counted the zeros that were data). */
+static onyx_status fold_pad(graph *g, graph_node *node, graph_node **result, bool *changed, onyx_error *error)
 {
     int64_t pads[2 * ONYX_MAX_RANK], merged[2 * OP_MAX_SPATIAL];
     op_window window;
@@ -229,7 +273,7 @@ static onyx_status fold_pad(graph *g, graph_node *node, bool *changed, onyx_erro
     graph_value *inputs[4] = { pad->inputs[0], graph_input(node, 1), graph_input(node, 2), graph_input(node, 3) };
     *changed = true;
     return graph_substitute(g, node, node->row->domain, node->row->name, node->name, inputs,
-                            pool ? 1 : node->input_count, attributes, count, NULL, error);
+                            pool ? 1 : node->input_count, attributes, count, pool ? NULL : result, error);
 }
 
 onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
@@ -239,12 +283,15 @@ onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *c
     {
         if (!graph_output(node, 0))
             continue;
-        const bool conv = graph_is(node, "Conv") && graph_is_f32(node->inputs[0]) && graph_one_output(node);
-        if (graph_is_conv(node) || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
-            STATUS_TRY(fold_pad(g, node, changed, error));
-        if (conv && !node->removed)
-            STATUS_TRY(fold_front(g, node, changed, error));
-        if (!conv && !node->removed)
+        graph_node *conv = graph_is_conv(node) ? node : NULL, *folded;
+        if (conv || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
+            STATUS_TRY(fold_pad(g, node, &conv, changed, error));
+        while (conv) {
+            STATUS_TRY(fold_front(g, conv, &folded, error));
+            *changed |= folded != conv;
+            conv = folded != conv ? folded : NULL;
+        }
+        if (!graph_is_conv(node) && !node->removed)
             STATUS_TRY(fold_behind(g, node, changed, error));
     }
     return ONYX_OK;

@@ -120,6 +120,15 @@ static const pass_case pass_cases[] = {
     { "not along channels", "Conv 1, Mul 1", CONV3 "init s f32 8\ny = Mul(c, s)\noutput y\n" },
     { "factors in front", "Conv 1, total 1",
       "input x f32 2,4,8,8\ninit m f32 1,4,1,1\ninit s f32 4,1,1\ninit w f32 6,2,3,3\na = Sub(x, m)\nb = Div(a, s)\nc = Conv(b, w) group=2\noutput c\n" },
+    { "factor and summand in front", "FusedConv 1, total 1",
+      "input x f32 1,4,8,8\n" SCALAR("k", "0.5") SCALAR("l", "1.5") "init w f32 6,4,1,1\na = Mul(k, x)\nb = Add(a, l)\nc = Conv(b, w)\n"
+      "y = Relu(c)\noutput y\n" },
+    { "factor and summand before padding", "Add 1, FusedConv 1, total 2",
+      "input x f32 1,4,8,8\ninit k f32 4,1,1 = 0.5,2,-1,3\n" SCALAR("l", "1.5") "init w f32 4,1,3,3\na = Div(x, k)\nb = Sub(a, l)\n"
+      "c = Conv(b, w) pads=[1,1,1,1] group=4\ny = Relu(c)\noutput y\n" },
+    { "factor of zero before padding", "Mul 1, Add 1, Conv 1",
+      "input x f32 1,4,8,8\ninit k f32 4,1,1 = 0.5,2,0,3\n" SCALAR("l", "1.5") "init w f32 6,4,3,3\na = Mul(x, k)\nb = Add(a, l)\n"
+      "c = Conv(b, w) pads=[1,1,1,1]\noutput c\n" },
     { "summand before padding", "Sub 1, Conv 1",
       "input x f32 1,4,8,8\ninit m f32 1,4,1,1\ninit w f32 6,4,3,3\na = Sub(x, m)\nc = Conv(a, w) pads=[1,1,1,1]\noutput c\n" },
     { "pad", "Conv 1, total 1",
