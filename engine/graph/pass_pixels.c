@@ -6,8 +6,9 @@
  * its neighbours never leaves the cache. What is turned is then the smaller side of the product. */
 #include "graph/passes.h"
 
-/* As for the kernels of convolutions: with fewer channels, most of a block would be nothing. */
-enum { FEWEST_CHANNELS = 16 };
+/* As for the kernels of convolutions: with fewer channels, most of a block would be nothing. A Transpose of very few
+ * channels, of an attention's heads, is worth more than that: convolutions of so few work on plain planes. */
+enum { FEWEST_CHANNELS = 16, FEW_HEADS = 8 };
 
 static bool is_turn(const graph_node *node, const int *wanted, int wanted_rank)
 {
@@ -26,6 +27,22 @@ static bool makes_picture(const graph_node *node)
 {
     static const int perm[4] = { 0, 3, 1, 2 };
     return is_turn(node, perm, 4);
+}
+
+/* n x c x h x w to n x h x w x c, or to n x h x c x w where the last two dims are swapped behind it */
+static bool makes_rows(const graph_node *node, bool swapped)
+{
+    static const int perm[4] = { 0, 2, 3, 1 }, half[4] = { 0, 2, 1, 3 };
+    return is_turn(node, swapped ? half : perm, 4);
+}
+
+/* A Transpose to n x h x w x c that a Transpose behind `rows` would meet. */
+static bool meets_turn(const graph_value *rows)
+{
+    const graph_node *maker = graph_sole(rows) ? rows->producer : NULL;
+    if (maker && graph_is(maker, "Softmax") && graph_sole(maker->inputs[0]))
+        maker = maker->inputs[0]->producer;
+    return maker && makes_rows(maker, false);
 }
 
 static bool is_picture(const graph_value *x)
@@ -113,7 +130,7 @@ static onyx_status insert_point(graph *g, graph_node *before, const char *name, 
                         p->bias ? 3 : 2, attributes, fused ? ACTIVATION_ATTRIBUTES : 0, y, error);
 }
 
-/* The product of rows whose result this Transpose makes a picture; the result has at least as many channels. */
+/* The product of rows whose result this Transpose makes a picture: with at least as many channels, or between heads. */
 static graph_node *turned_product(const graph_node *transpose, graph_product *p)
 {
     graph_value *x = transpose->inputs[0];
@@ -126,7 +143,9 @@ static graph_node *turned_product(const graph_node *transpose, graph_product *p)
     if (!graph_sole(x) || !read_weighted(x->producer, p) || p->residual || p->trans_a)
         return NULL;
     const int64_t ins = p->b->info.dims[p->trans_b], outs = p->b->info.dims[!p->trans_b];
-    return ins >= FEWEST_CHANNELS && ins <= outs && outs == transpose->outputs[0]->info.dims[1] ? x->producer : NULL;
+    const bool pixels = ins >= FEWEST_CHANNELS && ins <= outs;
+    const bool heads = ins <= FEW_HEADS && outs <= FEW_HEADS && x == transpose->inputs[0] && meets_turn(p->a);
+    return (pixels || heads) && outs == transpose->outputs[0]->info.dims[1] ? x->producer : NULL;
 }
 
 static onyx_status convolve_front(graph *g, graph_node *transpose, const graph_node *product, const graph_product *p,
@@ -144,10 +163,13 @@ static onyx_status convolve_front(graph *g, graph_node *transpose, const graph_n
     return graph_bypass(g, transpose, y, &done, error);
 }
 
-/* The picture whose flattened channels a product reads, transposed: n x c x m for op(a) of n x m x c. */
-static graph_value *flattened_picture(const graph_product *p)
+/* The picture whose channels a product reads, transposed: n x c x h x w for op(a) of n x h x w x c, or flattened to
+ * n x c x m for op(a) of n x m x c. */
+static graph_value *turned_picture(const graph_product *p)
 {
     const graph_value *a = p->a;
+    if (graph_sole(a) && a->producer && makes_rows(a->producer, p->trans_a))
+        return a->producer->inputs[0];
     graph_node *reshape = graph_sole(a) ? graph_maker(a, "Reshape") : NULL;
     graph_value *x = reshape ? reshape->inputs[0] : NULL;
     const int rank = a->info.rank;
@@ -160,7 +182,9 @@ static graph_value *flattened_picture(const graph_product *p)
 /* The convolution's result has no more channels than the picture; a residual is added to its rows. */
 static bool pays_back(const graph_product *p, const graph_value *picture, const graph_value *y)
 {
-    return picture->info.dims[1] >= FEWEST_CHANNELS && p->b->info.dims[!p->trans_b] <= picture->info.dims[1] &&
+    const int64_t channels = picture->info.dims[1];
+    return (channels >= FEWEST_CHANNELS || (channels <= FEW_HEADS && !p->residual)) &&
+           p->b->info.dims[!p->trans_b] <= channels &&
            (!p->residual || (p->activation.act == OP_ACT_NONE && graph_same_shape(p->residual, y)));
 }
 
@@ -194,7 +218,7 @@ onyx_status pass_pixels(graph *g, const graph_pass_options *options, bool *chang
             if (product)
                 STATUS_TRY(convolve_front(g, node, product, &p, changed, error));
         } else if (read_weighted(node, &p)) {
-            graph_value *picture = flattened_picture(&p);
+            graph_value *picture = turned_picture(&p);
             if (picture && pays_back(&p, picture, node->outputs[0]))
                 STATUS_TRY(convolve_back(g, node, &p, picture, changed, error));
         }

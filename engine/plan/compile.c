@@ -26,6 +26,8 @@ static const struct {
     { "", "Concat", plan_half_concat },
     { "", "Split", plan_half_split },
     { "", "Slice", plan_half_slice },
+    { "", "Conv", plan_conv_few },
+    { OP_DOMAIN_ONYX, "FusedConv", plan_conv_few },
     { "", "Conv", plan_chain },
     { OP_DOMAIN_ONYX, "FusedConv", plan_chain },
     { "", "Conv", plan_conv },

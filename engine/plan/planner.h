@@ -52,7 +52,7 @@ plan_function plan_attention, plan_cast, plan_chain, plan_conv, plan_conv_transp
     plan_qconv, plan_conv_integer, plan_qconv_float, plan_qmatmul, plan_matmul_integer, plan_qmatmul_float,
     plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv, plan_half_unary,
     plan_half_binary, plan_columns, plan_depth_to_space, plan_softmax_mean, plan_half_concat, plan_half_split,
-    plan_half_slice, plan_half_pool, plan_half_resize;
+    plan_half_slice, plan_half_pool, plan_half_resize, plan_conv_few;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);

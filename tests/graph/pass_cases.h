@@ -595,9 +595,9 @@ static const pass_case pass_cases[] = {
       "output y\noutput z\n" },
     { "einsum of a diagonal", "Einsum 1", "input a f32 3,3\ny = Einsum(a) equation=\"ii->i\"\noutput y\n" },
     { "factors and residuals behind a transposed product", "FusedMatMul 2, Transpose 3, Conv 1, Relu 1, total 7",
-      "input x f32 1,6,4,3\ninit w f32 3,8\ninit v f32 8,8\ninit s f32 8,1,1\ninit b f32 1,8,1,1\ninit d f32 8,1,3,3\n"
+      "input x f32 1,6,4,3\ninit w f32 3,9\ninit v f32 9,9\ninit s f32 9,1,1\ninit b f32 1,9,1,1\ninit d f32 9,1,3,3\n"
       "a = MatMul(x, w)\nc = Transpose(a) perm=[0,3,1,2]\ne = Mul(s, c)\nf = Sub(e, b)\n"
-      "h = Conv(f, d) group=8 pads=[1,1,1,1]\ni = Transpose(h) perm=[0,2,3,1]\nj = MatMul(i, v)\n"
+      "h = Conv(f, d) group=9 pads=[1,1,1,1]\ni = Transpose(h) perm=[0,2,3,1]\nj = MatMul(i, v)\n"
       "k = Transpose(j) perm=[0,3,1,2]\ny = Add(f, k)\nz = Relu(h)\noutput y\noutput z\n" },
     { "what stays behind a transposed product", "MatMul 2, Transpose 2, Add 2, total 6",
       "input x f32 1,6,4,3\ninput r f32 1,8,6,4\ninit w f32 3,8\ninit v f32 3,8\ninit b f32 1,8,6,4\n"

@@ -90,3 +90,12 @@
     { "rows that become another picture", "Transpose 1, Reshape 1, MatMul 1, Conv 1",
       "input x f32 2,15,16\ninit w f32 16,20\ninit v f32 9,10,3,3\ninit cut i64 4 = 4,10,3,5\na = MatMul(x, w)\n"
       "b = Transpose(a) perm=[0,2,1]\nc = Reshape(b, cut)\ny = Conv(c, v)\noutput y\n" },
+    { "talking heads", "Conv 2, Softmax 1, total 3",
+      "input x f32 2,4,9,10\ninit w f32 4,4\ninit b f32 4\ninit v f32 4,3\ninit c f32 3\na = Transpose(x) perm=[0,2,3,1]\n"
+      "d = MatMul(a, w)\ne = Add(d, b)\nf = Transpose(e) perm=[0,3,1,2]\ng = Softmax(f)\nh = Transpose(g) perm=[0,2,3,1]\n"
+      "i = MatMul(h, v)\nj = Add(i, c)\ny = Transpose(j) perm=[0,3,1,2]\noutput y\n" },
+    { "more heads than there were", "FusedMatMul 1, Transpose 2, total 3",
+      "input x f32 2,3,9,10\ninit w f32 3,4\ninit b f32 4\na = Transpose(x) perm=[0,2,3,1]\n"
+      "d = MatMul(a, w)\ne = Add(d, b)\ny = Transpose(e) perm=[0,3,1,2]\noutput y\n" },
+    { "few channels of rows", "MatMul 1, Transpose 1, total 2",
+      "input x f32 2,9,10,4\ninit w f32 4,4\na = MatMul(x, w)\ny = Transpose(a) perm=[0,3,1,2]\noutput y\n" },

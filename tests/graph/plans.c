@@ -258,6 +258,13 @@ static const plan_case cases[] = {
       "t = Transpose(a) perm=[1,3,2,0,4]\nu = Transpose(b) perm=[1,3,2,0,4]\nv = Transpose(c) perm=[1,3,2,0,4]\n"
       "w = Transpose(d) perm=[1,3,2,0,4]\nx = Transpose(e) perm=[1,3,2,0,4]\ny = Transpose(f) perm=[1,3,2,0,4]\n"
       "output t\noutput u\noutput v\noutput w\noutput x\noutput y\n" },
+    { "talking heads", "softmax_rows", "reference,transpose,layout_block,softmax_columns",
+      "input x f32 2,4,33,31\ninit w f32 4,4\ninit b f32 4\ninit v f32 4,3\ninit c f32 3\nz = Exp(x)\n"
+      "a = Transpose(z) perm=[0,2,3,1]\nd = MatMul(a, w)\ne = Add(d, b)\nf = Transpose(e) perm=[0,3,1,2]\n"
+      "g = Softmax(f)\nh = Transpose(g) perm=[0,2,3,1]\ni = MatMul(h, v)\nj = Add(i, c)\nk = Transpose(j) perm=[0,3,1,2]\n"
+      "y = Tanh(k)\noutput y\n" },
+    { "a 1x1 convolution of few planes", "", "reference,layout_block,layout_unblock",
+      "input x f32 2,7,9,7\ninit w f32 5,7,1,1\ninit b f32 5\na = Conv(x, w, b)\ny = Relu(a)\noutput y\n" },
     { "a picture between rows", "layout_block_rows", "reference,transpose,layout_block,layout_unblock",
       "input x f32 1,480,32\ninit w f32 32,64\ninit v f32 64,1,3,3\ninit u f32 64,32\ninit cut i64 4 = 1,64,20,24\n"
       "init back i64 3 = 1,64,480\na = MatMul(x, w)\nd = Transpose(a) perm=[0,2,1]\ne = Reshape(d, cut)\n"
