@@ -80,6 +80,23 @@ typedef struct pool_params {
     bool column_major;      /* MaxPool: indices count with storage_order = 1 */
 } pool_params;
 
+typedef struct lp_pool_params {
+    pool_params pool; /* first, so that what knows pools knows it */
+    int64_t p;
+} lp_pool_params;
+
+typedef struct deform_params {
+    conv_params conv;
+    int64_t offset_groups;
+} deform_params;
+
+typedef struct roi_params { /* RoiAlign, MaxRoiPool */
+    int64_t height, width;  /* of the result */
+    int64_t samples;        /* of a bin along an axis; 0: one for each element */
+    float scale;
+    bool max, half_pixel;
+} roi_params;
+
 /* Numbers for one set of shapes. in and out are -1 where not known yet (pads are then those of the attributes). */
 typedef struct op_window {
     int spatial;
@@ -390,8 +407,8 @@ typedef struct columns_params {
     int count;
 } columns_params;
 
-typedef struct cumsum_params {
-    bool exclusive, reverse;
+typedef struct cumsum_params { /* CumSum, CumProd */
+    bool exclusive, reverse, product;
 } cumsum_params;
 
 typedef struct trilu_params {
@@ -429,6 +446,56 @@ typedef struct op_slice {
 /* axes and steps may be NULL. False where the inputs are not valid; *error (may be NULL) says why. */
 onyx_status op_slice_resolve(int rank, const int64_t *dims, const onyx_tensor *starts, const onyx_tensor *ends,
                              const onyx_tensor *axes, const onyx_tensor *steps, op_slice *slice, onyx_error *error);
+
+/* ---- the rest: one operator each ---- */
+
+typedef struct lp_norm_params {
+    int64_t axis, p;
+} lp_norm_params;
+
+typedef struct mvn_params {
+    int64_t axes[ONYX_MAX_RANK];
+    int axis_count;
+} mvn_params;
+
+typedef struct axes_params { /* CenterCropPad; -1: all */
+    int64_t axes[ONYX_MAX_RANK];
+    int axis_count;
+} axes_params;
+
+typedef struct rotary_params {
+    bool interleaved;
+    int64_t heads, width; /* 0: not given, all of a head */
+} rotary_params;
+
+typedef struct signal_params { /* DFT, STFT, MelWeightMatrix, windows */
+    bool inverse, one_sided, periodic;
+    int64_t axis;
+    onyx_type type;
+} signal_params;
+
+typedef struct reverse_params {
+    int64_t batch_axis, time_axis;
+} reverse_params;
+
+typedef struct unique_params {
+    int64_t axis;
+    bool has_axis, sorted;
+} unique_params;
+
+typedef struct tensor_scatter_params {
+    int64_t axis;
+    bool circular;
+} tensor_scatter_params;
+
+typedef struct random_params {
+    onyx_type type;
+    float first, second; /* mean and scale, or low and high */
+    int64_t count;
+    uint64_t seed;
+    int rank;
+    int64_t dims[ONYX_MAX_RANK];
+} random_params;
 
 /* ---- control flow and containers ---- */
 

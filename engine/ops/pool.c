@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * MaxPool, AveragePool and the global pools, for any number of spatial dimensions, and the quantised averages. Padding
- * never takes part in a maximum, and in an average only where count_include_pad counts it. */
+ * MaxPool, AveragePool, LpPool and the global pools, for any number of spatial dimensions, and the quantised averages.
+ * Padding never takes part in a maximum, and in an average only where count_include_pad counts it. */
 #include <math.h>
 #include <string.h>
 
@@ -175,6 +175,77 @@ onyx_status op_run_max_pool(op_run_context *context)
 onyx_status op_run_average_pool(op_run_context *context)
 {
     return run_pool(context, false);
+}
+
+/* ---- LpPool, GlobalLpPool: the p-th root of the sum of p-th powers ---- */
+
+onyx_status op_parse_lp_pool(const op_parse_context *context, void *params)
+{
+    lp_pool_params *p = params;
+    p->p = op_attribute_int(&context->attributes, "p", 2);
+    if (p->p < 1)
+        return status_fail(context->error, ONYX_ERROR_SHAPE, "p is %lld", (long long)p->p);
+    return strcmp(context->row->name, "LpPool") == 0 ? op_parse_pool(context, &p->pool) : ONYX_OK;
+}
+
+/* |x|^p */
+static double *powers(op_run_context *context, const onyx_tensor *x, double p, onyx_status *status)
+{
+    const size_t count = tensor_count(x);
+    double *values = run_scratch(context, count, sizeof(*values), status);
+    if (!values)
+        return NULL;
+    lanes_load(LANE_F64, x->type, x->data, 0, count, values);
+    for (size_t i = 0; i < count; i++)
+        values[i] = p == 2 ? values[i] * values[i] : p == 1 ? fabs(values[i]) : pow(fabs(values[i]), p);
+    return values;
+}
+
+static double root(double sum, double p)
+{
+    return p == 2 ? sqrt(sum) : p == 1 ? sum : pow(sum, 1 / p);
+}
+
+onyx_status op_run_lp_pool(op_run_context *context)
+{
+    const double p = (double)((const lp_pool_params *)context->params)->p;
+    onyx_tensor *out = context->outputs[0];
+    onyx_status status = ONYX_OK;
+    pool_task task;
+    int planes = 0;
+    STATUS_TRY(prepare(context, context->inputs[0], false, &task, &planes));
+    for (int d = 0; d < task.window.spatial; d++) /* sums, not means */
+        for (int64_t o = 0; o < task.window.out[d]; o++)
+            task.counts[d][o] = 1;
+    task.x = powers(context, context->inputs[0], p, &status);
+    STATUS_TRY(status);
+    const size_t count = tensor_count(out);
+    double *sums = run_scratch(context, count, sizeof(*sums), &status);
+    STATUS_TRY(status);
+    task.dst = sums;
+    workers_run(context->pool, pool_part_f64, &task, planes);
+    for (size_t i = 0; i < count; i++)
+        sums[i] = root(sums[i], p);
+    lanes_store(LANE_F64, sums, count, out->type, out->data, 0);
+    return ONYX_OK;
+}
+
+onyx_status op_run_global_lp_pool(op_run_context *context)
+{
+    const double p = (double)((const lp_pool_params *)context->params)->p;
+    const onyx_tensor *x = context->inputs[0];
+    onyx_status status = ONYX_OK;
+    const double *values = powers(context, x, p, &status);
+    STATUS_TRY(status);
+    const size_t planes = dims_product(x->dims, 0, 2), n = dims_product(x->dims, 2, x->rank);
+    for (size_t i = 0; i < planes; i++) {
+        double sum = 0;
+        for (size_t k = i * n; k < (i + 1) * n; k++)
+            sum += values[k];
+        sum = root(sum, p);
+        lanes_store(LANE_F64, &sum, 1, context->outputs[0]->type, context->outputs[0]->data, i);
+    }
+    return ONYX_OK;
 }
 
 /* Mean or maximum of each plane, in float64. */

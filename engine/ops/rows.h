@@ -54,6 +54,51 @@ op_parse_function op_parse_constant, op_parse_constant_of_shape, op_parse_eye_li
 op_shape_function op_shape_constant, op_shape_constant_of_shape, op_shape_eye_like, op_shape_one_hot, op_shape_range;
 op_run_function op_run_constant, op_run_constant_of_shape, op_run_eye_like, op_run_one_hot, op_run_range;
 
+/* crop.c */
+op_parse_function op_parse_affine_grid, op_parse_crop_pad;
+op_shape_function op_shape_affine_grid, op_shape_crop_pad;
+op_run_function op_run_affine_grid, op_run_crop_pad;
+
+/* deform_conv.c */
+op_parse_function op_parse_deform_conv;
+op_shape_function op_shape_deform_conv;
+op_run_function op_run_deform_conv;
+
+/* lp_norm.c */
+op_parse_function op_parse_lp_norm, op_parse_mvn;
+op_shape_function op_shape_lp_norm, op_shape_mvn;
+op_run_function op_run_lp_norm, op_run_mvn;
+
+/* roi.c */
+op_parse_function op_parse_max_roi_pool, op_parse_roi_align;
+op_shape_function op_shape_max_roi_pool, op_shape_roi_align;
+op_run_function op_run_max_roi_pool, op_run_roi_align;
+
+/* rotary.c */
+op_parse_function op_parse_rotary;
+op_shape_function op_shape_rotary;
+op_run_function op_run_rotary;
+
+/* unpool.c */
+op_shape_function op_shape_max_unpool;
+op_run_function op_run_max_unpool;
+
+/* pick.c */
+op_parse_function op_parse_axis_maybe, op_parse_reverse, op_parse_tensor_scatter;
+op_shape_function op_shape_bit_cast, op_shape_compress, op_shape_det, op_shape_reverse, op_shape_tensor_scatter,
+    op_shape_unique;
+op_run_function op_run_bit_cast, op_run_compress, op_run_det, op_run_reverse, op_run_tensor_scatter, op_run_unique;
+
+/* random.c */
+op_parse_function op_parse_random;
+op_shape_function op_shape_multinomial, op_shape_random;
+op_run_function op_run_bernoulli, op_run_multinomial, op_run_random_normal, op_run_random_uniform;
+
+/* signal.c */
+op_parse_function op_parse_signal;
+op_shape_function op_shape_dft, op_shape_mel, op_shape_signal_window, op_shape_stft;
+op_run_function op_run_blackman_window, op_run_dft, op_run_hamming_window, op_run_hann_window, op_run_mel, op_run_stft;
+
 /* control.c */
 op_parse_function op_parse_scan, op_parse_sequence;
 op_shape_function op_shape_control, op_shape_has_element, op_shape_item, op_shape_length, op_shape_optional,
@@ -105,9 +150,10 @@ op_shape_function op_shape_pad;
 op_run_function op_run_pad;
 
 /* pool.c */
-op_parse_function op_parse_qlinear_global_pool, op_parse_qlinear_pool;
+op_parse_function op_parse_lp_pool, op_parse_qlinear_global_pool, op_parse_qlinear_pool;
 op_shape_function op_shape_global_pool, op_shape_pool, op_shape_qlinear_global_pool, op_shape_qlinear_pool;
-op_run_function op_run_average_pool, op_run_global_average_pool, op_run_global_max_pool, op_run_max_pool,
+op_run_function op_run_average_pool, op_run_global_average_pool, op_run_global_lp_pool, op_run_global_max_pool,
+    op_run_lp_pool, op_run_max_pool,
     op_run_qlinear_average_pool, op_run_qlinear_global_average_pool;
 
 /* qlinear.c */

@@ -521,6 +521,7 @@ onyx_status op_parse_cumsum(const op_parse_context *context, void *params)
     cumsum_params *p = params;
     p->exclusive = op_attribute_int(&context->attributes, "exclusive", 0) != 0;
     p->reverse = op_attribute_int(&context->attributes, "reverse", 0) != 0;
+    p->product = strcmp(context->row->name, "CumProd") == 0;
     return ONYX_OK;
 }
 
@@ -541,14 +542,12 @@ onyx_status op_shape_cumsum(op_shape_context *context)
     do {                                                                                                               \
         const T *src = in;                                                                                             \
         T *dst = out;                                                                                                  \
-        T sum = 0;                                                                                                     \
+        T so_far = p->product;                                                                                         \
         for (int64_t i = 0; i < n; i++) {                                                                              \
             int64_t at = (p->reverse ? n - 1 - i : i) * step;                                                          \
-            if (p->exclusive)                                                                                          \
-                dst[at] = sum;                                                                                         \
-            sum += src[at];                                                                                            \
-            if (!p->exclusive)                                                                                         \
-                dst[at] = sum;                                                                                         \
+            const T before = so_far;                                                                                   \
+            so_far = p->product ? so_far * src[at] : so_far + src[at];                                                 \
+            dst[at] = p->exclusive ? before : so_far;                                                                  \
         }                                                                                                              \
     } while (0)
 

@@ -49,9 +49,21 @@ static const char *const int_names[] = { "axis",
                                          "count_include_pad",
                                          "exclude_outside",
                                          "align_corners",
-                                         "opset" };
+                                         "opset",
+                                         "output_height",
+                                         "output_width",
+                                         "sampling_ratio",
+                                         "offset_group",
+                                         "num_heads",
+                                         "rotary_embedding_dim",
+                                         "onesided",
+                                         "inverse",
+                                         "sorted",
+                                         "time_axis",
+                                         "p" };
 static const char *const list_names[] = { "kernel_shape",   "strides",      "pads", "dilations", "perm",
-                                          "output_padding", "output_shape", "axes", "value_ints" };
+                                          "output_padding", "output_shape", "axes", "value_ints",
+                                          "pooled_shape", "shape" };
 static const struct {
     const char *name, *values[7];
 } string_names[] = {

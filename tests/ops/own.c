@@ -56,5 +56,6 @@ int main(void)
     own_fused();
     own_quantised();
     own_products();
+    own_regions();
     return own_done();
 }

@@ -36,5 +36,6 @@ void own_elements(void); /* broadcasting, integers, special values, slices */
 void own_fused(void);
 void own_quantised(void); /* the quantised operators of the onyx domain */
 void own_products(void);
+void own_regions(void); /* what reads between pixels, transforms, random numbers */
 
 #endif
