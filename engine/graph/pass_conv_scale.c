@@ -2,12 +2,11 @@
  *
  * Constants around a convolution go into it. Behind: Mul, Div, Add, Sub by one number or one for each channel. In
  * front: a factor always (padding is zero before and after), a summand where there is no padding, and where there is it
- * goes in front of the factor. Pad with zeros in front of a convolution or average pool becomes its padding. */
+ * goes in front of the factor. */
 #include "graph/passes.h"
 
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* y = x * a[c] + b[c] of a binary node with a constant: *x, and the functions of c. */
 typedef struct affine_step {
@@ -194,88 +193,6 @@ static onyx_status fold_front(graph *g, graph_node *conv, graph_node **result, o
     return status;
 }
 
-/* ---- padding ---- */
-
-/* Zero padding of the spatial dims only: begins[], then ends[]. */
-static bool zero_pad_of(graph *g, const graph_node *pad, int64_t pads[2 * ONYX_MAX_RANK])
-{
-    const int rank = pad->inputs[0]->info.rank;
-    int64_t listed[2 * ONYX_MAX_RANK], axes[ONYX_MAX_RANK];
-    double fill = 0;
-    if (((const pad_params *)pad->params)->mode != OP_PAD_CONSTANT || rank < 3 || !graph_one_output(pad) ||
-        (graph_input(pad, 2) && graph_element_count(pad->inputs[2]) != 0 &&
-         (!graph_uniform(g, pad->inputs[2], &fill) || fill != 0)))
-        return false;
-    graph_value *axis_value = graph_input(pad, 3);
-    const int count = axis_value ? graph_constant_ints(g, axis_value, axes, ONYX_MAX_RANK) : rank;
-    if (count < 0 || graph_constant_ints(g, graph_input(pad, 1), listed, 2 * ONYX_MAX_RANK) != 2 * count)
-        return false;
-    memset(pads, 0, sizeof(*pads) * 2 * ONYX_MAX_RANK);
-    for (int i = 0; i < count; i++) {
-        const int64_t axis = axis_value ? (axes[i] < 0 ? axes[i] + rank : axes[i]) : i;
-        if (axis < 0 || axis >= rank)
-            return false;
-        pads[axis] = listed[i];
-        pads[rank + axis] = listed[count + i];
-    }
-    for (int i = 0; i < rank; i++)
-        if (pads[i] < 0 || pads[rank + i] < 0 || (i < 2 && (pads[i] || pads[rank + i])))
-            return false;
-    return true;
-}
-
-/* The node's attributes with pads of begin[], end[] instead of its own padding. */
-static onyx_status with_pads(graph *g, const graph_node *node, const int64_t *pads, int count, op_attribute *attributes,
-                             int *attribute_count, onyx_error *error)
-{
-    *attribute_count = 0;
-    for (int i = 0; i < node->attribute_count && *attribute_count < 14; i++) {
-        const char *name = node->attributes[i].name;
-        if (strcmp(name, "pads") != 0 && strcmp(name, "auto_pad") != 0 && strcmp(name, "count_include_pad") != 0)
-            attributes[(*attribute_count)++] = node->attributes[i];
-    }
-    return attribute_ints(g, "pads", pads, count, &attributes[(*attribute_count)++])
-               ? ONYX_OK
-               : status_no_memory(error, sizeof(*pads) * (size_t)count, "attributes");
-}
-
-/* Conv (*result then), or AveragePool that counts the padding (as it counted the zeros that were data). */
-static onyx_status fold_pad(graph *g, graph_node *node, graph_node **result, bool *changed, onyx_error *error)
-{
-    int64_t pads[2 * ONYX_MAX_RANK], merged[2 * OP_MAX_SPATIAL];
-    op_window window;
-    op_attribute attributes[16];
-    int count;
-    const bool pool = graph_is(node, "AveragePool");
-    const window_params *params =
-        pool ? &((const pool_params *)node->params)->window : &((const conv_params *)node->params)->window;
-    graph_node *pad = graph_maker(node->inputs[0], "Pad");
-    if (!pad || !graph_one_output(node) || node->attribute_count > 12 || !zero_pad_of(g, pad, pads) ||
-        (params->auto_pad != OP_AUTO_PAD_NOTSET && params->auto_pad != OP_AUTO_PAD_VALID))
-        return ONYX_OK;
-    if (pool ? params->ceil_mode || !op_pool_geometry(node->params, &node->inputs[0]->info, &window)
-             : !op_conv_geometry(node->params, &node->inputs[0]->info, &node->inputs[1]->info, &window))
-        return ONYX_OK;
-    const int rank = window.spatial + 2;
-    bool own = false;
-    for (int i = 0; i < window.spatial; i++) {
-        own |= window.pad_begin[i] || window.pad_end[i];
-        merged[i] = window.pad_begin[i] + pads[2 + i];
-        merged[window.spatial + i] = window.pad_end[i] + pads[rank + 2 + i];
-        if (merged[i] >= window.kernel[i] || merged[window.spatial + i] >= window.kernel[i])
-            return ONYX_OK; /* windows of padding alone: kernels need not know them */
-    }
-    if (pool && own && !((const pool_params *)node->params)->count_include_pad)
-        return ONYX_OK;
-    STATUS_TRY(with_pads(g, node, merged, 2 * window.spatial, attributes, &count, error));
-    if (pool)
-        attributes[count++] = attribute_int("count_include_pad", 1);
-    graph_value *inputs[4] = { pad->inputs[0], graph_input(node, 1), graph_input(node, 2), graph_input(node, 3) };
-    *changed = true;
-    return graph_substitute(g, node, node->row->domain, node->row->name, node->name, inputs,
-                            pool ? 1 : node->input_count, attributes, count, pool ? NULL : result, error);
-}
-
 onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
     (void)options;
@@ -284,8 +201,6 @@ onyx_status pass_conv_scale(graph *g, const graph_pass_options *options, bool *c
         if (!graph_output(node, 0))
             continue;
         graph_node *conv = graph_is_conv(node) ? node : NULL, *folded;
-        if (conv || (graph_is(node, "AveragePool") && graph_is_f32(node->inputs[0])))
-            STATUS_TRY(fold_pad(g, node, &conv, changed, error));
         while (conv) {
             STATUS_TRY(fold_front(g, conv, &folded, error));
             *changed |= folded != conv;

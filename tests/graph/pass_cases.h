@@ -131,6 +131,18 @@ static const pass_case pass_cases[] = {
       "c = Conv(b, w) pads=[1,1,1,1]\noutput c\n" },
     { "summand before padding", "Sub 1, Conv 1",
       "input x f32 1,4,8,8\ninit m f32 1,4,1,1\ninit w f32 6,4,3,3\na = Sub(x, m)\nc = Conv(a, w) pads=[1,1,1,1]\noutput c\n" },
+    { "pad of bytes", "Pad 0, QuantizeLinear 1",
+      BYTES "init p i64 8 = 0,0,0,0,0,0,1,1\nd0 = Pad(d, p)\nq1 = QuantizeLinear(d0, xs, xz)\nd1 = DequantizeLinear(q1, xs, xz)\n"
+      "w = DequantizeLinear(wq, ws, wz) axis=0\nc = Conv(d1, w) strides=[2,2]\nr = QuantizeLinear(c, cs, cz)\n"
+      "y = DequantizeLinear(r, cs, cz)\noutput y\n", 0.03 },
+    { "pad of bytes that get another scale", "Pad 1",
+      BYTES "init p i64 8 = 0,0,0,0,0,0,1,1\nd0 = Pad(d, p)\nq1 = QuantizeLinear(d0, cs, cz)\nd1 = DequantizeLinear(q1, xs, xz)\n"
+      "w = DequantizeLinear(wq, ws, wz) axis=0\nc = Conv(d1, w) strides=[2,2]\nr = QuantizeLinear(c, cs, cz)\n"
+      "y = DequantizeLinear(r, cs, cz)\noutput y\n", 0.03 },
+    { "pad before a maximum pool", "Relu 1, MaxPool 1, total 2",
+      "input x f32 1,4,7,7\ninit p i64 8 = 0,0,1,1,0,0,1,1\nr = Relu(x)\na = Pad(r, p)\ny = MaxPool(a) kernel_shape=[3,3] strides=[2,2]\noutput y\n" },
+    { "pad before a maximum pool of what may be negative", "Pad 1",
+      "input x f32 1,4,7,7\ninit p i64 8 = 0,0,1,1,0,0,1,1\nr = Neg(x)\na = Pad(r, p)\ny = MaxPool(a) kernel_shape=[3,3] strides=[2,2]\noutput y\n" },
     { "pad", "Conv 1, total 1",
       "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,2,1\ninit w f32 6,4,3,3\na = Pad(x, p)\nc = Conv(a, w) pads=[0,1,0,1]\noutput c\n" },
     { "pad with a number", "Pad 1",
