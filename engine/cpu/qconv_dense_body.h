@@ -150,7 +150,7 @@ QCONV_INLINE void qconv_tile(const qconv_job *j, const uint8_t *x, const uint8_t
         }
     }
     qconv_sum(j, x, w, acc, filters, pixels);
-    if (pixels > 1 && j->bytes && !j->plan->shape.rows) {
+    if (pixels > 1 && j->bytes_blocked) {
         qconv_tile_bytes(j, acc, at, filters, pixels);
     } else {
 #pragma GCC unroll 24
@@ -211,7 +211,7 @@ static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int
     const size_t plane = (size_t)j->plan->shape.h_out * (size_t)j->plan->shape.w_out * VF_LANES;
     const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
     uint8_t *dst = (uint8_t *)j->arguments->dst;
-    if (j->bytes && !j->plan->shape.rows)
+    if (j->bytes_blocked)
         dst += (size_t)first * plane + (size_t)row * (size_t)j->plan->shape.w_out * VF_LANES;
     qconv_place at = { .block = first, .row = row, .dst_step = plane };
     for (int x = 0, pixels; x < j->row_pixels; x += pixels) {
@@ -219,7 +219,7 @@ static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int
         if (pixels > j->row_pixels - x)
             x = j->row_pixels - pixels;
         at.x = x;
-        at.dst = dst + (j->bytes && !j->plan->shape.rows ? (size_t)x * VF_LANES : 0);
+        at.dst = dst + (j->bytes_blocked ? (size_t)x * VF_LANES : 0);
         qconv_tiles[filters][pixels / 4](j, source + (size_t)x * j->step_x, w, &at);
     }
 }

@@ -27,6 +27,7 @@ typedef struct qconv_job {
     int row_pixels;           /* that are done as one row */
     bool clamp;               /* a sum times its scale may not fit int32 */
     bool bytes, bytes_signed; /* the output */
+    bool bytes_blocked;       /* and where it lies: tiles pack it themselves */
     int32_t *pixel_sums, *window_sums;
     const int32_t *sum;         /* of the row's first pixel and channel, or NULL */
     const int32_t *sum_columns; /* from there, to each pixel's */
@@ -41,6 +42,7 @@ static void qconv_start(qconv_job *j, const qconv_plan *plan, const qconv_argume
                       .arguments = a,
                       .bytes = output == QCONV_U8 || output == QCONV_S8,
                       .bytes_signed = output == QCONV_S8,
+                      .bytes_blocked = (output == QCONV_U8 || output == QCONV_S8) && !plan->shape.rows,
                       .row_pixels = plan->shape.w_out,
                       .row_begin = strip * plan->strip_rows,
                       .row_end = end < plan->shape.h_out ? end : plan->shape.h_out };

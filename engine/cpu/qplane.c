@@ -174,3 +174,20 @@ void qplane_unblock(const void *src, int lanes, int block, size_t hw, void *dst,
         for (size_t i = done; i < hw; i++)
             out[(size_t)lane * plane_stride + i] = in[i * (size_t)block + (size_t)lane];
 }
+
+void qplane_transpose(const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, size_t rows, size_t cols)
+{
+#ifdef __SSE2__
+    if (rows >= 16 && cols >= 16) { /* the last squares overlap those before */
+        for (size_t j = 0; j < cols; j += 16)
+            for (size_t i = 0; i < rows; i += 16) {
+                const size_t row = i + 16 > rows ? rows - 16 : i, col = j + 16 > cols ? cols - 16 : j;
+                transpose_16(src + row * src_stride + col, src_stride, dst + col * dst_stride + row, dst_stride);
+            }
+        return;
+    }
+#endif
+    for (size_t j = 0; j < cols; j++)
+        for (size_t i = 0; i < rows; i++)
+            dst[j * dst_stride + i] = src[i * src_stride + j];
+}

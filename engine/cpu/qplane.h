@@ -28,4 +28,7 @@ void qplane_resize_nearest(const resize_shape *shape, const void *src, void *dst
 void qplane_block(const void *src, size_t plane_stride, int lanes, int block, size_t hw, void *dst, uint8_t fill);
 void qplane_unblock(const void *src, int lanes, int block, size_t hw, void *dst, size_t plane_stride);
 
+/* dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < cols. */
+void qplane_transpose(const uint8_t *src, size_t src_stride, uint8_t *dst, size_t dst_stride, size_t rows, size_t cols);
+
 #endif

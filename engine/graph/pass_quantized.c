@@ -250,20 +250,11 @@ onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error)
 
 /* ---- two bytes ---- */
 
-/* One operand is as large as the result, the other, too, or it has one byte for each channel: then there are kernels.
- */
+/* One operand is as large as the result, and the other broadcasts: then there are kernels. */
 static bool fits_bytes(const graph_node *node)
 {
     const graph_value *y = node->outputs[0];
-    for (int i = 0; i < 2; i++) {
-        const graph_value *b = node->inputs[1 - i];
-        bool channels = b->info.rank == y->info.rank && y->info.rank >= 3;
-        for (int d = 0; d < y->info.rank && channels; d++)
-            channels = b->info.dims[d] == (d < 2 ? y->info.dims[d] : 1);
-        if (graph_same_shape(node->inputs[i], y) && (channels || graph_same_shape(b, y)))
-            return true;
-    }
-    return false;
+    return graph_same_shape(node->inputs[0], y) || graph_same_shape(node->inputs[1], y);
 }
 
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
@@ -293,14 +284,33 @@ onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
 
 /* ---- the whole ---- */
 
-/* DQ(Transpose(x)) -> Transpose(DQ(x)) before a matrix product, which takes transposes as they are. */
+/* QLookup(Transpose(x)) -> Transpose(QLookup(x)) before DequantizeLinear and a product */
+static onyx_status lookup_up(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_node *transpose = graph_maker(node->inputs[0], "Transpose");
+    const graph_node *dq = graph_single_user(node->outputs[0]);
+    byte_scale scale;
+    if (!transpose || !graph_sole(node->inputs[0]) || !dq || !quantized_is_dq(g, dq, &scale) ||
+        !graph_sole(dq->outputs[0]) || !graph_is(dq->outputs[0]->users[0], "MatMul"))
+        return ONYX_OK;
+    graph_value *inputs[2] = { transpose->inputs[0], node->inputs[1] }, *bytes = NULL;
+    STATUS_TRY(graph_insert_like(g, node, inputs, &bytes, error));
+    *changed = true;
+    return graph_substitute(g, node, "", "Transpose", transpose->name, &bytes, 1, transpose->attributes,
+                            transpose->attribute_count, NULL, error);
+}
+
+/* DQ(Transpose(x)) -> Transpose(DQ(x)) before a matrix product, which takes transposes as they are; a table between
+ * them changes places first. */
 static onyx_status transposes_down(graph *g, bool *changed, onyx_error *error)
 {
     GRAPH_EACH_NODE(g, node)
     {
         byte_scale scale;
-        if (!quantized_is_dq(g, node, &scale) || !graph_sole(node->outputs[0]) || !graph_sole(node->inputs[0]) ||
-            !graph_is(node->outputs[0]->users[0], "MatMul"))
+        if (graph_is_in(node, OP_DOMAIN_ONYX, "QLookup"))
+            STATUS_TRY(lookup_up(g, node, changed, error));
+        if (node->removed || !quantized_is_dq(g, node, &scale) || !graph_sole(node->outputs[0]) ||
+            !graph_sole(node->inputs[0]) || !graph_is(node->outputs[0]->users[0], "MatMul"))
             continue;
         graph_node *transpose = graph_maker(node->inputs[0], "Transpose");
         if (!transpose)

@@ -5,12 +5,14 @@
  * Products by constant matrices are pass_quantized_product.c's; these are the others:
  *
  *   Cast(MatMulInteger(a, B)), B constant                    -> MatMul(a - zero, B - zero)
- *   QLinearMatMul, QLinearSoftmax, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
+ *   QLinearMatMul, QLinearSoftmax, QLinearAveragePool, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
  *   QGemm with one scale for each operand                    -> Q(Gemm(DQ, DQ, c))
  *
  * Products of bytes are exact in float32, and so are sums of 258 of them; longer ones are rounded as their conversion
  * to float32 would. */
 #include "graph/pass_quantized.h"
+
+#include <string.h>
 
 #define DOMAIN_MICROSOFT "com.microsoft"
 
@@ -80,8 +82,8 @@ static onyx_status qlinear_unary(graph *g, graph_node *node, const char *op, boo
 {
     graph_value *x, *y = NULL;
     graph_value *const *in = node->inputs;
-    op_attribute axis;
-    int attributes = 0;
+    op_attribute attributes[8];
+    int count = 0;
     bool done;
     if (!one_number(in[3]))
         return ONYX_OK;
@@ -90,14 +92,17 @@ static onyx_status qlinear_unary(graph *g, graph_node *node, const char *op, boo
         const int64_t rank = in[0]->info.rank;
         if (params->flatten && params->axis != -1 && params->axis != rank - 1)
             return ONYX_OK;
-        axis = attribute_int("axis", params->axis);
-        attributes = 1;
+        attributes[count++] = attribute_int("axis", params->axis);
+    } else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool")) {
+        for (int i = 0; i < node->attribute_count; i++)
+            if (strcmp(node->attributes[i].name, "channels_last") != 0 && count < (int)ARRAY_LENGTH(attributes))
+                attributes[count++] = node->attributes[i];
     }
     STATUS_TRY(dequantised(g, node, in[0], in[1], in[2], &x, &done, error));
     if (!done)
         return ONYX_OK;
     *changed = true;
-    STATUS_TRY(graph_insert(g, node, "", op, node->name, &x, 1, &axis, attributes, &y, error));
+    STATUS_TRY(graph_insert(g, node, "", op, node->name, &x, 1, attributes, count, &y, error));
     return quantise(g, node, y, in[3], graph_input(node, 4), error);
 }
 
@@ -194,6 +199,8 @@ onyx_status quantized_products(graph *g, bool *changed, onyx_error *error)
             STATUS_TRY(qlinear_matmul(g, node, changed, error));
         else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearSoftmax"))
             STATUS_TRY(qlinear_unary(g, node, "Softmax", changed, error));
+        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool"))
+            STATUS_TRY(qlinear_unary(g, node, "AveragePool", changed, error));
         else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearGlobalAveragePool"))
             STATUS_TRY(qlinear_unary(g, node, "GlobalAveragePool", changed, error));
         else if (graph_is_in(node, DOMAIN_MICROSOFT, "QGemm"))

@@ -1,29 +1,21 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Elementwise work on bytes and the edges between bytes and float32, on whichever form the operands have. */
-#include "plan/planner.h"
+#include "plan/plan_quant.h"
 
 #include <math.h>
 #include <string.h>
 
 #include "ops/params.h"
 
-/* Parts start at multiples of this many elements: whole cache lines. */
-#define GRAIN 64
+#define GRAIN PLAN_BYTE_GRAIN
 
 static graph_value *input_of(const graph_node *node, int index)
 {
     return index < node->input_count ? node->inputs[index] : NULL;
 }
 
-static bool is_byte(const graph_value *value)
-{
-    return value->info.kind == OP_KIND_TENSOR &&
-           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8);
-}
-
-/* A constant scale and zero point (absent: 0) for the whole tensor. */
-static bool scale_of(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero)
+bool plan_byte_scale(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero)
 {
     *zero = 0;
     if (!scale_value || scale_value->info.type != ONYX_TYPE_FLOAT32 || !graph_scalar(p->graph, scale_value, scale))
@@ -31,7 +23,7 @@ static bool scale_of(planner *p, graph_value *scale_value, graph_value *zero_val
     if (!zero_value)
         return true;
     const onyx_tensor *tensor =
-        is_byte(zero_value) && graph_element_count(zero_value) == 1 ? graph_constant(p->graph, zero_value) : NULL;
+        plan_is_byte(zero_value) && graph_element_count(zero_value) == 1 ? graph_constant(p->graph, zero_value) : NULL;
     if (!tensor)
         return false;
     *zero = tensor->type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[0] : ((const uint8_t *)tensor->data)[0];
@@ -48,7 +40,7 @@ static bool unary_slots(planner *p, graph_node *node, bool blocked, int *input, 
     *output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
     if (*output < 0)
         return false;
-    *elements = p->program->slots[*output].tensor.size_bytes / (is_byte(y) ? 1 : sizeof(float));
+    *elements = p->program->slots[*output].tensor.size_bytes / (plan_is_byte(y) ? 1 : sizeof(float));
     return true;
 }
 
@@ -86,116 +78,6 @@ plan_result plan_qlookup(planner *p, graph_node *node)
         return PLAN_FAILED;
     s.parts = plan_parts(2 * s.elements);
     return plan_add_step(p, node, "qeltwise_lookup", run_lookup, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s))
-               ? PLAN_DONE
-               : PLAN_FAILED;
-}
-
-/* ---- QLinearAdd, QLinearMul of two tensors of one shape ---- */
-
-typedef struct qbinary_step {
-    qeltwise_binary *kernel;
-    qeltwise_scales scales;
-    size_t elements;
-    int parts;
-    /* A second operand with one element per image and channel: */
-    size_t pixels; /* 0: it is as large as the first */
-    int block;
-} qbinary_step;
-
-static void run_qbinary(const step_context *context, int part)
-{
-    const program_step *step = context->step;
-    const qbinary_step *s = step->params;
-    const uint8_t *a = context->tensors[step->inputs[0]].data, *b = context->tensors[step->inputs[1]].data;
-    uint8_t *dst = context->tensors[step->outputs[0]].data;
-    size_t begin, end;
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
-    if (begin < end)
-        s->kernel(a + begin, b + begin, dst + begin, end - begin, &s->scales);
-}
-
-#define PATTERN_BYTES 1024
-
-/* By channel block: its elements of the second operand, over and over. */
-static void run_qbinary_channels(const step_context *context, int part)
-{
-    const program_step *step = context->step;
-    const qbinary_step *s = step->params;
-    const size_t block = (size_t)s->block, bytes = s->pixels * block, room = PATTERN_BYTES / block * block;
-    const uint8_t *a = context->tensors[step->inputs[0]].data, *b = context->tensors[step->inputs[1]].data;
-    uint8_t *dst = context->tensors[step->outputs[0]].data, pattern[PATTERN_BYTES];
-    size_t begin, end;
-    plan_range(s->elements / bytes, 1, s->parts, part, &begin, &end);
-    for (size_t i = begin; i < end; i++) {
-        for (size_t k = 0; k < room; k += block)
-            memcpy(pattern + k, b + i * block, block);
-        for (size_t at = i * bytes; at < (i + 1) * bytes; at += room)
-            s->kernel(a + at, pattern, dst + at, MIN(room, (i + 1) * bytes - at), &s->scales);
-    }
-}
-
-/* [n, c, 1, ...] beside [n, c, h, ...]: squeeze and excitation. */
-static bool one_per_channel(const graph_value *value, const graph_value *like)
-{
-    if (value->info.rank != like->info.rank || like->info.rank < 3)
-        return false;
-    for (int i = 0; i < value->info.rank; i++)
-        if (value->info.dims[i] != (i < 2 ? like->info.dims[i] : 1))
-            return false;
-    return true;
-}
-
-static void swap_operands(graph_value **a, graph_value **b, qeltwise_scales *s)
-{
-    const qeltwise_scales t = *s;
-    graph_value *value = *a;
-    *a = *b;
-    *b = value;
-    s->a_scale = t.b_scale;
-    s->b_scale = t.a_scale;
-    s->a_zero = t.b_zero;
-    s->b_zero = t.a_zero;
-}
-
-static bool same_dims(const graph_value *a, const graph_value *b)
-{
-    return a->info.rank == b->info.rank &&
-           memcmp(a->info.dims, b->info.dims, sizeof(int64_t) * (size_t)MAX(a->info.rank, 0)) == 0;
-}
-
-plan_result plan_qbinary(planner *p, graph_node *node)
-{
-    graph_value *a = node->inputs[0], *b = node->inputs[3], *y = node->outputs[0];
-    const bool add = graph_is_in(node, "com.microsoft", "QLinearAdd");
-    qbinary_step s = { .kernel = add ? p->kernels->qeltwise.add : p->kernels->qeltwise.mul };
-    qeltwise_scales *scales = &s.scales;
-    image_dims dims;
-    if (!s.kernel || !is_byte(a) || a->info.type != b->info.type || graph_element_count(y) < 1 ||
-        !scale_of(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
-        !scale_of(p, node->inputs[4], node->inputs[5], &scales->b_scale, &scales->b_zero) ||
-        !scale_of(p, node->inputs[6], input_of(node, 7), &scales->dst_scale, &scales->dst_zero))
-        return PLAN_PASS;
-    if (!same_dims(a, y))
-        swap_operands(&a, &b, scales);
-    const bool channels = !same_dims(b, y);
-    if (!same_dims(a, y) || (channels && !(one_per_channel(b, y) && plan_can_block_bytes(p, a) &&
-                                           plan_can_block_bytes(p, b) && plan_image_dims(p, y, &dims))))
-        return PLAN_PASS;
-    scales->is_signed = a->info.type == ONYX_TYPE_INT8;
-    const bool blocked = channels || plan_only_blocked(p, a) || plan_only_blocked(p, b);
-    const int inputs[2] = { blocked ? plan_blocked(p, a) : plan_plain(p, a),
-                            blocked ? plan_blocked(p, b) : plan_plain(p, b) };
-    if (inputs[0] < 0 || inputs[1] < 0)
-        return PLAN_FAILED;
-    const int output = blocked ? plan_new_blocked(p, y) : plan_new_plain(p, y);
-    if (output < 0)
-        return PLAN_FAILED;
-    s.elements = p->program->slots[output].tensor.size_bytes;
-    s.parts = plan_parts(3 * s.elements);
-    s.block = p->kernels->block;
-    s.pixels = channels ? (size_t)dims.h * (size_t)dims.w : 0;
-    return plan_add_step(p, node, add ? "qeltwise_add" : "qeltwise_mul", channels ? run_qbinary_channels : run_qbinary,
-                         s.parts, 0, inputs, 2, &output, 1, &s, sizeof(s))
                ? PLAN_DONE
                : PLAN_FAILED;
 }
@@ -383,9 +265,9 @@ static plan_result plan_edge(planner *p, graph_node *node, const graph_value *by
     const quantize_params *params = node->params;
     edge_step s = { .kernels = &p->kernels->eltwise, .is_signed = bytes->info.type == ONYX_TYPE_INT8 };
     int input, output;
-    if (!is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 ||
+    if (!plan_is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 ||
         params->block_size || (params->precision != ONYX_TYPE_UNDEFINED && params->precision != ONYX_TYPE_FLOAT32) ||
-        !scale_of(p, node->inputs[1], input_of(node, 2), &s.scale, &s.zero))
+        !plan_byte_scale(p, node->inputs[1], input_of(node, 2), &s.scale, &s.zero))
         return PLAN_PASS;
     if (!unary_slots(p, node, blocked, &input, &output, &s.elements))
         return PLAN_FAILED;

@@ -1,11 +1,22 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the convolutions and the matrix products of bytes share: their constants. */
+ * What the steps on bytes share: their constants. */
 #ifndef ONYX_PLAN_PLAN_QUANT_H
 #define ONYX_PLAN_PLAN_QUANT_H
 
 #include "plan/planner.h"
 
+/* Parts start at multiples of this many elements: whole cache lines. */
+#define PLAN_BYTE_GRAIN 64
+
+static inline bool plan_is_byte(const graph_value *value)
+{
+    return value->info.kind == OP_KIND_TENSOR &&
+           (value->info.type == ONYX_TYPE_UINT8 || value->info.type == ONYX_TYPE_INT8);
+}
+
+/* A constant scale and zero point (absent: 0) for the whole tensor. */
+bool plan_byte_scale(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero);
 /* A constant of this type, or NULL. */
 const onyx_tensor *plan_constant(planner *p, graph_value *value, onyx_type type);
 /* Element i of a zero point with one element or one per channel; absent: 0. False where it is no constant. */

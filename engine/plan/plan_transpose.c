@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "cpu/qplane.h"
 #include "ops/params.h"
 
 /* Short runs are many; their usual sizes are copied without a call. */
@@ -47,6 +48,10 @@ static void run_transpose(const step_context *context, int part)
         return;
     if (t->kernel) {
         t->kernel((const uint32_t *)src + begin, t->b, (uint32_t *)dst + begin * t->a, t->a, t->a, end - begin);
+        return;
+    }
+    if (t->inner_bytes == 1) {
+        qplane_transpose((const uint8_t *)src + begin, t->b, (uint8_t *)dst + begin * t->a, t->a, t->a, end - begin);
         return;
     }
     for (size_t j = begin; j < end; j++)
@@ -154,7 +159,8 @@ static plan_result plan_rows_to_blocks(planner *p, graph_node *node, const trans
 
 /* The runs in order of the output; the last two or three are done at once: rows copied, or planes transposed. */
 typedef struct walk_step {
-    layout_transpose_32 *kernel; /* of a plane; NULL: its rows are contiguous in both */
+    layout_transpose_32 *kernel; /* of a plane; NULL: its rows are contiguous in both, or */
+    bool bytes;                  /* it is one of bytes */
     int rank, parts;             /* of the outer loops; of all of them */
     size_t outer, dims[ONYX_MAX_RANK], src_steps[ONYX_MAX_RANK], dst_steps[ONYX_MAX_RANK]; /* bytes */
     size_t rows, cols, src_row, dst_row; /* of a plane, in elements; without kernel: all but rows in bytes */
@@ -178,6 +184,9 @@ static void run_walk(const step_context *context, int part)
         }
         if (s->kernel)
             s->kernel((const uint32_t *)(from + src), s->src_row, (uint32_t *)(to + dst), s->dst_row, s->rows, s->cols);
+        else if (s->bytes)
+            qplane_transpose((const uint8_t *)from + src, s->src_row, (uint8_t *)to + dst, s->dst_row, s->rows,
+                             s->cols);
         else
             plan_copy_rows(to + dst, s->dst_row, from + src, s->src_row, s->cols, s->rows);
     }
@@ -245,9 +254,10 @@ static plan_result plan_walk(planner *p, graph_node *node, const int64_t *perm, 
         s.dst_row = runs[last - 1].dst * element;
         s.cols = runs[last].size * element;
     } else {
-        if (element != 4)
+        if (element != 4 && element != 1)
             return PLAN_PASS;
-        s.kernel = p->kernels->layout.transpose;
+        s.bytes = element == 1;
+        s.kernel = s.bytes ? NULL : p->kernels->layout.transpose;
         s.rows = runs[last].size;
         s.src_row = runs[last].src;
         s.cols = runs[inner].size;

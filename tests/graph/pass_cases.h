@@ -544,7 +544,16 @@ static const pass_case pass_cases[] = {
       "d = QLinearMatMul(a, s, z, w, ws, wz, ys, z)\ne = com.microsoft.QLinearSoftmax(d, ys, z, ps, pz) axis=-1 opset=13\n"
       "f = com.microsoft.QGemm(d, ys, z, g, ws, gz, c) transB=1 alpha=0.5\nh = QLinearMatMul(b, s, z, a, s, z, ys, z)\n"
       "i = DequantizeLinear(h, ys, z)\nj = DequantizeLinear(e, ps, pz)\noutput f\noutput i\noutput j\n", 0.02 },
-    { "a row of bytes beside a matrix", "QLinearMul 0, QLinearAdd 0, Mul 1, Add 1",
+    { "bytes that are averaged", "QLinearAveragePool 0, AveragePool 1, QuantizeLinear 2, DequantizeLinear 2, total 5",
+      "input x f32 2,5,7,9\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit t f32 - = 0.04\nq = QuantizeLinear(x, s, z)\n"
+      "p = com.microsoft.QLinearAveragePool(q, s, z, t, z) kernel_shape=[3,2] strides=[2,1] pads=[1,0,1,0] "
+      "count_include_pad=1\ny = DequantizeLinear(p, t, z)\noutput y\n", 0.02 },
+    { "a table between a transpose and a product", "QLookup 1, Transpose 0, FusedMatMul 1, QuantizeLinear 2, DequantizeLinear 2, total 6",
+      "input x f32 3,5,8\ninput v f32 3,7,8\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit t f32 - = 0.04\n"
+      "a = QuantizeLinear(x, s, z)\nb = DequantizeLinear(a, s, z)\nc = QuantizeLinear(v, s, z)\nd = Transpose(c) perm=[0,2,1]\n"
+      "e = DequantizeLinear(d, s, z)\nf = Tanh(e)\ng = QuantizeLinear(f, t, z)\nh = DequantizeLinear(g, t, z)\n"
+      "y = MatMul(b, h)\noutput y\n", 1e-5 },
+    { "a row of bytes beside a matrix", "QLinearMul 1, QLinearAdd 1, Mul 0, Add 0",
       "input x f32 4,9\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit r u8 9\na = QuantizeLinear(x, s, z)\n"
       "b = DequantizeLinear(a, s, z)\nc = DequantizeLinear(r, s, z)\nd = Mul(b, c)\ne = QuantizeLinear(d, s, z)\n"
       "f = DequantizeLinear(e, s, z)\ng = Add(c, f)\nh = QuantizeLinear(g, s, z)\ny = DequantizeLinear(h, s, z)\noutput y\n", 0.02 },

@@ -341,6 +341,15 @@ static const plan_case cases[] = {
       "d = Gemm(b1, c, b)\ne = Relu(d)\nq, s, z = DynamicQuantizeLinear(e)\nf = MatMulInteger(q, u, z)\n"
       "h = Cast(f) to=f32\ni = Mul(s, us)\nj = Mul(h, i)\nk = Reshape(j, g)\ny = Add(k, v)\nm = MatMulInteger(a, w, xz)\n"
       "output y\noutput m\n", true },
+    { "sums and products of bytes that broadcast", "qeltwise_add,qeltwise_mul,transpose,transpose_runs",
+      "reference,layout_block",
+      "input x f32 4,5,9,33\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit t f32 - = 0.03\ninit a u8 5,1,33\ninit b u8 4,1,9,1\n"
+      "init c u8 33\ninit d u8 -\ninit e u8 4,5,9,1\nq = QuantizeLinear(x, s, z)\n"
+      "f = com.microsoft.QLinearAdd(a, s, z, q, s, z, t, z)\ng = com.microsoft.QLinearMul(f, t, z, b, t, z, s, z)\n"
+      "h = com.microsoft.QLinearAdd(g, s, z, c, s, z, t, z)\ni = com.microsoft.QLinearMul(h, t, z, d, t, z, s, z)\n"
+      "j = com.microsoft.QLinearAdd(i, s, z, e, t, z, t, z)\nk = Transpose(j) perm=[0,1,3,2]\n"
+      "l = Transpose(j) perm=[3,0,2,1]\ny = DequantizeLinear(k, t, z)\nv = DequantizeLinear(l, t, z)\n"
+      "output y\noutput v\n" },
     { "rows of bytes that become bytes", "eltwise_dequantize", "reference,qeltwise_lookup",
       "input x f32 7,19\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz i8 - = 5\n"
       "init w i8 19,50\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"

@@ -97,6 +97,19 @@ static void test_reorder(const cpu_kernels *k, int lanes, size_t hw)
     CHECK(wrong == 0, "byte unblock %s lanes=%d hw=%zu", k->name, lanes, hw);
 }
 
+static void test_transpose(size_t rows, size_t cols)
+{
+    const size_t src_stride = cols + (size_t)oracle_int(0, 3), dst_stride = rows + (size_t)oracle_int(0, 3);
+    const uint8_t *src = random_bytes(&region_src, (rows - 1) * src_stride + cols);
+    uint8_t *dst = guarded(&region_dst, (cols - 1) * dst_stride + rows);
+    int wrong = 0;
+    qplane_transpose(src, src_stride, dst, dst_stride, rows, cols);
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < cols; j++)
+            wrong += dst[j * dst_stride + i] != src[i * src_stride + j];
+    CHECK(wrong == 0 && guarded_front_intact(dst), "transpose %zux%zu: %d differ", rows, cols, wrong);
+}
+
 void test_qplane(const cpu_kernels *k, bool bench, test_counts *counts)
 {
     region_src = guarded_create(1 << 18);
@@ -124,6 +137,7 @@ void test_qplane(const cpu_kernels *k, bool bench, test_counts *counts)
         test_pool_shape(k, s, i & 1);
         test_resize_shape(k);
         test_reorder(k, 1 + i % k->block, 1 + (size_t)i % 37);
+        test_transpose((size_t)oracle_int(1, 70), (size_t)oracle_int(1, 70));
     }
     guarded_free(&region_src);
     guarded_free(&region_dst);
