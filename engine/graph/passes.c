@@ -47,6 +47,7 @@ static const graph_pass table[] = {
     { "channel_affine", "makes a factor and a summand for each channel one convolution", pass_channel_affine },
     { "conv_trim", "drops rows and columns of kernels that meet padding alone", pass_conv_trim },
     { "pools", "computes larger maximum pools of a value from smaller ones", pass_pools },
+    { "conv_3d", "makes convolutions over three dimensions those over two", pass_conv_3d },
     { "conv_1d", "makes convolutions over one dimension those over two", pass_conv_1d },
 };
 

@@ -17,7 +17,7 @@ graph_pass_function pass_attention, pass_sdpa, pass_group_norm, pass_einsum, pas
     pass_layer_norm, pass_transpose, pass_concat_split, pass_shuffle, pass_focus, pass_dfl, pass_act_up, pass_matmul,
     pass_conv_act, pass_conv_add, pass_conv_1d, pass_quantized, pass_siblings, pass_rows, pass_columns, pass_gather,
     pass_conv_trim, pass_pools, pass_conv_transpose, pass_up_conv, pass_patches, pass_channel_affine,
-    pass_pad, pass_layout, pass_pixels;
+    pass_pad, pass_layout, pass_pixels, pass_conv_3d;
 
 /* ---- attributes of new nodes; arrays are copied into the graph's arena (NULL there: out of memory) ---- */
 op_attribute attribute_int(const char *name, int64_t value);

@@ -262,7 +262,7 @@ static const pass_case pass_cases[] = {
       "input x u8 1,8,8,4\ninit w f32 6,4,3,3\na = Cast(x) to=f32\nt = Transpose(a) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\n" },
     { "channels last that others read too", "Transpose 1, Relu 1, total 3",
       "input x f32 1,8,8,4\ninit w f32 6,4,3,3\na = Relu(x)\nt = Transpose(a) perm=[0,3,1,2]\ny = Conv(t, w)\noutput y\noutput a\n" },
-    { "channels last of rank five", "Conv 2, total 2",
+    { "channels last of rank five", "Conv 2, Reshape 2, total 4",
       "input x f32 1,2,4,4,4\ninit w f32 3,2,1,1,1\ninit v f32 2,3,1,1,1\ninit k f32 3\nc = Conv(x, w)\n"
       "t = Transpose(c) perm=[0,2,3,4,1]\na = Mul(t, k)\nu = Transpose(a) perm=[0,4,1,2,3]\ny = Conv(u, v)\noutput y\n" },
     { "transposes cancel", "total 1",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Rows of pass_cases: matrix products, attention, and products between pictures. */
+ * Rows of pass_cases: matrix products, attention, products between pictures, and convolutions over three dimensions. */
     { "linear", "FusedMatMul 1, total 1",
       "input x f32 2,5,8\ninit w f32 8,6\ninit b f32 6\na = MatMul(x, w)\nc = Add(b, a)\ny = Relu(c)\noutput y\n" },
     { "linear with layer scale", "FusedMatMul 1, total 1",
@@ -99,3 +99,21 @@
       "d = MatMul(a, w)\ne = Add(d, b)\ny = Transpose(e) perm=[0,3,1,2]\noutput y\n" },
     { "few channels of rows", "MatMul 1, Transpose 1, total 2",
       "input x f32 2,9,10,4\ninit w f32 4,4\na = MatMul(x, w)\ny = Transpose(a) perm=[0,3,1,2]\noutput y\n" },
+    { "three dimensions", "Conv 1, Concat 2, Slice 3, Transpose 2, Reshape 2, total 10",
+      "input x f32 2,4,7,6,5\ninit w f32 6,4,3,3,3\ninit b f32 6\n"
+      "y = Conv(x, w, b) pads=[1,0,1,2,1,1] strides=[2,1,2] dilations=[2,1,1]\noutput y\n" },
+    { "three dimensions, the last kernel small, with a residual", "FusedConv 1, Concat 1, Slice 2, Transpose 3",
+      "input x f32 1,4,7,6,5\ninput r f32 1,6,5,4,4\ninit w f32 6,4,3,3,2\nc = Conv(x, w)\nd = Add(r, c)\ny = Relu(d)\n"
+      "output y\n" },
+    { "one dimension of three without a kernel, grouped", "Conv 1, Transpose 2, Reshape 2, total 5",
+      "input x f32 2,4,7,6,5\ninit w f32 6,2,3,1,3\ny = Conv(x, w) group=2 pads=[1,0,0,1,0,1]\noutput y\n" },
+    { "the first dimension without a kernel", "Conv 1, Transpose 2, Slice 1",
+      "input x f32 2,4,7,6,5\ninit w f32 6,4,1,2,2\ny = Conv(x, w) strides=[3,1,1]\noutput y\n" },
+    { "dimensions side by side without a kernel", "Conv 1, Reshape 2, total 3",
+      "input x f32 2,4,7,6,5\ninit w f32 6,4,3,1,1\ny = Conv(x, w) strides=[2,1,1] pads=[1,0,0,1,0,0]\noutput y\n" },
+    { "the first dimensions without a kernel", "FusedConv 1, Reshape 2, total 3",
+      "input x f32 2,4,7,6,5\ninit w f32 6,4,1,1,3\nc = Conv(x, w)\ny = Relu(c)\noutput y\n" },
+    { "three dimensions by channels", "Conv 1, total 1",
+      "input x f32 2,4,7,6,5\ninit w f32 4,1,3,3,3\ny = Conv(x, w) group=4\noutput y\n" },
+    { "kernels of many taps in all of three dimensions", "Conv 1, total 1",
+      "input x f32 1,1,9,9,9\ninit w f32 2,1,9,9,9\ny = Conv(x, w)\noutput y\n" },

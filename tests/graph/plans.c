@@ -258,6 +258,9 @@ static const plan_case cases[] = {
       "t = Transpose(a) perm=[1,3,2,0,4]\nu = Transpose(b) perm=[1,3,2,0,4]\nv = Transpose(c) perm=[1,3,2,0,4]\n"
       "w = Transpose(d) perm=[1,3,2,0,4]\nx = Transpose(e) perm=[1,3,2,0,4]\ny = Transpose(f) perm=[1,3,2,0,4]\n"
       "output t\noutput u\noutput v\noutput w\noutput x\noutput y\n" },
+    { "three dimensions", "", "reference",
+      "input x f32 1,5,4,9,11\ninit w f32 17,5,3,3,3\ninit v f32 9,17,3,1,1\na = Conv(x, w) pads=[1,1,1,1,1,1]\n"
+      "b = Relu(a)\ny = Conv(b, v)\noutput y\n" },
     { "talking heads", "softmax_rows", "reference,transpose,layout_block,softmax_columns",
       "input x f32 2,4,33,31\ninit w f32 4,4\ninit b f32 4\ninit v f32 4,3\ninit c f32 3\nz = Exp(x)\n"
       "a = Transpose(z) perm=[0,2,3,1]\nd = MatMul(a, w)\ne = Add(d, b)\nf = Transpose(e) perm=[0,3,1,2]\n"
