@@ -112,6 +112,38 @@ int conv_best_filters(const conv_tile_set *set, int blocks, int n)
     return conv_ceil_div(blocks, conv_ceil_div(blocks, best)); /* as many as the largest group has */
 }
 
+/* Blocks that share tiles with half a one: few enough for as many accumulators as others have. */
+static int blocks_with_half(int blocks)
+{
+    return blocks < 4 ? blocks : 2;
+}
+
+conv_filters conv_filters_of(int channels, int lanes, int filters)
+{
+    const int blocks = conv_ceil_div(channels, lanes), most = filters % CONV_HALVED;
+    const int halved = filters >= CONV_HALVED ? blocks_with_half(blocks) : 0;
+    return (conv_filters){ blocks, conv_ceil_div(blocks - halved, most) + (halved > 0), conv_max(most, halved),
+                           halved };
+}
+
+int conv_best_halved(const conv_units *units, int channels, int pixels, int n)
+{
+    enum { FEW = 8 }; /* then a group more would wait for its own sums */
+    const int blocks = conv_ceil_div(channels, units->lanes), last = channels - (blocks - 1) * units->lanes;
+    const int whole = blocks - blocks_with_half(blocks);
+    if (units->halved.filters == 0 || last > units->lanes / 2 || pixels < FEW)
+        return conv_best_filters(&units->unit, blocks, n);
+    return CONV_HALVED + (whole > 0 ? conv_best_filters(&units->unit, whole, n) : 1);
+}
+
+double conv_halved_cost(const conv_units *units, const conv_filters *f, int n)
+{
+    const int whole = f->blocks - f->halved;
+    const double part = f->halved ? 1 - 0.5 / f->halved : 0; /* of the first group's lanes */
+    return (whole > 0 ? conv_tile_cost(&units->unit, f->most, whole, n) : 0) +
+           (f->halved ? part * conv_tile_cost(&units->halved, f->halved, f->halved, n) : 0);
+}
+
 double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads)
 {
     enum { MOST = 64 };

@@ -34,13 +34,14 @@ bool conv_link_first(const conv_plan *plan, conv_link *link)
 bool conv_link_point(const cpu_kernels *kernels, const conv_shape *shape, conv_link *link)
 {
     const conv_units *units = kernels->conv.units;
-    const int blocks = conv_ceil_div(shape->c_out, units->lanes), line = conv_min(60, shape->w_out * 4);
+    const int line = conv_min(60, shape->w_out * 4);
     *link = (conv_link){ .kind = CONV_LINK_POINT };
     if (!same_place(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
         return false;
-    const size_t summed = (size_t)conv_summed_channels(shape->c_in);
-    link->filters = conv_best_filters(&units->unit, blocks, line);
-    link->plan.packed_bytes = summed * (size_t)(blocks * units->lanes) * sizeof(float);
+    link->filters = conv_best_halved(units, shape->c_out, shape->h_out * shape->w_out, line);
+    const conv_filters filters = conv_filters_of(shape->c_out, units->lanes, link->filters);
+    link->plan.packed_bytes =
+        (size_t)(conv_summed_channels(shape->c_in) * conv_filter_all(&filters, units->lanes)) * sizeof(float);
     link->plan.scratch_bytes = 0;
     return true;
 }
@@ -96,18 +97,21 @@ void conv_link_pack_form(const conv_link *link, conv_link *form)
     form->filters = link->filters;
 }
 
-/* [filter group][input][filter block][lane] */
+/* [filter group][input][filter block][lane]; of a group with half a block [input / 2][lane of all blocks][input % 2].
+ */
 static void pack_point(const conv_link *link, const float *weights, float *to)
 {
     const int lanes = link->plan.block, inputs = link->plan.shape.c_in, outputs = link->plan.shape.c_out;
-    const int blocks = conv_ceil_div(outputs, lanes), groups = conv_ceil_div(blocks, link->filters);
-    for (int q = 0; q < groups; q++) {
-        const conv_range filters = conv_group(blocks, groups, q);
-        for (int c = 0; c < conv_summed_channels(inputs); c++)
-            for (int o = filters.begin * lanes; o < filters.end * lanes; o++, to++) {
+    const conv_filters filters = conv_filters_of(outputs, lanes, link->filters);
+    for (int q = 0; q < filters.groups; q++) {
+        const int first = conv_filter_group(&filters, q).begin * lanes, width = conv_filter_floats(&filters, q, lanes);
+        const int turns = filters.halved > 0 && q == 0 ? 2 : 1; /* inputs that follow each other */
+        for (int c = 0; c < conv_summed_channels(inputs); c += turns)
+            for (int i = 0; i < width * turns; i++, to++) {
+                const int o = first + i / turns, from = c + i % turns;
                 *to = 0;
-                if (o < outputs && c < inputs) /* weights may lie anywhere in a file: no plain load */
-                    memcpy(to, weights + (size_t)o * (size_t)inputs + (size_t)c, sizeof(*to));
+                if (o < outputs && from < inputs) /* weights may lie anywhere in a file: no plain load */
+                    memcpy(to, weights + (size_t)o * (size_t)inputs + (size_t)from, sizeof(*to));
             }
     }
 }
@@ -339,18 +343,18 @@ static void run_plan(const chain_run *r, int i, conv_range rows, int pooled)
 static void run_line(const conv_link *link, const conv_arguments *a, const conv_tile *tile, eltwise_act_f32 *act,
                      const float *src, float *dst, int n)
 {
-    const conv_tile_set *set = &link->plan.kernels->conv.units->unit;
-    const int lanes = link->plan.block, blocks = conv_ceil_div(link->plan.shape.c_out, lanes);
-    const int groups = conv_ceil_div(blocks, link->filters);
+    const conv_units *units = link->plan.kernels->conv.units;
+    const int lanes = link->plan.block;
+    const conv_filters filters = conv_filters_of(link->plan.shape.c_out, lanes, link->filters);
     const float *weights = a->packed;
-    for (int q = 0; q < groups; q++) {
-        const conv_range filters = conv_group(blocks, groups, q);
-        const int count = filters.end - filters.begin;
-        conv_run_line(set, count, tile, src, weights, a->bias + filters.begin * lanes, NULL,
-                      dst + filters.begin * tile->dst_block_stride, n, lanes);
-        weights += (ptrdiff_t)conv_summed_channels(link->plan.shape.c_in) * count * lanes;
+    for (int q = 0; q < filters.groups; q++) {
+        const conv_range blocks = conv_filter_group(&filters, q);
+        conv_run_line(filters.halved > 0 && q == 0 ? &units->halved : &units->unit, blocks.end - blocks.begin, tile,
+                      src, weights, a->bias + blocks.begin * lanes, NULL, dst + blocks.begin * tile->dst_block_stride,
+                      n, lanes);
+        weights += conv_summed_channels(link->plan.shape.c_in) * conv_filter_floats(&filters, q, lanes);
     }
-    for (int block = 0; block < blocks && act; block++) {
+    for (int block = 0; block < filters.blocks && act; block++) {
         float *plane = dst + block * tile->dst_block_stride;
         act(plane, plane, (size_t)(n * lanes), a->activation.a, a->activation.b);
     }
@@ -360,8 +364,8 @@ static void run_line(const conv_link *link, const conv_arguments *a, const conv_
 static int line_pixels(const conv_link *link)
 {
     const conv_shape *s = &link->plan.shape;
-    const int tile = link->plan.kernels->conv.units->unit.pixels[link->filters - 1];
-    if (conv_ceil_div(s->c_out, link->plan.block) <= link->filters)
+    const int tile = link->plan.kernels->conv.units->unit.pixels[link->filters % CONV_HALVED - 1];
+    if (conv_filters_of(s->c_out, link->plan.block, link->filters).groups == 1)
         return s->h_out * s->w_out;
     return conv_ceil_div(LINE_BYTES / (int)sizeof(float) / conv_summed_channels(s->c_in), tile) * tile;
 }

@@ -27,7 +27,7 @@ typedef enum conv_link_kind {
 typedef struct conv_link {
     conv_link_kind kind;
     conv_plan plan; /* of POINT, SUM and POOL shape, sizes and cycles alone */
-    int filters;    /* POINT: blocks that are done at once */
+    int filters;    /* POINT: blocks that are done at once, see conv_filters */
     bool joined;    /* POOL: done with the depthwise convolution in front, whose own rows nobody keeps */
     int step, held; /* rows that are computed at once; rows of the output that are kept (but of the last layer) */
     resize_tables nearest; /* SUM: how the second image becomes as large as the first */

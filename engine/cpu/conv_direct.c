@@ -28,8 +28,9 @@ typedef struct geometry {
     int blocks_in;     /* input blocks of a convolution group */
     int blocks_out;    /* filter blocks of a convolution group */
     int filter_groups; /* of a convolution group */
-    int channels;      /* of a convolution group, that are summed over */
-    size_t sum;        /* inputs of one output */
+    conv_filters filters;
+    int channels; /* of a convolution group, that are summed over */
+    size_t sum;   /* inputs of one output */
     bool padded;
     bool sliced; /* see run_slices */
     /* Sliced, and shape is a line over all taps of `window`, whose blocks are those of one channel block in turn. */
@@ -52,15 +53,16 @@ static geometry geometry_of(const cpu_kernels *kernels, const conv_shape *s, int
     geometry g = { .shape = *s, .set = tiles_for(units, s), .lanes = units->lanes, .unit_pixels = unit_pixels };
     int channels = s->c_in / s->groups;
     g.blocks_in = conv_ceil_div(channels, g.lanes);
-    g.blocks_out = conv_ceil_div(s->c_out / s->groups, g.lanes);
-    g.filter_groups = conv_ceil_div(g.blocks_out, filters);
+    g.filters = conv_filters_of(s->c_out / s->groups, g.lanes, filters);
+    g.blocks_out = g.filters.blocks;
+    g.filter_groups = g.filters.groups;
     g.channels = conv_summed_channels(channels);
     g.sum = (size_t)g.channels * (size_t)s->kernel_h * (size_t)s->kernel_w;
     if (conv_is_line(s)) {
         g.shape.w_in = g.shape.w_out = s->h_out * s->w_out;
         g.shape.h_in = g.shape.h_out = 1;
-        g.sliced =
-            g.shape.w_out <= FEW_PIXELS && g.sum * (size_t)(filters * g.lanes) * sizeof(float) > CONV_NEAREST_BYTES;
+        g.sliced = g.shape.w_out <= FEW_PIXELS &&
+                   g.sum * (size_t)(g.filters.most * g.lanes) * sizeof(float) > CONV_NEAREST_BYTES;
     }
     g.src_plane = (ptrdiff_t)s->h_in * s->w_in;
     g.dst_plane = (ptrdiff_t)s->h_out * s->w_out;
@@ -121,9 +123,9 @@ static conv_tile tile_of(const geometry *g)
     };
 }
 
-static size_t scratch_bytes(const geometry *g, int filters)
+static size_t scratch_bytes(const geometry *g)
 {
-    return strip_bytes(g) + sizeof(float) * (size_t)filters * (size_t)g->unit_pixels * (size_t)g->lanes;
+    return strip_bytes(g) + sizeof(float) * (size_t)g->filters.most * (size_t)g->unit_pixels * (size_t)g->lanes;
 }
 
 /* Copies what outputs from (y, x) on, `rows` of a unit's width, need of one convolution group into scratch, zero where
@@ -190,15 +192,22 @@ typedef struct direct_run {
     bool ends;            /* it is the last unit of all */
 } direct_run;
 
+/* A filter group. */
+typedef struct direct_group {
+    const conv_tile_set *set;
+    int count;    /* filter blocks */
+    size_t width; /* floats of weights for an input */
+} direct_group;
+
 /* A line of a filter group in slices of the sum whose weights stay in the first-level cache while all tiles use them,
  * and the next slice's come to the second: no sooner, for a whole group's would drive out what is summed (3x3/2,
  * 512-512 to 7x7: 1.51 ms, 1.78 with the next group's). Where pixels are few, so many lines come from afar at once that
  * they leave few buffers for those of the second level: sliced 1x1 layers make ResNet-50 0.8 % faster, MobileNetV2 0.5.
  */
-static void run_slices(const direct_run *r, int count, int tiles, const conv_line *whole)
+static void run_slices(const direct_run *r, const direct_group *group, int tiles, const conv_line *whole)
 {
     const geometry *g = r->g;
-    const size_t block_floats = (size_t)(g->lanes * g->lanes * count);
+    const size_t block_floats = (size_t)g->lanes * group->width;
     const int fit = conv_max(1, CONV_NEAREST_BYTES * 3 / 4 / (int)(block_floats * sizeof(float)));
     const int slices = conv_ceil_div(g->blocks_in, fit);
     for (int i = 0; i < slices; i++) {
@@ -215,14 +224,15 @@ static void run_slices(const direct_run *r, int count, int tiles, const conv_lin
         if (next)
             conv_fetch_ahead(&tile, next, floats * sizeof(float), tiles, (size_t)(tile.blocks * g->lanes));
         if (i == slices - 1) {
-            conv_run_line_act(r->kernels, r->arguments, g->set, count, &tile, &line, r->act, r->post);
+            conv_run_line_act(r->kernels, r->arguments, group->set, group->count, &tile, &line, r->act, r->post);
             break;
         }
         tile.epilogue.act = CONV_EPILOGUE_NONE;
         tile.inner_last = g->lanes;
         tile.map = NULL;
         tile.dst_block_stride = tile.sums_block_stride;
-        conv_run_line(g->set, count, &tile, line.src, line.weights, line.bias, NULL, r->post, line.n, g->lanes);
+        conv_run_line(group->set, group->count, &tile, line.src, line.weights, line.bias, NULL, r->post, line.n,
+                      g->lanes);
     }
 }
 
@@ -246,19 +256,24 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const geometry *g = r->g;
     const conv_shape *s = &g->shape;
     const conv_arguments *a = r->arguments;
-    conv_range filters = conv_group(g->blocks_out, g->filter_groups, q % g->filter_groups);
-    int count = filters.end - filters.begin, n = conv_min(g->unit_pixels, s->w_out - x);
-    size_t block = (size_t)(q / g->filter_groups) * (size_t)g->blocks_out + (size_t)filters.begin;
+    const int own = q % g->filter_groups, convolution = q / g->filter_groups;
+    const conv_range filters = conv_filter_group(&g->filters, own);
+    const direct_group group = { g->filters.halved > 0 && own == 0 ? &r->kernels->conv.units->halved : g->set,
+                                 filters.end - filters.begin, (size_t)conv_filter_floats(&g->filters, own, g->lanes) };
+    const int n = conv_min(g->unit_pixels, s->w_out - x);
+    const size_t block = (size_t)convolution * (size_t)g->blocks_out + (size_t)filters.begin;
     const conv_range inputs = read_blocks(g, filters);
-    const size_t weight_floats = g->sum * (size_t)(count * g->lanes);
-    const size_t input_floats = (size_t)(s->kernel_h * s->kernel_w * g->lanes * count * g->lanes);
-    const float *weights = (const float *)a->packed + block * g->sum * (size_t)g->lanes;
+    const size_t weight_floats = g->sum * group.width;
+    const size_t input_floats = (size_t)(s->kernel_h * s->kernel_w * g->lanes) * group.width;
+    const int place =
+        convolution * conv_filter_all(&g->filters, g->lanes) + conv_filter_place(&g->filters, own, g->lanes);
+    const float *weights = (const float *)a->packed + (size_t)place * g->sum;
     const float *bias = a->bias + block * (size_t)g->lanes;
     ptrdiff_t down = (g->padded ? g->strip_width : g->src_row) * s->stride_h * g->lanes;
     ptrdiff_t at = (ptrdiff_t)block * r->tile.dst_block_stride + (y * g->dst_row + x - g->dst_skip) * g->lanes;
     const float *mapped = a->map.offsets ? a->residual + (ptrdiff_t)block * a->map.plane : NULL;
     /* The next group's weights come in meanwhile. */
-    const int tiles = conv_ceil_div(n, g->set->pixels[count - 1]);
+    const int tiles = conv_ceil_div(n, group.set->pixels[group.count - 1]);
     r->tile.ahead = NULL;
     if (q + 1 < s->groups * g->filter_groups)
         conv_fetch_ahead(&r->tile, weights + weight_floats, weight_floats * sizeof(float), tiles * rows, g->sum);
@@ -281,9 +296,9 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
                                  .dst = a->dst + at,
                                  .n = n };
         if (g->sliced && tiles > 1 && r->tile.blocks == g->blocks_in)
-            run_slices(r, count, tiles, &line);
+            run_slices(r, &group, tiles, &line);
         else
-            conv_run_line_act(r->kernels, a, g->set, count, &r->tile, &line, r->act, r->post);
+            conv_run_line_act(r->kernels, a, group.set, group.count, &r->tile, &line, r->act, r->post);
     }
 }
 
@@ -380,7 +395,8 @@ static void direct_run_part(const conv_plan *plan, const conv_arguments *argumen
     }
 }
 
-/* [filter group][input block][tap][input][filter block][lane]; lanes behind the last filter are zero. */
+/* [filter group][input block][tap][input][filter block][lane]; lanes behind the last filter are zero. Of a group with
+ * half a block [input / 2][lane of all blocks][input % 2]. */
 static void direct_pack(const conv_plan *plan, const float *weights, void *packed)
 {
     const conv_shape *s = &plan->shape;
@@ -389,12 +405,15 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
     const conv_file file = conv_file_of(s, weights);
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
-        conv_range filters = conv_group(g.blocks_out, g.filter_groups, q % g.filter_groups);
+        const conv_range filters = conv_filter_group(&g.filters, q % g.filter_groups);
+        const int width = conv_filter_floats(&g.filters, q % g.filter_groups, g.lanes);
+        const int turns = g.filters.halved > 0 && q % g.filter_groups == 0 ? 2 : 1; /* inputs that follow each other */
         for (int c0 = 0; c0 < g.channels; c0 += g.lanes)
             for (int tap = 0; tap < taps; tap++)
-                for (int c = c0; c < conv_min(c0 + g.lanes, g.channels); c++)
-                    for (int o = filters.begin * g.lanes; o < filters.end * g.lanes; o++, to++) {
-                        const float *from = conv_file_taps(&file, q / g.filter_groups, o, c);
+                for (int c = c0; c < conv_min(c0 + g.lanes, g.channels); c += turns)
+                    for (int i = 0; i < width * turns; i++, to++) {
+                        const int o = filters.begin * g.lanes + i / turns;
+                        const float *from = conv_file_taps(&file, q / g.filter_groups, o, c + i % turns);
                         *to = 0;
                         if (from) /* weights may lie anywhere in a file: no plain load */
                             memcpy(to, from + tap, sizeof(*to));
@@ -519,15 +538,18 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
     int line = conv_is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
     double share = 1;
-    int filters =
-        few_enough(s->joined > 1 ? joined_filters(kernels, s, line, &share) : conv_best_filters(set, blocks, line),
-                   blocks, s, units->lanes);
+    int filters = conv_is_line(s) && s->groups == 1
+                      ? conv_best_halved(units, s->c_out, s->h_out * s->w_out, line)
+                      : few_enough(s->joined > 1 ? joined_filters(kernels, s, line, &share)
+                                                 : conv_best_filters(set, blocks, line),
+                                   blocks, s, units->lanes);
+    const int most = filters % CONV_HALVED;
     int parts =
         conv_parts_for((double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w * s->c_out * s->h_out * s->w_out);
     int unit_pixels = 0;
     plan->balance = 0;
     for (int n = parts; n <= (s->threads > 1 ? parts + 4 * s->threads : parts) && plan->balance < 0.96; n++) {
-        int pixels = unit_size(s, set->pixels[filters - 1], n), tile[TILE_COUNT];
+        int pixels = unit_size(s, set->pixels[most - 1], n), tile[TILE_COUNT];
         geometry g = geometry_of(kernels, s, filters, pixels, 1);
         cut(&g, n, tile);
         double balance = conv_balance(g.units, tile[TILE_UNIT_CUTS], s->groups * g.filter_groups,
@@ -557,18 +579,20 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
 
     plan->name = units->direct_name;
     plan->parts = plan->tile[TILE_UNIT_CUTS] * plan->tile[TILE_FILTER_CUTS];
-    plan->packed_bytes = g.sum * (size_t)g.blocks_out * (size_t)s->groups * (size_t)g.lanes * sizeof(float);
-    plan->scratch_bytes = scratch_bytes(&g, plan->tile[TILE_FILTERS]);
+    plan->packed_bytes = g.sum * (size_t)conv_filter_all(&g.filters, g.lanes) * (size_t)s->groups * sizeof(float);
+    plan->scratch_bytes = scratch_bytes(&g);
     plan->takes_border = g.padded;
     if (joined > 0) {
         gather_rows(&g, kernels);
-        const size_t gathered = scratch_bytes(&g, joined);
+        const size_t gathered = scratch_bytes(&g);
         plan->scratch_bytes = gathered > plan->scratch_bytes ? gathered : plan->scratch_bytes;
     }
     plan->run = direct_run_part;
     plan->run_rows = direct_run_rows;
     plan->maps_residual = set == &units->unit && joined == 0;
-    plan->cycles = conv_tile_cost(set, filters, blocks, line) * share * (double)g.sum * s->groups * s->h_out * s->w_out;
+    const double cost =
+        g.filters.halved ? conv_halved_cost(units, &g.filters, line) : conv_tile_cost(set, filters, blocks, line);
+    plan->cycles = cost * share * (double)g.sum * s->groups * s->h_out * s->w_out;
     plan->pack = direct_pack;
     return true;
 }

@@ -46,6 +46,20 @@ double conv_tile_cost(const conv_tile_set *set, int filters, int blocks, int n);
 /* The best `filters` by conv_tile_cost. */
 int conv_best_filters(const conv_tile_set *set, int blocks, int n);
 
+/* The filter blocks of a 1x1 kernel, in groups of at most `filters`, as a plan keeps it. Where CONV_HALVED is added to
+ * that, half of the last block's lanes are enough: it and up to two in front of it are the first group, which takes
+ * tiles of units->halved. */
+enum { CONV_HALVED = 16 };
+typedef struct conv_filters {
+    int blocks, groups, most; /* most: blocks of a group */
+    int halved;               /* blocks of the first group, where that is one of those; or 0 */
+} conv_filters;
+conv_filters conv_filters_of(int channels, int lanes, int filters);
+/* The best `filters` for images of so many pixels in lines of n; for stride 1. */
+int conv_best_halved(const conv_units *units, int channels, int pixels, int n);
+/* conv_tile_cost of that. */
+double conv_halved_cost(const conv_units *units, const conv_filters *f, int n);
+
 /* The machine's part of the cost model: bytes of the first-level cache that weights and inputs may take; bytes per
  * cycle from the second level while computing, and from beyond it. (Emerald Rapids, one core of 3 GHz: 130 and 28 GB/s
  * for reading alone.) */
@@ -286,6 +300,31 @@ static inline conv_range conv_group(int blocks, int n, int i)
     int size = blocks / n, larger = blocks % n;
     int begin = i * size + conv_min(i, larger);
     return (conv_range){ begin, begin + size + (i < larger) };
+}
+
+/* Blocks of group i, what weights it takes for an input, and those in front of it, in floats. */
+static inline conv_range conv_filter_group(const conv_filters *f, int i)
+{
+    const int whole = f->blocks - f->halved;
+    if (f->halved == 0)
+        return conv_group(whole, f->groups, i);
+    return i == 0 ? (conv_range){ whole, f->blocks } : conv_group(whole, f->groups - 1, i - 1);
+}
+static inline int conv_filter_floats(const conv_filters *f, int i, int lanes)
+{
+    const conv_range blocks = conv_filter_group(f, i);
+    return (blocks.end - blocks.begin) * lanes - (f->halved && i == 0 ? lanes / 2 : 0);
+}
+static inline int conv_filter_place(const conv_filters *f, int i, int lanes)
+{
+    if (f->halved == 0 || i == 0)
+        return f->halved ? 0 : conv_filter_group(f, i).begin * lanes;
+    return (f->halved + conv_filter_group(f, i).begin) * lanes - lanes / 2;
+}
+/* The same of all. */
+static inline int conv_filter_all(const conv_filters *f, int lanes)
+{
+    return f->blocks * lanes - (f->halved ? lanes / 2 : 0);
 }
 
 #endif

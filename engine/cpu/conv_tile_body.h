@@ -147,10 +147,58 @@ CONV_INLINE void conv_tile_run(vf *acc, const float *src, ptrdiff_t step, const 
         conv_tile_step4(acc, src + i, step, weights + i * F * VF_LANES, F, P);
 }
 
+/* n inputs of H halves of filter blocks, by two. */
+CONV_INLINE void conv_tile_pairs(vf *acc, const float *src, ptrdiff_t step, const float *weights, int n, const int H,
+                                 const int P)
+{
+#if defined(VF_HAS_PAIRS)
+    if (H > 1) {
+        CONV_UNROLL
+        for (int p = 0; p < P; p++)
+            __builtin_prefetch(src + (P + p) * step, 0, 3);
+    }
+    for (int i = 0; i < n; i += 2, weights += H * VF_LANES) {
+        vf w[CONV_MAX_FILTERS];
+        CONV_UNROLL
+        for (int h = 0; h < H; h++)
+            w[h] = vf_load(weights + h * VF_LANES);
+        CONV_UNROLL
+        for (int p = 0; p < P; p++) {
+            const vf x = vf_set_pair(src + p * step + i);
+            CONV_UNROLL
+            for (int h = 0; h < H; h++)
+                acc[p * H + h] = H == 1 ? vf_fma(x, w[h], acc[p * H + h]) : vf_fma_tied(x, w[h], acc[p * H + h]);
+        }
+    }
+#else
+    (void)acc, (void)src, (void)step, (void)weights, (void)n, (void)H, (void)P;
+#endif
+}
+
+/* What such halves are in the end, on top of what the sums began with: whole blocks, and half a one. */
+CONV_INLINE void conv_tile_add_pairs(vf *acc, const vf *halves, const int F, const int P)
+{
+#if defined(VF_HAS_PAIRS)
+    const int H = 2 * F - 1;
+    CONV_UNROLL
+    for (int f = 0; f < F; f++) {
+        CONV_UNROLL
+        for (int p = 0; p < P; p++) {
+            const vf *half = halves + p * H + 2 * f;
+            acc[p * F + f] = vf_add(acc[p * F + f], vf_add_pairs(half[0], f < F - 1 ? half[1] : vf_zero()));
+        }
+    }
+#else
+    (void)acc, (void)halves, (void)F, (void)P;
+#endif
+}
+
 /* Blocked data: whole blocks, then what the last one has (with four lanes all are whole). */
 CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float *src, ptrdiff_t step,
-                                       const float *weights, const char *ahead, const int F, const int P)
+                                       const float *weights, const char *ahead, const int F, const int P,
+                                       const bool HALF)
 {
+    const int WIDTH = F * VF_LANES - (HALF ? VF_LANES / 2 : 0);
     const bool whole = t->inner_last == VF_LANES, point = t->taps_h == 1 && t->taps_w == 1;
     const int blocks = t->blocks - !whole;
     /* The innermost loop should be long. */
@@ -159,8 +207,11 @@ CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float 
         const float *row = src;
         for (int y = 0; y < t->taps_h; y++, row += t->row_stride) {
             const float *tap = row;
-            for (ptrdiff_t x = taps; x > 0; x--, tap += tap_stride, weights += VF_LANES * F * VF_LANES) {
-                conv_tile_run(acc, tap, step, weights, F, P);
+            for (ptrdiff_t x = taps; x > 0; x--, tap += tap_stride, weights += VF_LANES * WIDTH) {
+                if (HALF)
+                    conv_tile_pairs(acc, tap, step, weights, VF_LANES, 2 * F - 1, P);
+                else
+                    conv_tile_run(acc, tap, step, weights, F, P);
                 if (F > 1 && ahead) {
                     CONV_UNROLL
                     for (int k = 0; k < VF_LANES; k++, ahead += t->ahead_step)
@@ -173,9 +224,14 @@ CONV_INLINE void conv_tile_sum_blocked(const conv_tile *t, vf *acc, const float 
         return;
     src += point ? (blocks - (blocks > 0)) * t->block_stride : 0;
     for (int y = 0; y < t->taps_h; y++)
-        for (int x = 0; x < t->taps_w; x++)
-            for (int i = 0; i < t->inner_last; i++, weights += F * VF_LANES)
-                conv_tile_step(acc, src + y * t->row_stride + x * t->tap_stride + i, step, weights, F, P);
+        for (int x = 0; x < t->taps_w; x++) {
+            const float *last = src + y * t->row_stride + x * t->tap_stride;
+            if (HALF)
+                conv_tile_pairs(acc, last, step, weights, t->inner_last, 2 * F - 1, P);
+            for (int i = 0; i < t->inner_last; i++, weights += WIDTH)
+                if (!HALF)
+                    conv_tile_step(acc, last + i, step, weights, F, P);
+        }
 }
 
 /* What the tile has fetched of n floats; perhaps not the last line of them, which is the first of the tile behind. */
@@ -271,7 +327,7 @@ CONV_APART void conv_tile_finish_mapped(const conv_tile *t, const float *sums, c
  * in fours. */
 CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const float *weights, const float *bias,
                                 const float *residual, float *dst, int count, const int F, const int P,
-                                const ptrdiff_t STEP)
+                                const ptrdiff_t STEP, const bool HALF)
 {
     const ptrdiff_t step = STEP ? STEP : t->step;
     enum { SILU_CONSTANTS = 12 };
@@ -307,8 +363,15 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
                     __builtin_prefetch(dst + f * t->dst_block_stride + p * VF_LANES, 1, 3);
             }
         }
-        if (STEP >= VF_LANES)
-            conv_tile_sum_blocked(t, acc, src, step, weights, ahead, F, P);
+        if (HALF) {
+            vf halves[CONV_MAX_FILTERS * CONV_MAX_PIXELS];
+            CONV_UNROLL
+            for (int i = 0; i < (2 * F - 1) * P; i++)
+                halves[i] = vf_zero();
+            conv_tile_sum_blocked(t, halves, src, step, weights, ahead, F, P, true);
+            conv_tile_add_pairs(acc, halves, F, P);
+        } else if (STEP >= VF_LANES)
+            conv_tile_sum_blocked(t, acc, src, step, weights, ahead, F, P, false);
         else
             conv_tile_sum(t, acc, src, step, weights, F, P, STEP);
         if (residual && !map && t->epilogue.residual_before)
@@ -346,7 +409,13 @@ CONV_INLINE void conv_tile_body(const conv_tile *t, const float *src, const floa
     static void tile_##filters##x##pixels##_##kind(const conv_tile *t, const float *src, const float *weights,         \
                                                    const float *bias, const float *residual, float *dst, int count)    \
     {                                                                                                                  \
-        conv_tile_body(t, src, weights, bias, residual, dst, count, filters, pixels, step);                            \
+        conv_tile_body(t, src, weights, bias, residual, dst, count, filters, pixels, step, false);                     \
+    }
+#define CONV_HALVED_TILE(pixels, filters, kind, step)                                                                  \
+    static void tile_##filters##x##pixels##_##kind(const conv_tile *t, const float *src, const float *weights,         \
+                                                   const float *bias, const float *residual, float *dst, int count)    \
+    {                                                                                                                  \
+        conv_tile_body(t, src, weights, bias, residual, dst, count, filters, pixels, step, true);                      \
     }
 #define CONV_TILE_NAME(pixels, filters, kind, step) tile_##filters##x##pixels##_##kind,
 

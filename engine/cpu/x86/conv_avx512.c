@@ -23,6 +23,9 @@ TILES(CONV_TILE, two, 2 * VF_LANES)
 CONV_PIXELS_16(CONV_FIRST_TILE, 1, plain_two, 2)
 CONV_PIXELS_16(CONV_PRODUCT_TILE, 1, products, 1)
 CONV_PIXELS_12(CONV_PRODUCT_TILE, 2, products, 1)
+CONV_PIXELS_16(CONV_HALVED_TILE, 1, halved, VF_LANES)
+CONV_PIXELS_8(CONV_HALVED_TILE, 2, halved, VF_LANES)
+CONV_PIXELS_5(CONV_HALVED_TILE, 3, halved, VF_LANES)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 CONV_PIXELS_4(CONV_TILE, 2, any, 0)
 CONV_PIXELS_4(CONV_TILE, 3, any, 0)
@@ -64,6 +67,11 @@ static const conv_units units = {
     .products = { .filters = 2, .pixels = { 16, 12 }, .run = {
         { CONV_PIXELS_16(CONV_TILE_NAME, 1, products, 1) },
         { CONV_PIXELS_12(CONV_TILE_NAME, 2, products, 1) },
+    } },
+    .halved = { .filters = 3, .pixels = { 16, 8, 5 }, .run = {
+        { CONV_PIXELS_16(CONV_TILE_NAME, 1, halved, VF_LANES) },
+        { CONV_PIXELS_8(CONV_TILE_NAME, 2, halved, VF_LANES) },
+        { CONV_PIXELS_5(CONV_TILE_NAME, 3, halved, VF_LANES) },
     } },
     .winograd_input = { winograd_input_unit, winograd_input_two, winograd_input_small, winograd_input_small_two },
     .winograd_output = { winograd_output_unit, winograd_output_two, winograd_output_small, winograd_output_small_two },

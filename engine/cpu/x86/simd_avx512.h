@@ -154,6 +154,19 @@ static inline vf vf_min_abs(vf a, vf limit)
 {
     return _mm512_range_ps(limit, a, 0xA);
 }
+#define VF_HAS_PAIRS
+/* Two floats in turns: p[0], p[1], p[0] ... */
+static inline vf vf_set_pair(const float *p)
+{
+    return _mm512_castsi512_ps(_mm512_broadcastq_epi64(_mm_loadl_epi64((const __m128i *)p)));
+}
+/* The sums of lanes 2 * i and 2 * i + 1: of a, then of b. */
+static inline vf vf_add_pairs(vf a, vf b)
+{
+    const __m512i even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    const __m512i odd = _mm512_or_si512(even, _mm512_set1_epi32(1));
+    return _mm512_add_ps(_mm512_permutex2var_ps(a, even, b), _mm512_permutex2var_ps(a, odd, b));
+}
 #define VF_HAS_LOOKUP32
 /* For vf_lookup32: floor(a * scale), for 0 <= a * scale < 32; further bits stand above. */
 static inline vi vf_index(vf a, vf scale)
