@@ -222,9 +222,23 @@ static const struct {
     { "Softmax", modern_softmax },   { "LogSoftmax", modern_softmax },
 };
 
+/* ONNX Runtime's FusedMatMul is one of ours with nothing behind the product. */
+static onyx_status own_matmul(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    const fused_matmul_params *p = node->params;
+    const op_attribute attributes[] = { attribute_float("alpha", p->alpha), attribute_int("trans_a", p->trans_a),
+                                        attribute_int("trans_b", p->trans_b) };
+    *changed = true;
+    return graph_substitute(g, node, OP_DOMAIN_ONYX, "FusedMatMul", node->name, node->inputs, 2, attributes,
+                            ARRAY_LENGTH(attributes), NULL, error);
+}
+
 onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
     (void)options;
+    GRAPH_EACH_NODE(g, node)
+    if (graph_is_in(node, "com.microsoft", "FusedMatMul") && graph_output(node, 0))
+        STATUS_TRY(own_matmul(g, node, changed, error));
     GRAPH_EACH_NODE(g, node)
     for (size_t i = 0; i < ARRAY_LENGTH(rewrites) && !node->removed; i++)
         if (graph_is(node, rewrites[i].op) && graph_output(node, 0)) {

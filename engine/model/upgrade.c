@@ -10,15 +10,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "model/model.h"
-
-typedef struct upgrader {
-    model_file *file;
-    onyx_error *error;
-    model_node *nodes; /* the list being written */
-    int count, capacity;
-    int constants; /* made so far, for their names */
-} upgrader;
+#include "model/upgrade.h"
 
 /* Rewrites *node; *done false: leaves it as it was, at its version. */
 typedef onyx_status upgrade_function(upgrader *u, model_node *node, bool *done);
@@ -36,7 +28,7 @@ static onyx_status no_room(upgrader *u)
     return status_no_memory(u->error, 0, "upgrading operators");
 }
 
-static onyx_status append(upgrader *u, const model_node *node)
+onyx_status upgrade_append(upgrader *u, const model_node *node)
 {
     if (u->count == u->capacity) {
         if (u->capacity > INT_MAX / 2 || (size_t)u->count >= u->file->max_nodes * 4 + 64)
@@ -54,7 +46,7 @@ static onyx_status append(upgrader *u, const model_node *node)
     return ONYX_OK;
 }
 
-static const op_attribute *find(const model_node *node, const char *name)
+const op_attribute *upgrade_find(const model_node *node, const char *name)
 {
     for (int i = 0; i < node->attribute_count; i++) {
         if (strcmp(node->attributes[i].name, name) == 0)
@@ -109,13 +101,12 @@ static onyx_status set_input(upgrader *u, model_node *node, int index, const cha
     return ONYX_OK;
 }
 
-static bool has_input(const model_node *node, int index)
+bool upgrade_has_input(const model_node *node, int index)
 {
     return index < node->input_count && node->inputs[index][0];
 }
 
-/* A node with one output of a new name, which is returned in *name. */
-static onyx_status insert(upgrader *u, model_node *node, const char **name)
+onyx_status upgrade_insert(upgrader *u, model_node *node, const char **name)
 {
     const char **outputs = arena_alloc(u->file->arena, sizeof(*outputs));
     char *text = arena_printf(u->file->arena, ":upgrade:%d", u->constants++);
@@ -126,11 +117,10 @@ static onyx_status insert(upgrader *u, model_node *node, const char **name)
     node->overload = "";
     node->outputs = outputs;
     node->output_count = 1;
-    return append(u, node);
+    return upgrade_append(u, node);
 }
 
-/* A Constant node that holds `value` (its name is changed to the one that Constant has for its type). */
-static onyx_status insert_constant(upgrader *u, op_attribute value, const char **name)
+onyx_status upgrade_insert_constant(upgrader *u, op_attribute value, const char **name)
 {
     op_attribute *copy = arena_alloc(u->file->arena, sizeof(*copy));
     if (!copy)
@@ -141,17 +131,17 @@ static onyx_status insert_constant(upgrader *u, op_attribute value, const char *
                  : value.type == OP_ATTRIBUTE_FLOAT ? "value_float"
                                                     : "value_floats";
     model_node node = { .domain = "", .op_type = "Constant", .version = 13, .attributes = copy, .attribute_count = 1 };
-    return insert(u, &node, name);
+    return upgrade_insert(u, &node, name);
 }
 
 /* Moves an attribute of the given type to an input. Absent (or of another type): nothing. */
 static onyx_status to_input(upgrader *u, model_node *node, const char *attribute, op_attribute_type type, int index)
 {
-    const op_attribute *found = find(node, attribute);
+    const op_attribute *found = upgrade_find(node, attribute);
     const char *name = NULL;
-    if (!found || found->type != type || has_input(node, index))
+    if (!found || found->type != type || upgrade_has_input(node, index))
         return ONYX_OK;
-    STATUS_TRY(insert_constant(u, *found, &name));
+    STATUS_TRY(upgrade_insert_constant(u, *found, &name));
     drop(node, attribute);
     return set_input(u, node, index, name);
 }
@@ -174,7 +164,7 @@ static onyx_status axes_input(upgrader *u, model_node *node, bool *done)
 
 static onyx_status split_input(upgrader *u, model_node *node, bool *done)
 {
-    *done = !has_input(node, 1); /* version 1 could take it as an input of the data's type */
+    *done = !upgrade_has_input(node, 1); /* version 1 could take it as an input of the data's type */
     return *done ? to_input(u, node, "split", OP_ATTRIBUTE_INTS, 1) : ONYX_OK;
 }
 
@@ -219,7 +209,7 @@ static onyx_status dropout(upgrader *u, model_node *node, bool *done)
     *done = true;
     int version = node->version;
     node->input_count = MIN(node->input_count, 1);
-    if (version >= 10 || node->output_count < 2 || !node->outputs[1][0] || !has_input(node, 0))
+    if (version >= 10 || node->output_count < 2 || !node->outputs[1][0] || !upgrade_has_input(node, 0))
         return ONYX_OK;
     const char **outputs = arena_alloc(u->file->arena, 2 * sizeof(*outputs));
     const char **inputs = arena_alloc(u->file->arena, 2 * sizeof(*inputs));
@@ -237,7 +227,7 @@ static onyx_status dropout(upgrader *u, model_node *node, bool *done)
     node->outputs = outputs;
     node->output_count = 2;
     node->version = 12;
-    STATUS_TRY(append(u, node));
+    STATUS_TRY(upgrade_append(u, node));
     *node = cast;
     return ONYX_OK;
 }
@@ -246,7 +236,7 @@ static onyx_status dropout(upgrader *u, model_node *node, bool *done)
 static onyx_status batch_norm(upgrader *u, model_node *node, bool *done)
 {
     (void)u;
-    const op_attribute *spatial = find(node, "spatial");
+    const op_attribute *spatial = upgrade_find(node, "spatial");
     *done = !spatial || spatial->i != 0;
     return ONYX_OK;
 }
@@ -263,7 +253,7 @@ static onyx_status cast(upgrader *u, model_node *node, bool *done)
         { "FLOAT16", ONYX_TYPE_FLOAT16 }, { "DOUBLE", ONYX_TYPE_FLOAT64 }, { "UINT32", ONYX_TYPE_UINT32 },
         { "UINT64", ONYX_TYPE_UINT64 },
     };
-    const op_attribute *to = find(node, "to");
+    const op_attribute *to = upgrade_find(node, "to");
     *done = true;
     if (!to || to->type != OP_ATTRIBUTE_STRING)
         return ONYX_OK;
@@ -295,16 +285,16 @@ static onyx_status align(upgrader *u, model_node *node, int64_t axis)
                           .input_count = 2,
                           .attributes = attribute,
                           .attribute_count = 1 };
-    STATUS_TRY(insert(u, &helper, &name));
+    STATUS_TRY(upgrade_insert(u, &helper, &name));
     return set_input(u, node, 1, name);
 }
 
 /* "broadcast = 1, axis = k"; without an axis the last dims are meant, as today. */
 static onyx_status broadcast(upgrader *u, model_node *node, bool *done)
 {
-    const op_attribute *on = find(node, "broadcast"), *axis = find(node, "axis");
+    const op_attribute *on = upgrade_find(node, "broadcast"), *axis = upgrade_find(node, "axis");
     *done = true;
-    if (!on || on->i == 0 || !axis || axis->type != OP_ATTRIBUTE_INT || !has_input(node, 0) || !has_input(node, 1))
+    if (!on || on->i == 0 || !axis || axis->type != OP_ATTRIBUTE_INT || !upgrade_has_input(node, 0) || !upgrade_has_input(node, 1))
         return ONYX_OK;
     return align(u, node, axis->i);
 }
@@ -313,7 +303,7 @@ static onyx_status broadcast(upgrader *u, model_node *node, bool *done)
 static onyx_status prelu(upgrader *u, model_node *node, bool *done)
 {
     *done = true;
-    return has_input(node, 0) && has_input(node, 1) ? align(u, node, 1) : ONYX_OK;
+    return upgrade_has_input(node, 0) && upgrade_has_input(node, 1) ? align(u, node, 1) : ONYX_OK;
 }
 
 static onyx_status scatter(upgrader *u, model_node *node, bool *done)
@@ -327,8 +317,8 @@ static onyx_status scatter(upgrader *u, model_node *node, bool *done)
 /* Up to version 10 Resize and Upsample were asymmetric, and nearest took the floor. */
 static onyx_status resize(upgrader *u, model_node *node, bool *done)
 {
-    const op_attribute *mode = find(node, "mode");
-    const char *scales = has_input(node, 1) ? node->inputs[1] : "";
+    const op_attribute *mode = upgrade_find(node, "mode");
+    const char *scales = upgrade_has_input(node, 1) ? node->inputs[1] : "";
     *done = scales[0] != '\0';
     if (!*done)
         return ONYX_OK;
@@ -344,8 +334,8 @@ static onyx_status resize(upgrader *u, model_node *node, bool *done)
 
 static onyx_status upsample(upgrader *u, model_node *node, bool *done)
 {
-    const op_attribute *height = find(node, "height_scale"), *width = find(node, "width_scale");
-    if (height && width && !has_input(node, 1)) { /* version 1: pictures only */
+    const op_attribute *height = upgrade_find(node, "height_scale"), *width = upgrade_find(node, "width_scale");
+    if (height && width && !upgrade_has_input(node, 1)) { /* version 1: pictures only */
         float *scales = arena_alloc(u->file->arena, 4 * sizeof(*scales));
         if (!scales)
             return no_room(u);
@@ -370,6 +360,7 @@ static const upgrade_row rows[] = {
     { "Equal", 7, broadcast },
     { "Gemm", 7, raise_only },
     { "Greater", 7, broadcast },
+    { "LayerNormalization", 17, raise_only }, /* of ONNX Runtime's optimiser, in files of any opset */
     { "Less", 7, broadcast },
     { "Mul", 7, broadcast },
     { "Or", 7, broadcast },
@@ -419,6 +410,10 @@ static onyx_status upgrade_node(upgrader *u, const model_node *old)
         if (attribute->type == OP_ATTRIBUTE_GRAPH && attribute->graph)
             STATUS_TRY(upgrade_graph(u, (model_graph *)(uintptr_t)attribute->graph));
     }
+    bool expanded = false;
+    STATUS_TRY(upgrade_expand(u, &node, &expanded));
+    if (expanded)
+        return ONYX_OK;
     for (size_t i = 0; i < ARRAY_LENGTH(rows) && node.domain[0] == '\0'; i++) {
         bool done = false;
         if (!applies(&rows[i], &node))
@@ -428,7 +423,7 @@ static onyx_status upgrade_node(upgrader *u, const model_node *old)
             node.version = MAX(node.version, rows[i].version);
         break;
     }
-    return append(u, &node);
+    return upgrade_append(u, &node);
 }
 
 /* The list is written anew, because nodes may be added to it. */

@@ -127,7 +127,7 @@ op_shape_function op_shape_grid_sample;
 op_run_function op_run_grid_sample;
 
 /* matmul.c */
-op_parse_function op_parse_fused_matmul, op_parse_gemm;
+op_parse_function op_parse_fused_matmul, op_parse_fused_matmul_ms, op_parse_gemm;
 op_shape_function op_shape_fused_matmul, op_shape_gemm, op_shape_matmul, op_shape_matmul_integer, op_shape_qgemm,
     op_shape_qlinear_matmul;
 op_run_function op_run_fused_matmul, op_run_gemm, op_run_matmul, op_run_matmul_integer, op_run_qgemm,
