@@ -29,6 +29,20 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
             memcpy(dst + j * dst_stride + i, src + i * src_stride + j, sizeof(*dst));
 }
 
+static void layout_split3_8_c(const uint8_t *src, size_t count, uint8_t *dst, size_t plane)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < 3; k++)
+            dst[k * plane + i] = src[3 * i + k];
+}
+
+static void layout_split3_32_c(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < 3; k++)
+            memcpy(dst + k * plane + i, src + 3 * i + k, sizeof(*dst));
+}
+
 static void layout_rows(const float *src, size_t block_stride, size_t first, size_t channels, size_t pixels, float *dst,
                         size_t dst_stride)
 {
@@ -57,6 +71,8 @@ void layout_fill_c(layout_kernels *kernels)
     kernels->block = layout_block;
     kernels->unblock = layout_unblock;
     kernels->transpose = layout_transpose;
+    kernels->split3_8 = layout_split3_8_c;
+    kernels->split3_32 = layout_split3_32_c;
     kernels->rows = layout_rows;
     kernels->gather = layout_gather;
 }

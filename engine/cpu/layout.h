@@ -15,6 +15,10 @@ typedef void layout_unblock_f32(const float *src, int lanes, size_t hw, float *d
 typedef void layout_transpose_32(const uint32_t *src, size_t src_stride, uint32_t *dst, size_t dst_stride, size_t rows,
                                  size_t cols);
 
+/* Pixels of three channels to three planes: dst[k * plane + i] = src[3 * i + k] for i < count. */
+typedef void layout_split3_8(const uint8_t *src, size_t count, uint8_t *dst, size_t plane);
+typedef void layout_split3_32(const uint32_t *src, size_t count, uint32_t *dst, size_t plane);
+
 /* Rows of channels: dst[i * dst_stride + k] is channel first + k of pixel i, for `channels` >= 1 channels. src: block 0
  * of the first pixel, blocks block_stride floats apart. */
 typedef void layout_rows_f32(const float *src, size_t block_stride, size_t first, size_t channels, size_t pixels,
@@ -35,6 +39,8 @@ typedef struct layout_kernels {
     layout_block_f32 *block;
     layout_unblock_f32 *unblock;
     layout_transpose_32 *transpose;
+    layout_split3_8 *split3_8;
+    layout_split3_32 *split3_32;
     layout_rows_f32 *rows;
     layout_gather_f32 *gather;
 } layout_kernels;

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Cast between float16 and float32, what is left of a float16 model's casts: its inputs and outputs. Others are the
- * reference kernel's. */
+ * Cast between float16 and float32, what is left of a float16 model's casts: its inputs and outputs; and from bytes,
+ * which pictures are, to float32. Others are the reference kernel's. */
 #include "plan/planner.h"
+
+#include "base/types.h"
 
 typedef struct cast_step {
     const eltwise_kernels *kernels;
     size_t count;
     int parts;
-    bool widens;
+    onyx_type from;
 } cast_step;
 
 static void run_cast(const step_context *context, int part)
@@ -19,22 +21,30 @@ static void run_cast(const step_context *context, int part)
     void *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
     plan_range(s->count, 64, s->parts, part, &begin, &end);
-    if (begin < end && s->widens)
-        s->kernels->half_to_float((const uint16_t *)src + begin, (float *)dst + begin, end - begin);
-    else if (begin < end)
-        s->kernels->float_to_half((const float *)src + begin, (uint16_t *)dst + begin, end - begin);
+    if (begin >= end)
+        return;
+    const char *in = (const char *)src + begin * type_size(s->from);
+    if (s->from == ONYX_TYPE_FLOAT16)
+        s->kernels->half_to_float((const uint16_t *)in, (float *)dst + begin, end - begin);
+    else if (s->from == ONYX_TYPE_FLOAT32)
+        s->kernels->float_to_half((const float *)in, (uint16_t *)dst + begin, end - begin);
+    else if (s->from == ONYX_TYPE_UINT8)
+        s->kernels->dequantize_u8((const uint8_t *)in, (float *)dst + begin, end - begin, 1, 0);
+    else
+        s->kernels->dequantize_s8((const int8_t *)in, (float *)dst + begin, end - begin, 1, 0);
 }
 
 plan_result plan_cast(planner *p, graph_node *node)
 {
     graph_value *x = node->inputs[0], *y = node->outputs[0];
     const onyx_type from = x->info.type, to = y->info.type;
-    const bool widens = from == ONYX_TYPE_FLOAT16 && to == ONYX_TYPE_FLOAT32;
+    const bool widens = to == ONYX_TYPE_FLOAT32 &&
+                        (from == ONYX_TYPE_FLOAT16 || from == ONYX_TYPE_UINT8 || from == ONYX_TYPE_INT8);
     if ((!widens && (from != ONYX_TYPE_FLOAT32 || to != ONYX_TYPE_FLOAT16)) || x->info.kind != OP_KIND_TENSOR ||
         graph_element_count(x) < 1)
         return PLAN_PASS;
-    cast_step s = { .kernels = &p->kernels->eltwise, .count = (size_t)graph_element_count(x), .widens = widens };
-    s.parts = plan_parts(s.count * (sizeof(float) + sizeof(uint16_t)));
+    cast_step s = { .kernels = &p->kernels->eltwise, .count = (size_t)graph_element_count(x), .from = from };
+    s.parts = plan_parts(s.count * (type_size(from) + type_size(to)));
     const int input = plan_plain(p, x);
     if (input < 0)
         return PLAN_FAILED;

@@ -13,6 +13,12 @@
 static inline void copy_run(char *dst, const char *src, size_t bytes)
 {
     switch (bytes) {
+    case 1:
+        *dst = *src;
+        break;
+    case 2:
+        memcpy(dst, src, 2);
+        break;
     case 4:
         memcpy(dst, src, 4);
         break;
@@ -57,6 +63,50 @@ static void run_transpose(const step_context *context, int part)
     for (size_t j = begin; j < end; j++)
         for (size_t i = 0; i < t->a; i++)
             copy_run(dst + (j * t->a + i) * t->inner_bytes, src + (i * t->b + j) * t->inner_bytes, t->inner_bytes);
+}
+
+/* ---- pixels of three channels, pictures as TensorFlow has them: [n][a][3] -> [n][3][a] ---- */
+
+typedef struct split3_step {
+    const layout_kernels *kernels;
+    size_t pixels, element; /* of an image; bytes */
+    int parts;              /* of an image */
+} split3_step;
+
+static void run_split3(const step_context *context, int part)
+{
+    const split3_step *s = context->step->params;
+    const size_t image = (size_t)(part / s->parts) * s->pixels * 3 * s->element;
+    const char *src = (const char *)context->tensors[context->step->inputs[0]].data + image;
+    char *dst = (char *)context->tensors[context->step->outputs[0]].data + image;
+    size_t begin, end;
+    plan_range(s->pixels, 64, s->parts, part % s->parts, &begin, &end);
+    if (begin >= end)
+        return;
+    src += begin * 3 * s->element;
+    dst += begin * s->element;
+    if (s->element == 1)
+        s->kernels->split3_8((const uint8_t *)src, end - begin, (uint8_t *)dst, s->pixels);
+    else
+        s->kernels->split3_32((const uint32_t *)src, end - begin, (uint32_t *)dst, s->pixels);
+}
+
+static plan_result plan_split3(planner *p, graph_node *node, size_t outer, size_t pixels, size_t element)
+{
+    graph_value *x = node->inputs[0], *y = node->outputs[0];
+    const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * element * 2);
+    const split3_step s = { .kernels = &p->kernels->layout,
+                            .pixels = pixels,
+                            .element = element,
+                            .parts = (int)MAX((size_t)1, worth / outer) };
+    const int input = plan_plain(p, x);
+    if (input < 0)
+        return PLAN_FAILED;
+    const int output = plan_new_plain(p, y);
+    return plan_add_step(p, node, "transpose_split3", run_split3, (int)outer * s.parts, 0, &input, 1, &output, 1, &s,
+                         sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }
 
 /* Reduces perm to runs of dims that stay together; true if it is one swap of neighbours. */
@@ -297,6 +347,8 @@ plan_result plan_transpose(planner *p, graph_node *node)
         size == 4 && x->info.type == ONYX_TYPE_FLOAT32 ? plan_rows_to_blocks(p, node, &t, outer) : PLAN_PASS;
     if (blocks != PLAN_PASS)
         return blocks;
+    if (b == 3 && inner == 1 && (size == 1 || size == 4))
+        return plan_split3(p, node, outer, a, size);
     const size_t worth = (size_t)plan_parts((size_t)graph_element_count(x) * size * 2);
     t.parts = (int)MAX(1, MIN(worth / outer, b / 16));
     t.columns = size_align((b + (size_t)t.parts - 1) / (size_t)t.parts, 16);

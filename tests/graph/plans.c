@@ -110,6 +110,13 @@ static const plan_case cases[] = {
     { "rows to blocks", "layout_block_rows", "reference,transpose,layout_block",
       "input x f32 2,9,7,21\ninit w f32 21,37\ninit d f32 37,1,3,3\ninit e f32 5,37,1,1\na = MatMul(x, w)\n"
       "b = Transpose(a) perm=[0,3,1,2]\nc = Conv(b, d) pads=[1,1,1,1] group=37\ny = Conv(b, e)\noutput y\noutput c\n" },
+    { "pictures of bytes with channels last", "transpose_split3,eltwise_cast", "reference,transpose",
+      "input x u8 2,31,33,3\ninit w f32 8,3,3,3\na = Cast(x) to=f32\nt = Transpose(a) perm=[0,3,1,2]\n"
+      "y = Conv(t, w) pads=[1,1,1,1]\noutput y\n" },
+    { "signed bytes with channels last", "transpose_split3,eltwise_cast", "reference,transpose",
+      "input x i8 1,300,301,3\nt = Transpose(x) perm=[0,3,1,2]\ny = Cast(t) to=f32\noutput y\n" },
+    { "pixels of three channels", "transpose_split3", "reference,transpose",
+      "input x f32 3,37,41,3\ny = Transpose(x) perm=[0,3,1,2]\noutput y\n" },
     { "rows of too many pieces", "layout_rows,layout_gather", "reference,transpose,layout_unblock",
       "input x f32 2,3,4,5\ninit w f32 27,3,1,1\ninit into i64 5 = 2,3,9,4,5\ninit back i64 4 = 2,27,4,5\n"
       "a = Conv(x, w)\n" SHUFFLE("a", "b") "y = Transpose(b) perm=[0,2,3,1]\noutput y\n" },

@@ -54,6 +54,31 @@ static void test_transpose(const cpu_kernels *k, size_t rows, size_t cols, size_
     CHECK(guarded_front_intact(dst), "transpose %s wrote in front of dst", k->name);
 }
 
+static void test_split3(const cpu_kernels *k, size_t count, size_t gap)
+{
+    const size_t plane = count + gap, from = 3 * count, to = 3 * plane - gap;
+    uint32_t *src = guarded(&region_src, from * sizeof(*src)), *dst = guarded(&region_dst, to * sizeof(*dst));
+    int wrong = 0;
+    for (size_t i = 0; i < from; i++)
+        src[i] = oracle_bits();
+    k->layout.split3_32(src, count, dst, plane);
+    for (size_t c = 0; c < 3; c++)
+        for (size_t i = 0; i < plane && c * plane + i < to; i++)
+            wrong += dst[c * plane + i] != (i < count ? src[3 * i + c] : 0xa5a5a5a5u);
+    CHECK(wrong == 0, "split3_32 %s %zu: %d differ", k->name, count, wrong);
+    CHECK(guarded_front_intact(dst), "split3_32 %s wrote in front of dst", k->name);
+
+    uint8_t *bytes = guarded(&region_src, from), *planes = guarded(&region_dst, to);
+    for (size_t i = 0; i < from; i++)
+        bytes[i] = (uint8_t)(oracle_bits() >> 24);
+    k->layout.split3_8(bytes, count, planes, plane);
+    for (size_t c = 0, i = wrong = 0; c < 3; c++)
+        for (i = 0; i < plane && c * plane + i < to; i++)
+            wrong += planes[c * plane + i] != (i < count ? bytes[3 * i + c] : 0xa5);
+    CHECK(wrong == 0, "split3_8 %s %zu: %d differ", k->name, count, wrong);
+    CHECK(guarded_front_intact(planes), "split3_8 %s wrote in front of dst", k->name);
+}
+
 static void test_rows(const cpu_kernels *k, size_t first, size_t channels, size_t pixels, size_t gap)
 {
     const size_t block = (size_t)k->block, blocks = (first + channels + block - 1) / block;
@@ -115,6 +140,9 @@ static void bench_layout(const cpu_kernels *k)
     uint32_t *a = guarded(&region_src, 84 * 840 * 4), *b = guarded(&region_dst, 84 * 840 * 4);
     ORACLE_BENCH(k->name, "transpose 84x840", 2 * 84 * 840 * 4, k->layout.transpose(a, 840, b, 84, 84, 840));
     ORACLE_BENCH(k->name, "transpose 840x84", 2 * 84 * 840 * 4, k->layout.transpose(a, 84, b, 840, 840, 84));
+    ORACLE_BENCH(k->name, "transpose 20000x3", 2 * 60000 * 4, k->layout.transpose(a, 3, b, 20000, 20000, 3));
+    ORACLE_BENCH(k->name, "split3_32 20000", 2 * 60000 * 4, k->layout.split3_32(a, 20000, b, 20000));
+    ORACLE_BENCH(k->name, "split3_8 20000", 2 * 60000, k->layout.split3_8((uint8_t *)a, 20000, (uint8_t *)b, 20000));
 }
 
 void test_layout(const cpu_kernels *k, bool bench, test_counts *counts)
@@ -133,6 +161,8 @@ void test_layout(const cpu_kernels *k, bool bench, test_counts *counts)
             for (size_t cols = 1; cols <= 35; cols++)
                 test_transpose(k, rows, cols, (rows + cols) % 3, rows % 2);
         test_transpose(k, 84, 333, 0, 0);
+        for (size_t count = 1; count <= 100; count++)
+            test_split3(k, count, count % 4);
         for (size_t first = 0; first <= 17; first++)
             for (size_t channels = 1; channels <= 37; channels++)
                 test_rows(k, first, channels, 1 + (first + channels) % 5, channels % 3);

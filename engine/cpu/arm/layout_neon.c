@@ -14,7 +14,37 @@ static inline __attribute__((always_inline)) void layout_tile(float32x4_t *r)
 
 #include "cpu/layout_body.h"
 
+static void layout_split3_8_neon(const uint8_t *src, size_t count, uint8_t *dst, size_t plane)
+{
+    size_t i = 0;
+    for (; i + 16 <= count; i += 16) {
+        const uint8x16x3_t pixels = vld3q_u8(src + 3 * i);
+        vst1q_u8(dst + i, pixels.val[0]);
+        vst1q_u8(dst + plane + i, pixels.val[1]);
+        vst1q_u8(dst + 2 * plane + i, pixels.val[2]);
+    }
+    for (; i < count; i++)
+        for (size_t k = 0; k < 3; k++)
+            dst[k * plane + i] = src[3 * i + k];
+}
+
+static void layout_split3_32_neon(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
+{
+    size_t i = 0;
+    for (; i + 4 <= count; i += 4) {
+        const uint32x4x3_t pixels = vld3q_u32(src + 3 * i);
+        vst1q_u32(dst + i, pixels.val[0]);
+        vst1q_u32(dst + plane + i, pixels.val[1]);
+        vst1q_u32(dst + 2 * plane + i, pixels.val[2]);
+    }
+    for (; i < count; i++)
+        for (size_t k = 0; k < 3; k++)
+            dst[k * plane + i] = src[3 * i + k];
+}
+
 void layout_fill_neon(layout_kernels *kernels)
 {
     layout_body_fill(kernels);
+    kernels->split3_8 = layout_split3_8_neon;
+    kernels->split3_32 = layout_split3_32_neon;
 }

@@ -2,6 +2,7 @@
  *
  * Reorders, AVX2: 8 x 8 tiles in 24 shuffles. */
 #include <stdbool.h>
+#include <string.h>
 
 #include "cpu/x86/simd_avx2.h"
 
@@ -66,8 +67,57 @@ static void layout_gather(const float *const *src, const layout_pick *picks, int
     }
 }
 
+/* 16 pixels from three vectors: byte 3 i + k of 48 is that of place 3 i + k - 16 m in vector m. */
+static void layout_split3_8_avx2(const uint8_t *src, size_t count, uint8_t *dst, size_t plane)
+{
+    const __m128i places = _mm_setr_epi8(0, 3, 6, 9, 12, 15, 18, 21, 24, 27, 30, 33, 36, 39, 42, 45);
+    __m128i pick[3][3];
+    size_t i = 0;
+    for (int m = 0; m < 3; m++)
+        for (int k = 0; k < 3; k++) { /* with the highest bit set nothing is picked */
+            const __m128i at = _mm_add_epi8(places, _mm_set1_epi8((char)(k - 16 * m)));
+            pick[m][k] = _mm_or_si128(at, _mm_cmpgt_epi8(at, _mm_set1_epi8(15)));
+        }
+    for (; i + 16 <= count; i += 16) {
+        __m128i in[3];
+        for (int m = 0; m < 3; m++)
+            in[m] = _mm_loadu_si128((const __m128i *)(src + 3 * i + 16 * (size_t)m));
+#pragma GCC unroll 3
+        for (size_t k = 0; k < 3; k++) {
+            const __m128i low = _mm_or_si128(_mm_shuffle_epi8(in[0], pick[0][k]), _mm_shuffle_epi8(in[1], pick[1][k]));
+            _mm_storeu_si128((__m128i *)(dst + k * plane + i), _mm_or_si128(low, _mm_shuffle_epi8(in[2], pick[2][k])));
+        }
+    }
+    for (; i < count; i++)
+        for (size_t k = 0; k < 3; k++)
+            dst[k * plane + i] = src[3 * i + k];
+}
+
+/* 8 pixels from three vectors: what a plane takes of each lies in different lanes, because 3 and 8 have no divisor. */
+static void layout_split3_32_avx2(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
+{
+    const __m256i first = _mm256_setr_epi32(0, 3, 6, 1, 4, 7, 2, 5), second = _mm256_setr_epi32(1, 4, 7, 2, 5, 0, 3, 6),
+                  third = _mm256_setr_epi32(2, 5, 0, 3, 6, 1, 4, 7);
+    size_t i = 0;
+    for (; i + 8 <= count; i += 8, src += 24) {
+        const __m256i a = _mm256_loadu_si256((const __m256i *)src), b = _mm256_loadu_si256((const __m256i *)(src + 8)),
+                      c = _mm256_loadu_si256((const __m256i *)(src + 16));
+        const __m256i x = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0x92), c, 0x24);
+        const __m256i y = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0x24), c, 0x49);
+        const __m256i z = _mm256_blend_epi32(_mm256_blend_epi32(a, b, 0x49), c, 0x92);
+        _mm256_storeu_si256((__m256i *)(dst + i), _mm256_permutevar8x32_epi32(x, first));
+        _mm256_storeu_si256((__m256i *)(dst + plane + i), _mm256_permutevar8x32_epi32(y, second));
+        _mm256_storeu_si256((__m256i *)(dst + 2 * plane + i), _mm256_permutevar8x32_epi32(z, third));
+    }
+    for (; i < count; i++, src += 3)
+        for (size_t k = 0; k < 3; k++)
+            memcpy(dst + k * plane + i, src + k, sizeof(*dst));
+}
+
 void layout_fill_avx2(layout_kernels *kernels)
 {
     layout_body_fill(kernels);
+    kernels->split3_8 = layout_split3_8_avx2;
+    kernels->split3_32 = layout_split3_32_avx2;
     kernels->gather = layout_gather;
 }

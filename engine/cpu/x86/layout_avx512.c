@@ -81,8 +81,35 @@ static void layout_gather(const float *const *src, const layout_pick *picks, int
     }
 }
 
+/* 16 pixels from three vectors, as with AVX2: lane l of vector m is of plane (l + m) % 3. */
+static void layout_split3_32_avx512(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
+{
+    const __mmask16 by_rest[3] = { 0x9249, 0x2492, 0x4924 };
+    const __m512i places = _mm512_setr_epi32(0, 3, 6, 9, 12, 15, 2, 5, 8, 11, 14, 1, 4, 7, 10, 13);
+    size_t i = 0;
+    for (; i < count; i += 16, src += 48) {
+        const size_t left = count - i < 16 ? count - i : 16;
+        const __mmask16 wanted = (__mmask16)((1u << left) - 1);
+        __m512i in[3];
+#pragma GCC unroll 3
+        for (size_t m = 0; m < 3; m++) {
+            const size_t there = 3 * left > 16 * m ? 3 * left - 16 * m : 0;
+            const __mmask16 some = there >= 16 ? 0xffff : (__mmask16)((1u << there) - 1);
+            in[m] = _mm512_maskz_loadu_epi32(some, src + (there ? 16 * m : 0));
+        }
+#pragma GCC unroll 3
+        for (size_t k = 0; k < 3; k++) {
+            const __m512i low = _mm512_mask_blend_epi32(by_rest[(k + 2) % 3], in[0], in[1]);
+            const __m512i all = _mm512_mask_blend_epi32(by_rest[(k + 1) % 3], low, in[2]);
+            const __m512i at = _mm512_and_si512(_mm512_add_epi32(places, _mm512_set1_epi32((int)k)), _mm512_set1_epi32(15));
+            _mm512_mask_storeu_epi32(dst + k * plane + i, wanted, _mm512_permutexvar_epi32(at, all));
+        }
+    }
+}
+
 void layout_fill_avx512(layout_kernels *kernels)
 {
     layout_body_fill(kernels);
+    kernels->split3_32 = layout_split3_32_avx512;
     kernels->gather = layout_gather;
 }
