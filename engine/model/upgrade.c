@@ -294,7 +294,8 @@ static onyx_status broadcast(upgrader *u, model_node *node, bool *done)
 {
     const op_attribute *on = upgrade_find(node, "broadcast"), *axis = upgrade_find(node, "axis");
     *done = true;
-    if (!on || on->i == 0 || !axis || axis->type != OP_ATTRIBUTE_INT || !upgrade_has_input(node, 0) || !upgrade_has_input(node, 1))
+    if (!on || on->i == 0 || !axis || axis->type != OP_ATTRIBUTE_INT || !upgrade_has_input(node, 0) ||
+        !upgrade_has_input(node, 1))
         return ONYX_OK;
     return align(u, node, axis->i);
 }

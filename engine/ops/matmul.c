@@ -352,7 +352,8 @@ onyx_status op_parse_fused_matmul_ms(const op_parse_context *context, void *para
     p->alpha = op_attribute_float(&context->attributes, "alpha", 1);
     p->trans_a = op_attribute_int(&context->attributes, "transA", 0) != 0;
     p->trans_b = op_attribute_int(&context->attributes, "transB", 0) != 0;
-    if (op_attribute_int(&context->attributes, "transBatchA", 0) || op_attribute_int(&context->attributes, "transBatchB", 0))
+    if (op_attribute_int(&context->attributes, "transBatchA", 0) ||
+        op_attribute_int(&context->attributes, "transBatchB", 0))
         return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "transBatchA and transBatchB are not supported");
     return ONYX_OK;
 }
