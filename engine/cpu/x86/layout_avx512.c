@@ -101,7 +101,7 @@ static void layout_split3_32_avx512(const uint32_t *src, size_t count, uint32_t 
         for (size_t k = 0; k < 3; k++) {
             const __m512i low = _mm512_mask_blend_epi32(by_rest[(k + 2) % 3], in[0], in[1]);
             const __m512i all = _mm512_mask_blend_epi32(by_rest[(k + 1) % 3], low, in[2]);
-            const __m512i at = _mm512_and_si512(_mm512_add_epi32(places, _mm512_set1_epi32((int)k)), _mm512_set1_epi32(15));
+            const __m512i at = _mm512_add_epi32(places, _mm512_set1_epi32((int)k)); /* its lowest four bits count */
             _mm512_mask_storeu_epi32(dst + k * plane + i, wanted, _mm512_permutexvar_epi32(at, all));
         }
     }
