@@ -249,14 +249,19 @@ static int spatial_dims(const expansion *e)
                : 0;
 }
 
-/* The node's attributes but those that say how its data lies; ends without a name. NULL: out of memory. */
+/* The node's attributes but those that the operator itself does not have; ends without a name. NULL: out of memory. */
 static op_attribute *plain_attributes(expansion *e)
 {
+    static const char *const extra[] = { "channels_last", "activation", "activation_params" };
     op_attribute *list = arena_alloc(e->u->file->arena, sizeof(*list) * ((size_t)e->node->attribute_count + 1));
     int kept = 0;
-    for (int i = 0; list && i < e->node->attribute_count; i++)
-        if (strcmp(e->node->attributes[i].name, "channels_last") != 0)
+    for (int i = 0; list && i < e->node->attribute_count; i++) {
+        bool keep = true;
+        for (size_t k = 0; k < ARRAY_LENGTH(extra); k++)
+            keep = keep && strcmp(e->node->attributes[i].name, extra[k]) != 0;
+        if (keep)
             list[kept++] = e->node->attributes[i];
+    }
     if (!list)
         e->status = status_no_memory(e->u->error, sizeof(*list), "upgrading operators");
     return list;
@@ -289,6 +294,61 @@ static bool quantised_conv(expansion *e)
     const char *y = emit(e, "QLinearConv", 10, inputs, attributes, last ? NULL : NAMES(output(e, 0)));
     if (last)
         turn(e, y, spatial, false, output(e, 0));
+    return true;
+}
+
+/* ---- FusedConv: x, weights, bias, what is added before the activation ---- */
+
+typedef struct known_activation {
+    const char *op;
+    int version;
+    const char *names[2]; /* of its parameters */
+    float values[2];      /* where they are not given */
+} known_activation;
+
+static void activate(expansion *e, const known_activation *known, const char *x)
+{
+    const op_attribute *given = upgrade_find(e->node, "activation_params");
+    op_attribute list[3] = { { .name = NULL } };
+    const char *inputs[4] = { x, NULL, NULL, NULL };
+    for (int i = 0; i < 2 && known->names[i]; i++) {
+        list[i] = float_of(known->names[i], given && given->type == OP_ATTRIBUTE_FLOATS && i < given->count
+                                                ? given->floats[i]
+                                                : known->values[i]);
+        list[i + 1].name = NULL;
+        if (strcmp(known->op, "Clip") == 0 && e->status == ONYX_OK) /* whose limits are inputs */
+            e->status = upgrade_insert_constant(e->u, list[i], &inputs[1 + i]);
+    }
+    emit(e, known->op, known->version, inputs, inputs[1] ? NULL : list, NAMES(output(e, 0)));
+}
+
+static bool fused_conv(expansion *e)
+{
+    static const known_activation activations[] = {
+        { "Relu", 14, { NULL }, { 0 } },
+        { "Tanh", 13, { NULL }, { 0 } },
+        { "Sigmoid", 13, { NULL }, { 0 } },
+        { "LeakyRelu", 16, { "alpha" }, { 0.01f } },
+        { "HardSigmoid", 6, { "alpha", "beta" }, { 0.2f, 0.5f } },
+        { "Clip", 13, { "min", "max" }, { -3.402823466e38f, 3.402823466e38f } },
+    };
+    const char *name = string_attribute(e, "activation", "");
+    const known_activation *found = NULL;
+    for (size_t i = 0; i < ARRAY_LENGTH(activations); i++)
+        if (strcmp(name, activations[i].op) == 0)
+            found = &activations[i];
+    const op_attribute *attributes = found || !*name ? plain_attributes(e) : NULL;
+    if (!attributes)
+        return false;
+    const bool added = *input(e, 3);
+    const char *const *last = NAMES(output(e, 0));
+    const char *y = emit(e, "Conv", 11,
+                         *input(e, 2) ? NAMES(input(e, 0), input(e, 1), input(e, 2)) : NAMES(input(e, 0), input(e, 1)),
+                         attributes, added || found ? NULL : last);
+    if (added)
+        y = emit(e, "Add", 14, NAMES(y, input(e, 3)), NULL, found ? NULL : last);
+    if (found)
+        activate(e, found, y);
     return true;
 }
 
@@ -376,6 +436,7 @@ static const expand_row rows[] = {
     { MICROSOFT, "BiasGelu", bias_gelu },
     { MICROSOFT, "DynamicQuantizeMatMul", dynamic_product },
     { MICROSOFT, "FastGelu", fast_gelu },
+    { MICROSOFT, "FusedConv", fused_conv },
     { MICROSOFT, "FusedGemm", fused_gemm },
     { MICROSOFT, "MatMulIntegerToFloat", integer_product },
     { MICROSOFT, "MultiHeadAttention", multi_head_attention },
@@ -400,4 +461,13 @@ onyx_status upgrade_expand(upgrader *u, const model_node *node, bool *done)
         return e.status;
     }
     return ONYX_OK;
+}
+
+int model_expanded(int index, const char **domain, const char **op_type)
+{
+    if (index >= 0 && index < (int)ARRAY_LENGTH(rows)) {
+        *domain = rows[index].domain;
+        *op_type = rows[index].op_type;
+    }
+    return (int)ARRAY_LENGTH(rows);
 }

@@ -130,4 +130,7 @@ onyx_status model_read_value(const char *path, op_kind kind, arena *memory, mode
  * for the graph, its sub-graphs and the functions. */
 onyx_status model_upgrade(model_file *file, onyx_error *error);
 
+/* Operators that model_upgrade takes apart: the domain and name of one, and how many there are. */
+int model_expanded(int index, const char **domain, const char **op_type);
+
 #endif

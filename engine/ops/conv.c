@@ -287,39 +287,6 @@ onyx_status op_parse_fused_conv(const op_parse_context *context, void *params)
     return op_parse_activation(context, &p->activation);
 }
 
-/* com.microsoft: the activation's ONNX name and a list of its parameters; the residual comes before it. */
-onyx_status op_parse_fused_conv_ms(const op_parse_context *context, void *params)
-{
-    static const struct {
-        const char *name;
-        op_activation defaults;
-    } names[] = {
-        { "", { OP_ACT_NONE, 0, 0 } },
-        { "Relu", { OP_ACT_RELU, 0, 0 } },
-        { "Tanh", { OP_ACT_TANH, 0, 0 } },
-        { "Sigmoid", { OP_ACT_SIGMOID, 0, 0 } },
-        { "LeakyRelu", { OP_ACT_LEAKY_RELU, 0.01f, 0 } },
-        { "HardSigmoid", { OP_ACT_HARD_SIGMOID, 0.2f, 0.5f } },
-        { "Clip", { OP_ACT_CLIP, -3.402823466e38f, 3.402823466e38f } },
-    };
-    conv_params *p = params;
-    STATUS_TRY(op_parse_conv(context, params));
-    p->residual_before = true;
-    const char *name = op_attribute_string(&context->attributes, "activation", "");
-    const op_attribute *list = op_attribute_find(&context->attributes, "activation_params", OP_ATTRIBUTE_FLOATS);
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        if (strcmp(name, names[i].name) != 0)
-            continue;
-        p->activation = names[i].defaults;
-        if (list && list->count > 0)
-            p->activation.a = list->floats[0];
-        if (list && list->count > 1)
-            p->activation.b = list->floats[1];
-        return ONYX_OK;
-    }
-    return status_fail(context->error, ONYX_ERROR_UNSUPPORTED, "activation \"%s\" is unknown", name);
-}
-
 /* ---- integers ---- */
 
 onyx_status op_shape_conv_integer(op_shape_context *context)

@@ -105,7 +105,7 @@ op_shape_function op_shape_control, op_shape_has_element, op_shape_item, op_shap
     op_shape_sequence;
 
 /* conv.c */
-op_parse_function op_parse_fused_conv, op_parse_fused_conv_ms;
+op_parse_function op_parse_fused_conv;
 op_shape_function op_shape_conv, op_shape_conv_integer, op_shape_conv_transpose, op_shape_fused_conv,
     op_shape_qlinear_conv;
 op_run_function op_run_conv, op_run_conv_integer, op_run_conv_transpose, op_run_qlinear_conv;

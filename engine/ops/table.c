@@ -336,8 +336,6 @@ static const op_row rows[] = {
     { "", "Xor", 7, 0, 2, 2, 1, 1, OP_ELEMENTWISE, TYPES_BOOL, 0, NULL, shape_broadcast_bool, op_run_xor },
     { DOMAIN_MICROSOFT, "DequantizeLinear", 1, 0, 2, 3, 1, 1, 0, TYPES_TO_DEQUANTIZE,
       sizeof(quantize_params), op_parse_quantize, op_shape_dequantize, op_run_dequantize },
-    { DOMAIN_MICROSOFT, "FusedConv", 1, 0, 2, 4, 1, 1, 0, TYPES_FLOAT,
-      sizeof(conv_params), op_parse_fused_conv_ms, op_shape_fused_conv, op_run_conv },
     { DOMAIN_MICROSOFT, "FusedMatMul", 1, 0, 2, 2, 1, 1, 0, TYPES_FLOAT,
       sizeof(fused_matmul_params), op_parse_fused_matmul_ms, op_shape_fused_matmul, op_run_fused_matmul },
     { DOMAIN_MICROSOFT, "Gelu", 1, 0, 1, 1, 1, 1, OP_ELEMENTWISE | OP_IN_PLACE, TYPES_FLOAT,

@@ -114,7 +114,8 @@ static bool count_operators(operator_list *list, const model_node *nodes, int co
         if (!is_function(list->file, node) && !count_operator(list, node))
             return false;
         for (int k = 0; k < node->attribute_count; k++) {
-            const model_graph *body = node->attributes[k].graph;
+            const op_attribute *attribute = &node->attributes[k];
+            const model_graph *body = attribute->type == OP_ATTRIBUTE_GRAPH ? attribute->graph : NULL;
             if (body && !count_operators(list, body->nodes, body->node_count))
                 return false;
         }

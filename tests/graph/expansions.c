@@ -16,6 +16,7 @@ typedef struct pair {
 } pair;
 
 #define ROWS "input x f32 2,3,8\ninput s f32 2,3,8\ninit g f32 8\ninit b f32 8\ninit c f32 8\n"
+#define PICTURE "input x f32 1,3,5,6\ninit w f32 3,3,3,3\ninit b f32 3\n"
 #define MATRICES "input x f32 3,4\ninit w f32 4,5\ninit wt f32 5,4\ninit c f32 5\n"
 #define BYTES                                                                                                          \
     "input x f32 1,5,6,3\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit ys f32 - = 0.02\ninit yz u8 - = 130\n"        \
@@ -45,6 +46,19 @@ static const pair pairs[] = {
       "a = Gemm(x, w)\ny = LeakyRelu(a) alpha=0.3\n" },
     { "FusedMatMul", MATRICES, "y = com.microsoft.FusedMatMul(x, wt) transB=1 alpha=0.5\n",
       "y = Gemm(x, wt) transB=1 alpha=0.5\n" },
+    { "FusedConv", PICTURE, "y = com.microsoft.FusedConv(x, w, b) pads=[1,1,1,1] activation=\"Relu\"\n",
+      "a = Conv(x, w, b) pads=[1,1,1,1]\ny = Relu(a)\n" },
+    { "FusedConv with a sum", PICTURE, "y = com.microsoft.FusedConv(x, w, , x) pads=[1,1,1,1]\n",
+      "a = Conv(x, w) pads=[1,1,1,1]\ny = Add(a, x)\n" },
+    { "FusedConv with a sum and a slope", PICTURE,
+      "y = com.microsoft.FusedConv(x, w, b, x) pads=[1,1,1,1] activation=\"LeakyRelu\" activation_params=[0.25]\n",
+      "a = Conv(x, w, b) pads=[1,1,1,1]\nc = Add(a, x)\ny = LeakyRelu(c) alpha=0.25\n" },
+    { "FusedConv with limits", PICTURE "init low f32 - = -0.5\ninit high f32 - = 0.75\n",
+      "y = com.microsoft.FusedConv(x, w) activation=\"Clip\" activation_params=[-0.5,0.75]\n",
+      "a = Conv(x, w)\ny = Clip(a, low, high)\n" },
+    { "FusedConv with HardSigmoid", PICTURE,
+      "y = com.microsoft.FusedConv(x, w) activation=\"HardSigmoid\" activation_params=[0.25,0.625]\n",
+      "a = Conv(x, w)\ny = HardSigmoid(a) alpha=0.25 beta=0.625\n" },
     { "DynamicQuantizeMatMul", MATRICES "init i i8 4,5\ninit is f32 - = 0.03\ninit iz i8 - = 3\n",
       "y = com.microsoft.DynamicQuantizeMatMul(x, i, is, iz, c)\n",
       "q, qs, qz = DynamicQuantizeLinear(x)\np = MatMulInteger(q, i, qz, iz)\nf = Cast(p) to=f32\nt = Mul(qs, is)\n"

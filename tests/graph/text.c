@@ -161,10 +161,14 @@ static bool read_attribute(reader *r, const char *text, op_attribute *attribute)
     if (*value == '[') {
         const int count = split(r, trimmed(r, value + 1, strlen(value) - 2), ',', parts);
         int64_t *ints = arena_alloc(r->arena, sizeof(*ints) * (size_t)(count + 1));
-        for (int i = 0; i < count; i++)
+        float *floats = arena_alloc(r->arena, sizeof(*floats) * (size_t)(count + 1));
+        for (int i = 0; i < count; i++) {
             ints[i] = strtoll(parts[i], NULL, 10);
-        attribute->type = OP_ATTRIBUTE_INTS;
+            floats[i] = strtof(parts[i], NULL);
+        }
+        attribute->type = strchr(value, '.') ? OP_ATTRIBUTE_FLOATS : OP_ATTRIBUTE_INTS;
         attribute->ints = ints;
+        attribute->floats = floats;
         attribute->count = count;
     } else if (*value == '"') {
         attribute->type = OP_ATTRIBUTE_STRING;

@@ -3,6 +3,7 @@
  * onyx operators: the operator table of this build, also as the Markdown of docs/operators.md. */
 #include "command.h"
 #include "json.h"
+#include "model/model.h"
 #include "ops/ops.h"
 #include "verbs.h"
 
@@ -68,6 +69,26 @@ static void json_row(json *j, const op_row *row)
     json_end(j, '}');
 }
 
+/* Operators that are others in a row. */
+static void print_expanded(json *j, bool markdown)
+{
+    const char *domain = "", *name = "";
+    if (markdown)
+        printf("\nThese are taken apart when a model is loaded, in the forms that ONNX Runtime's optimiser writes:\n\n"
+               "| domain | operator |\n|---|---|\n");
+    for (int i = 0; i < model_expanded(i, &domain, &name); i++) {
+        if (j) {
+            json_begin(j, NULL, '{');
+            json_text(j, "domain", domain);
+            json_text(j, "name", name);
+            json_end(j, '}');
+        } else if (markdown)
+            printf("| %s | %s |\n", *domain ? domain : "ai.onnx", name);
+        else
+            printf("%-16s %-28s taken apart when a model is loaded\n", *domain ? domain : "ai.onnx", name);
+    }
+}
+
 int verb_operators(int argc, char **argv)
 {
     bool markdown = false, as_json = false;
@@ -106,6 +127,11 @@ int verb_operators(int argc, char **argv)
         else
             print_row(&table[i], markdown);
     }
+    if (as_json) {
+        json_end(&j, ']');
+        json_begin(&j, "expanded", '[');
+    }
+    print_expanded(as_json ? &j : NULL, markdown);
     if (as_json) {
         json_end(&j, ']');
         json_end(&j, '}');
