@@ -47,7 +47,7 @@ double conv_tile_cost(const conv_tile_set *set, int filters, int blocks, int n);
 int conv_best_filters(const conv_tile_set *set, int blocks, int n);
 
 /* The filter blocks of a 1x1 kernel, in groups of at most `filters`, as a plan keeps it. Where CONV_HALVED is added to
- * that, half of the last block's lanes are enough: it and up to two in front of it are the first group, which takes
+ * that, half of the last block's lanes are enough: it and one or two in front of it are the first group, which takes
  * tiles of units->halved. */
 enum { CONV_HALVED = 16 };
 typedef struct conv_filters {

@@ -136,8 +136,8 @@ struct conv_units {
     conv_tile_set unit, two, plain_two, any;
     conv_tile_set products; /* step 1, blocks of one float, nothing but the sum */
     /* As `unit`, where the last filter block has V / 2 filters or less: blocks are halves, whose lanes are a filter and
-     * every other input, so that a multiply-add takes two. Weights [sum / 2][2 F - 1][V / 2][2]. filters 0: there are
-     * none. */
+     * every other input, so that a multiply-add takes two. Weights [sum / 2][2 F - 1][V / 2][2]. F is 2 or more;
+     * filters 0: there are none. */
     conv_tile_set halved;
     conv_winograd_input_f32 *winograd_input[WINOGRAD_FORMS];
     conv_winograd_output_f32 *winograd_output[WINOGRAD_FORMS];

@@ -152,11 +152,9 @@ CONV_INLINE void conv_tile_pairs(vf *acc, const float *src, ptrdiff_t step, cons
                                  const int P)
 {
 #if defined(VF_HAS_PAIRS)
-    if (H > 1) {
-        CONV_UNROLL
-        for (int p = 0; p < P; p++)
-            __builtin_prefetch(src + (P + p) * step, 0, 3);
-    }
+    CONV_UNROLL
+    for (int p = 0; p < P; p++)
+        __builtin_prefetch(src + (P + p) * step, 0, 3);
     for (int i = 0; i < n; i += 2, weights += H * VF_LANES) {
         vf w[CONV_MAX_FILTERS];
         CONV_UNROLL
@@ -167,7 +165,7 @@ CONV_INLINE void conv_tile_pairs(vf *acc, const float *src, ptrdiff_t step, cons
             const vf x = vf_set_pair(src + p * step + i);
             CONV_UNROLL
             for (int h = 0; h < H; h++)
-                acc[p * H + h] = H == 1 ? vf_fma(x, w[h], acc[p * H + h]) : vf_fma_tied(x, w[h], acc[p * H + h]);
+                acc[p * H + h] = vf_fma_tied(x, w[h], acc[p * H + h]);
         }
     }
 #else

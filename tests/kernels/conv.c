@@ -322,7 +322,7 @@ static void test_cuts(const cpu_kernels *kernels)
         { 32, 64, 1, 40, 40, 40, 40, 3, 3, 1, 1, 1, 1, 1, 1, false, true },
         { 48, 144, 1, 19, 23, 10, 12, 3, 3, 2, 2, 1, 1, 1, 1, false, false },
         { 100, 200, 1, 20, 21, 20, 21, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
-        /* half a filter block behind none, one, two and more; in slices of the sum */
+        /* half a filter block behind one, two and more; in slices of the sum; alone */
         { 70, 8, 1, 40, 41, 40, 41, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 2 },
         { 72, 24, 1, 56, 57, 56, 57, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 3 },
         { 120, 40, 1, 28, 29, 28, 29, 1, 1, 1, 1, 1, 1, 0, 0, false, false },

@@ -23,7 +23,6 @@ TILES(CONV_TILE, two, 2 * VF_LANES)
 CONV_PIXELS_16(CONV_FIRST_TILE, 1, plain_two, 2)
 CONV_PIXELS_16(CONV_PRODUCT_TILE, 1, products, 1)
 CONV_PIXELS_12(CONV_PRODUCT_TILE, 2, products, 1)
-CONV_PIXELS_16(CONV_HALVED_TILE, 1, halved, VF_LANES)
 CONV_PIXELS_8(CONV_HALVED_TILE, 2, halved, VF_LANES)
 CONV_PIXELS_5(CONV_HALVED_TILE, 3, halved, VF_LANES)
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
@@ -69,7 +68,7 @@ static const conv_units units = {
         { CONV_PIXELS_12(CONV_TILE_NAME, 2, products, 1) },
     } },
     .halved = { .filters = 3, .pixels = { 16, 8, 5 }, .run = {
-        { CONV_PIXELS_16(CONV_TILE_NAME, 1, halved, VF_LANES) },
+        { NULL },
         { CONV_PIXELS_8(CONV_TILE_NAME, 2, halved, VF_LANES) },
         { CONV_PIXELS_5(CONV_TILE_NAME, 3, halved, VF_LANES) },
     } },
