@@ -12,9 +12,12 @@
 typedef struct rnn_step {
     const cpu_kernels *kernels;
     gemm_plan plan;
-    const void *packed; /* of W */
-    const float *bias;  /* what W's product gets */
-    const float *recurrent, *recurrent_bias; /* R; of the h gate of a GRU that is linear before reset, else NULL */
+    const void *packed;          /* of W */
+    const float *bias;           /* what W's product gets */
+    gemm_plan state[2];          /* of R: of all gates of an LSTM; of z and r of a GRU, and of its h */
+    const char *state_packed[2]; /* of all directions */
+    const float *recurrent_bias; /* of the h gate of a GRU that is linear before reset, else NULL */
+    size_t state_scratch;        /* where that of the products begins */
     size_t gates, hidden, inputs, steps, batch, directions;
     bool batch_first, reverse, linear_before_reset;
     int h_input, c_input; /* of the step, or -1 */
@@ -34,16 +37,20 @@ static void run_inputs(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, part, context->scratch);
 }
 
-/* sums[i] += row i of R * h, for rows [first, first + count). */
-static void add_recurrent(const rnn_step *s, const float *r, size_t first, size_t count, const float *h, float *sums)
+/* out = bias + R * h, of the gates of one of the two plans. */
+static void multiply_state(const rnn_step *s, int which, size_t direction, const float *h, const float *bias, float *out,
+                           void *scratch)
 {
-    float dots[4];
-    for (size_t i = first; i < first + count; i += 4) {
-        const size_t n = MIN((size_t)4, first + count - i);
-        s->kernels->gemm.dot(h, r + i * s->hidden, s->hidden, (int)n, s->hidden, dots);
-        for (size_t k = 0; k < n; k++)
-            sums[i + k] += dots[k];
-    }
+    const gemm_plan *plan = &s->state[which];
+    const gemm_arguments arguments = { .a = h,
+                                       .a_stride = s->hidden,
+                                       .packed = s->state_packed[which] + direction * plan->packed_bytes,
+                                       .c = out,
+                                       .c_stride = plan->shape.n,
+                                       .alpha = 1,
+                                       .bias = bias };
+    for (int part = 0; part < plan->parts; part++)
+        plan->run(plan, &arguments, part, scratch);
 }
 
 static void activate(const rnn_step *s, cpu_act act, float *data, size_t n)
@@ -51,41 +58,48 @@ static void activate(const rnn_step *s, cpu_act act, float *data, size_t n)
     s->kernels->eltwise.act[act](data, data, n, 0, 0);
 }
 
-/* gates: i o f c, the products of the input. */
-static void lstm_cell(const rnn_step *s, const float *r, float *gates, float *h, float *c)
+/* dst = a op b */
+static void combine(const rnn_step *s, cpu_binary op, const float *a, const float *b, float *dst)
+{
+    s->kernels->eltwise.binary[op](a, 1, b, 1, dst, s->hidden);
+}
+
+/* gates: i o f c, of which `products` are those of the input. */
+static void lstm_cell(const rnn_step *s, size_t direction, const float *products, float *gates, float *h, float *c,
+                      void *scratch)
 {
     const size_t n = s->hidden;
-    const float *in = gates, *out = gates + n, *forget = gates + 2 * n, *cell = gates + 3 * n;
-    add_recurrent(s, r, 0, 4 * n, h, gates);
+    float *in = gates, *out = gates + n, *forget = gates + 2 * n, *cell = gates + 3 * n;
+    multiply_state(s, 0, direction, h, products, gates, scratch);
     activate(s, CPU_ACT_SIGMOID, gates, 3 * n);
-    activate(s, CPU_ACT_TANH, gates + 3 * n, n);
-    for (size_t i = 0; i < n; i++)
-        h[i] = c[i] = forget[i] * c[i] + in[i] * cell[i];
-    activate(s, CPU_ACT_TANH, h, n);
-    for (size_t i = 0; i < n; i++)
-        h[i] *= out[i];
+    activate(s, CPU_ACT_TANH, cell, n);
+    combine(s, CPU_BINARY_MUL, c, forget, c);
+    combine(s, CPU_BINARY_MUL, cell, in, cell);
+    combine(s, CPU_BINARY_ADD, c, cell, c);
+    s->kernels->eltwise.act[CPU_ACT_TANH](c, h, n, 0, 0);
+    combine(s, CPU_BINARY_MUL, h, out, h);
 }
 
 /* gates: z r h; spare: n floats. */
-static void gru_cell(const rnn_step *s, const float *r, const float *bias, float *gates, float *h, float *spare)
+static void gru_cell(const rnn_step *s, size_t direction, const float *products, float *gates, float *h, float *spare,
+                     void *scratch)
 {
     const size_t n = s->hidden;
     float *update = gates, *reset = gates + n, *next = gates + 2 * n;
-    add_recurrent(s, r, 0, 2 * n, h, gates);
+    multiply_state(s, 0, direction, h, products, gates, scratch);
     activate(s, CPU_ACT_SIGMOID, gates, 2 * n);
     if (s->linear_before_reset) {
-        memcpy(spare, bias, n * sizeof(float));
-        add_recurrent(s, r + 2 * n * n, 0, n, h, spare);
-        for (size_t i = 0; i < n; i++)
-            next[i] += reset[i] * spare[i];
+        multiply_state(s, 1, direction, h, s->recurrent_bias + direction * n, spare, scratch);
+        combine(s, CPU_BINARY_MUL, spare, reset, spare);
+        combine(s, CPU_BINARY_ADD, spare, products + 2 * n, next);
     } else {
-        for (size_t i = 0; i < n; i++)
-            spare[i] = reset[i] * h[i];
-        add_recurrent(s, r + 2 * n * n, 0, n, spare, next);
+        combine(s, CPU_BINARY_MUL, h, reset, spare);
+        multiply_state(s, 1, direction, spare, products + 2 * n, next, scratch);
     }
     activate(s, CPU_ACT_TANH, next, n);
-    for (size_t i = 0; i < n; i++)
-        h[i] = next[i] + update[i] * (h[i] - next[i]);
+    combine(s, CPU_BINARY_SUB, h, next, h);
+    combine(s, CPU_BINARY_MUL, h, update, h);
+    combine(s, CPU_BINARY_ADD, h, next, h);
 }
 
 static void load_state(const step_context *context, int input, size_t at, float *state, size_t n)
@@ -108,20 +122,20 @@ static void run_recurrence(const step_context *context, int part)
     const rnn_step *s = context->step->params;
     const size_t direction = (size_t)part / s->batch, b = (size_t)part % s->batch, n = s->hidden, wide = s->gates * n;
     const size_t state = (s->batch_first ? b * s->directions + direction : direction * s->batch + b) * n;
-    const float *products = context->tensors[context->step->inputs[0]].data, *r = s->recurrent + direction * wide * n;
-    const float *bias = s->recurrent_bias ? s->recurrent_bias + direction * n : NULL;
+    const float *products = context->tensors[context->step->inputs[0]].data;
     float *y = output_of(context, 0), *last_h = output_of(context, 1), *last_c = output_of(context, 2);
     float *gates = context->scratch, *h = gates + wide, *c = h + n;
+    void *scratch = (char *)context->scratch + s->state_scratch;
     load_state(context, s->h_input, state, h, n);
     load_state(context, s->c_input, state, c, n);
     for (size_t k = 0; k < s->steps; k++) {
         const size_t t = s->reverse || direction ? s->steps - 1 - k : k;
         const size_t row = s->batch_first ? b * s->steps + t : t * s->batch + b;
-        memcpy(gates, products + (row * s->directions + direction) * wide, wide * sizeof(float));
+        const float *given = products + (row * s->directions + direction) * wide;
         if (s->gates == 4)
-            lstm_cell(s, r, gates, h, c);
+            lstm_cell(s, direction, given, gates, h, c, scratch);
         else
-            gru_cell(s, r, bias, gates, h, c);
+            gru_cell(s, direction, given, gates, h, c, scratch);
         if (y)
             memcpy(y + (s->batch_first ? row * s->directions + direction
                                        : (t * s->directions + direction) * s->batch + b) *
@@ -183,14 +197,24 @@ static bool pack_biases(planner *p, graph_node *node, rnn_step *s)
 
 static bool pack_weights(planner *p, rnn_step *s, const float *w, const float *r)
 {
-    const size_t bytes = s->directions * s->gates * s->hidden * s->hidden * sizeof(float);
-    void *packed = plan_packed(p, s->plan.packed_bytes), *recurrent = plan_packed(p, bytes);
-    if (!packed || !recurrent)
+    const size_t n = s->hidden, rows[2] = { s->gates == 4 ? 4 * n : 2 * n, s->gates == 4 ? 0 : n };
+    void *packed = plan_packed(p, s->plan.packed_bytes);
+    if (!packed)
         return false;
     gemm_pack_b(&s->plan, w, s->inputs, packed);
-    memcpy(recurrent, r, bytes);
     s->packed = packed;
-    s->recurrent = recurrent;
+    for (int i = 0; i < 2 && rows[i]; i++) {
+        const gemm_shape shape = { .m = 1, .n = rows[i], .k = n, .b_transposed = true };
+        gemm_choose(p->kernels, &shape, true, &s->state[i]);
+        char *state = plan_packed(p, s->directions * s->state[i].packed_bytes);
+        if (!state)
+            return false;
+        for (size_t d = 0; d < s->directions; d++)
+            gemm_pack_b(&s->state[i], r + (d * s->gates * n + (i ? rows[0] : 0)) * n, n,
+                        state + d * s->state[i].packed_bytes);
+        s->state_packed[i] = state;
+    }
+    s->state_scratch = size_align((s->gates + 2) * n * sizeof(float), 64);
     return true;
 }
 
@@ -211,7 +235,7 @@ static plan_result emit_recurrence(planner *p, graph_node *node, rnn_step *s, in
     if (failed)
         return PLAN_FAILED;
     /* Outputs that nobody reads stay away; the last that is there ends the list. */
-    const size_t scratch = (s->gates + 2) * s->hidden * sizeof(float);
+    const size_t scratch = s->state_scratch + MAX(s->state[0].scratch_bytes, s->state[1].scratch_bytes);
     program_step *step =
         plan_add_step(p, node, s->gates == 4 ? "lstm_cells" : "gru_cells", run_recurrence,
                       (int)(s->directions * s->batch), scratch, inputs, count, outputs, 0, s, sizeof(*s));
@@ -232,7 +256,7 @@ plan_result plan_rnn(planner *p, graph_node *node)
     const float *w = constant_floats(p, node->inputs[1]), *r = constant_floats(p, r_value);
     if (!w || !r || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 ||
         graph_element_count(r_value) < 1 || !usual(params) || input_of(node, 4) || input_of(node, 7) ||
-        !p->kernels->gemm.dot || !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
+        !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
         (input_of(node, 3) && !constant_floats(p, input_of(node, 3))))
         return PLAN_PASS;
     rnn_step s = { .kernels = p->kernels, .gates = (size_t)params->gates, .hidden = (size_t)r_value->info.dims[2],
