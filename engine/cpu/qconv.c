@@ -30,6 +30,11 @@ enum {
     FEW_EXTRA = 2,
 };
 
+/* Of a group's weights that come from the second cache for a tile of four pixels, as ResNet-50's layers took them. */
+#define LONELY_CYCLES 9.0
+/* What a line must take of its rows' time: the copies are not counted. */
+#define LINE_GAIN 0.95
+
 static size_t round_up(size_t n, size_t unit)
 {
     return (n + unit - 1) / unit * unit;
@@ -113,6 +118,36 @@ static int choose_filter_blocks(const qconv_plan *plan)
                                                                       : plan->units->filter_blocks;
 }
 
+/* Tiles of `pixels` outputs in a row, in cycles of a group: those of four wait for their weights. */
+static double row_cycles(int pixels, int widest)
+{
+    return (double)(pixels / widest) * widest * 1.5 + (double)((pixels % widest + 3) / 4) * LONELY_CYCLES;
+}
+
+/* Makes short rows one line, where the weights come from the second cache for every tile and fewer tiles pay for the
+ * copy and for outputs between the rows. The line's length is as for products of matrices (qconv_matrix.c). */
+static void choose_line(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const int widest = plan->units->deep_pixels;
+    if (!widest || s->groups != 1 || s->rows || s->src_plain || s->weights_zero || s->sum_up_h || s->w_out < 4 ||
+        (s->output != QCONV_U8 && s->output != QCONV_S8) || plan->filter_blocks > plan->units->deep_blocks ||
+        (plan->in_place && s->stride_h * s->stride_w == 1))
+        return;
+    const int room = plan->strip_w - s->pad_left, columns = room < 0 ? 0 : room < s->w_in ? room : s->w_in;
+    int line = s->pad_left + columns;
+    line = line < plan->strip_w - s->pad_left ? plan->strip_w - s->pad_left : line;
+    line = line < s->w_out * s->stride_w ? s->w_out * s->stride_w : line;
+    line = (line + s->stride_w - 1) / s->stride_w * s->stride_w;
+    const int outputs = (plan->strip_rows - 1) * (line / s->stride_w) + s->w_out;
+    if (row_cycles(outputs, widest) > LINE_GAIN * plan->strip_rows * row_cycles(s->w_out, widest))
+        return;
+    plan->in_place = false;
+    plan->line = plan->strip_w = line;
+    choose_strips(plan);
+    plan->phase_rows = (plan->strip_rows_in + s->stride_h - 1) / s->stride_h;
+}
+
 static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch);
 
 bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan)
@@ -176,9 +211,17 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
         plan->scratch_bytes = plan->spread_at + rows * kept * 4 * pixel;
         return true;
     }
+    choose_line(plan);
     plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
-    if (!plan->in_place)
+    if (plan->line) {
+        const size_t pads = (size_t)plan->src_blocks * (size_t)shape->pad_left * (size_t)plan->pixel_bytes;
+        plan->scratch_bytes += (size_t)(shape->stride_h * plan->phase_rows) * strip_row_bytes(plan) + pads;
+        plan->line_at = round_up(plan->scratch_bytes, 64);
+        plan->scratch_bytes = plan->line_at + (size_t)plan->filter_blocks * (size_t)plan->strip_rows *
+                                                  (size_t)(plan->line / shape->stride_w) * (size_t)plan->block;
+    } else if (!plan->in_place) {
         plan->scratch_bytes += rows * strip_row_bytes(plan);
+    }
     plan->bytes_at = round_up(plan->scratch_bytes, 64);
     if (shape->src_float)
         plan->scratch_bytes = plan->bytes_at + (size_t)shape->c_in * (size_t)shape->w_in;

@@ -77,6 +77,7 @@ typedef struct qconv_units {
     bool split_pairs;  /* a group of 4 is stored as all first pairs, then all second pairs */
     bool src_signed;   /* the product takes signed sources, else unsigned */
     int filter_blocks; /* vectors of output channels in a tile, at most */
+    int deep_pixels;   /* of the largest tile of deep_blocks vectors; 0: short rows do not become one line */
     int deep_blocks;   /* the same where the weights of such a tile do not stay in the first cache */
     qconv_run_function *dense, *depthwise;
     qconv_run_function *depthwise_dot; /* four taps at a time, for weights that fit int8 less their zero; or NULL */
@@ -121,7 +122,8 @@ struct qconv_plan {
     int planes, rest_bytes; /* of 64-byte pixels; bytes of a pixel in the last, narrower plane, or 0 */
     int rest_taps;          /* taps of a row that 64 bytes of the narrower plane hold */
     int steps;              /* products of one sum, those for what does not fit int8 included */
-    int line, phase_rows;   /* pixels of a row, and rows of a phase */
+    int line, phase_rows;   /* pixels of a row, and rows of a phase; without matrix: of short rows as one line, or 0 */
+    size_t line_at;         /* in scratch: bytes of such a line */
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;

@@ -223,6 +223,7 @@ static void qconv_sum_windows(const qconv_job *j, int row)
             j->window_sums[x] += in[(size_t)x * (size_t)s->stride_w + (size_t)(kx * s->dilation_w)];
 }
 
+#include "cpu/qconv_line_body.h"
 #include "cpu/qconv_rows_body.h"
 
 /* ---- start of a part ---- */
@@ -233,6 +234,10 @@ static void qconv_prepare_source(qconv_job *j, void *scratch, bool sums)
     const qconv_shape *s = &plan->shape;
     if (s->rows) {
         qconv_prepare_rows(j, scratch);
+        return;
+    }
+    if (plan->line) {
+        qconv_prepare_line(j, scratch);
         return;
     }
     int first = j->row_begin * s->stride_h - s->pad_top;

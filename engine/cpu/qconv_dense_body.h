@@ -183,6 +183,14 @@ static inline int qconv_pixels(int filters, int left)
     return 4;
 }
 
+/* Where row ky of the kernel lies from its first. */
+static inline size_t qconv_tap_row(const qconv_job *j, int ky)
+{
+    if (j->plan->line)
+        return qconv_line_slot(j->plan, ky * j->plan->shape.dilation_h) * j->row_stride;
+    return (size_t)ky * j->tap_y;
+}
+
 /* Where each tap of each block lies from a window's first pixel. */
 static void qconv_list_taps(qconv_job *j, size_t *taps)
 {
@@ -196,22 +204,25 @@ static void qconv_list_taps(qconv_job *j, size_t *taps)
     for (int block = 0; block < plan->src_blocks; block++)
         for (int ky = 0; ky < plan->shape.kernel_h; ky++)
             for (int kx = 0; kx < plan->shape.kernel_w; kx++)
-                *taps++ = (size_t)block * j->block_stride + (size_t)ky * j->tap_y + (size_t)kx * j->tap_x;
+                *taps++ = (size_t)block * j->block_stride + qconv_tap_row(j, ky) + (size_t)kx * j->tap_x;
     const int32_t *extra = (const int32_t *)j->arguments->packed + 2 * ((plan->shape.c_out + VF_LANES - 1) & -VF_LANES);
     j->extra_taps = plan->shape.extra_groups;
     for (int i = 0; i < j->extra_taps; i++) {
         const int tap = extra[i] % window, channel = extra[i] / window * 4, ky = tap / plan->shape.kernel_w;
-        *taps++ = (size_t)(channel / plan->block_channels) * j->block_stride + (size_t)ky * j->tap_y +
+        *taps++ = (size_t)(channel / plan->block_channels) * j->block_stride + qconv_tap_row(j, ky) +
                   (size_t)(tap % plan->shape.kernel_w) * j->tap_x + (size_t)(channel % plan->block_channels);
     }
 }
 
-static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row)
+/* line: room for the results, where the plan has one. */
+static void qconv_dense_row(const qconv_job *j, const uint8_t *w, int first, int filters, int row, uint8_t *line)
 {
-    const size_t plane = (size_t)j->plan->shape.h_out * (size_t)j->plan->shape.w_out * VF_LANES;
+    const qconv_shape *s = &j->plan->shape;
+    const size_t plane = VF_LANES * (j->plan->line ? (size_t)(j->plan->line / s->stride_w * j->plan->strip_rows)
+                                                   : (size_t)s->h_out * (size_t)s->w_out);
     const uint8_t *source = j->source + (size_t)((row - j->row_begin) * j->plan->shape.stride_h) * j->row_stride;
-    uint8_t *dst = (uint8_t *)j->arguments->dst;
-    if (j->bytes_blocked)
+    uint8_t *dst = j->plan->line ? line : (uint8_t *)j->arguments->dst;
+    if (j->bytes_blocked && !j->plan->line)
         dst += (size_t)first * plane + (size_t)row * (size_t)j->plan->shape.w_out * VF_LANES;
     qconv_place at = { .block = first, .row = row, .dst_step = plane };
     for (int x = 0, pixels; x < j->row_pixels; x += pixels) {
@@ -245,10 +256,11 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
     size_t filter_bytes = (size_t)qconv_filter_groups(plan) * 4 * VF_LANES;
     const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
     const int blocks = (s->c_out + VF_LANES - 1) / VF_LANES;
+    uint8_t *line = (uint8_t *)scratch + plan->line_at;
     int flat = 1; /* rows that lie one behind the other and are done as one */
     if (s->sum_up_h)
         qconv_list_sums(&j, (int32_t *)(void *)((uint8_t *)scratch + plan->up_at));
-    else if (s->rows)
+    else if (s->rows || plan->line)
         flat = plan->strip_rows;
     else if (plan->in_place && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && s->w_out < FLAT_PIXELS)
         flat = FLAT_PIXELS / s->w_out;
@@ -260,13 +272,15 @@ static void qconv_dense(const qconv_plan *plan, const qconv_arguments *a, int pa
             continue;
         for (int row = j.row_begin; row < j.row_end; row += flat) {
             const int rows = j.row_end - row < flat ? j.row_end - row : flat;
-            j.row_pixels = rows * s->w_out;
+            j.row_pixels = plan->line ? (rows - 1) * (plan->line / s->stride_w) + s->w_out : rows * s->w_out;
             if (s->sum_up_h)
                 j.sum = a->sum + (size_t)(row / s->sum_up_h) * (size_t)(s->w_out / s->sum_up_w) * VF_LANES;
             if (j.window_sums && !s->rows)
                 qconv_sum_windows(&j, row);
-            qconv_dense_row(&j, w, first, wide, row);
-            if (!s->rows)
+            qconv_dense_row(&j, w, first, wide, row, line);
+            if (plan->line)
+                qconv_line_out(&j, line, first, wide);
+            else if (!s->rows)
                 qconv_table(&j, first, wide, row, j.row_pixels);
         }
         if (s->rows)

@@ -6,6 +6,7 @@
 #include "oracle.h"
 
 static guarded_region region_src, region_sum, region_dst, region_packed, region_scratch;
+static int lines; /* plans that do short rows as one */
 
 typedef struct problem {
     qconv_shape shape;
@@ -263,6 +264,7 @@ static void test_problem(const cpu_kernels *k, const problem *p)
              s->src_signed ? 's' : 'u', s->weights_signed ? 's' : 'u', s->weights_zero ? "z" : "", s->output);
     if (!CHECK(qconv_choose(k, s, &plan), "%s: refused", what))
         return;
+    lines += !plan.matrix && plan.line > 0;
     int bytes = s->output == QCONV_S32 || s->output == QCONV_F32 ? 4 : 1;
     int channels = s->rows ? s->c_out : (s->c_out + k->block - 1) / k->block * k->block;
     unsigned char *packed = guarded(&region_packed, (plan.packed_bytes + 63) / 64 * 64);
@@ -346,6 +348,33 @@ static void test_rows(const cpu_kernels *k, bool deep)
                       .output = (qconv_output)oracle_int(0, 3) };
     s.h_out = s.h_in;
     test_shape(k, s, !oracle_int(0, 3));
+}
+
+/* Short rows of many channels, which become one line: any rest of rows, phases of strides, pads of either side. */
+static void test_line(const cpu_kernels *k)
+{
+    qconv_shape s = { .c_in = oracle_int(130, 260),
+                      .c_out = oracle_int(1, 110),
+                      .groups = 1,
+                      .h_out = oracle_int(2, 9),
+                      .w_out = oracle_int(4, 15),
+                      .kernel_h = oracle_int(1, 3),
+                      .kernel_w = oracle_int(1, 3),
+                      .stride_h = oracle_int(1, 3),
+                      .stride_w = oracle_int(1, 3),
+                      .dilation_h = oracle_int(1, 2),
+                      .dilation_w = oracle_int(1, 2),
+                      .src_signed = oracle_int(0, 1),
+                      .weights_signed = oracle_int(0, 1),
+                      .weights_zero = !oracle_int(0, 3),
+                      .threads = oracle_int(1, 3),
+                      .output = oracle_int(0, 1) ? QCONV_U8 : QCONV_S8 };
+    s.pad_top = oracle_int(0, s.kernel_h - 1);
+    s.pad_left = oracle_int(0, s.kernel_w - 1);
+    s.h_in = (s.h_out - 1) * s.stride_h + (s.kernel_h - 1) * s.dilation_h + 1 - s.pad_top - oracle_int(0, 1);
+    s.w_in = (s.w_out - 1) * s.stride_w + (s.kernel_w - 1) * s.dilation_w + 1 - s.pad_left - oracle_int(0, 2);
+    if (s.h_in > 0 && s.w_in > 0)
+        test_shape(k, s, !oracle_int(0, 3));
 }
 
 /* What products of whole matrices cut otherwise: several planes of channels, and, deep, more weights than are read for
@@ -516,6 +545,11 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         test_winograd(k, i % 2);
     for (int i = 0; i < 100; i++)
         test_rows(k, i == 0);
+    lines = 0;
+    for (int i = 0; i < 60; i++)
+        test_line(k);
+    CHECK(!k->qconv.units || k->qconv.matrix || !k->qconv.units->deep_pixels || lines > 9, "%s: %d of 60 are lines",
+          k->name, lines);
     for (int i = 0; i < 24 && k->qconv.matrix; i++)
         test_matrix(k, i == 0);
     /* every tile width */
