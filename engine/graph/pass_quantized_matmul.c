@@ -4,7 +4,7 @@
  *
  * Products by constant matrices are pass_quantized_product.c's; these are the others:
  *
- *   Cast(MatMulInteger(a, B)), B constant                    -> MatMul(a - zero, B - zero)
+ *   Cast(MatMulInteger(a, b))                                -> MatMul(a - zero, b - zero)
  *   QLinearMatMul, QLinearSoftmax, QLinearAveragePool, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
  *   QGemm with one scale for each operand                    -> Q(Gemm(DQ, DQ, c))
  *
@@ -12,6 +12,7 @@
  * to float32 would. */
 #include "graph/pass_quantized.h"
 
+#include <assert.h>
 #include <string.h>
 
 #define DOMAIN_MICROSOFT "com.microsoft"
@@ -152,38 +153,53 @@ static onyx_status qgemm(graph *g, graph_node *node, bool *changed, onyx_error *
     return quantise(g, node, y, y_scale, graph_input(node, 8), error);
 }
 
-/* The Cast to float32 of MatMulInteger(a, b, a_zero, b_zero), b constant with one zero point. */
+/* x - zero in float32; the zero point: one number, known at run time maybe, or absent. */
+static onyx_status centred(graph *g, graph_node *before, graph_value *x, graph_value *zero, graph_value *unit,
+                           graph_value **y, onyx_error *error)
+{
+    graph_value *pair[2] = { NULL, NULL }, *number = NULL;
+    const op_attribute to = attribute_int("to", ONYX_TYPE_FLOAT32);
+    bool done;
+    STATUS_TRY(dequantised(g, before, x, unit, zero && zero->is_constant ? zero : NULL, y, &done, error));
+    assert(done);
+    if (!zero || zero->is_constant)
+        return ONYX_OK;
+    STATUS_TRY(graph_insert(g, before, "", "Cast", before->name, &zero, 1, &to, 1, &number, error));
+    pair[0] = *y;
+    pair[1] = number;
+    if (number->info.rank > 0) {
+        pair[1] = NULL;
+        STATUS_TRY(graph_insert_reshape(g, before, before->name, number, 0, NULL, &pair[1], error));
+    }
+    *y = NULL;
+    return graph_insert(g, before, "", "Sub", before->name, pair, 2, NULL, 0, y, error);
+}
+
+/* Bytes with one zero point. */
+static bool can_centre(graph *g, const graph_value *x, graph_value *zero)
+{
+    int number;
+    return quantized_is_byte(x) && graph_element_count(x) > 0 &&
+           (!zero || (one_number(zero) && (!zero->is_constant || quantized_zero(g, zero, &number))));
+}
+
+/* The Cast to float32 of MatMulInteger(a, b, a_zero, b_zero). */
 static onyx_status matmul_integer(graph *g, graph_node *cast, bool *changed, onyx_error *error)
 {
     graph_node *product = graph_maker(cast->inputs[0], "MatMulInteger");
-    if (!product || !graph_is_f32(cast->outputs[0]) || !graph_one_output(product) || !product->inputs[1]->is_constant ||
-        !quantized_is_byte(product->inputs[0]) || graph_element_count(product->inputs[0]) < 1)
+    if (!product || !graph_is_f32(cast->outputs[0]) || !graph_one_output(product) ||
+        !can_centre(g, product->inputs[0], graph_input(product, 2)) ||
+        !can_centre(g, product->inputs[1], graph_input(product, 3)))
         return ONYX_OK;
-    graph_value *zero = graph_input(product, 2), *inputs[2] = { NULL, NULL }, *one, *number = NULL;
-    const op_attribute to = attribute_int("to", ONYX_TYPE_FLOAT32);
+    graph_value *inputs[2] = { NULL, NULL }, *one;
     buffer *storage;
     float *data;
-    bool done;
-    if (zero && !one_number(zero))
-        return ONYX_OK;
     STATUS_TRY(graph_new_floats(1, &storage, &data, error));
     data[0] = 1;
     STATUS_TRY(graph_add_f32(g, cast->name, 0, NULL, storage, &one, error));
-    STATUS_TRY(dequantised(g, cast, product->inputs[1], one, graph_input(product, 3), &inputs[1], &done, error));
-    if (!done)
-        return ONYX_OK;
+    for (int i = 0; i < 2; i++)
+        STATUS_TRY(centred(g, cast, product->inputs[i], graph_input(product, 2 + i), one, &inputs[i], error));
     *changed = true;
-    STATUS_TRY(dequantised(g, cast, product->inputs[0], one, NULL, &inputs[0], &done, error));
-    if (zero) {
-        graph_value *pair[2] = { inputs[0], NULL };
-        STATUS_TRY(graph_insert(g, cast, "", "Cast", cast->name, &zero, 1, &to, 1, &number, error));
-        if (number->info.rank > 0)
-            STATUS_TRY(graph_insert_reshape(g, cast, cast->name, number, 0, NULL, &pair[1], error));
-        else
-            pair[1] = number;
-        inputs[0] = NULL;
-        STATUS_TRY(graph_insert(g, cast, "", "Sub", cast->name, pair, 2, NULL, 0, &inputs[0], error));
-    }
     return graph_substitute(g, cast, "", "MatMul", cast->name, inputs, 2, NULL, 0, NULL, error);
 }
 

@@ -512,6 +512,9 @@ static const pass_case pass_cases[] = {
     { "product of bytes that nobody scales", "QMatMulFloat 1, QuantizeLinear 1, total 2",
       "input x f32 5,11\ninit w i8 11,7\ninit s f32 - = 0.05\ninit z i8 - = -7\nq = QuantizeLinear(x, s, z)\n"
       "p = MatMulInteger(q, w, z)\ny = Cast(p) to=f32\noutput y\n" },
+    { "product of two matrices quantised at run time", "DynamicQuantizeLinear 2, MatMulInteger 0, MatMul 1",
+      "input x f32 3,5,40\ninput v f32 3,40,6\nq, s, z = DynamicQuantizeLinear(x)\nr, t, u = DynamicQuantizeLinear(v)\n"
+      "p = MatMulInteger(q, r, z, u)\nc = Cast(p) to=f32\ny = Neg(c)\noutput y\n", 1e-5 },
     { "products between quantisations", "QuantizeLinear 1, QMatMul 2, DequantizeLinear 1, MatMul 0, Gemm 0, total 4",
       "input x f32 6,20\ninit xs f32 - = 0.02\ninit xz u8 - = 117\ninit w i8 20,9\n"
       "init ws f32 9 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02,0.001,0.01\ninit wz i8 9 = 0\ninit b f32 9\n"
