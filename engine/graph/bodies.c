@@ -73,31 +73,37 @@ typedef struct scope {
 
 typedef struct collector {
     arena *memory, *scratch;
-    name_table seen;
-    const char **names;
+    name_table seen; /* 1 + place in captures */
+    graph_capture *captures;
     int count, capacity;
+    unsigned reader; /* bit of the present sub-graph */
     onyx_error *error;
 } collector;
 
 static onyx_status add_outer(collector *c, const scope *s, const char *name)
 {
-    if (!name[0] || name_get(&c->seen, name))
+    if (!name[0])
         return ONYX_OK;
     for (; s; s = s->outer)
         if (name_get(&s->names, name))
             return ONYX_OK;
+    const uintptr_t known = (uintptr_t)name_get(&c->seen, name);
+    if (known) {
+        c->captures[known - 1].readers |= c->reader;
+        return ONYX_OK;
+    }
     if (c->count == c->capacity) {
         int capacity = c->capacity ? 2 * c->capacity : 8;
-        const char **larger = arena_alloc(c->memory, sizeof(*larger) * (size_t)capacity);
+        graph_capture *larger = arena_alloc(c->memory, sizeof(*larger) * (size_t)capacity);
         if (!larger)
             return status_no_memory(c->error, sizeof(*larger) * (size_t)capacity, "names");
         if (c->count)
-            memcpy(larger, c->names, sizeof(*larger) * (size_t)c->count);
-        c->names = larger;
+            memcpy(larger, c->captures, sizeof(*larger) * (size_t)c->count);
+        c->captures = larger;
         c->capacity = capacity;
     }
-    c->names[c->count++] = name;
-    return name_put(&c->seen, name, (void *)name) ? ONYX_OK : status_no_memory(c->error, 0, "names");
+    c->captures[c->count++] = (graph_capture){ name, c->reader };
+    return name_put(&c->seen, name, (void *)(uintptr_t)c->count) ? ONYX_OK : status_no_memory(c->error, 0, "names");
 }
 
 static bool declare(scope *s, const char *name)
@@ -131,22 +137,24 @@ static onyx_status collect(collector *c, const model_graph *body, const scope *o
     return ONYX_OK;
 }
 
-onyx_status control_read(arena *memory, op_attribute *attributes, int attribute_count, graph_binding *binding,
-                         const void *call, size_t *copied, struct graph_control **control, onyx_error *error)
+onyx_status control_read(arena *memory, const char *op, op_attribute *attributes, int attribute_count,
+                         graph_binding *binding, const void *call, size_t *copied, struct graph_control **control,
+                         onyx_error *error)
 {
-    static const char *const names[] = { "then_branch", "else_branch", "body" };
+    const bool branches = strcmp(op, "If") == 0;
+    const char *const names[CONTROL_BODIES] = { branches ? "then_branch" : "body", branches ? "else_branch" : NULL };
     const binder b = { memory, binding, call, copied, error };
     const op_attributes list = { attributes, attribute_count };
     *control = NULL;
     if (binding)
         STATUS_TRY(bind_list(&b, attributes, attribute_count));
-    for (size_t i = 0; i < ARRAY_LENGTH(names); i++) {
-        const op_attribute *attribute = op_attribute_find(&list, names[i], OP_ATTRIBUTE_GRAPH);
+    for (int i = 0; i < CONTROL_BODIES; i++) {
+        const op_attribute *attribute = names[i] ? op_attribute_find(&list, names[i], OP_ATTRIBUTE_GRAPH) : NULL;
         if (!attribute || !attribute->graph)
             continue;
         if (!*control && !(*control = arena_alloc(memory, sizeof(**control))))
             return status_no_memory(error, sizeof(**control), "a sub-graph");
-        (*control)->bodies[i % CONTROL_BODIES] = attribute->graph;
+        (*control)->bodies[i] = attribute->graph;
     }
     if (!*control)
         return ONYX_OK;
@@ -156,10 +164,12 @@ onyx_status control_read(arena *memory, op_attribute *attributes, int attribute_
                     .error = error,
                     .seen = { .arena = scratch, .seed = (uint64_t)(uintptr_t)*control | 1 } };
     onyx_status status = scratch ? ONYX_OK : status_no_memory(error, 0, "names");
-    for (int i = 0; i < CONTROL_BODIES && status == ONYX_OK; i++)
+    for (int i = 0; i < CONTROL_BODIES && status == ONYX_OK; i++) {
+        c.reader = 1u << i;
         if ((*control)->bodies[i])
             status = collect(&c, (*control)->bodies[i], NULL);
-    (*control)->captures = c.names;
+    }
+    (*control)->captures = c.captures;
     (*control)->capture_count = c.count;
     arena_free(scratch);
     return status;
@@ -191,23 +201,31 @@ onyx_status graph_body_file(graph *g, const graph_node *node, const graph_body *
     model_value *inputs = arena_alloc(g->arena, sizeof(*inputs) * ((size_t)source->input_count + captures + 1));
     model_tensor *constants =
         arena_alloc(g->arena, sizeof(*constants) * ((size_t)source->initializer_count + captures + 1));
-    if (!file || !own || !inputs || !constants)
+    const char **absent = arena_alloc(g->arena, sizeof(*absent) * (captures + 1));
+    if (!file || !own || !inputs || !constants || !absent)
         return status_no_memory(error, sizeof(*inputs) * captures, "a sub-graph");
+    own->absent = absent;
+    own->absent_count = 0;
     int input_count = 0, constant_count = source->initializer_count;
     if (constant_count)
         memcpy(constants, source->initializers, sizeof(*constants) * (size_t)constant_count);
     for (int i = 0; i < source->input_count; i++)
         inputs[input_count++] = formal(body, i);
     for (int i = 0; i < control->capture_count; i++) {
-        graph_value *value = node->inputs[control->own_inputs + i];
+        const graph_value *value = node->inputs[control->own_inputs + i];
+        if (!value && control->captures[i].readers >> body->index & 1)
+            absent[own->absent_count++] = control->captures[i].name;
+        if (!control_reads(node, body->index, i))
+            continue;
         if (value->is_constant) {
-            constants[constant_count++] = (model_tensor){ control->captures[i], value->constant };
+            constants[constant_count++] = (model_tensor){ control->captures[i].name, value->constant };
             continue;
         }
         model_value *input = &inputs[input_count++];
-        *input = (model_value){
-            .name = control->captures[i], .kind = value->info.kind, .type = value->info.type, .rank = value->info.rank
-        };
+        *input = (model_value){ .name = control->captures[i].name,
+                                .kind = value->info.kind,
+                                .type = value->info.type,
+                                .rank = value->info.rank };
         memcpy(input->dims, value->info.dims, sizeof(input->dims));
     }
     own->inputs = inputs;
@@ -229,24 +247,26 @@ static op_value one_element(const model_value *declared, onyx_type type)
     return value;
 }
 
-static op_value without_axis(const op_value *x, int64_t axis)
+/* Scan input `number` without its axis; false where it has no such axis. */
+static bool without_axis(const scan_params *scan, int number, op_value *x)
 {
-    op_value item = *x;
-    item.constant = NULL;
-    if (x->rank < 1)
-        return item;
+    int64_t axis = scan_value(&scan->input_axes, number);
+    if (x->rank < 0)
+        return true;
     axis = axis < 0 ? axis + x->rank : axis;
-    item.rank--;
-    for (int i = (int)axis; i < item.rank; i++)
-        item.dims[i] = x->dims[i + 1];
-    return item;
+    if (axis < 0 || axis >= x->rank)
+        return false;
+    x->rank--;
+    for (int i = (int)axis; i < x->rank; i++)
+        x->dims[i] = x->dims[i + 1];
+    return true;
 }
 
 onyx_status graph_body_formals(graph *g, const graph_node *node, int index, graph_body *body, onyx_error *error)
 {
     const struct graph_control *control = node->control;
     const model_graph *source = control->bodies[index];
-    *body = (graph_body){ .graph = source };
+    *body = (graph_body){ .graph = source, .index = index };
     body->formals = arena_alloc(g->arena, sizeof(*body->formals) * ((size_t)source->input_count + 1));
     if (!body->formals)
         return status_no_memory(error, sizeof(*body->formals), "a sub-graph");
@@ -260,9 +280,14 @@ onyx_status graph_body_formals(graph *g, const graph_node *node, int index, grap
         const graph_value *actual = node->inputs[i];
         *value = actual->info;
         value->constant = NULL;
-        if (scan && i >= control->own_inputs - scan->count)
-            *value = without_axis(value, scan_value(&scan->input_axes, i - (control->own_inputs - scan->count)));
-        else if (control->found) /* a state: what is true of it in all iterations */
+        const int scanned = scan ? i - (control->own_inputs - scan->count) : -1;
+        if (scanned >= 0 && !without_axis(scan, scanned, value))
+            return status_fail(error, ONYX_ERROR_SHAPE, "%s: scan input %d has %d dimensions and no axis %lld",
+                               graph_node_title(g, node), scanned, actual->info.rank,
+                               (long long)scan_value(&scan->input_axes, scanned));
+        if (scanned >= 0)
+            continue;
+        if (control->found) /* a state: what is true of it in all iterations */
             *value = control->found[graph_is(node, "Loop") ? i - LOOP_FORMALS : i];
     }
     return ONYX_OK;

@@ -36,6 +36,7 @@ typedef struct builder {
     graph_node *before; /* new nodes stand in front of it; NULL: at the end */
     const char *prefix; /* of the names of nodes and values */
     int depth;          /* sub-graphs within sub-graphs */
+    name_table absent;  /* outer names that stand for nothing */
     arena *scratch;
     flat_node *nodes;
     size_t node_count, node_capacity, node_limit;
@@ -77,9 +78,9 @@ static flat_node *add_flat(builder *b)
 }
 
 typedef struct call {
-    const model_function *function; /* NULL: the main graph */
+    const model_function *function; /* NULL: the graph or sub-graph itself */
     const char *prefix;
-    name_table names; /* formal -> actual */
+    name_table names; /* formal -> actual; of a sub-graph: what is absent -> "" */
     const op_attribute *attributes;
     int attribute_count;
     int depth;
@@ -87,11 +88,9 @@ typedef struct call {
 
 static const char *rename_value(builder *b, call *c, const char *name)
 {
-    if (!c->function || !name[0])
-        return name;
-    const char *known = name_get(&c->names, name);
-    if (known)
-        return known;
+    const char *known = name[0] ? name_get(&c->names, name) : name;
+    if (known || !c->function)
+        return known ? known : name;
     const char *fresh = arena_printf(b->scratch, "%s%s", c->prefix, name);
     return fresh && name_put(&c->names, name, (void *)fresh) ? fresh : NULL;
 }
@@ -110,7 +109,7 @@ static const op_attribute *call_attribute(const call *c, const char *name)
 static bool rename_values(builder *b, call *c, const char **names, int count, const char ***result)
 {
     *result = names;
-    if (!c->function)
+    if (!c->function && !c->names.count)
         return true;
     const char **renamed = arena_alloc(b->scratch, sizeof(*renamed) * (size_t)(count + 1));
     for (int i = 0; renamed && i < count; i++)
@@ -169,8 +168,8 @@ static onyx_status read_bodies(builder *b, call *c, flat_node *node)
         return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: node '%s' (%s): sub-graphs more than %d deep",
                            b->file->path, node->name, node->op_type, CONTROL_DEPTH);
     op_attribute *attributes = (op_attribute *)(uintptr_t)node->attributes; /* ours within functions: bind_attributes */
-    STATUS_TRY(control_read(b->g->arena, attributes, node->attribute_count, c->function ? bound_attribute : NULL, c,
-                            &copied, &node->control, b->error));
+    STATUS_TRY(control_read(b->g->arena, row->name, attributes, node->attribute_count,
+                            c->function ? bound_attribute : NULL, c, &copied, &node->control, b->error));
     STATUS_TRY(graph_charge_nodes(b->g, copied, b->error));
     if (!node->control)
         return ONYX_OK;
@@ -181,7 +180,7 @@ static onyx_status read_bodies(builder *b, call *c, flat_node *node)
     for (int i = 0; inputs && i < node->input_count; i++)
         inputs[i] = node->inputs[i];
     for (int i = 0; inputs && i < count; i++)
-        if (!(inputs[node->input_count + i] = rename_value(b, c, node->control->captures[i])))
+        if (!(inputs[node->input_count + i] = rename_value(b, c, node->control->captures[i].name)))
             inputs = NULL;
     if (!inputs)
         return status_no_memory(b->error, sizeof(*inputs) * (size_t)count, "a sub-graph");
@@ -481,7 +480,7 @@ static onyx_status add_outputs(builder *b, const name_table *values)
 static onyx_status build_nodes(builder *b, name_table *values)
 {
     name_table producers = { .arena = b->scratch, .seed = values->seed };
-    call top = { .function = NULL };
+    call top = { .function = NULL, .names = b->absent };
     STATUS_TRY(flatten(b, &top, b->source->nodes, b->source->node_count));
     STATUS_TRY(check_supported(b));
     STATUS_TRY(graph_charge_nodes(b->g, b->node_count, b->error));
@@ -503,6 +502,10 @@ static uint64_t seed_of(const builder *b)
 static onyx_status build(builder *b, const onyx_tensor *shapes)
 {
     name_table values = { .arena = b->scratch, .seed = seed_of(b) };
+    b->absent = (name_table){ .arena = b->scratch, .seed = values.seed };
+    for (int i = 0; i < b->source->absent_count; i++)
+        if (!name_put(&b->absent, b->source->absent[i], (void *)""))
+            return status_no_memory(b->error, 0, "names");
     STATUS_TRY(add_initializers(b, &values));
     STATUS_TRY(add_inputs(b, &values, shapes));
     STATUS_TRY(build_nodes(b, &values));
@@ -525,9 +528,11 @@ onyx_status graph_inline(graph *g, graph_node *before, const graph_scope *scope,
                   .depth = scope->depth, .scratch = scratch, .error = error ? error : &local,
                   .node_limit = node_limit(g->file) };
     name_table values = { .arena = scratch, .seed = seed_of(&b) };
+    b.absent = (name_table){ .arena = scratch, .seed = values.seed };
     onyx_status status = ONYX_OK;
     for (int i = 0; i < scope->count && status == ONYX_OK; i++)
-        if (!name_put(&values, scope->names[i], scope->values[i]))
+        if (!(scope->values[i] ? name_put(&values, scope->names[i], scope->values[i])
+                               : name_put(&b.absent, scope->names[i], (void *)"")))
             status = status_no_memory(b.error, 0, "names");
     if (status == ONYX_OK)
         status = add_initializers(&b, &values);

@@ -9,8 +9,11 @@
 #include "base/size.h"
 #include "graph/bodies.h"
 
-/* A loop is written out up to this many nodes; a longer one is run as a loop. */
+/* A loop is written out up to this many nodes, all loops of a graph up to twice as many; what is longer is run as a
+ * loop. A node with sub-graphs counts as many: it may become a loop, or a model of its own. */
 #define UNROLL_NODES 4096
+#define UNROLL_ALL (2 * UNROLL_NODES)
+#define CONTROL_NODES 16
 /* The same where there is no other way; the budget of nodes comes on top. */
 #define CONTAINER_TRIPS (1 << 20)
 
@@ -151,19 +154,20 @@ onyx_status graph_write_body(graph *g, graph_node *node, int index, int64_t copy
     const struct graph_control *control = node->control;
     const model_graph *body = control->bodies[index];
     const int count = body->input_count + control->capture_count;
-    graph_scope scope = { .body = body, .depth = control->depth, .count = count };
+    graph_scope scope = { .body = body, .depth = control->depth };
     scope.prefix = arena_printf(g->arena, "%s/%lld/", node->name[0] ? node->name : node->row->name, (long long)copy);
     scope.names = arena_alloc(g->arena, sizeof(*scope.names) * (size_t)(count + 1));
     scope.values = arena_alloc(g->arena, sizeof(*scope.values) * (size_t)(count + 1));
     if (!scope.prefix || !scope.names || !scope.values)
         return status_no_memory(error, sizeof(*scope.names) * (size_t)count, "a sub-graph");
-    for (int i = 0; i < control->capture_count; i++) {
-        scope.names[i] = control->captures[i];
-        scope.values[i] = node->inputs[control->own_inputs + i];
-    }
+    for (int i = 0; i < control->capture_count; i++)
+        if (control->captures[i].readers >> index & 1) {
+            scope.names[scope.count] = control->captures[i].name;
+            scope.values[scope.count++] = node->inputs[control->own_inputs + i];
+        }
     for (int i = 0; i < body->input_count; i++) {
-        scope.names[control->capture_count + i] = body->inputs[i].name;
-        scope.values[control->capture_count + i] = formals[i];
+        scope.names[scope.count] = body->inputs[i].name;
+        scope.values[scope.count++] = formals[i];
     }
     STATUS_TRY(graph_charge_nodes(g, 1, error));
     onyx_status status = graph_inline(g, node, &scope, outputs, error);
@@ -206,6 +210,8 @@ static bool trace_condition(graph *g, const graph_node *node, bool *known, int64
         const model_node *maker = &body->nodes[i];
         if (maker->output_count < 1 || strcmp(maker->outputs[0], name) != 0)
             continue;
+        if (maker->domain[0]) /* a function may be named like an operator */
+            return false;
         const op_attributes list = { maker->attributes, maker->attribute_count };
         const op_attribute *value = op_attribute_find(&list, "value", OP_ATTRIBUTE_TENSOR);
         *known = strcmp(maker->op_type, "Constant") == 0 && value && value->tensor->type == ONYX_TYPE_BOOL &&
@@ -230,7 +236,7 @@ static bool trace_condition(graph *g, const graph_node *node, bool *known, int64
         return tensor->type == ONYX_TYPE_BOOL && tensor->size_bytes == 1;
     }
     for (int i = 0; i < control->capture_count; i++)
-        if (strcmp(control->captures[i], name) == 0)
+        if (strcmp(control->captures[i].name, name) == 0)
             return graph_known_int(g, node->inputs[control->own_inputs + i], number);
     return false;
 }
@@ -263,10 +269,28 @@ static bool has_containers(const graph_node *node)
     return false;
 }
 
-static bool may_unroll(const graph_node *node, int64_t trips)
+static int64_t weight(const model_graph *body)
 {
-    const int64_t nodes = (int64_t)node->control->bodies[0]->node_count + 1;
-    return trips <= (has_containers(node) ? CONTAINER_TRIPS : UNROLL_NODES / nodes);
+    int64_t nodes = 1;
+    for (int i = 0; i < body->node_count; i++) {
+        const model_node *node = &body->nodes[i];
+        nodes++;
+        for (int k = 0; k < node->attribute_count; k++)
+            if (node->attributes[k].type == OP_ATTRIBUTE_GRAPH && node->attributes[k].graph)
+                nodes += CONTROL_NODES + weight(node->attributes[k].graph);
+    }
+    return nodes;
+}
+
+static bool may_unroll(graph *g, const graph_node *node, int64_t trips)
+{
+    if (has_containers(node))
+        return trips <= CONTAINER_TRIPS;
+    const int64_t nodes = weight(node->control->bodies[0]);
+    if (trips > UNROLL_NODES / nodes || trips * nodes > UNROLL_ALL - g->unrolled_nodes)
+        return false;
+    g->unrolled_nodes += trips * nodes;
+    return true;
 }
 
 /* A scan output of a loop that never runs: as many dims as its body says, none of which holds anything. */
@@ -335,7 +359,7 @@ static onyx_status expand_loop(graph *g, graph_node *node, bool *done, onyx_erro
     };
     int64_t trips;
     unrolled u;
-    if (!trip_count(g, node, &trips) || !may_unroll(node, trips))
+    if (!trip_count(g, node, &trips) || !may_unroll(g, node, trips))
         return ONYX_OK;
     if (trips == 0)
         STATUS_TRY(graph_control_infer(g, node, error));
@@ -380,7 +404,7 @@ static onyx_status expand_scan(graph *g, graph_node *node, bool *done, onyx_erro
     const int states = node->control->own_inputs - scan->count;
     int64_t trips;
     unrolled u;
-    if (!scan_length(node, scan, &trips) || trips == 0 || !may_unroll(node, trips))
+    if (!scan_length(node, scan, &trips) || trips == 0 || !may_unroll(g, node, trips))
         return ONYX_OK;
     STATUS_TRY(unrolled_new(g, node, states, trips, &u, error));
     memcpy(u.formals, node->inputs, sizeof(*u.formals) * (size_t)states);

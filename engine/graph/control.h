@@ -16,10 +16,16 @@
 #define CONTROL_DEPTH 48
 #define CONTROL_BODIES 2
 
+/* An outer value. readers: bit k is set if sub-graph k reads it. */
+typedef struct graph_capture {
+    const char *name; /* in the bodies */
+    unsigned readers;
+} graph_capture;
+
 struct graph_control {
     const model_graph *bodies[CONTROL_BODIES]; /* If: then, else; others: the body, NULL */
     int own_inputs;                            /* the node's inputs as the file has them; the outer values follow */
-    const char **captures;                     /* the names of the outer values in the bodies */
+    graph_capture *captures;
     int capture_count;
     int depth;
     /* What was inferred last, and from what: inputs, and the outputs that follow. NULL: nothing yet. */
@@ -29,14 +35,23 @@ struct graph_control {
 /* Attributes of the function that a sub-graph stands in, for references to them. */
 typedef const op_attribute *graph_binding(const void *call, const char *name);
 
-/* The sub-graphs of a node and the outer names that they read; *control NULL where it has none. The attributes that the
- * result refers to are `attributes`, whose references within sub-graphs are filled in first where `binding` is not
- * NULL; nodes copied for it are counted in *copied. */
-onyx_status control_read(arena *memory, op_attribute *attributes, int attribute_count, graph_binding *binding,
-                         const void *call, size_t *copied, struct graph_control **control, onyx_error *error);
+/* The sub-graphs of a node of operator `op` and the outer names that they read; *control NULL where it has none. The
+ * attributes that the result refers to are `attributes`, whose references within sub-graphs are filled in first where
+ * `binding` is not NULL; nodes copied for it are counted in *copied. */
+onyx_status control_read(arena *memory, const char *op, op_attribute *attributes, int attribute_count,
+                         graph_binding *binding, const void *call, size_t *copied, struct graph_control **control,
+                         onyx_error *error);
+
+/* Whether outer value `capture` is one that sub-graph `index` reads, and is there: an optional input of a function that
+ * its caller left out is not. */
+static inline bool control_reads(const graph_node *node, int index, int capture)
+{
+    return node->control->captures[capture].readers >> index & 1 &&
+           node->inputs[node->control->own_inputs + capture] != NULL;
+}
 
 /* build.c: the nodes of a sub-graph in front of `before`. names[i] (the formal inputs and the outer ones) are
- * values[i]. outputs: as many as the sub-graph has. */
+ * values[i]; NULL: absent, as an input without a name is. outputs: as many as the sub-graph has. */
 typedef struct graph_scope {
     const model_graph *body;
     const char *prefix; /* of all names within */

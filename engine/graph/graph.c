@@ -308,9 +308,10 @@ onyx_status graph_add_later(graph *g, graph_node *before, const char *domain, co
             return status_no_memory(error, sizeof(*attributes) * (size_t)attribute_count, "attributes");
     }
     /* parse looks at the presence of inputs only */
-    memcpy(node->inputs, inputs, sizeof(*inputs) * (size_t)input_count);
+    if (input_count)
+        memcpy(node->inputs, inputs, sizeof(*inputs) * (size_t)input_count);
     onyx_status status = graph_parse_node(g, node, error);
-    memset(node->inputs, 0, sizeof(*inputs) * (size_t)(input_count ? input_count : 0));
+    memset(node->inputs, 0, sizeof(*inputs) * (size_t)input_count);
     STATUS_TRY(status);
     for (int i = 0; i < input_count; i++)
         if (!graph_set_input(g, node, i, inputs[i]))

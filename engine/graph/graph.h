@@ -65,6 +65,7 @@ struct graph {
     int output_count;
     size_t constant_bytes, constant_limit; /* owned constants, budgeted */
     size_t built_nodes;                    /* of the file and its sub-graphs, each time they are looked at */
+    int64_t unrolled_nodes;                /* that loops were written out to */
     workers *pool;                         /* for folding; may be NULL */
     bool fold_dequantize; /* false while passes still want to see DequantizeLinear of constant weights */
 };

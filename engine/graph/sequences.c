@@ -143,7 +143,7 @@ static bool part_sizes(graph *g, graph_value *split, int64_t dim, int64_t **size
     }
     if (split && (!graph_known_int(g, split, &size) || size < 1))
         return false;
-    parts = (dim - 1) / size + (dim > 0);
+    parts = dim / size + (dim % size != 0);
     if (parts > (1 << 20))
         return false;
     *count = (int)parts;
@@ -183,11 +183,14 @@ static onyx_status expand_split(graph *g, graph_node *node, bool *done, onyx_err
     int count;
     if (axis < 0 || axis >= x->rank || x->dims[axis] < 0 || !part_sizes(g, split, x->dims[axis], &sizes, &count))
         return ONYX_OK;
+    if (count == 0 && x->dims[axis] != 0)
+        return status_fail(error, ONYX_ERROR_SHAPE, "%s: no parts of %lld", graph_node_title(g, node),
+                           (long long)x->dims[axis]);
     STATUS_TRY(graph_charge_nodes(g, (size_t)count, error));
     graph_value **list = arena_alloc(g->arena, sizeof(*list) * ((size_t)count + 1));
     if (!list)
         return status_no_memory(error, sizeof(*list) * (size_t)count, "a sequence");
-    if (split || params->keep_dims)
+    if (count && (split || params->keep_dims))
         STATUS_TRY(put_split(g, node, (int)axis, sizes, count, list, error));
     else
         for (int i = 0; i < count; i++)
@@ -275,8 +278,19 @@ static onyx_status expand_get_element(graph *g, graph_node *node, bool *done, on
     return graph_give_way(g, node, &content, error);
 }
 
+/* What stands in a sequence is there. */
+static onyx_status check_items(graph *g, const graph_node *node, onyx_error *error)
+{
+    for (int i = 0; i < node->input_count; i++)
+        if (!node->inputs[i])
+            return status_fail(error, ONYX_ERROR_FORMAT, "%s lacks input %d", graph_node_title(g, node), i);
+    return ONYX_OK;
+}
+
 onyx_status graph_expand_container(graph *g, graph_node *node, bool *done, onyx_error *error)
 {
+    if (graph_is(node, "SequenceConstruct"))
+        return check_items(g, node, error);
     if (graph_is(node, "SequenceInsert"))
         return edit(g, node, node->inputs[1], input(node, 2), done, error);
     if (graph_is(node, "SequenceErase"))

@@ -55,6 +55,8 @@ typedef struct model_graph {
     int output_count;
     model_value *values; /* value_info */
     int value_count;
+    const char **absent; /* names that stand for nothing: of a sub-graph (graph/bodies.h), never in a file */
+    int absent_count;
 } model_graph;
 
 typedef struct model_function {

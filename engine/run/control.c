@@ -18,6 +18,10 @@
 /* Iterations of all loops in one run: a model may not run for ever. */
 #define ITERATIONS_MOST (INT64_C(1) << 20)
 
+/* Sub-graphs that are run, of all programs of a model. Each is a model of its own, and functions let a small file have
+ * very many. */
+#define BODIES_MOST 8192
+
 /* ---- sub-graphs as models ---- */
 
 static onyx_status new_body(onyx_model *outer, graph *g, const graph_node *node, int index, onyx_model **result,
@@ -28,9 +32,13 @@ static onyx_status new_body(onyx_model *outer, graph *g, const graph_node *node,
     if (!model)
         return status_no_memory(error, sizeof(*model), "a sub-graph");
     atomic_init(&model->references, 1);
+    atomic_init(&model->bodies, 0);
     pthread_mutex_init(&model->mutex, NULL);
     *result = model;
-    model->is_body = true;
+    model->root = outer->root ? outer->root : outer;
+    if (atomic_fetch_add(&model->root->bodies, 1) >= BODIES_MOST)
+        return status_fail(error, ONYX_ERROR_LIMIT, "node '%s' (%s): more than %d sub-graphs that depend on data",
+                           node->name, node->row->name, BODIES_MOST);
     model->options = outer->options;
     model->pool = outer->pool;
     model->kernels = outer->kernels;
@@ -107,12 +115,22 @@ void control_free_compiled(compiled *c)
 
 /* ---- one run of a sub-graph ---- */
 
+/* A scan output: one item of each iteration, behind each other. */
+typedef struct stack {
+    onyx_tensor item; /* type and shape of the first */
+    int64_t count;
+    grown memory;
+    size_t bytes;
+} stack;
+
+/* What runs need, kept from one to the next. */
 struct control_body {
     onyx_session *session; /* made by the first run */
     onyx_tensor *inputs;
     grown *slices; /* of scan inputs, by number */
-    grown *stacks; /* of scan outputs, by number */
-    size_t *stack_sizes;
+    int64_t *axes; /* of these */
+    stack *stacks; /* of scan outputs, by number */
+    grown turned;  /* a scan output with its axis in place */
 };
 
 static int body_number(const program_step *step, int index)
@@ -136,9 +154,9 @@ bool control_new(onyx_session *session)
                 continue;
             body->inputs = calloc((size_t)model->file->graph->input_count + 1, sizeof(*body->inputs));
             body->slices = calloc((size_t)step->input_count + 1, sizeof(*body->slices));
+            body->axes = calloc((size_t)step->input_count + 1, sizeof(*body->axes));
             body->stacks = calloc((size_t)step->output_count + 1, sizeof(*body->stacks));
-            body->stack_sizes = calloc((size_t)step->output_count + 1, sizeof(*body->stack_sizes));
-            done = body->inputs && body->slices && body->stacks && body->stack_sizes;
+            done = body->inputs && body->slices && body->axes && body->stacks;
         }
     }
     return done;
@@ -154,12 +172,13 @@ void control_free(onyx_session *session)
             for (int n = 0; body->slices && n < step->input_count; n++)
                 memory_free(body->slices[n].data);
             for (int n = 0; body->stacks && n < step->output_count; n++)
-                memory_free(body->stacks[n].data);
+                memory_free(body->stacks[n].memory.data);
+            memory_free(body->turned.data);
             onyx_session_free(body->session);
             free(body->inputs);
             free(body->slices);
+            free(body->axes);
             free(body->stacks);
-            free(body->stack_sizes);
         }
     }
     free(session->bodies);
@@ -190,10 +209,11 @@ static onyx_status run_body(onyx_session *session, const program_step *step, int
     const graph_node *node = step->control;
     struct control_body *body = &session->bodies[body_number(step, index)];
     onyx_model *model = session->compiled->bodies[body_number(step, index)];
+    const int own = node->control->own_inputs;
     int count = node->control->bodies[index]->input_count;
-    for (int i = node->control->own_inputs; i < step->input_count; i++)
-        if (!node->inputs[i]->is_constant)
-            body->inputs[count++] = session->tensors[step->inputs[i]];
+    for (int i = 0; i < node->control->capture_count; i++)
+        if (control_reads(node, index, i) && !node->inputs[own + i]->is_constant)
+            body->inputs[count++] = session->tensors[step->inputs[own + i]];
     if (!body->session)
         STATUS_TRY(onyx_session_new(model, body->inputs, &body->session, error));
     else if (!model_same_shapes(body->session->compiled->shapes, body->inputs, count))
@@ -220,6 +240,9 @@ static onyx_status give_output(onyx_session *session, const program_step *step, 
     if (slot < 0)
         return ONYX_OK;
     onyx_tensor *output = &session->tensors[slot];
+    if (result->type != session->program->slots[slot].tensor.type)
+        return status_fail(error, ONYX_ERROR_TYPE, "output %d is %s in its sub-graph, not %s", index,
+                           onyx_type_name(result->type), onyx_type_name(session->program->slots[slot].tensor.type));
     if (session->program->slots[slot].kind == SLOT_DYNAMIC) {
         if (result->size_bytes > memory_limit(session))
             return status_fail(error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes", index,
@@ -229,10 +252,8 @@ static onyx_status give_output(onyx_session *session, const program_step *step, 
         *output = *result;
         output->data = session->dynamic[slot].data;
     }
-    if (output->type != result->type || output->rank != result->rank ||
-        memcmp(output->dims, result->dims, sizeof(*output->dims) * (size_t)output->rank) != 0)
-        return status_fail(error, ONYX_ERROR_SHAPE, "output %d has another type or shape than its sub-graph promised",
-                           index);
+    if (!model_same_shapes(output, result, 1))
+        return status_fail(error, ONYX_ERROR_SHAPE, "output %d has another shape than its sub-graph promised", index);
     if (result->size_bytes)
         memcpy(output->data, result->data, result->size_bytes);
     return ONYX_OK;
@@ -252,41 +273,34 @@ static onyx_status run_if(onyx_session *session, const program_step *step, onyx_
     return status;
 }
 
-/* ---- scan outputs: one item of each iteration, behind each other ---- */
+/* ---- scan outputs ---- */
 
-typedef struct stack {
-    onyx_tensor item; /* type and shape of the first; data NULL before it */
-    int64_t count;
-} stack;
-
-static onyx_status push(onyx_session *session, struct control_body *body, int number, stack *s, const onyx_tensor *item,
-                        onyx_error *error)
+static onyx_status push(onyx_session *session, int number, stack *s, const onyx_tensor *item, onyx_error *error)
 {
-    grown *memory = &body->stacks[number];
-    size_t *used = &body->stack_sizes[number], needed;
-    if (s->count == 0) {
+    grown *memory = &s->memory;
+    size_t needed;
+    if (s->count == 0)
         s->item = *item;
-        *used = 0;
-    } else if (!model_same_shapes(&s->item, item, 1))
+    else if (!model_same_shapes(&s->item, item, 1))
         return status_fail(error, ONYX_ERROR_SHAPE, "scan output %d changes its shape from one iteration to the next",
                            number);
     if (item->rank == ONYX_MAX_RANK || (TYPES_OF_PARTS >> item->type & 1))
         return status_fail(error, ONYX_ERROR_UNSUPPORTED, "scan output %d is %s of %d dimensions", number,
                            onyx_type_name(item->type), item->rank);
-    if (!size_add(*used, item->size_bytes, &needed) || needed > memory_limit(session))
+    if (!size_add(s->bytes, item->size_bytes, &needed) || needed > memory_limit(session))
         return status_fail(error, ONYX_ERROR_LIMIT, "scan output %d needs more than max_memory_bytes", number);
     if (!memory->data || needed > memory->capacity) {
         grown larger = { NULL, 0 };
         if (!grown_reserve(&larger, 2 * needed))
             return status_no_memory(error, 2 * needed, "a scan output");
-        if (*used)
-            memcpy(larger.data, memory->data, *used);
+        if (s->bytes)
+            memcpy(larger.data, memory->data, s->bytes);
         memory_free(memory->data);
         *memory = larger;
     }
     if (item->size_bytes)
-        memcpy((char *)memory->data + *used, item->data, item->size_bytes);
-    *used = needed;
+        memcpy((char *)memory->data + s->bytes, item->data, item->size_bytes);
+    s->bytes = needed;
     s->count++;
     return ONYX_OK;
 }
@@ -300,15 +314,19 @@ static void interleave(const char *from, char *to, size_t count, size_t rows, si
 }
 
 static onyx_status give_stack(onyx_session *session, const program_step *step, struct control_body *body, int output,
-                              int number, const stack *s, int64_t axis, bool reverse, onyx_error *error)
+                              int number, int64_t axis, bool reverse, onyx_error *error)
 {
+    const stack *s = &body->stacks[number];
     onyx_tensor whole = s->item;
     if (s->count == 0) { /* never run: as many dims as the sub-graph says */
         const op_value *info = &step->control->control->found[output];
         whole = (onyx_tensor){ .type = info->type, .rank = MAX(info->rank, 1) };
+        const int most = info->rank < 0 ? ONYX_MAX_RANK : whole.rank;
+        if (axis < -most || axis >= most)
+            return status_fail(error, ONYX_ERROR_SHAPE, "scan output %d has no axis %lld", number, (long long)axis);
+        axis = axis < 0 ? axis + whole.rank : axis;
         for (int i = 0; i < info->rank; i++)
-            whole.dims[i] = MAX(info->dims[i], 0);
-        whole.dims[axis < 0 ? axis + whole.rank : axis] = 0;
+            whole.dims[i] = i == axis ? 0 : MAX(info->dims[i], 0);
         return give_output(session, step, output, &whole, error);
     }
     axis = axis < 0 ? axis + whole.rank + 1 : axis;
@@ -317,21 +335,19 @@ static onyx_status give_stack(onyx_session *session, const program_step *step, s
     memmove(whole.dims + axis + 1, whole.dims + axis, sizeof(*whole.dims) * (size_t)(whole.rank - axis));
     whole.dims[axis] = s->count;
     whole.rank++;
-    whole.size_bytes = body->stack_sizes[number];
-    whole.data = body->stacks[number].data;
+    whole.size_bytes = s->bytes;
+    whole.data = s->memory.data;
     size_t rows = 1;
     for (int i = 0; i < axis; i++)
         rows *= (size_t)whole.dims[i];
     if ((rows == 1 && !reverse) || whole.size_bytes == 0)
         return give_output(session, step, output, &whole, error);
-    void *turned = memory_alloc(whole.size_bytes);
-    if (!turned)
+    if (!grown_reserve(&body->turned, whole.size_bytes))
         return status_no_memory(error, whole.size_bytes, "a scan output");
-    interleave(whole.data, turned, (size_t)s->count, rows, whole.size_bytes / (size_t)s->count / rows, reverse);
-    whole.data = turned;
-    onyx_status status = give_output(session, step, output, &whole, error);
-    memory_free(turned);
-    return status;
+    interleave(whole.data, body->turned.data, (size_t)s->count, rows, whole.size_bytes / (size_t)s->count / rows,
+               reverse);
+    whole.data = body->turned.data;
+    return give_output(session, step, output, &whole, error);
 }
 
 /* ---- loops ---- */
@@ -358,21 +374,22 @@ typedef struct loop {
     const program_step *step;
     struct control_body *body;
     onyx_outputs *held; /* what the last iteration gave: states are there */
-    stack *stacks;
     int states, scans;
     int first_state; /* of the body's inputs, and of the step's */
     int first_result;
     onyx_error *error;
 } loop;
 
-static onyx_status begin(loop *l)
+static void begin(loop *l)
 {
     const int states = l->step->control->control->own_inputs;
     for (int i = 0; i < states; i++)
         if (l->step->inputs[i] >= 0)
             l->body->inputs[i] = l->session->tensors[l->step->inputs[i]];
-    l->stacks = calloc((size_t)l->scans + 1, sizeof(*l->stacks));
-    return l->stacks ? ONYX_OK : status_no_memory(l->error, sizeof(*l->stacks), "a loop");
+    for (int k = 0; k < l->scans; k++) {
+        l->body->stacks[k].count = 0;
+        l->body->stacks[k].bytes = 0;
+    }
 }
 
 static onyx_status iterate(loop *l)
@@ -387,7 +404,7 @@ static onyx_status iterate(loop *l)
         l->body->inputs[l->first_state + i] = outputs->tensors[l->first_result + i];
     for (int k = 0; k < l->scans; k++)
         STATUS_TRY(
-            push(l->session, l->body, k, &l->stacks[k], &outputs->tensors[l->first_result + l->states + k], l->error));
+            push(l->session, k, &l->body->stacks[k], &outputs->tensors[l->first_result + l->states + k], l->error));
     return ONYX_OK;
 }
 
@@ -396,12 +413,11 @@ static onyx_status end(loop *l, const scan_params *scan, onyx_status status)
     for (int i = 0; i < l->states && status == ONYX_OK; i++)
         status = give_output(l->session, l->step, i, &l->body->inputs[l->first_state + i], l->error);
     for (int k = 0; k < l->scans && status == ONYX_OK; k++)
-        status = give_stack(l->session, l->step, l->body, l->states + k, k, &l->stacks[k],
-                            scan ? scan_value(&scan->output_axes, k) : 0,
-                            scan && scan_value(&scan->output_directions, k) != 0, l->error);
+        status =
+            give_stack(l->session, l->step, l->body, l->states + k, k, scan ? scan_value(&scan->output_axes, k) : 0,
+                       scan && scan_value(&scan->output_directions, k) != 0, l->error);
     if (l->held)
         onyx_outputs_unref(l->held);
-    free(l->stacks);
     return status;
 }
 
@@ -427,7 +443,7 @@ static onyx_status run_loop(onyx_session *session, const program_step *step, ony
         else if (given)
             most = *(const int64_t *)given->data;
     }
-    STATUS_TRY(begin(&l));
+    begin(&l);
     onyx_status status = ONYX_OK;
     for (; i < most && go && status == ONYX_OK; i++) {
         l.body->inputs[0] = one_element(step->control, 0, ONYX_TYPE_INT64, &i, sizeof(i));
@@ -493,25 +509,17 @@ static onyx_status run_scan(onyx_session *session, const program_step *step, ony
                .states = states,
                .scans = step->output_count - states };
     int64_t trips;
-    int64_t *axes = calloc((size_t)scan->count, sizeof(*axes));
-    if (!axes)
-        return status_no_memory(error, sizeof(*axes), "a loop");
-    onyx_status status = scan_trips(session, step, axes, &trips, error);
-    if (status == ONYX_OK)
-        status = begin(&l);
-    if (status != ONYX_OK) {
-        free(axes);
-        return status;
-    }
+    STATUS_TRY(scan_trips(session, step, l.body->axes, &trips, error));
+    begin(&l);
+    onyx_status status = ONYX_OK;
     for (int64_t i = 0; i < trips && status == ONYX_OK; i++) {
         for (int k = 0; k < scan->count && status == ONYX_OK; k++)
-            status = slice(&session->tensors[step->inputs[states + k]], axes[k],
+            status = slice(&session->tensors[step->inputs[states + k]], l.body->axes[k],
                            scan_value(&scan->input_directions, k) ? trips - 1 - i : i, &l.body->slices[k],
                            &l.body->inputs[states + k], error);
         if (status == ONYX_OK)
             status = iterate(&l);
     }
-    free(axes);
     return end(&l, scan, status);
 }
 

@@ -140,6 +140,7 @@ static onyx_status open_model(const char *path, const void *bytes, size_t size_b
     if (!model)
         return status_no_memory(error, sizeof(*model), "a model");
     atomic_init(&model->references, 1);
+    atomic_init(&model->bodies, 0);
     pthread_mutex_init(&model->mutex, NULL);
     model->strings = arena_new(0);
     onyx_status status =
@@ -194,7 +195,9 @@ void onyx_model_unref(onyx_model *model)
         free_compiled(model->programs[i]);
     free(model->programs);
     packed_store_free(model->store);
-    if (!model->is_body) {
+    if (model->root)
+        atomic_fetch_sub(&model->root->bodies, 1);
+    else {
         workers_free(model->pool);
         model_free(model->file);
         arena_free(model->strings);

@@ -37,7 +37,8 @@ struct onyx_model {
     compiled **programs;
     int program_count, program_capacity;
     uint64_t clock;
-    bool is_body; /* a sub-graph: file, pool and strings are those of the model around it */
+    onyx_model *root;  /* of a sub-graph: the outermost model, which file, pool and strings belong to; or NULL */
+    atomic_int bodies; /* of an outermost model: sub-graphs within that are models */
 };
 
 /* Finds or compiles the program; the caller gives it back with model_release. */

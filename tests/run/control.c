@@ -1,176 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Models with sub-graphs: branches and loops that are written out, those that are run, sequences that are lists, and
- * what is wrong about such models. Everything through the public interface. */
-#include <math.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "../model/wire_writer.h"
-#include "check.h"
-#include "onyx.h"
-
-enum { BODIES_MOST = 2, ATTRIBUTE_GRAPH = 5, ATTRIBUTE_INT = 2 };
-
-/* Names between spaces; "-" is an absent one. */
-static void put_names(writer *w, unsigned field, const char *names)
-{
-    char name[64];
-    int length;
-    for (; sscanf(names, " %63s%n", name, &length) == 1; names += length)
-        write_text(w, field, strcmp(name, "-") == 0 ? "" : name);
-}
-
-/* bodies: sub-graphs (freed) by attribute name; numbers: an integer attribute. */
-typedef struct extras {
-    const char *body_names[BODIES_MOST];
-    writer bodies[BODIES_MOST];
-    const char *number_name;
-    int64_t number;
-} extras;
-
-static void put(writer *graph, const char *op, const char *inputs, const char *outputs, extras e)
-{
-    writer node = { 0 };
-    put_names(&node, 1, inputs);
-    put_names(&node, 2, outputs);
-    write_text(&node, 3, op);
-    write_text(&node, 4, op);
-    for (int i = 0; i < BODIES_MOST && e.body_names[i]; i++) {
-        writer attribute = { 0 };
-        write_text(&attribute, 1, e.body_names[i]);
-        write_message(&attribute, 6, &e.bodies[i]);
-        write_int(&attribute, 20, ATTRIBUTE_GRAPH);
-        write_message(&node, 5, &attribute);
-    }
-    if (e.number_name) {
-        writer attribute = { 0 };
-        write_text(&attribute, 1, e.number_name);
-        write_int(&attribute, 3, e.number);
-        write_int(&attribute, 20, ATTRIBUTE_INT);
-        write_message(&node, 5, &attribute);
-    }
-    write_message(graph, 1, &node);
-}
-
-#define NOTHING ((extras){ .number = 0 })
-#define NUMBER(name, value) ((extras){ .number_name = name, .number = (value) })
-#define BODY(graph) ((extras){ .body_names = { "body" }, .bodies = { graph } })
-#define BRANCHES(first, second)                                                                                        \
-    ((extras){ .body_names = { "then_branch", "else_branch" }, .bodies = { first, second } })
-
-/* A value of a type and no stated shape. rank 0: a scalar. */
-static void put_value(writer *graph, unsigned field, const char *name, int type, bool scalar)
-{
-    writer shape = { 0 }, tensor = { 0 }, kind = { 0 }, value = { 0 };
-    write_int(&tensor, 1, type);
-    if (scalar)
-        write_message(&tensor, 2, &shape);
-    write_message(&kind, 1, &tensor);
-    write_text(&value, 1, name);
-    write_message(&value, 2, &kind);
-    write_message(graph, field, &value);
-}
-
-static void put_input(writer *graph, const char *name, int type)
-{
-    put_value(graph, 11, name, type, type != ONYX_TYPE_FLOAT32);
-}
-
-static void put_output(writer *graph, const char *name)
-{
-    put_value(graph, 12, name, ONYX_TYPE_FLOAT32, false);
-}
-
-static void put_constant(writer *graph, const char *name, int type, int rank, const void *data, size_t bytes)
-{
-    writer t = make_tensor(name, type, rank, (int64_t[]){ 1 });
-    write_bytes(&t, 9, data, bytes);
-    write_message(graph, 5, &t);
-}
-
-/* Input x float32 [2, 3], n a scalar int64 if wanted; constants yes, no, zero, one, two (float32), i0, i1, i4, last. */
-static writer begin(bool counted)
-{
-    static const uint8_t yes = 1, no = 0;
-    static const float floats[] = { 0, 1, 2 };
-    static const int64_t ints[] = { 0, 1, 4, -1, INT64_MAX, 0 };
-    writer graph = { 0 }, x = make_value("x", ONYX_TYPE_FLOAT32, 2, 3);
-    write_text(&graph, 2, "g");
-    write_message(&graph, 11, &x);
-    if (counted)
-        put_input(&graph, "n", ONYX_TYPE_INT64);
-    put_constant(&graph, "yes", ONYX_TYPE_BOOL, 0, &yes, 1);
-    put_constant(&graph, "no", ONYX_TYPE_BOOL, 0, &no, 1);
-    put_constant(&graph, "zero", ONYX_TYPE_FLOAT32, 0, &floats[0], 4);
-    put_constant(&graph, "one", ONYX_TYPE_FLOAT32, 0, &floats[1], 4);
-    put_constant(&graph, "two", ONYX_TYPE_FLOAT32, 0, &floats[2], 4);
-    put_constant(&graph, "i0", ONYX_TYPE_INT64, 0, &ints[0], 8);
-    put_constant(&graph, "i1", ONYX_TYPE_INT64, 0, &ints[1], 8);
-    put_constant(&graph, "i4", ONYX_TYPE_INT64, 0, &ints[2], 8);
-    put_constant(&graph, "last", ONYX_TYPE_INT64, 0, &ints[3], 8);
-    put_constant(&graph, "huge", ONYX_TYPE_INT64, 0, &ints[4], 8);
-    return graph;
-}
-
-/* One node. */
-static writer branch(const char *op, const char *inputs)
-{
-    writer graph = { 0 };
-    put(&graph, op, inputs, "branch_result", NOTHING);
-    put_output(&graph, "branch_result");
-    return graph;
-}
-
-/* c = sum of x > 0 */
-static void put_positive(writer *graph)
-{
-    put(graph, "ReduceSum", "x", "sum", NUMBER("keepdims", 0));
-    put(graph, "Greater", "sum zero", "c", NOTHING);
-}
-
-typedef struct result {
-    onyx_status status;
-    onyx_error error;
-    int rank[3];
-    int64_t dims[3][3];
-    float data[3][64];
-} result;
-
-/* Runs the model of a graph (freed) with x = value and n = count, `runs` times in one session, x negated each time. */
-static result run(writer *graph, int outputs, float value, int64_t count, int runs)
-{
-    const onyx_options options = ONYX_OPTIONS(.threads = 1);
-    result r = { .error = { .message = "" } };
-    writer bytes = make_model(graph);
-    onyx_model *model = NULL;
-    onyx_session *session = NULL;
-    onyx_tensor t;
-    r.status = onyx_model_open_memory(bytes.data, bytes.size, "control.onnx", &options, &model, &r.error);
-    if (!r.status)
-        r.status = onyx_session_new(model, NULL, &session, &r.error);
-    for (int k = 0; k < runs && !r.status; k++) {
-        onyx_outputs *found = NULL;
-        r.status = onyx_session_input(session, 0, &t, &r.error);
-        for (int i = 0; !r.status && i < 6; i++)
-            ((float *)t.data)[i] = (k % 2 ? -value : value) * (float)(i + 1);
-        if (!r.status && onyx_model_input_count(model) > 1 && !onyx_session_input(session, 1, &t, &r.error))
-            *(int64_t *)t.data = count;
-        if (!r.status)
-            r.status = onyx_session_run(session, &found, &r.error);
-        for (int i = 0; !r.status && i < outputs; i++) {
-            r.status = onyx_outputs_get(found, i, &t);
-            r.rank[i] = t.rank;
-            memcpy(r.dims[i], t.dims, sizeof(r.dims[i]));
-            memcpy(r.data[i], t.data, t.size_bytes < sizeof(r.data[i]) ? t.size_bytes : sizeof(r.data[i]));
-        }
-        onyx_outputs_unref(found);
-    }
-    onyx_session_free(session);
-    onyx_model_unref(model);
-    writer_free(&bytes);
-    return r;
-}
+ * Models with sub-graphs: branches and loops that are written out, those that are run, sequences that are lists.
+ * Everything through the public interface. */
+#include "control_graphs.h"
 
 /* ---- branches ---- */
 
@@ -231,29 +63,45 @@ static void test_nested(void)
     CHECK(!r.status && r.data[0][2] == 18, "nested: %g, %s", r.data[0][2], r.error.message);
 }
 
-/* ---- loops ---- */
-
-/* s' = s + x * i (+ s of the iteration before), item = s'; until `until` where there is one. */
-static writer adding_body(const char *condition)
+/* A name of one branch is not that of an outer value which the other one reads. */
+static void test_shadow(void)
 {
-    writer body = { 0 };
-    put_input(&body, "i", ONYX_TYPE_INT64);
-    put_input(&body, "go_on", ONYX_TYPE_BOOL);
-    put_input(&body, "s", ONYX_TYPE_FLOAT32);
-    put(&body, "Cast", "i", "number", NUMBER("to", ONYX_TYPE_FLOAT32));
-    put(&body, "Mul", "x number", "step", NOTHING);
-    put(&body, "Add", "s step", "next", NOTHING);
-    put(&body, "Neg", "next", "item", NOTHING);
-    if (condition) {
-        put(&body, "ReduceMax", "next", "most", NUMBER("keepdims", 0));
-        put(&body, "Less", "most limit", "more", NOTHING);
-    } else
-        put(&body, "Identity", "go_on", "more", NOTHING);
-    put_value(&body, 12, "more", ONYX_TYPE_BOOL, true);
-    put_output(&body, "next");
-    put_output(&body, "item");
-    return body;
+    static const float ten = 10;
+    for (int runs = 1; runs <= 2; runs++) {
+        writer graph = begin(false), own = branch("Add", "x a");
+        put_positive(&graph);
+        put(&graph, "Abs", "x", "a", NOTHING);
+        put_constant(&own, "a", ONYX_TYPE_FLOAT32, 0, &ten, sizeof(ten));
+        put(&graph, "If", "c", "y", BRANCHES(own, branch("Mul", "x a")));
+        put_output(&graph, "y");
+        result r = run(&graph, 1, 1, 0, runs);
+        CHECK(!r.status && r.data[0][1] == (runs == 1 ? 12 : -4), "run %d: %g, %s", runs, r.data[0][1],
+              r.error.message);
+    }
 }
+
+/* An input that a call leaves out is absent in the sub-graphs of the function, too. */
+static void test_absent(void)
+{
+    for (int known = 0; known < 2; known++)
+        for (int runs = 1; runs <= 2; runs++) {
+            writer graph = begin(false), body = { 0 };
+            put_positive(&graph);
+            put_call(&graph, "limited", known ? "x - two yes" : "x - two c", "y");
+            put_output(&graph, "y");
+            writer model = make_model(&graph);
+            put_import(&model, 8);
+            put(&body, "If", "choice", "o", BRANCHES(branch("Clip", "a low high"), branch("Neg", "a")));
+            put_function(&model, "limited", "a low high choice", "o", &body);
+            result r = run_model(&model, 1, 1, 0, runs);
+            const float expected = runs == 1 ? 2 : known ? -6 : 6;
+            CHECK(!r.status && r.data[0][5] == expected, "known %d, run %d: %g, %s", known, runs, r.data[0][5],
+                  r.error.message);
+            writer_free(&model);
+        }
+}
+
+/* ---- loops ---- */
 
 static void check_sums(const char *what, const result *r, int trips)
 {
@@ -294,6 +142,62 @@ static void test_loops(void)
     }
 }
 
+/* y = x + trips * inner trips */
+static writer nested_loops(const int64_t *trips, const int64_t *inner_trips)
+{
+    writer graph = begin(false), bodies[2] = { { 0 }, { 0 } };
+    put_constant(&graph, "trips", ONYX_TYPE_INT64, 0, trips, sizeof(*trips));
+    put_constant(&graph, "inner_trips", ONYX_TYPE_INT64, 0, inner_trips, sizeof(*inner_trips));
+    for (int i = 1; i >= 0; i--) {
+        put_input(&bodies[i], "i", ONYX_TYPE_INT64);
+        put_input(&bodies[i], i ? "on" : "go_on", ONYX_TYPE_BOOL);
+        put_input(&bodies[i], i ? "t" : "s", ONYX_TYPE_FLOAT32);
+        if (i)
+            put(&bodies[1], "Add", "t one", "next", NOTHING);
+        else
+            put(&bodies[0], "Loop", "inner_trips - s", "after", BODY(bodies[1]));
+        put_value(&bodies[i], 12, i ? "on" : "go_on", ONYX_TYPE_BOOL, true);
+        put_output(&bodies[i], i ? "next" : "after");
+    }
+    put(&graph, "Loop", "trips - x", "y", BODY(bodies[0]));
+    put_output(&graph, "y");
+    return graph;
+}
+
+/* Loops in loops become some nodes, not as many as there are iterations. */
+static void test_nested_loops(void)
+{
+    static const int64_t trips[][2] = { { 3, 5 }, { 100, 100 }, { 900, 1000 } };
+    for (size_t i = 0; i < sizeof(trips) / sizeof(trips[0]); i++) {
+        writer graph = nested_loops(&trips[i][0], &trips[i][1]);
+        result r = run(&graph, 1, 1, 0, 1);
+        CHECK(!r.status && r.data[0][5] == 6 + (float)(trips[i][0] * trips[i][1]), "%d times %d: %g, %s",
+              (int)trips[i][0], (int)trips[i][1], r.data[0][5], r.error.message);
+    }
+}
+
+/* A function may be named like an operator: the condition goes through one that is not Identity. */
+static void test_named_identity(void)
+{
+    writer graph = begin(false), body = { 0 }, function = { 0 };
+    put_input(&body, "i", ONYX_TYPE_INT64);
+    put_input(&body, "go_on", ONYX_TYPE_BOOL);
+    put_input(&body, "s", ONYX_TYPE_FLOAT32);
+    put_call(&body, "Identity", "go_on", "more");
+    put(&body, "Add", "s one", "next", NOTHING);
+    put_value(&body, 12, "more", ONYX_TYPE_BOOL, true);
+    put_output(&body, "next");
+    put(&graph, "Loop", "i4 yes x", "y", BODY(body));
+    put_output(&graph, "y");
+    writer model = make_model(&graph);
+    put_import(&model, 8);
+    put(&function, "Not", "a", "o", NOTHING);
+    put_function(&model, "Identity", "a", "o", &function);
+    result r = run_model(&model, 1, 1, 0, 1);
+    CHECK(!r.status && r.data[0][0] == 2, "once: %g, %s", r.data[0][0], r.error.message);
+    writer_free(&model);
+}
+
 /* A state that grows is another shape in each iteration. */
 static void test_growing(void)
 {
@@ -318,13 +222,7 @@ static void test_growing(void)
 static void test_scan(void)
 {
     for (int dynamic = 0; dynamic < 2; dynamic++) {
-        writer graph = begin(false), body = { 0 }, node = { 0 };
-        put_value(&body, 11, "s", ONYX_TYPE_FLOAT32, false);
-        put_value(&body, 11, "item", ONYX_TYPE_FLOAT32, false);
-        put(&body, "Add", "s item", "next", NOTHING);
-        put(&body, "Identity", "next", "copy", NOTHING);
-        put_output(&body, "next");
-        put_output(&body, "copy");
+        writer graph = begin(false);
         put(&graph, "ReduceSum", "x", "none", NUMBER("keepdims", 0));
         put(&graph, "Mul", "none zero", "start", NOTHING);
         if (dynamic) { /* all columns, but nobody knows */
@@ -338,28 +236,8 @@ static void test_scan(void)
             write_message(&graph, 5, &t);
         } else
             put(&graph, "Identity", "x", "wide", NOTHING);
-        put_names(&node, 1, "start wide");
-        put_names(&node, 2, "y items");
-        write_text(&node, 3, "scan");
-        write_text(&node, 4, "Scan");
-        writer attribute = { 0 };
-        write_text(&attribute, 1, "body");
-        write_message(&attribute, 6, &body);
-        write_int(&attribute, 20, ATTRIBUTE_GRAPH);
-        write_message(&node, 5, &attribute);
-        write_text(&attribute, 1, "num_scan_inputs");
-        write_int(&attribute, 3, 1);
-        write_int(&attribute, 20, ATTRIBUTE_INT);
-        write_message(&node, 5, &attribute);
-        static const char *const lists[] = { "scan_input_axes", "scan_input_directions", "scan_output_axes",
-                                             "scan_output_directions" };
-        for (int i = 0; i < 4; i++) {
-            write_text(&attribute, 1, lists[i]);
-            write_int(&attribute, 8, 1);
-            write_int(&attribute, 20, 7);
-            write_message(&node, 5, &attribute);
-        }
-        write_message(&graph, 1, &node);
+        writer body = summing_body();
+        put_scan(&graph, "start wide", "y items", &body, 1, 1, true);
         put_output(&graph, "y");
         put_output(&graph, "items");
         result r = run(&graph, 2, 1, 0, 1);
@@ -373,6 +251,22 @@ static void test_scan(void)
 }
 
 /* ---- sequences ---- */
+
+/* Nothing is split into no parts. */
+static void test_no_parts(void)
+{
+    static const int64_t none = 0;
+    writer graph = begin(false);
+    put_constant(&graph, "from", ONYX_TYPE_INT64, 1, &none, sizeof(none));
+    put(&graph, "Slice", "x from from", "empty", NOTHING);
+    put(&graph, "SplitToSequence", "empty", "s", NOTHING);
+    put(&graph, "SequenceInsert", "s x", "s2", NOTHING);
+    put(&graph, "SequenceLength", "s2", "length", NOTHING);
+    put(&graph, "Cast", "length", "y", NUMBER("to", ONYX_TYPE_FLOAT32));
+    put_output(&graph, "y");
+    result r = run(&graph, 1, 1, 0, 1);
+    CHECK(!r.status && r.data[0][0] == 1, "no parts: %g, %s", r.data[0][0], r.error.message);
+}
 
 static void test_sequences(void)
 {
@@ -395,107 +289,19 @@ static void test_sequences(void)
           "sequences: %g %g %lld, %s", r.data[0][5], r.data[1][0], (long long)r.dims[2][0], r.error.message);
 }
 
-/* ---- what is wrong ---- */
-
-static void check_refused(const char *what, writer *graph, onyx_status status, const char *words)
-{
-    result r = run(graph, 0, 1, 3, 1);
-    CHECK(r.status == status && strstr(r.error.message, words), "%s: %s, '%s'", what, onyx_status_name(r.status),
-          r.error.message);
-}
-
-static void test_wrong(void)
-{
-    writer graph = begin(false);
-    put_positive(&graph);
-    put(&graph, "If", "c", "y", (extras){ .body_names = { "then_branch" }, .bodies = { branch("Neg", "x") } });
-    put_output(&graph, "y");
-    check_refused("no else", &graph, ONYX_ERROR_FORMAT, "lacks a sub-graph");
-
-    graph = begin(false);
-    put(&graph, "If", "yes", "y", BRANCHES(branch("Neg", "nobody"), branch("Neg", "x")));
-    put_output(&graph, "y");
-    check_refused("outer value", &graph, ONYX_ERROR_FORMAT, "'nobody'");
-
-    graph = begin(false);
-    put(&graph, "If", "yes", "y z", BRANCHES(branch("Neg", "x"), branch("Neg", "x")));
-    put_output(&graph, "y");
-    check_refused("outputs", &graph, ONYX_ERROR_FORMAT, "1 outputs");
-
-    graph = begin(false);
-    put_positive(&graph);
-    put(&graph, "If", "c", "y", BRANCHES(branch("Neg", "x"), branch("Frobnicate", "x")));
-    put_output(&graph, "y");
-    check_refused("operator of a branch", &graph, ONYX_ERROR_UNSUPPORTED, "Frobnicate");
-
-    graph = begin(false);
-    put_positive(&graph);
-    put(&graph, "If", "c", "y", BRANCHES(branch("Neg", "x"), branch("Identity", "c")));
-    put_output(&graph, "y");
-    check_refused("types of branches", &graph, ONYX_ERROR_TYPE, "bool");
-
-    graph = begin(false); /* reads its own result */
-    put(&graph, "If", "yes", "y", BRANCHES(branch("Neg", "y"), branch("Neg", "x")));
-    put_output(&graph, "y");
-    check_refused("circle", &graph, ONYX_ERROR_FORMAT, "its own output");
-
-    graph = begin(false);
-    writer twice = { 0 };
-    put(&twice, "Neg", "x", "branch_result", NOTHING);
-    put(&twice, "Abs", "x", "branch_result", NOTHING);
-    put_output(&twice, "branch_result");
-    put(&graph, "If", "yes", "y", BRANCHES(twice, branch("Neg", "x")));
-    put_output(&graph, "y");
-    check_refused("a name twice", &graph, ONYX_ERROR_FORMAT, "produced twice");
-
-    graph = begin(false);
-    put(&graph, "SequenceConstruct", "x x", "s", NOTHING);
-    put(&graph, "SequenceAt", "s i4", "y", NOTHING);
-    put_output(&graph, "y");
-    check_refused("position", &graph, ONYX_ERROR_SHAPE, "position 4");
-
-    graph = begin(true);
-    put(&graph, "SequenceConstruct", "x x", "s", NOTHING);
-    put(&graph, "SequenceAt", "s n", "y", NOTHING);
-    put_output(&graph, "y");
-    check_refused("position of data", &graph, ONYX_ERROR_UNSUPPORTED, "depends on data");
-
-    graph = begin(false);
-    put(&graph, "Loop", "huge yes x", "y items", BODY(adding_body(NULL)));
-    put_output(&graph, "y");
-    check_refused("a loop without end", &graph, ONYX_ERROR_LIMIT, "iterations in one run");
-}
-
-/* As deep as a file may nest, and deeper. */
-static void test_depth(void)
-{
-    for (int depth = 4; depth <= 64; depth *= 4) {
-        writer inner = branch("Neg", "x");
-        for (int i = 0; i < depth; i++) {
-            writer outer = { 0 };
-            put(&outer, "If", "yes", "branch_result", BRANCHES(inner, branch("Frobnicate", "x")));
-            put_output(&outer, "branch_result");
-            inner = outer;
-        }
-        writer graph = begin(false);
-        put(&graph, "If", "yes", "y", BRANCHES(inner, branch("Frobnicate", "x")));
-        put_output(&graph, "y");
-        result r = run(&graph, 1, 1, 0, 1);
-        CHECK(depth <= 16 ? !r.status && r.data[0][0] == -1 : r.status == ONYX_ERROR_LIMIT, "depth %d: %s, %s", depth,
-              onyx_status_name(r.status), r.error.message);
-    }
-}
-
 int main(void)
 {
     test_known_branch();
     test_branch_of_data();
     test_nested();
+    test_shadow();
+    test_absent();
     test_loops();
+    test_nested_loops();
+    test_named_identity();
     test_growing();
     test_scan();
     test_sequences();
-    test_wrong();
-    test_depth();
+    test_no_parts();
     return check_done();
 }
