@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * GroupNormalization as PyTorch writes it, InstanceNormalization of all channels of a group as one, between Reshapes,
- * becomes the operator; a factor and a summand for each channel behind it become its scale and bias. */
+ * becomes the operator; a factor and a summand for each channel behind it become its scale and bias. Keras normalises
+ * layers by a BatchNormalization of one image that gets its statistics computed: an InstanceNormalization. */
 #include "graph/passes.h"
 
 /* numbers[c] of `count` values for groups of `each` channels. */
@@ -89,6 +90,50 @@ static onyx_status modern(graph *g, graph_node *node, bool *changed, onyx_error 
                       error);
 }
 
+/* ---- BatchNormalization with statistics of its own ---- */
+
+/* The node behind Reshapes that makes the value. */
+static graph_node *maker_behind(const graph_value *value)
+{
+    while (value && value->producer && graph_is(value->producer, "Reshape"))
+        value = value->producer->inputs[0];
+    return value ? value->producer : NULL;
+}
+
+/* A reduction of `x` to a number for each index of dim 1. */
+static bool leaves_channels(graph *g, const graph_node *node, const char *op, const graph_value *x)
+{
+    bool axes[ONYX_MAX_RANK];
+    return node && graph_is(node, op) && node->inputs[0] == x && graph_one_output(node) &&
+           graph_reduce_axes(g, node, axes) == x->info.rank - 1 && !axes[1];
+}
+
+/* Sums of (x - mean(x))^2 for each index of dim 1, divided by how many they are. */
+static bool is_variance(graph *g, const graph_node *div, const graph_value *x)
+{
+    double count;
+    const int sums = div && graph_is(div, "Div") && graph_one_output(div) ? graph_with_scalar(g, div, &count) : -1;
+    const graph_node *sum = sums == 0 ? maker_behind(div->inputs[0]) : NULL;
+    const graph_value *difference = sum && sum->input_count ? sum->inputs[0] : NULL;
+    const graph_node *sub = difference ? graph_maker(difference, "Sub") : NULL;
+    return sub && sub->inputs[0] == x && leaves_channels(g, sum, "ReduceSumSquare", difference) &&
+           leaves_channels(g, sub->inputs[1]->producer, "ReduceMean", x) && graph_same_shape(difference, x) &&
+           count == (double)(graph_element_count(x) / x->info.dims[1]);
+}
+
+static onyx_status match_batch(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    const batch_norm_params *params = node->params;
+    graph_value *x = node->inputs[0];
+    if (params->training || node->input_count != 5 || !graph_is_f32(x) || x->info.rank < 3 || x->info.dims[0] != 1 ||
+        graph_element_count(x) < 1 || !leaves_channels(g, maker_behind(node->inputs[3]), "ReduceMean", x) ||
+        !is_variance(g, maker_behind(node->inputs[4]), x))
+        return ONYX_OK;
+    const op_attribute epsilon = attribute_float("epsilon", params->epsilon);
+    *changed = true;
+    return graph_substitute(g, node, "", "InstanceNormalization", node->name, node->inputs, 3, &epsilon, 1, NULL, error);
+}
+
 onyx_status pass_group_norm(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
     (void)options;
@@ -98,6 +143,8 @@ onyx_status pass_group_norm(graph *g, const graph_pass_options *options, bool *c
             continue;
         if (graph_is(node, "Reshape"))
             STATUS_TRY(match_reshapes(g, node, changed, error));
+        else if (graph_is(node, "BatchNormalization"))
+            STATUS_TRY(match_batch(g, node, changed, error));
         else if (graph_is(node, "GroupNormalization"))
             STATUS_TRY(modern(g, node, changed, error));
         else if (graph_is(node, "Mul") || graph_is(node, "Add"))

@@ -38,8 +38,8 @@ static void run_inputs(const step_context *context, int part)
 }
 
 /* out = bias + R * h, of the gates of one of the two plans. */
-static void multiply_state(const rnn_step *s, int which, size_t direction, const float *h, const float *bias, float *out,
-                           void *scratch)
+static void multiply_state(const rnn_step *s, int which, size_t direction, const float *h, const float *bias,
+                           float *out, void *scratch)
 {
     const gemm_plan *plan = &s->state[which];
     const gemm_arguments arguments = { .a = h,

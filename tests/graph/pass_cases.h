@@ -106,6 +106,14 @@ static const pass_case pass_cases[] = {
     { "batch norm of a transposed convolution", "ConvTranspose 1, total 1",
       "input x f32 1,4,5,5\ninit w f32 4,3,2,2\nc = ConvTranspose(x, w) group=2 strides=[2,2]\n"
       "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
+    { "batch norm with statistics of its own", "InstanceNormalization 1, total 1",
+      "input x f32 1,5,12,1\ninit a i64 3 = 0,2,3\ninit r i64 1 = 5\n" SCALAR("n", "12") "init s f32 5\ninit b f32 5\n"
+      "m = ReduceMean(x, a)\nd = Sub(x, m)\nq = ReduceSumSquare(d, a) keepdims=0\nv = Div(q, n)\nf = Reshape(m, r)\n"
+      "y = BatchNormalization(x, s, b, f, v) epsilon=0.001\noutput y\n" },
+    { "statistics of another count", "ReduceSumSquare 1, InstanceNormalization 0",
+      "input x f32 1,5,12,1\ninit a i64 3 = 0,2,3\ninit r i64 1 = 5\n" SCALAR("n", "11") "init s f32 5\ninit b f32 5\n"
+      "m = ReduceMean(x, a)\nd = Sub(x, m)\nq = ReduceSumSquare(d, a) keepdims=0\nv = Div(q, n)\nf = Reshape(m, r)\n"
+      "y = BatchNormalization(x, s, b, f, v) epsilon=0.001\noutput y\n" },
     { "batch norm alone", "Mul 1, Add 1, total 2",
       "input x f32 1,6,5,5\ninit s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(x, s, o, m, v)\noutput y\n" },
     { "batch norm of a matrix", "FusedMatMul 1, total 1",
