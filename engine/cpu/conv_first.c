@@ -81,32 +81,39 @@ typedef struct first_run {
     conv_tile image, patched; /* tiles on the image, on the patch */
     eltwise_act_f32 *act;     /* the part of the activation that registers cannot do, or NULL */
     float *patch, *post;
+    int cleared_x, cleared_n; /* columns whose zeros the patch has, in all rows; n 0: none */
 } first_run;
 
-/* The taps' rows of n outputs from (y, x) on, all channels: [channel][row][patch_width]. */
-static void fill_patch(const first_run *r, int y, int x, int n)
+/* The taps' rows of n outputs from (y, x) on, all channels: [channel][row][patch_width]. Zeros beside the image stay
+ * from row to row. */
+static void fill_patch(first_run *r, int y, int x, int n)
 {
     const geometry *g = r->g;
     const conv_shape *s = g->shape;
     const int top = y * s->stride_h - s->pad_top, first = x * s->stride_w - s->pad_left;
     const int width = (n - 1) * s->stride_w + g->reach_w + 1;
     const int low = conv_min(conv_max(-first, 0), width), high = conv_max(low, conv_min(s->w_in - first, width));
+    const bool clear = r->cleared_n != n || r->cleared_x != x;
     float *to = r->patch;
     for (int c = 0; c < s->c_in; c++)
         for (int i = 0; i < s->kernel_h; i++, to += g->patch_width) {
             const int row = top + i * s->dilation_h;
             const bool inside = row >= 0 && row < s->h_in && low < high;
             const int begin = inside ? low : width, end = inside ? high : width;
-            memset(to, 0, sizeof(float) * (size_t)begin);
+            if (clear || !inside) {
+                memset(to, 0, sizeof(float) * (size_t)begin);
+                memset(to + end, 0, sizeof(float) * (size_t)(width - end));
+            }
             if (inside)
                 memcpy(to + begin, r->arguments->src + ((ptrdiff_t)c * s->h_in + row) * s->w_in + first + begin,
                        sizeof(float) * (size_t)(end - begin));
-            memset(to + end, 0, sizeof(float) * (size_t)(width - end));
         }
+    r->cleared_x = x;
+    r->cleared_n = n;
 }
 
 /* All filters of n outputs from (y, x) on, by way of the patch or not. */
-static void run_segment(const first_run *r, int y, int x, int n, bool patched)
+static void run_segment(first_run *r, int y, int x, int n, bool patched)
 {
     const geometry *g = r->g;
     const conv_shape *s = g->shape;
@@ -138,7 +145,7 @@ static int whole_tiles(const geometry *g, int n, int most)
     return conv_min(most, conv_ceil_div(n, g->tile_pixels) * g->tile_pixels);
 }
 
-static void run_unit(const first_run *r, int y, int piece)
+static void run_unit(first_run *r, int y, int piece)
 {
     const geometry *g = r->g;
     const conv_shape *s = g->shape;
@@ -181,7 +188,7 @@ static void first_run_rows(const conv_plan *plan, const conv_arguments *argument
         g.dst_plane = conv_band_plane(to, (int)g.dst_row);
         g.dst_skip = to->first * g.dst_row - to->left;
     }
-    const first_run r = start(&g, plan->kernels, arguments, scratch);
+    first_run r = start(&g, plan->kernels, arguments, scratch);
     for (int y = begin; y < end; y++)
         for (int piece = 0; piece < g.pieces; piece++)
             run_unit(&r, y, piece);
@@ -190,7 +197,7 @@ static void first_run_rows(const conv_plan *plan, const conv_arguments *argument
 static void first_run_part(const conv_plan *plan, const conv_arguments *arguments, int part, void *scratch)
 {
     const geometry g = geometry_of(plan->kernels, &plan->shape, plan->tile[TILE_FILTERS], plan->tile[TILE_UNIT_PIXELS]);
-    const first_run r = start(&g, plan->kernels, arguments, scratch);
+    first_run r = start(&g, plan->kernels, arguments, scratch);
     const conv_range units = conv_cut(plan->shape.h_out * g.pieces, plan->parts, part);
     for (int unit = units.begin; unit < units.end; unit++)
         run_unit(&r, unit / g.pieces, unit % g.pieces);
