@@ -2,6 +2,8 @@
  *
  * Models with sub-graphs: branches and loops that are written out, those that are run, sequences that are lists.
  * Everything through the public interface. */
+#include <pthread.h>
+
 #include "control_graphs.h"
 
 /* ---- branches ---- */
@@ -289,6 +291,93 @@ static void test_sequences(void)
           "sequences: %g %g %lld, %s", r.data[0][5], r.data[1][0], (long long)r.dims[2][0], r.error.message);
 }
 
+/* ---- sessions side by side ---- */
+
+/* A loop over products that are large enough to be shared out, with a branch in it: n times. */
+static writer product_loop(void)
+{
+    static const int64_t repeats[2] = { 64, 48 };
+    static const float scale = 1.0f / 4096;
+    writer graph = begin(true), body = { 0 }, t = make_tensor("repeats", ONYX_TYPE_INT64, 1, (int64_t[]){ 2 });
+    write_bytes(&t, 9, repeats, sizeof(repeats));
+    write_message(&graph, 5, &t);
+    put_constant(&graph, "scale", ONYX_TYPE_FLOAT32, 0, &scale, sizeof(scale));
+    put(&graph, "Tile", "x repeats", "wide", NOTHING); /* [128, 144] */
+    put_input(&body, "i", ONYX_TYPE_INT64);
+    put_input(&body, "go_on", ONYX_TYPE_BOOL);
+    put_input(&body, "s", ONYX_TYPE_FLOAT32);
+    put(&body, "Transpose", "s", "turned", NOTHING);
+    put(&body, "MatMul", "s turned", "square", NOTHING);
+    put(&body, "MatMul", "square s", "large", NOTHING);
+    put(&body, "Mul", "large scale", "scaled", NOTHING);
+    put(&body, "Equal", "i i1", "second", NOTHING);
+    put(&body, "If", "second", "next", BRANCHES(branch("Tanh", "scaled"), branch("Softmax", "scaled")));
+    put_value(&body, 12, "go_on", ONYX_TYPE_BOOL, true);
+    put_output(&body, "next");
+    put(&graph, "Loop", "n yes wide", "y", BODY(body));
+    put_output(&graph, "y");
+    return make_model(&graph);
+}
+
+enum { PRODUCTS = 128 * 144, SIDE_BY_SIDE = 3 };
+
+typedef struct stream {
+    onyx_model *model;
+    float found[PRODUCTS];
+    onyx_status status;
+} stream;
+
+static void *run_stream(void *user)
+{
+    stream *s = user;
+    onyx_session *session = NULL;
+    onyx_outputs *outputs = NULL;
+    onyx_tensor t;
+    s->status = onyx_session_new(s->model, NULL, &session, NULL);
+    for (int k = 0; k < 3 && !s->status; k++) {
+        onyx_session_input(session, 0, &t, NULL);
+        for (int i = 0; i < 6; i++)
+            ((float *)t.data)[i] = 0.1f * (float)i;
+        onyx_session_input(session, 1, &t, NULL);
+        *(int64_t *)t.data = 2 + k;
+        s->status = onyx_session_run(session, &outputs, NULL);
+        if (!s->status && !onyx_outputs_get(outputs, 0, &t) && t.size_bytes == sizeof(s->found))
+            memcpy(s->found, t.data, sizeof(s->found));
+        onyx_outputs_unref(outputs);
+        outputs = NULL;
+    }
+    onyx_session_free(session);
+    return NULL;
+}
+
+/* Sessions of one model whose sub-graphs are compiled meanwhile, on one thread and on two: the same bits. */
+static void test_side_by_side(void)
+{
+    static stream streams[2][SIDE_BY_SIDE];
+    writer bytes = product_loop();
+    for (int threads = 1; threads <= 2; threads++) {
+        const onyx_options options = ONYX_OPTIONS(.threads = threads);
+        onyx_error error = { .message = "" };
+        onyx_model *model = NULL;
+        pthread_t callers[SIDE_BY_SIDE];
+        stream *here = streams[threads - 1];
+        CHECK(!onyx_model_open_memory(bytes.data, bytes.size, "control.onnx", &options, &model, &error), "%s",
+              error.message);
+        for (int i = 0; i < SIDE_BY_SIDE && model; i++) {
+            here[i].model = model;
+            pthread_create(&callers[i], NULL, run_stream, &here[i]);
+        }
+        for (int i = 0; i < SIDE_BY_SIDE && model; i++) {
+            pthread_join(callers[i], NULL);
+            CHECK(!here[i].status && here[i].found[1] != 0 &&
+                      memcmp(here[i].found, streams[0][0].found, sizeof(here[i].found)) == 0,
+                  "%d threads, session %d: %s, or other bits", threads, i, onyx_status_name(here[i].status));
+        }
+        onyx_model_unref(model);
+    }
+    writer_free(&bytes);
+}
+
 int main(void)
 {
     test_known_branch();
@@ -303,5 +392,6 @@ int main(void)
     test_scan();
     test_sequences();
     test_no_parts();
+    test_side_by_side();
     return check_done();
 }
