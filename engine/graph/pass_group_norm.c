@@ -131,7 +131,8 @@ static onyx_status match_batch(graph *g, graph_node *node, bool *changed, onyx_e
         return ONYX_OK;
     const op_attribute epsilon = attribute_float("epsilon", params->epsilon);
     *changed = true;
-    return graph_substitute(g, node, "", "InstanceNormalization", node->name, node->inputs, 3, &epsilon, 1, NULL, error);
+    return graph_substitute(g, node, "", "InstanceNormalization", node->name, node->inputs, 3, &epsilon, 1, NULL,
+                            error);
 }
 
 onyx_status pass_group_norm(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
