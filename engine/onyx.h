@@ -360,7 +360,8 @@ ONYX_API const char *onyx_recipe_description(const onyx_recipe *recipe);
 ONYX_API int onyx_recipe_label_count(const onyx_recipe *recipe);
 ONYX_API const char *onyx_recipe_label(const onyx_recipe *recipe, int label_id); /* NULL out of range */
 
-/* Writes `image` into input 0 of the session (float32 or float16 or uint8, NCHW or NHWC, batch 1) in one pass. */
+/* Writes `image` into input 0 of the session (float32, float16, uint8, or int8: 0..255 less 128; NCHW or NHWC, batch 1)
+ * in one pass. */
 ONYX_API onyx_status onyx_session_set_image(onyx_session *session, const onyx_image *image,
                                             const onyx_preprocess *preprocess, onyx_geometry *geometry,
                                             onyx_error *error);

@@ -288,10 +288,24 @@ static void store_planar(const job *j, int channel, const uint8_t *bytes, int n,
     const vision_affine *map = &j->maps[channel];
     if (j->type == ONYX_TYPE_UINT8)
         memcpy(to, bytes, (size_t)n);
+    else if (j->type == ONYX_TYPE_INT8) /* TFLite's: 0..255 moved to -128..127 */
+        for (int i = 0; i < n; i++)
+            to[i] = bytes[i] ^ 0x80;
     else if (j->type == ONYX_TYPE_FLOAT16)
         j->rows->store_f16(bytes, n, map, (uint16_t *)(void *)to);
     else
         j->rows->store_f32(bytes, n, map, (float *)(void *)to);
+}
+
+enum { CHUNK = 128 };
+
+/* Elements of `size` bytes: to[3 * i + c] = values[c][i]. */
+static inline __attribute__((always_inline)) void interleave(uint8_t (*values)[CHUNK * sizeof(float)], int count,
+                                                             const size_t size, uint8_t *to)
+{
+    for (int i = 0; i < count; i++)
+        for (int c = 0; c < 3; c++, to += size)
+            memcpy(to, values[c] + (size_t)i * size, size);
 }
 
 /* Writes n pixels from (row, column) on. */
@@ -302,7 +316,6 @@ static void store_pixels(const job *j, const uint8_t *const channels[3], int row
             store_planar(j, c, channels[c], n, element(j, c, row, column));
         return;
     }
-    enum { CHUNK = 128 };
     size_t size = type_size(j->type);
     uint8_t *to = element(j, 0, row, column);
     for (int done = 0; done < n; done += CHUNK) {
@@ -310,9 +323,13 @@ static void store_pixels(const job *j, const uint8_t *const channels[3], int row
         int count = MIN(n - done, CHUNK);
         for (int c = 0; c < 3; c++)
             store_planar(j, c, channels[c] + done, count, values[c]);
-        for (int i = 0; i < count; i++)
-            for (int c = 0; c < 3; c++, to += size)
-                memcpy(to, values[c] + (size_t)i * size, size);
+        if (size == 4)
+            interleave(values, count, 4, to);
+        else if (size == 2)
+            interleave(values, count, 2, to);
+        else
+            interleave(values, count, 1, to);
+        to += 3 * size * (size_t)count;
     }
 }
 
@@ -386,9 +403,10 @@ static onyx_status check_image(const onyx_image *image, onyx_error *error)
 
 static onyx_status check_tensor(const onyx_tensor *t, vision_layout layout, int channels, job *j, onyx_error *error)
 {
-    if (t->type != ONYX_TYPE_FLOAT32 && t->type != ONYX_TYPE_FLOAT16 && t->type != ONYX_TYPE_UINT8)
+    if (t->type != ONYX_TYPE_FLOAT32 && t->type != ONYX_TYPE_FLOAT16 && t->type != ONYX_TYPE_UINT8 &&
+        t->type != ONYX_TYPE_INT8)
         return status_fail(error, ONYX_ERROR_TYPE,
-                           "a picture cannot be written into a %s input (float32, float16 and uint8 are understood)",
+                           "a picture cannot be written into a %s input (float32, float16 and bytes are understood)",
                            onyx_type_name(t->type));
     const int64_t *d = t->dims + (t->rank == 4);
     if (t->rank != 3 && t->rank != 4)

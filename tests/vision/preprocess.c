@@ -144,6 +144,8 @@ static double tensor_value(const onyx_tensor *t, vision_layout layout, int chann
                                      : ((size_t)c * (size_t)h + (size_t)y) * (size_t)w + (size_t)x;
     if (t->type == ONYX_TYPE_UINT8)
         return ((uint8_t *)t->data)[i];
+    if (t->type == ONYX_TYPE_INT8)
+        return ((int8_t *)t->data)[i] + 128;
     if (t->type == ONYX_TYPE_FLOAT16)
         return half_to_float(((uint16_t *)t->data)[i]);
     return (double)((float *)t->data)[i];
@@ -214,7 +216,7 @@ static void compare(const trial *t, const picture *p, const onyx_tensor *tensor,
             for (int c = 0; c < t->channels; c++) {
                 double got = tensor_value(tensor, t->layout, t->channels, w, h, c, y, x);
                 int source = t->channels == 1 ? 0 : t->bgr ? 2 - c : c;
-                if (t->type != ONYX_TYPE_UINT8)
+                if (t->type != ONYX_TYPE_UINT8 && t->type != ONYX_TYPE_INT8)
                     got = (got + pre->mean[c]) / pre->scale[c];
                 double want = floor(clamp255(rgb[source]) + 0.5), error = fabs(got - want);
                 pixels++;
@@ -302,7 +304,7 @@ static void test_formats(void)
                             .aspect_x = s % 3 == 2 ? 16 : 0,
                             .aspect_y = s % 3 == 2 ? 11 : 0 };
                 run_trial(&t, NULL);
-                t.type = s % 2 ? ONYX_TYPE_UINT8 : ONYX_TYPE_FLOAT16;
+                t.type = s % 4 == 1 ? ONYX_TYPE_INT8 : s % 4 == 3 ? ONYX_TYPE_UINT8 : ONYX_TYPE_FLOAT16;
                 t.layout = s % 3 ? VISION_NHWC : VISION_NCHW;
                 run_trial(&t, NULL);
                 t.channels = 1;
