@@ -233,6 +233,7 @@ onyx_status graph_body_file(graph *g, const graph_node *node, const graph_body *
     own->initializers = constants;
     own->initializer_count = constant_count;
     file->graph = own;
+    file->is_ours = !(node->row->flags & OP_CONTROL);
     *result = file;
     return ONYX_OK;
 }

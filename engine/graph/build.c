@@ -246,7 +246,8 @@ static onyx_status check_supported(const builder *b)
     name_table seen = { .arena = b->scratch };
     for (size_t i = 0; i < b->node_count; i++) {
         const flat_node *node = &b->nodes[i];
-        if (op_find(node->domain, node->op_type, node->version) && strcmp(node->domain, OP_DOMAIN_ONYX) != 0)
+        if (op_find(node->domain, node->op_type, node->version) &&
+            (b->file->is_ours || strcmp(node->domain, OP_DOMAIN_ONYX) != 0))
             continue;
         const char *key = arena_printf(b->scratch, "%s%s%s (version %d)", node->domain, node->domain[0] ? "." : "",
                                        node->op_type, node->version);

@@ -171,7 +171,7 @@ onyx_status graph_write_body(graph *g, graph_node *node, int index, int64_t copy
     }
     STATUS_TRY(graph_charge_nodes(g, 1, error));
     onyx_status status = graph_inline(g, node, &scope, outputs, error);
-    return status ? status_context(error, status, "%s", graph_node_title(g, node)) : ONYX_OK;
+    return status && control->depth == 1 ? status_context(error, status, "%s", graph_node_title(g, node)) : status;
 }
 
 static graph_value **value_list(graph *g, int count, onyx_error *error)

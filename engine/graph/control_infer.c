@@ -57,7 +57,10 @@ static onyx_status infer_body(graph *g, const graph_node *node, const graph_body
     if (status == ONYX_ERROR_UNSUPPORTED || status == ONYX_ERROR_LIMIT || status == ONYX_ERROR_MEMORY) {
         if (error)
             *error = local;
-        return status_context(error, status, "%s, in a sub-graph", graph_node_title(g, node));
+        /* Of sub-graphs within sub-graphs the outermost is named, and the one that fails says what it is. */
+        if (node->control->depth == 1)
+            status_context(error, status, "%s, in a sub-graph", graph_node_title(g, node));
+        return status;
     }
     if (status != ONYX_OK)
         declared(body, results);

@@ -64,7 +64,6 @@ struct graph {
     graph_value **outputs;
     int output_count;
     size_t constant_bytes, constant_limit; /* owned constants, budgeted */
-    int64_t fold_work;                     /* multiplications that folding has done */
     size_t built_nodes;                    /* of the file and its sub-graphs, each time they are looked at */
     int64_t unrolled_nodes;                /* that loops were written out to */
     workers *pool;                         /* for folding; may be NULL */

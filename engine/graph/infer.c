@@ -5,7 +5,6 @@
  * shape function asks. */
 #include "graph/control.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -13,8 +12,6 @@
 /* A folded constant may be this large, or four times as large as what it was made from: the tables of positions that
  * transformers compute from small ones, by a network of their own, are. All count as constants of the graph. */
 #define FOLD_BYTES (16u << 20)
-/* Multiplications of all folded products of a graph: reference kernels do them, a second at the most. */
-#define FOLD_WORK (INT64_C(1) << 31)
 /* Scratch buffers that one kernel may ask for. */
 #define FOLD_SCRATCH 16
 
@@ -115,22 +112,6 @@ static void *fold_scratch(op_run_context *context, size_t bytes)
     return buffer_data(b);
 }
 
-/* Multiplications, roughly: those of [m, k] and [k, n] are the root of mk * kn * mn. 0 for what only looks at its
- * elements once. */
-static int64_t fold_work(const graph_node *node)
-{
-    static const char *const products[] = { "MatMul", "Gemm", "Einsum", "Conv", "ConvTranspose" };
-    bool product = false;
-    for (size_t i = 0; i < ARRAY_LENGTH(products); i++)
-        product |= graph_is(node, products[i]);
-    if (!product || node->input_count < 2 || !node->inputs[1] || !node->outputs[0])
-        return 0;
-    const double work = sqrt((double)graph_element_count(node->inputs[0]) *
-                             (double)graph_element_count(node->inputs[1]) *
-                             (double)graph_element_count(node->outputs[0]));
-    return work < (double)FOLD_WORK ? (int64_t)work : FOLD_WORK + 1;
-}
-
 static bool may_fold(const graph *g, const graph_node *node, size_t *input_bytes)
 {
     if (node->row->flags & (OP_RANDOM | OP_CONTROL | OP_CONTAINER) || !node->row->run)
@@ -150,7 +131,7 @@ static bool may_fold(const graph *g, const graph_node *node, size_t *input_bytes
         if (node->outputs[i] && (node->outputs[i]->info.type == ONYX_TYPE_STRING ||
                                  (!graph_shape_known(node->outputs[i]) && !(node->row->flags & OP_DYNAMIC))))
             return false;
-    return fold_work(node) <= FOLD_WORK - g->fold_work;
+    return true;
 }
 
 /* Evaluates the node; sets *folded when its outputs are constants now. A failing kernel leaves the node as it is, so
@@ -161,7 +142,6 @@ static onyx_status fold_node(graph *g, graph_node *node, bool *folded, onyx_erro
     *folded = false;
     if (!may_fold(g, node, &input_bytes))
         return ONYX_OK;
-    g->fold_work += fold_work(node);
     const int ins = node->input_count, outs = node->output_count;
     const onyx_tensor **inputs = arena_alloc(g->arena, sizeof(*inputs) * (size_t)(ins + 1));
     onyx_tensor **outputs = arena_alloc(g->arena, sizeof(*outputs) * (size_t)(outs + 1));

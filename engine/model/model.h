@@ -94,6 +94,7 @@ typedef struct model_file {
     int function_count;
     struct model_mapping *mappings; /* the file and its external data */
     size_t max_nodes;
+    bool is_ours; /* nodes that passes made: these may be of the domain onyx */
 } model_file;
 
 /* The newest opsets that we know. */

@@ -171,9 +171,10 @@ plan_result plan_reference(planner *p, graph_node *node)
             p->program->slots[outputs[i]].kind = SLOT_DYNAMIC;
             p->program->has_dynamic = true;
         }
-    program_step *step = plan_add_step(p, node, "reference", NULL, 1, 0, slots, node->input_count, outputs,
-                                       node->output_count, NULL, 0);
-    if (!step)
+    const bool late = dynamic && plan_is_late(p, node);
+    program_step *step = plan_add_step(p, node, late ? "planned_in_run" : "reference", NULL, 1, 0, slots,
+                                       node->input_count, outputs, node->output_count, NULL, 0);
+    if (!step || (late && !plan_late(p, node, step)))
         return PLAN_FAILED;
     step->row = node->row;
     step->row_params = node->params;

@@ -56,6 +56,10 @@ plan_function plan_attention, plan_cast, plan_chain, plan_conv, plan_conv_transp
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);
+/* A node whose shapes are known only in a run, and that is worth a plan then. */
+bool plan_is_late(const planner *p, const graph_node *node);
+/* Makes its step one that owns a sub-graph: the node alone. False: out of memory. */
+bool plan_late(planner *p, const graph_node *node, program_step *step);
 /* A node with sub-graphs, whatever is known of its shapes. */
 plan_result plan_control(planner *p, graph_node *node);
 

@@ -61,7 +61,8 @@ struct program_step {
     const void *row_params;
     int version;
     bool dynamic; /* shapes are found at run time */
-    /* a step that owns sub-graphs: the node (its row has OP_CONTROL), and its number among these steps */
+    /* a step that owns sub-graphs: the node, and its number among these steps. Its row has OP_CONTROL, or it is a node
+     * of its own as a sub-graph, to be planned when its shapes are known */
     const graph_node *control;
     int control_index;
     /* for people */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * If, Loop and Scan that depend on data. Each sub-graph is a model of its own (graph/bodies.h) with programs for the
- * shapes it meets; a session runs it in a session inside its own. States of a loop are bound where the iteration before
- * left them; what is copied are results, once, and scan outputs. */
+ * If, Loop and Scan that depend on data, and nodes that are worth a plan once their shapes are known. Each sub-graph is
+ * a model of its own (graph/bodies.h) with programs for the shapes it meets; a session runs it in a session inside its
+ * own. States of a loop are bound where the iteration before left them; what is copied are results, once, and scan
+ * outputs. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -273,6 +274,19 @@ static onyx_status run_if(onyx_session *session, const program_step *step, onyx_
     return status;
 }
 
+/* A node whose shapes are known now: there is a plan for them, or one is made. */
+static onyx_status run_late(onyx_session *session, const program_step *step, onyx_error *error)
+{
+    onyx_outputs *outputs;
+    STATUS_TRY(run_body(session, step, 0, &outputs, error));
+    onyx_status status = ONYX_OK;
+    for (int i = 0, given = 0; i < step->output_count && status == ONYX_OK; i++)
+        if (step->outputs[i] >= 0)
+            status = give_output(session, step, i, &outputs->tensors[given++], error);
+    onyx_outputs_unref(outputs);
+    return status;
+}
+
 /* ---- scan outputs ---- */
 
 static onyx_status push(onyx_session *session, int number, stack *s, const onyx_tensor *item, onyx_error *error)
@@ -526,7 +540,9 @@ static onyx_status run_scan(onyx_session *session, const program_step *step, ony
 onyx_status session_run_control(onyx_session *session, const program_step *step, onyx_error *error)
 {
     onyx_status status;
-    if (strcmp(step->row->name, "If") == 0)
+    if (!(step->row->flags & OP_CONTROL))
+        status = run_late(session, step, error);
+    else if (strcmp(step->row->name, "If") == 0)
         status = run_if(session, step, error);
     else if (strcmp(step->row->name, "Loop") == 0)
         status = run_loop(session, step, error);

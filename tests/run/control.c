@@ -291,6 +291,33 @@ static void test_sequences(void)
           "sequences: %g %g %lld, %s", r.data[0][5], r.data[1][0], (long long)r.dims[2][0], r.error.message);
 }
 
+/* ---- nodes that are planned when their shapes are known ---- */
+
+/* As many rows as x has elements above 0: six or none, in turn, in one session. */
+static void test_late(void)
+{
+    static const float weights[4] = { 1, 10, 100, 1000 };
+    for (int runs = 1; runs <= 3; runs++) {
+        writer graph = begin(false), t = make_tensor("w", ONYX_TYPE_FLOAT32, 2, (int64_t[]){ 2, 2 });
+        write_bytes(&t, 9, weights, sizeof(weights));
+        write_message(&graph, 5, &t);
+        put(&graph, "Greater", "x zero", "above", NOTHING);
+        put(&graph, "NonZero", "above", "places", NOTHING);
+        put(&graph, "Transpose", "places", "pairs", NOTHING);
+        put(&graph, "Cast", "pairs", "rows", NUMBER("to", ONYX_TYPE_FLOAT32));
+        put(&graph, "MatMul", "rows w", "product", NOTHING);
+        put(&graph, "Relu", "product", "y", NOTHING);
+        put_output(&graph, "y");
+        result r = run(&graph, 1, 1, 0, runs);
+        const int rows = runs == 2 ? 0 : 6;
+        bool good = !r.status && r.rank[0] == 2 && r.dims[0][0] == rows && r.dims[0][1] == 2;
+        for (int i = 0; i < rows && good; i++)
+            good = r.data[0][2 * i] == (float)(i / 3 + i % 3 * 100) &&
+                   r.data[0][2 * i + 1] == (float)(i / 3 * 10 + i % 3 * 1000);
+        CHECK(good, "late, run %d: %lld rows, %s", runs, (long long)r.dims[0][0], r.error.message);
+    }
+}
+
 /* ---- sessions side by side ---- */
 
 /* A loop over products that are large enough to be shared out, with a branch in it: n times. */
@@ -391,6 +418,7 @@ int main(void)
     test_growing();
     test_scan();
     test_sequences();
+    test_late();
     test_no_parts();
     test_side_by_side();
     return check_done();

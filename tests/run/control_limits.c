@@ -257,36 +257,6 @@ static void test_many_bodies(void)
     writer_free(&model);
 }
 
-/* A product of constants that takes its time is left to the kernels of the run. */
-static void test_long_product(void)
-{
-    static const int64_t dims[2] = { 1600, 1600 };
-    const onyx_options options = ONYX_OPTIONS(.threads = 1);
-    writer graph = begin(false), t = make_tensor("dims", ONYX_TYPE_INT64, 1, (int64_t[]){ 2 });
-    write_bytes(&t, 9, dims, sizeof(dims));
-    write_message(&graph, 5, &t);
-    put(&graph, "ConstantOfShape", "dims", "a", NOTHING);
-    put(&graph, "MatMul", "a a", "b", NOTHING);
-    put(&graph, "ReduceSum", "b", "level", NUMBER("keepdims", 0));
-    put(&graph, "Add", "x level", "y", NOTHING);
-    put_output(&graph, "y");
-    writer bytes = make_model(&graph);
-    onyx_model *model = NULL;
-    onyx_session *session = NULL;
-    onyx_session_info info = { .size = sizeof(info) };
-    onyx_error error = { .message = "" };
-    onyx_status status = onyx_model_open_memory(bytes.data, bytes.size, "product.onnx", &options, &model, &error);
-    if (!status)
-        status = onyx_session_new(model, NULL, &session, &error);
-    if (!status)
-        status = onyx_session_describe(session, &info);
-    CHECK(!status && info.operations > INT64_C(1) << 32, "%lld operations, %s", (long long)info.operations,
-          error.message);
-    onyx_session_free(session);
-    onyx_model_unref(model);
-    writer_free(&bytes);
-}
-
 /* ---- memory ---- */
 
 /* A loop that runs, with a branch in it, scan outputs and a Scan behind it. */
@@ -393,7 +363,6 @@ int main(void)
     test_wrong_sequences();
     test_depth();
     test_many_bodies();
-    test_long_product();
     test_memory_ends();
     test_steady();
     return check_done();
