@@ -110,7 +110,8 @@ static onyx_status without_pad(graph *g, const padded_input *found, graph_value 
     return graph_insert_like(g, found->dq, inputs, x, error);
 }
 
-/* Both paddings, begins and then ends; false where a window would be of padding alone, which kernels need not know. */
+/* Both paddings, begins and then ends; false where a window would be of padding alone, which kernels need not know: as
+ * wide as a side of the kernel, or between the taps of one that is dilated. */
 static bool merge_pads(const op_window *window, const int64_t *pads, int64_t *merged, bool *own)
 {
     const int rank = window->spatial + 2;
@@ -119,7 +120,8 @@ static bool merge_pads(const op_window *window, const int64_t *pads, int64_t *me
         *own |= window->pad_begin[i] || window->pad_end[i];
         merged[i] = window->pad_begin[i] + pads[2 + i];
         merged[window->spatial + i] = window->pad_end[i] + pads[rank + 2 + i];
-        if (merged[i] >= window->kernel[i] || merged[window->spatial + i] >= window->kernel[i])
+        if (merged[i] >= window->kernel[i] || merged[window->spatial + i] >= window->kernel[i] ||
+            window->dilation[i] > window->in[i] - pads[2 + i] - pads[rank + 2 + i])
             return false;
     }
     return true;

@@ -30,6 +30,8 @@ bool quantized_zero(graph *g, graph_value *value, int *zero);
 /* bias[c] of a convolution or product: float32, or DequantizeLinear of constant int32; none: 0. False when it is no
  * such constant of `channels` numbers. */
 bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double *bias);
+/* A bias may become a whole number of `unit`s: results in steps of `step` move by a quarter of one at most. */
+bool quantized_bias_rounds(double bias, double unit, float step);
 /* The zero point's value; a new constant where it is absent. */
 onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
 /* A constant of one zero of a type. */

@@ -77,6 +77,11 @@ bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double 
     return true;
 }
 
+bool quantized_bias_rounds(double bias, double unit, float step)
+{
+    return fabs(bias - rint(bias / unit) * unit) <= fabs((double)step) / 4;
+}
+
 /* What the sum over filter c may reach without its bias, for any bytes. */
 static double largest_sum(const onyx_tensor *w, int64_t filter, int64_t c, int zero)
 {
@@ -87,9 +92,10 @@ static double largest_sum(const onyx_tensor *w, int64_t filter, int64_t c, int z
     return sum * 255;
 }
 
-/* A new int32 constant round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit. */
+/* A new int32 constant round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit, or results of y_scale
+ * would show that it was rounded. */
 static onyx_status integer_bias(graph *g, const char *name, const double *bias, int64_t channels, float x_scale,
-                                const byte_weights *weights, graph_value **value, onyx_error *error)
+                                float y_scale, const byte_weights *weights, graph_value **value, onyx_error *error)
 {
     const float *scales = graph_constant_f32(g, weights->scale);
     const int64_t step = graph_element_count(weights->scale) > 1, filter = graph_element_count(weights->w) / channels;
@@ -107,8 +113,9 @@ static onyx_status integer_bias(graph *g, const char *name, const double *bias, 
         const int zero = !zeros                          ? 0
                          : zeros->type == ONYX_TYPE_INT8 ? ((const int8_t *)zeros->data)[at]
                                                          : ((const uint8_t *)zeros->data)[at];
-        const double number = rint(bias[i] / ((double)x_scale * scales[i * step]));
-        if (!(fabs(number) + largest_sum(w, filter, i, zero) <= INT32_MAX)) {
+        const double unit = (double)x_scale * scales[i * step], number = rint(bias[i] / unit);
+        if (!(fabs(number) + largest_sum(w, filter, i, zero) <= INT32_MAX) ||
+            !quantized_bias_rounds(bias[i], unit, y_scale)) {
             free(numbers);
             return ONYX_OK;
         }
@@ -165,8 +172,8 @@ static onyx_status conv_to_bytes(graph *g, graph_node *q, const byte_scale *y, b
 {
     graph_value *inputs[9] = { c->x, c->x_scale.scale_value, NULL, c->weights.w, c->weights.scale,
                                NULL, y->scale_value,         NULL, NULL };
-    STATUS_TRY(
-        integer_bias(g, c->conv->name, c->bias, c->weights.filters, c->x_scale.scale, &c->weights, &inputs[8], error));
+    STATUS_TRY(integer_bias(g, c->conv->name, c->bias, c->weights.filters, c->x_scale.scale, y->scale, &c->weights,
+                            &inputs[8], error));
     if (!inputs[8])
         return ONYX_OK;
     STATUS_TRY(quantized_zero_value(g, &c->x_scale, &inputs[2], error));

@@ -405,8 +405,9 @@ static bool fits_sums(const onyx_tensor *w, const onyx_tensor *zeros, const doub
     return true;
 }
 
-/* round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit. */
-static onyx_status integer_bias(graph *g, graph_value *const *in, float x_scale, graph_value **value, onyx_error *error)
+/* round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit, or results of y_scale would show it. */
+static onyx_status integer_bias(graph *g, graph_value *const *in, float x_scale, float y_scale, graph_value **value,
+                                onyx_error *error)
 {
     const onyx_tensor *w = graph_constant(g, in[W]), *zeros = in[W_ZERO] ? graph_constant(g, in[W_ZERO]) : NULL;
     const float *bias = graph_constant_f32(g, in[BIAS]), *scales = graph_constant_f32(g, in[W_SCALE]);
@@ -420,9 +421,13 @@ static onyx_status integer_bias(graph *g, graph_value *const *in, float x_scale,
         free(rounded);
         return status_no_memory(error, (size_t)n * sizeof(*rounded), "a constant");
     }
-    for (int64_t i = 0; i < n; i++)
-        rounded[i] = rint(bias[i] / ((double)x_scale * scales[i * step]));
-    const bool fits = fits_sums(w, zeros, rounded);
+    bool fits = true;
+    for (int64_t i = 0; i < n; i++) {
+        const double unit = (double)x_scale * scales[i * step];
+        rounded[i] = rint(bias[i] / unit);
+        fits = fits && quantized_bias_rounds(bias[i], unit, y_scale);
+    }
+    fits = fits && fits_sums(w, zeros, rounded);
     for (int64_t i = 0; i < n && fits; i++)
         numbers[i] = (int32_t)rounded[i];
     free(rounded);
@@ -445,7 +450,7 @@ static onyx_status take_quantize(graph *g, graph_node *node, const byte_scale *y
         !graph_scalar(g, in[X_SCALE], &x_scale))
         return ONYX_OK;
     if (in[BIAS]) {
-        STATUS_TRY(integer_bias(g, in, x_scale, &bytes[SUM_BIAS], error));
+        STATUS_TRY(integer_bias(g, in, x_scale, y->scale, &bytes[SUM_BIAS], error));
         if (!bytes[SUM_BIAS])
             return ONYX_OK;
     }

@@ -151,6 +151,8 @@ static const pass_case pass_cases[] = {
       "input x f32 1,4,7,7\ninit p i64 8 = 0,0,1,1,0,0,1,1\nr = Relu(x)\na = Pad(r, p)\ny = MaxPool(a) kernel_shape=[3,3] strides=[2,2]\noutput y\n" },
     { "pad before a maximum pool of what may be negative", "Pad 1",
       "input x f32 1,4,7,7\ninit p i64 8 = 0,0,1,1,0,0,1,1\nr = Neg(x)\na = Pad(r, p)\ny = MaxPool(a) kernel_shape=[3,3] strides=[2,2]\noutput y\n" },
+    { "pad that the taps of a maximum pool lie in", "Pad 1",
+      "input x f32 1,4,3,3\ninit p i64 8 = 0,0,1,1,0,0,1,1\nr = Relu(x)\na = Pad(r, p)\ny = MaxPool(a) kernel_shape=[2,2] dilations=[4,4]\noutput y\n" },
     { "pad", "Conv 1, total 1",
       "input x f32 1,4,8,8\ninit p i64 8 = 0,0,1,0,0,0,2,1\ninit w f32 6,4,3,3\na = Pad(x, p)\nc = Conv(a, w) pads=[0,1,0,1]\noutput c\n" },
     { "pad with a number", "Pad 1",
@@ -375,6 +377,10 @@ static const pass_case pass_cases[] = {
       BYTES "w = DequantizeLinear(wq, ws, wz) axis=0\ninit bq i32 6 = 100,-50,7,900,-300,0\ninit bs f32 6 = 0.0002\nb = DequantizeLinear(bq, bs) axis=0\n"
       "c = Conv(d, w, b) strides=[2,2]\n" SCALAR("low", "0") SCALAR("high", "0.3") "r = Clip(c, low, high)\n"
       "c1 = QuantizeLinear(r, cs, cz)\ny = DequantizeLinear(c1, cs, cz)\noutput y\n", 1e-2 },
+    { "quantised convolution with a bias between its sums", "QConv 0, Conv 1",
+      "input x f32 1,4,6,6\ninit xs f32 - = 0.1\ninit xz u8 - = 117\ninit w i8 6,4,1,1 = 1\ninit ws f32 - = 1\n"
+      "init b f32 6 = 0.04,-0.04,0.03,0.13,0.24,-0.07\ninit ys f32 - = 0.01\nq = QuantizeLinear(x, xs, xz)\n"
+      "d = DequantizeLinear(q, xs, xz)\ne = DequantizeLinear(w, ws)\nc = Conv(d, e, b)\ny = QuantizeLinear(c, ys, xz)\noutput y\n", 1 },
     { "quantised convolution that gives floats", "QConvFloat 1, QuantizeLinear 1, total 2",
       BYTES "w = DequantizeLinear(wq, ws, wz) axis=0\ninit b f32 6\nc = Conv(d, w, b)\ns = Sigmoid(c)\ny = Mul(c, s)\noutput y\n", 1e-5 },
     { "quantised at run time", "DynamicQuantizeLinear 1, QConvFloat 1, total 2",
@@ -537,6 +543,11 @@ static const pass_case pass_cases[] = {
       "input x f32 2,6,20\ninput v f32 2,6,9\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit w i8 20,9\ninit b f32 9\n"
       "q = QuantizeLinear(x, s, z)\nd = DequantizeLinear(q, s, z)\ne = DequantizeLinear(w, s)\nf = MatMul(d, e)\n"
       "g = Add(f, b)\nh = Add(v, g)\ny = Tanh(h)\noutput y\n", 1e-5 },
+    { "product of bytes with a bias between its sums", "QMatMul 0, QMatMulFloat 1",
+      "input x f32 4,2\ninit s f32 - = 0.1\ninit z u8 - = 117\ninit w i8 2,6 = 1\ninit ws f32 - = 1\n"
+      "init b f32 6 = 0.04,-0.04,0.03,0.13,0.24,-0.07\ninit ys f32 - = 0.01\nq = QuantizeLinear(x, s, z)\n"
+      "d = DequantizeLinear(q, s, z)\ne = DequantizeLinear(w, ws)\nf = MatMul(d, e)\ng = Add(f, b)\n"
+      "y = QuantizeLinear(g, ys, z)\noutput y\n", 1 },
     { "products of bytes that stay products of floats", "QMatMul 0, QMatMulFloat 0, MatMul 2",
       "input x f32 4,9,9\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit w i8 9,9\ninit v i8 4,9,9\n"
       "init ws f32 9 = 0.02,0.01,0.03,0.005,0.002,0.01,0.02,0.001,0.01\ninit wz i8 9 = 0\nq = QuantizeLinear(x, s, z)\n"
