@@ -193,6 +193,11 @@ ONYX_API bool onyx_model_metadata_at(const onyx_model *model, int index, const c
 ONYX_API const char *onyx_model_producer(const onyx_model *model);
 ONYX_API const char *onyx_model_graph_name(const onyx_model *model);
 
+/* Whether the graph itself scales what it is given as pixels of 0..255: behind casts and transposes the input is
+ * multiplied by 0.02 or less, divided by 50 or more, or something of 2 or more is added or subtracted, as in Keras'
+ * Rescaling and in models that subtract a mean. False where the index is out of range. */
+ONYX_API bool onyx_model_scales_pixels(const onyx_model *model, int input);
+
 /* ------------------------------------------------------------------------------------------------------ sessions */
 
 typedef struct onyx_session onyx_session;

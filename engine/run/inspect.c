@@ -2,11 +2,13 @@
  *
  * What people ask about a program or a file: sizes, steps and their times, operators. */
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/size.h"
+#include "base/types.h"
 #include "run/run.h"
 
 onyx_status onyx_session_describe(const onyx_session *session, onyx_session_info *info)
@@ -64,6 +66,111 @@ void onyx_session_set_profiling(onyx_session *session, bool on)
     session->profiling = on;
     if (!on)
         memset(session->times, 0, sizeof(*session->times) * (size_t)session->program->step_count);
+}
+
+/* ---- what a graph does with pixels ---- */
+
+enum { MOST_STEPS_TO_SCALING = 8, MOST_CHANNEL_VALUES = 16 };
+
+static const onyx_tensor *constant_of(const model_graph *g, const char *name)
+{
+    for (int i = 0; i < g->initializer_count; i++)
+        if (strcmp(g->initializers[i].name, name) == 0)
+            return &g->initializers[i].tensor;
+    for (int i = 0; i < g->node_count; i++) {
+        const model_node *node = &g->nodes[i];
+        const op_attributes attributes = { node->attributes, node->attribute_count };
+        const op_attribute *value = op_attribute_find(&attributes, "value", OP_ATTRIBUTE_TENSOR);
+        if (value && strcmp(node->op_type, "Constant") == 0 && strcmp(node->outputs[0], name) == 0)
+            return value->tensor;
+    }
+    return NULL;
+}
+
+/* Least and greatest size of a value; false where there are none, or too many for one a channel. */
+static bool sizes_of(const onyx_tensor *t, double *least, double *most)
+{
+    const size_t bytes = type_size(t->type), count = bytes ? t->size_bytes / bytes : 0;
+    *least = HUGE_VAL;
+    *most = 0;
+    for (size_t i = 0; i < count; i++) {
+        const char *at = (const char *)t->data + i * bytes; /* of any alignment */
+        double wide;
+        float single;
+        uint16_t half;
+        switch (t->type) {
+        case ONYX_TYPE_FLOAT32:
+            memcpy(&single, at, sizeof(single));
+            wide = (double)single;
+            break;
+        case ONYX_TYPE_FLOAT64:
+            memcpy(&wide, at, sizeof(wide));
+            break;
+        case ONYX_TYPE_FLOAT16:
+            memcpy(&half, at, sizeof(half));
+            wide = (double)half_to_float(half);
+            break;
+        default:
+            return false;
+        }
+        *least = fmin(*least, fabs(wide));
+        *most = fmax(*most, fabs(wide));
+    }
+    return count > 0 && count <= MOST_CHANNEL_VALUES;
+}
+
+static bool is_one_of(const char *name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the node takes the values `name` of 0..255 to something smaller. */
+static bool scales(const model_graph *g, const model_node *node, const char *name)
+{
+    static const char *const sums[] = { "Add", "Sub" };
+    double least, most;
+    if (node->input_count != 2)
+        return false;
+    const bool first = strcmp(node->inputs[0], name) == 0;
+    const onyx_tensor *constant = constant_of(g, node->inputs[first ? 1 : 0]);
+    if (!constant || !sizes_of(constant, &least, &most))
+        return false;
+    if (strcmp(node->op_type, "Mul") == 0)
+        return most <= 0.02 && least > 0;
+    if (strcmp(node->op_type, "Div") == 0)
+        return first && least >= 50;
+    return is_one_of(node->op_type, sums, ARRAY_LENGTH(sums)) && most >= 2;
+}
+
+bool onyx_model_scales_pixels(const onyx_model *model, int input)
+{
+    static const char *const passes[] = { "Cast", "Identity", "Transpose" };
+    if (!model || input < 0 || input >= model->file->graph->input_count)
+        return false;
+    const model_graph *g = model->file->graph;
+    const char *name = g->inputs[input].name;
+    for (int steps = 0; steps < MOST_STEPS_TO_SCALING; steps++) {
+        const char *next = NULL;
+        for (int i = 0; i < g->node_count && !next; i++) {
+            const model_node *node = &g->nodes[i];
+            if (node->input_count < 1 || node->output_count < 1 || *node->domain)
+                continue;
+            bool takes = false;
+            for (int k = 0; k < node->input_count; k++)
+                takes |= strcmp(node->inputs[k], name) == 0;
+            if (takes && scales(g, node, name))
+                return true;
+            if (takes && is_one_of(node->op_type, passes, ARRAY_LENGTH(passes)))
+                next = node->outputs[0];
+        }
+        if (!next)
+            return false;
+        name = next;
+    }
+    return false;
 }
 
 /* ---- operators of a file ---- */

@@ -39,7 +39,9 @@ onyx_status vision_recipe_of_model(const onyx_model *model, vision_recipe **reci
     onyx_value_info *inputs = NULL, *outputs = NULL;
     vision_metadata *metadata = NULL;
     const char *key, *value;
-    vision_model_info info = { .producer = onyx_model_producer(model), .graph_name = onyx_model_graph_name(model) };
+    vision_model_info info = { .producer = onyx_model_producer(model),
+                               .graph_name = onyx_model_graph_name(model),
+                               .scales_pixels = onyx_model_scales_pixels(model, 0) };
     while (info.metadata_count < MOST_METADATA && onyx_model_metadata_at(model, info.metadata_count, &key, &value))
         info.metadata_count++;
     onyx_status status = read_values(model, false, &inputs, &info.input_count, error);

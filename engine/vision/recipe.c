@@ -26,7 +26,7 @@ typedef struct recipe {
     arena *memory;
     const char **labels;
     int label_capacity;
-    bool stretched; /* classifiers and the like */
+    bool scales_pixels; /* the graph does, itself */
     char origin[128];
 } recipe;
 
@@ -258,6 +258,11 @@ static void choose_preprocess(recipe *r)
     p->preprocess.channels = p->channels ? p->channels : 3;
     if (p->channels == 1)
         p->preprocess.bgr = false;
+    if (r->scales_pixels)
+        for (int c = 0; c < 3; c++) {
+            p->preprocess.mean[c] = 0;
+            p->preprocess.scale[c] = 1;
+        }
 }
 
 /* Names for models that carry none: COCO's 80, which nearly all of them were trained on, and faces. */
@@ -278,9 +283,12 @@ static const char *assume_labels(recipe *r)
     return "";
 }
 
-static const char *describe_values(const onyx_preprocess *p)
+static const char *describe_values(const recipe *r)
 {
+    const onyx_preprocess *p = &r->public_.preprocess;
     bool plain = p->mean[0] == 0;
+    if (r->scales_pixels)
+        return "0..255 (the graph scales them)";
     return plain && p->scale[0] == 1 ? "0..255" : plain && p->scale[0] < 0.005 ? "0..1" : "standardised";
 }
 
@@ -301,7 +309,7 @@ static bool describe(recipe *r, const char *labels)
     p->description = arena_printf(r->memory, "%s%s%s%s%s%s; input %s %s %s %dx%d%s %s %s; %s%s",
                                   p->head ? p->head->name : "no known head", p->task ? " " : "",
                                   p->task ? vision_task_name(p->task) : "", classes, labels, points, channels,
-                                  describe_values(&p->preprocess), scalings[p->preprocess.scaling], p->input_width,
+                                  describe_values(r), scalings[p->preprocess.scaling], p->input_width,
                                   p->input_height, free_size, p->layout == VISION_NHWC ? "NHWC" : "NCHW",
                                   onyx_type_name(p->input_type), p->from_metadata ? "from metadata: " : "", source);
     return p->description != NULL;
@@ -317,6 +325,7 @@ onyx_status vision_recipe_new(const vision_model_info *info, vision_recipe **res
     read_metadata(r, info);
     read_input(&r->public_, info);
     recognise(r, info);
+    r->scales_pixels = info->scales_pixels;
     choose_preprocess(r);
     const char *labels = assume_labels(r);
     if (!describe(r, labels)) {

@@ -71,6 +71,7 @@ typedef struct vision_model_info {
     int input_count;
     const onyx_value_info *outputs;
     int output_count;
+    bool scales_pixels; /* the graph begins with the scaling of 0..255 itself */
 } vision_model_info;
 
 typedef enum vision_task {

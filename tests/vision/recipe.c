@@ -277,6 +277,12 @@ static void test_details(void)
           "COCO's names: %s", r->description);
     vision_recipe_unref(r);
     vision_recipe_unref(NULL);
+    onyx_value_info picture = { .name = "x", .type = ONYX_TYPE_FLOAT32, .rank = 4, .dims = { 1, 224, 224, 3 } };
+    vision_model_info scaling = { .inputs = &picture, .input_count = 1, .scales_pixels = true };
+    CHECK(!vision_recipe_new(&scaling, &r, &error) && r->preprocess.scale[1] == 1 && r->preprocess.mean[2] == 0 &&
+              strstr(r->description, "0..255"),
+          "a graph that scales pixels itself");
+    vision_recipe_unref(r);
     vision_model_info nothing = { 0 };
     CHECK(vision_recipe_new(&nothing, &r, &error) == ONYX_ERROR_ARGUMENT, "no input");
 }
