@@ -203,7 +203,7 @@ typedef struct direct_group {
  * and the next slice's come to the second: no sooner, for a whole group's would drive out what is summed (3x3/2,
  * 512-512 to 7x7: 1.51 ms, 1.78 with the next group's). Where pixels are few, so many lines come from afar at once that
  * they leave few buffers for those of the second level: sliced 1x1 layers make ResNet-50 0.8 % faster, MobileNetV2 0.5.
- */
+ * Not with half a block, whose pairs of sums meet at a slice's end: its bits would depend on the slices. */
 static void run_slices(const direct_run *r, const direct_group *group, int tiles, const conv_line *whole)
 {
     const geometry *g = r->g;
@@ -258,8 +258,9 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const conv_arguments *a = r->arguments;
     const int own = q % g->filter_groups, convolution = q / g->filter_groups;
     const conv_range filters = conv_filter_group(&g->filters, own);
-    const direct_group group = { g->filters.halved > 0 && own == 0 ? &r->kernels->conv.units->halved : g->set,
-                                 filters.end - filters.begin, (size_t)conv_filter_floats(&g->filters, own, g->lanes) };
+    const bool halved = g->filters.halved > 0 && own == 0;
+    const direct_group group = { halved ? &r->kernels->conv.units->halved : g->set, filters.end - filters.begin,
+                                 (size_t)conv_filter_floats(&g->filters, own, g->lanes) };
     const int n = conv_min(g->unit_pixels, s->w_out - x);
     const size_t block = (size_t)convolution * (size_t)g->blocks_out + (size_t)filters.begin;
     const conv_range inputs = read_blocks(g, filters);
@@ -295,7 +296,7 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
                                                            : NULL,
                                  .dst = a->dst + at,
                                  .n = n };
-        if (g->sliced && tiles > 1 && r->tile.blocks == g->blocks_in)
+        if (g->sliced && !halved && tiles > 1 && r->tile.blocks == g->blocks_in)
             run_slices(r, &group, tiles, &line);
         else
             conv_run_line_act(r->kernels, a, group.set, group.count, &r->tile, &line, r->act, r->post);

@@ -103,8 +103,8 @@ static const float *map_residual(const conv_plan *plan, float *whole, conv_resid
     for (int i = 0; i < pixels; i++) {
         offsets[i] = oracle_int(0, own - 1) * block;
         for (size_t plane = 0; plane < planes; plane++)
-            memcpy(whole + (plane * (size_t)pixels + (size_t)i) * (size_t)block,
-                   mapped + plane * floats + offsets[i], sizeof(float) * (size_t)block);
+            memcpy(whole + (plane * (size_t)pixels + (size_t)i) * (size_t)block, mapped + plane * floats + offsets[i],
+                   sizeof(float) * (size_t)block);
     }
     *map = (conv_residual_map){ offsets, (ptrdiff_t)floats };
     return mapped;
@@ -250,7 +250,7 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     case 4: /* groups, whole blocks each or not */
         s.groups = oracle_int(0, 1) ? oracle_int(2, 3) : oracle_int(4, 13);
         s.c_in = s.groups * (s.groups > 3 ? 1 << oracle_int(0, 3) : oracle_int(0, 3) ? 16 : oracle_int(1, 20));
-        s.c_out = s.groups * (s.groups > 3        ? 1 << oracle_int(0, 3)
+        s.c_out = s.groups * (s.groups > 3       ? 1 << oracle_int(0, 3)
                               : oracle_int(0, 3) ? 16 * oracle_int(1, 2)
                                                  : oracle_int(1, 20));
         s.kernel_h = s.kernel_w = oracle_int(1, 3);
@@ -572,6 +572,46 @@ static void test_sharing(const cpu_kernels *kernels)
         }
 }
 
+/* However many threads share a layer, and however few pixels a part of it has, its sums are made in one order. */
+static void test_bits(const cpu_kernels *kernels)
+{
+    static const struct {
+        int c_in, c_out, size;
+    } layers[] = { { 512, 24, 14 }, { 450, 40, 14 }, { 512, 32, 14 }, { 330, 24, 13 }, { 256, 56, 15 } };
+    for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
+        const int size = layers[i].size;
+        conv_shape s = { .c_in = layers[i].c_in,
+                         .c_out = layers[i].c_out,
+                         .groups = 1,
+                         .h_in = size,
+                         .w_in = size,
+                         .h_out = size,
+                         .w_out = size,
+                         .kernel_h = 1,
+                         .kernel_w = 1,
+                         .stride_h = 1,
+                         .stride_w = 1,
+                         .dilation_h = 1,
+                         .dilation_w = 1 };
+        buffers b = { 0 };
+        for (s.threads = 1; s.threads <= 8; s.threads++) {
+            conv_plan plan;
+            if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, conv_oracle_text(&s)))
+                return;
+            if (s.threads == 1)
+                prepare(&plan, &s, &b);
+            b.packed = aligned(&region_packed, plan.packed_bytes / sizeof(float));
+            b.scratch = aligned(&region_scratch, plan.scratch_bytes / sizeof(float));
+            conv_pack(&plan, (const float *)(file_bytes + 1), b.packed);
+            float *dst = s.threads == 1 ? b.dst : b.other;
+            const conv_arguments a = { .src = b.src, .dst = dst, .packed = b.packed, .bias = b.bias };
+            run_parts(&plan, &a, b.scratch, false);
+            CHECK(memcmp(b.dst, dst, b.dst_floats * sizeof(float)) == 0, "%s %s: %d threads change bits", plan.name,
+                  conv_oracle_text(&s), s.threads);
+        }
+    }
+}
+
 static void test_refusals(const cpu_kernels *kernels)
 {
     conv_plan plan;
@@ -592,6 +632,7 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_refusals(kernels);
     test_cuts(kernels);
     test_sharing(kernels);
+    test_bits(kernels);
     for (int round = 0; round < rounds; round++) {
         random_shape(kernels, round % 10);
         if (round % 3 == 0)
