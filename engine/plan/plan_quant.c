@@ -375,19 +375,21 @@ static bool add_limits_step(planner *p, const graph_node *node, graph_value *x)
         s.channel_blocks = dims.channel_blocks;
         s.pixels = (size_t)dims.h * (size_t)dims.w;
     }
-    const int output = plan_new_limits(p, node, s.parts, 1, &p->forms[x->id].limits);
+    const int output = plan_new_limits(p, node, s.parts, 1, 1, &p->forms[x->id].limits);
     return output >= 0 &&
            plan_add_step(p, node, "quantize_limits", run_limits, s.parts, 0, &input, 1, &output, 1, &s, sizeof(s));
 }
 
-int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits)
+int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, int axis, const limits_part **limits)
 {
     graph_value *value = graph_add_value(p->graph, node->name);
     limits_part *all = plan_alloc(p, sizeof(*all));
     if (!value || !all)
         return -1;
     value->info = (op_value){ .type = ONYX_TYPE_FLOAT32, .rank = 3, .dims = { parts, blocks, 2 } };
-    *all = (limits_part){ .slot = plan_temporary(p, value), .parts = parts, .blocks = blocks, .count = blocks };
+    *all = (limits_part){
+        .slot = plan_temporary(p, value), .parts = parts, .blocks = blocks, .axis = axis, .count = blocks
+    };
     *limits = all;
     return all->slot;
 }
@@ -408,8 +410,9 @@ static bool split_limits(planner *p, const graph_value *value, limits_part *part
         first += split->outputs[i]->info.dims[1];
     }
     end = first + value->info.dims[1];
-    if ((axis != 1 && axis != 1 - split->inputs[0]->info.rank) || whole->blocks != (channels + block - 1) / block ||
-        whole->first || first % block || (end % block && end != channels))
+    if ((axis != 1 && axis != 1 - split->inputs[0]->info.rank) || whole->axis != 1 ||
+        whole->blocks != (channels + block - 1) / block || whole->first || first % block ||
+        (end % block && end != channels))
         return false;
     *part = *whole;
     part->first = (int)(first / block);

@@ -371,7 +371,7 @@ static plan_result emit(planner *p, graph_node *node, const graph_value *w, cons
     int outputs[2] = { plan_new_blocked(p, node->outputs[0]), -1 };
     s->channel_blocks = (s->bundles * s->filters + block - 1) / block;
     if (s->finds_limits)
-        outputs[1] = plan_new_limits(p, node, parts, s->channel_blocks, &p->forms[node->outputs[0]->id].limits);
+        outputs[1] = plan_new_limits(p, node, parts, s->channel_blocks, 1, &p->forms[node->outputs[0]->id].limits);
     program_step *step = plan_add_step(p, node, s->plan.name, run, parts, scratch, inputs, input_count, outputs,
                                        1 + s->finds_limits, s, sizeof(*s));
     if (!step)

@@ -130,7 +130,8 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
             return PLAN_FAILED;
     int outputs[2] = { plan_new_plain(p, node->outputs[0]), -1 };
     if (s->finds_limits)
-        outputs[1] = plan_new_limits(p, node, s->plan.parts, blocks, &p->forms[node->outputs[0]->id].limits);
+        outputs[1] = plan_new_limits(p, node, s->plan.parts, blocks, node->outputs[0]->info.rank - 1,
+                                     &p->forms[node->outputs[0]->id].limits);
     program_step *step = plan_add_step(p, node, s->plan.name, run, s->plan.parts, scratch, inputs, input_count, outputs,
                                        1 + s->finds_limits, s, sizeof(*s));
     if (!step)

@@ -10,10 +10,10 @@
 #include "ops/params.h"
 #include "plan/program.h"
 
-/* Smallest and largest values of channel blocks [first, first + count), found by `parts` parts of a step: float
- * [parts][blocks][2] in a slot. */
+/* Smallest and largest values of blocks [first, first + count), found by `parts` parts of a step: float
+ * [parts][blocks][2] in a slot. Blocks are of channels, axis 1, or of a product's columns, the last. */
 typedef struct limits_part {
-    int slot, parts, blocks, first, count;
+    int slot, parts, blocks, axis, first, count;
 } limits_part;
 
 /* Where a channel of a value is: in which blocked slot, and which of its channels. */
@@ -119,7 +119,7 @@ plan_result plan_dequantize_act(planner *p, const graph_value *x, eltwise_act_f3
 /* The QuantizeLinear step that made the plain bytes for one reader alone, with what it does; or -1. */
 int plan_quantizer(const planner *p, const graph_value *bytes, float *scale, int *zero);
 /* Memory for the limits of a value that `parts` parts of a step find; *limits is what forms hold. -1: memory is out. */
-int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, const limits_part **limits);
+int plan_new_limits(planner *p, const graph_node *node, int parts, int blocks, int axis, const limits_part **limits);
 
 /* ---- shapes of images: [n, c, h, w], or [n, c, w] with h = 1 ---- */
 typedef struct image_dims {

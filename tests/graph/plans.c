@@ -351,10 +351,17 @@ static const plan_case cases[] = {
       "d = Gemm(b1, c, b)\ne = Relu(d)\nq, s, z = DynamicQuantizeLinear(e)\nf = MatMulInteger(q, u, z)\n"
       "h = Cast(f) to=f32\ni = Mul(s, us)\nj = Mul(h, i)\nk = Reshape(j, g)\ny = Add(k, v)\nm = MatMulInteger(a, w, xz)\n"
       "output y\noutput m\n", true },
+    { "rows of a product, cut, with limits of their own", "eltwise_quantize,quantize_limits", NULL,
+      "input x f32 1,64,32\ninit w i8 32,64\ninit ws f32 - = 0.01\ninit h i64 2 = 32,32\n"
+      "q, s, z = DynamicQuantizeLinear(x)\nf = MatMulInteger(q, w, z)\ng = Cast(f) to=f32\ni = Mul(s, ws)\n"
+      "m = Mul(g, i)\na, as, az = DynamicQuantizeLinear(m)\nb, c = Split(m, h) axis=1\n"
+      "d, ds, dz = DynamicQuantizeLinear(b)\ne, es, ez = DynamicQuantizeLinear(c)\ninit v i8 64,7\n"
+      "j = MatMulInteger(a, v, az)\nk = Cast(j) to=f32\nn = Mul(as, ws)\ny = Mul(k, n)\noutput y\n"
+      "output d\noutput ds\noutput dz\noutput e\noutput es\noutput ez\n", true },
     { "sums and products of bytes that broadcast", "qeltwise_add,qeltwise_mul,transpose,transpose_runs",
       "reference,layout_block",
-      "input x f32 4,5,9,33\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit t f32 - = 0.03\ninit a u8 5,1,33\ninit b u8 4,1,9,1\n"
-      "init c u8 33\ninit d u8 -\ninit e u8 4,5,9,1\nq = QuantizeLinear(x, s, z)\n"
+      "input x f32 4,5,9,33\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit t f32 - = 0.0317\ninit a u8 5,1,33\n"
+      "init b u8 4,1,9,1\ninit c u8 33\ninit d u8 -\ninit e u8 4,5,9,1\nq = QuantizeLinear(x, s, z)\n"
       "f = com.microsoft.QLinearAdd(a, s, z, q, s, z, t, z)\ng = com.microsoft.QLinearMul(f, t, z, b, t, z, s, z)\n"
       "h = com.microsoft.QLinearAdd(g, s, z, c, s, z, t, z)\ni = com.microsoft.QLinearMul(h, t, z, d, t, z, s, z)\n"
       "j = com.microsoft.QLinearAdd(i, s, z, e, t, z, t, z)\nk = Transpose(j) perm=[0,1,3,2]\n"

@@ -126,13 +126,15 @@ static bool read_tensor(reader *r, const char *line, model_tensor *tensor)
         return false;
     tensor->tensor.size_bytes = bytes;
     tensor->tensor.data = arena_alloc(r->arena, bytes + 1);
+    const bool is_byte = tensor->tensor.type == ONYX_TYPE_UINT8 || tensor->tensor.type == ONYX_TYPE_INT8;
     const int given = count >= 6 ? split(r, parts[5], ',', numbers) : 0;
     for (size_t i = 0; i < elements; i++) {
         const char *number = given ? numbers[MIN(i, (size_t)given - 1)] : NULL;
         if (number && tensor->tensor.type == ONYX_TYPE_INT64)
             ((int64_t *)tensor->tensor.data)[i] = strtoll(number, NULL, 10);
         else
-            store(tensor->tensor.type, tensor->tensor.data, i, number ? strtod(number, NULL) : next_random(r));
+            store(tensor->tensor.type, tensor->tensor.data, i,
+                  number ? strtod(number, NULL) : next_random(r) * (is_byte ? 255 : 1));
     }
     return true;
 }

@@ -3,7 +3,7 @@
  * Small models as text, for tests. One statement a line:
  *
  *     input x f32 1,3,8,8
- *     init w f32 4,3,3,3              random numbers in -0.5..0.5
+ *     init w f32 4,3,3,3              random numbers in -0.5..0.5; bytes: any
  *     init s i64 2 = 1,-1             these; dims "-" for a scalar
  *     node w f32 4,3,3,3              the same as a Constant node
  *     y, z = Split(x, s) axis=1       attributes: 1, 1.5, [1,2], [1.,2], "text", f16 (a type's number)
