@@ -261,7 +261,7 @@ onyx_status op_parse_reverse(const op_parse_context *context, void *params)
     reverse_params *p = params;
     p->batch_axis = op_attribute_int(&context->attributes, "batch_axis", 1);
     p->time_axis = op_attribute_int(&context->attributes, "time_axis", 0);
-    if (p->batch_axis + p->time_axis != 1 || p->batch_axis < 0 || p->batch_axis > 1)
+    if (p->batch_axis < 0 || p->batch_axis > 1 || p->time_axis != 1 - p->batch_axis)
         return status_fail(context->error, ONYX_ERROR_SHAPE, "batch_axis and time_axis must be 0 and 1");
     return ONYX_OK;
 }

@@ -60,10 +60,13 @@ static const char *const int_names[] = { "axis",
                                          "inverse",
                                          "sorted",
                                          "time_axis",
+                                         "batch_axis",
+                                         "sample_size",
+                                         "interleaved",
                                          "p" };
 static const char *const list_names[] = { "kernel_shape",   "strides",      "pads", "dilations", "perm",
                                           "output_padding", "output_shape", "axes", "value_ints",
-                                          "pooled_shape", "shape" };
+                                          "pooled_shape",   "shape" };
 static const struct {
     const char *name, *values[7];
 } string_names[] = {
