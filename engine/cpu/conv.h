@@ -25,7 +25,7 @@ typedef struct conv_shape {
     int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int pad_top, pad_left; /* the rest follows from h_out, w_out; taps outside read 0 */
     bool src_plain;        /* src is plain NCHW (first layer, few channels); else blocked */
-    bool exact;            /* no Winograd */
+    bool exact;            /* no Winograd, and sums in their order */
     int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
     /* In plans alone, where groups do not fill blocks of channels: so many neighbours are one group, with zeros where
      * they do not meet, the last of them perhaps not whole; and how many there are in the weights. 0: none. */

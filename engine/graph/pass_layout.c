@@ -14,6 +14,7 @@
 
 enum {
     MOST_INPUTS = 16,
+    MOST_ATTRIBUTES = 8,
     MOST_NODES = 4096,  /* of an area; a bound of what one look costs */
     MOST_TRIMMED = 128, /* nodes of an area whose edge is looked at node by node */
 };
@@ -113,7 +114,8 @@ static bool can_move(graph *g, const graph_node *node, int rank)
 {
     int64_t pads[2 * ONYX_MAX_RANK];
     const int kind = kind_of(node);
-    if (kind == NOT_MOVED || !graph_one_output(node) || node->input_count < 1 || node->input_count > MOST_INPUTS)
+    if (kind == NOT_MOVED || !graph_one_output(node) || node->input_count < 1 || node->input_count > MOST_INPUTS ||
+        node->attribute_count > MOST_ATTRIBUTES)
         return false;
     int pictures = 0;
     for (int i = 0; i < node->input_count; i++) {
@@ -224,7 +226,7 @@ static onyx_status move(graph *g, graph_node *node, int rank, onyx_error *error)
 {
     const int kind = kind_of(node);
     graph_value *inputs[MOST_INPUTS] = { NULL }, *y = NULL;
-    op_attribute attributes[8], turn;
+    op_attribute attributes[MOST_ATTRIBUTES], turn;
     int count = node->input_count, attribute_count = 0;
     for (int i = 0; i < node->input_count; i++) {
         graph_value *x = inputs[i] = node->inputs[i];
@@ -247,8 +249,6 @@ static onyx_status move(graph *g, graph_node *node, int rank, onyx_error *error)
     }
     default:
         STATUS_TRY(axis_inputs(g, node, kind, rank, inputs, &count, error));
-        if (node->attribute_count > 8)
-            return status_fail(error, ONYX_ERROR_INTERNAL, "attributes of %s", node->row->name);
         attribute_count = attributes_but(node, (const char *const[]){ "axes" }, 1, attributes);
     }
     if (node->outputs[0]->info.rank != rank)

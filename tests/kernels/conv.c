@@ -594,6 +594,12 @@ static void test_bits(const cpu_kernels *kernels)
                          .dilation_h = 1,
                          .dilation_w = 1 };
         buffers b = { 0 };
+        conv_plan whole = { 0 };
+        s.exact = true; /* half blocks would sum every other input apart */
+        const size_t filters = (size_t)((s.c_out + kernels->block - 1) / kernels->block * kernels->block);
+        CHECK(conv_choose(kernels, &s, &whole) && whole.packed_bytes >= filters * (size_t)s.c_in * sizeof(float),
+              "%s: %s: %zu bytes of weights", kernels->name, conv_oracle_text(&s), whole.packed_bytes);
+        s.exact = false;
         for (s.threads = 1; s.threads <= 8; s.threads++) {
             conv_plan plan;
             if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, conv_oracle_text(&s)))
