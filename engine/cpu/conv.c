@@ -126,12 +126,12 @@ conv_filters conv_filters_of(int channels, int lanes, int filters)
                            halved };
 }
 
-int conv_best_halved(const conv_units *units, int channels, int pixels, int n)
+int conv_best_halved(const conv_units *units, const conv_shape *s, int n)
 {
     enum { FEW = 8 }; /* then a group more would wait for its own sums */
-    const int blocks = conv_ceil_div(channels, units->lanes), last = channels - (blocks - 1) * units->lanes;
+    const int blocks = conv_ceil_div(s->c_out, units->lanes), last = s->c_out - (blocks - 1) * units->lanes;
     const int whole = blocks - blocks_with_half(blocks);
-    if (units->halved.filters == 0 || blocks < 2 || last > units->lanes / 2 || pixels < FEW)
+    if (s->exact || units->halved.filters == 0 || blocks < 2 || last > units->lanes / 2 || s->h_out * s->w_out < FEW)
         return conv_best_filters(&units->unit, blocks, n);
     return CONV_HALVED + (whole > 0 ? conv_best_filters(&units->unit, whole, n) : 1);
 }

@@ -38,7 +38,7 @@ bool conv_link_point(const cpu_kernels *kernels, const conv_shape *shape, conv_l
     *link = (conv_link){ .kind = CONV_LINK_POINT };
     if (!same_place(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
         return false;
-    link->filters = conv_best_halved(units, shape->c_out, shape->h_out * shape->w_out, line);
+    link->filters = conv_best_halved(units, shape, line);
     const conv_filters filters = conv_filters_of(shape->c_out, units->lanes, link->filters);
     link->plan.packed_bytes =
         (size_t)(conv_summed_channels(shape->c_in) * conv_filter_all(&filters, units->lanes)) * sizeof(float);

@@ -539,8 +539,8 @@ bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *s, conv_pl
     int blocks = conv_ceil_div(s->c_out / s->groups, units->lanes);
     int line = conv_is_line(s) ? conv_min(60, s->h_out * s->w_out) : s->w_out;
     double share = 1;
-    int filters = conv_is_line(s) && s->groups == 1 && !s->exact /* halves sum every other input apart */
-                      ? conv_best_halved(units, s->c_out, s->h_out * s->w_out, line)
+    int filters = conv_is_line(s) && s->groups == 1
+                      ? conv_best_halved(units, s, line)
                       : few_enough(s->joined > 1 ? joined_filters(kernels, s, line, &share)
                                                  : conv_best_filters(set, blocks, line),
                                    blocks, s, units->lanes);

@@ -55,8 +55,9 @@ typedef struct conv_filters {
     int halved;               /* blocks of the first group, where that is one of those; or 0 */
 } conv_filters;
 conv_filters conv_filters_of(int channels, int lanes, int filters);
-/* The best `filters` for images of so many pixels in lines of n; for stride 1. */
-int conv_best_halved(const conv_units *units, int channels, int pixels, int n);
+/* The best `filters` of a 1x1 kernel with stride 1 for lines of n; halves, which sum every other input apart, only
+ * where the sums' order is free. */
+int conv_best_halved(const conv_units *units, const conv_shape *s, int n);
 /* conv_tile_cost of that. */
 double conv_halved_cost(const conv_units *units, const conv_filters *f, int n);
 
