@@ -44,9 +44,10 @@ def main():
     groups = [(name, models) for name, models in data["groups"] if models]
     columns = min(2, len(groups))
     lines = -(-len(groups) // columns)
-    tallest = max(len(models) for _, models in groups)
-    figure, axes = pyplot.subplots(lines, columns, figsize=(1 + 5 * columns, lines * (0.33 * tallest + 0.9) + 0.4),
-                                   squeeze=False)
+    heights = [0.9 + 0.33 * max(len(models) for _, models in groups[i * columns:(i + 1) * columns])
+               for i in range(lines)]
+    figure, axes = pyplot.subplots(lines, columns, figsize=(1 + 5 * columns, sum(heights) + 0.4), squeeze=False,
+                                   gridspec_kw={"height_ratios": heights})
     for axis in axes.flat[len(groups):]:
         axis.set_visible(False)
     for axis, (name, models) in zip(axes.flat, groups):
