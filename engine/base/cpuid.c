@@ -5,7 +5,6 @@
 #include "base/cpuid.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,56 +169,4 @@ const char *cpuid_name(uint32_t flags)
     if (flags & CPU_AVX2)
         return flags & CPU_AVX_VNNI ? "avx2+vnni" : "avx2";
     return "c";
-}
-
-/* One line of what the kernel tells of a cache of core 0; "" where there is none. */
-static void cache_field(int index, const char *field, char text[static 64])
-{
-    char path[96];
-    text[0] = '\0';
-    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, field);
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return;
-    if (!fgets(text, 64, file))
-        text[0] = '\0';
-    fclose(file);
-}
-
-/* Bytes of core 0's data cache of a level, 0 where unknown. Where several cores share it, the part of one. */
-static uint32_t cache_bytes(int level)
-{
-    for (int index = 0; index < 8; index++) {
-        char text[64];
-        cache_field(index, "level", text);
-        if (atoi(text) != level)
-            continue;
-        cache_field(index, "type", text);
-        if (strncmp(text, "Instruction", 11) == 0)
-            continue;
-        cache_field(index, "size", text); /* "48K" */
-        int kib = atoi(text), cores = 1;
-        if (kib <= 0 || kib > 1 << 20)
-            continue;
-#if defined(__aarch64__)
-        int first, last; /* on x86 those that share a level are the threads of one core */
-        cache_field(index, "shared_cpu_list", text);
-        if (level > 1 && sscanf(text, "%d-%d", &first, &last) == 2 && last > first && last - first < 16)
-            cores = last - first + 1;
-#endif
-        return (uint32_t)kib * 1024 / (uint32_t)cores;
-    }
-    return 0;
-}
-
-uint32_t cpuid_l1_bytes(void)
-{
-    uint32_t bytes = cache_bytes(1);
-    return bytes ? bytes : 32 << 10;
-}
-
-uint32_t cpuid_l2_bytes(void)
-{
-    uint32_t bytes = cache_bytes(2);
-    return bytes ? bytes : 256 << 10;
 }

@@ -26,8 +26,5 @@ enum {
 uint32_t cpuid_flags(const char *wish);
 /* "avx512+vnni"; static storage. */
 const char *cpuid_name(uint32_t flags);
-/* Bytes of L1 data and L2 cache of one core, with sensible defaults where unknown. */
-uint32_t cpuid_l1_bytes(void);
-uint32_t cpuid_l2_bytes(void);
 
 #endif
