@@ -29,14 +29,14 @@ static void layout_transpose(const uint32_t *src, size_t src_stride, uint32_t *d
             memcpy(dst + j * dst_stride + i, src + i * src_stride + j, sizeof(*dst));
 }
 
-static void layout_split3_8_c(const uint8_t *src, size_t count, uint8_t *dst, size_t plane)
+void layout_split3_8_c(const uint8_t *src, size_t count, uint8_t *dst, size_t plane)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < 3; k++)
             dst[k * plane + i] = src[3 * i + k];
 }
 
-static void layout_split3_32_c(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
+void layout_split3_32_c(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
 {
     for (size_t i = 0; i < count; i++)
         for (size_t k = 0; k < 3; k++)

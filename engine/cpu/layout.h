@@ -18,6 +18,9 @@ typedef void layout_transpose_32(const uint32_t *src, size_t src_stride, uint32_
 /* Pixels of three channels to three planes: dst[k * plane + i] = src[3 * i + k] for i < count. */
 typedef void layout_split3_8(const uint8_t *src, size_t count, uint8_t *dst, size_t plane);
 typedef void layout_split3_32(const uint32_t *src, size_t count, uint32_t *dst, size_t plane);
+/* In plain C; for what vectors leave over, too. */
+layout_split3_8 layout_split3_8_c;
+layout_split3_32 layout_split3_32_c;
 
 /* Rows of channels: dst[i * dst_stride + k] is channel first + k of pixel i, for `channels` >= 1 channels. src: block 0
  * of the first pixel, blocks block_stride floats apart. */

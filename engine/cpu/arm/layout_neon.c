@@ -23,9 +23,7 @@ static void layout_split3_8_neon(const uint8_t *src, size_t count, uint8_t *dst,
         vst1q_u8(dst + plane + i, pixels.val[1]);
         vst1q_u8(dst + 2 * plane + i, pixels.val[2]);
     }
-    for (; i < count; i++)
-        for (size_t k = 0; k < 3; k++)
-            dst[k * plane + i] = src[3 * i + k];
+    layout_split3_8_c(src + 3 * i, count - i, dst + i, plane);
 }
 
 static void layout_split3_32_neon(const uint32_t *src, size_t count, uint32_t *dst, size_t plane)
@@ -37,9 +35,7 @@ static void layout_split3_32_neon(const uint32_t *src, size_t count, uint32_t *d
         vst1q_u32(dst + plane + i, pixels.val[1]);
         vst1q_u32(dst + 2 * plane + i, pixels.val[2]);
     }
-    for (; i < count; i++)
-        for (size_t k = 0; k < 3; k++)
-            dst[k * plane + i] = src[3 * i + k];
+    layout_split3_32_c(src + 3 * i, count - i, dst + i, plane);
 }
 
 void layout_fill_neon(layout_kernels *kernels)

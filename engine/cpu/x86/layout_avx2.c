@@ -2,7 +2,6 @@
  *
  * Reorders, AVX2: 8 x 8 tiles in 24 shuffles. */
 #include <stdbool.h>
-#include <string.h>
 
 #include "cpu/x86/simd_avx2.h"
 
@@ -88,9 +87,7 @@ static void layout_split3_8_avx2(const uint8_t *src, size_t count, uint8_t *dst,
             _mm_storeu_si128((__m128i *)(dst + k * plane + i), _mm_or_si128(low, _mm_shuffle_epi8(in[2], pick[2][k])));
         }
     }
-    for (; i < count; i++)
-        for (size_t k = 0; k < 3; k++)
-            dst[k * plane + i] = src[3 * i + k];
+    layout_split3_8_c(src + 3 * i, count - i, dst + i, plane);
 }
 
 /* 8 pixels from three vectors: what a plane takes of each lies in different lanes, because 3 and 8 have no divisor. */
@@ -109,9 +106,7 @@ static void layout_split3_32_avx2(const uint32_t *src, size_t count, uint32_t *d
         _mm256_storeu_si256((__m256i *)(dst + plane + i), _mm256_permutevar8x32_epi32(y, second));
         _mm256_storeu_si256((__m256i *)(dst + 2 * plane + i), _mm256_permutevar8x32_epi32(z, third));
     }
-    for (; i < count; i++, src += 3)
-        for (size_t k = 0; k < 3; k++)
-            memcpy(dst + k * plane + i, src + k, sizeof(*dst));
+    layout_split3_32_c(src, count - i, dst + i, plane);
 }
 
 void layout_fill_avx2(layout_kernels *kernels)
