@@ -88,6 +88,15 @@ onyx_status graph_infer(graph *g, bool fold, onyx_error *error);
 
 static inline bool graph_is(const graph_node *node, const char *name); /* operator of the default domain */
 bool graph_is_in(const graph_node *node, const char *domain, const char *name);
+/* NULL where it is left out. */
+static inline graph_value *graph_input(const graph_node *node, int index)
+{
+    return index < node->input_count ? node->inputs[index] : NULL;
+}
+static inline graph_value *graph_output(const graph_node *node, int index)
+{
+    return index < node->output_count ? node->outputs[index] : NULL;
+}
 /* The only user of a value that is no graph output, or NULL. */
 graph_node *graph_single_user(const graph_value *value);
 /* All dims known. */

@@ -31,14 +31,6 @@ int attributes_but(const graph_node *node, const char *const *names, size_t coun
 void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES]);
 
 /* ---- looking ---- */
-static inline graph_value *graph_input(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-static inline graph_value *graph_output(const graph_node *node, int index)
-{
-    return index < node->output_count ? node->outputs[index] : NULL;
-}
 /* One output is wanted and it is the first. */
 bool graph_one_output(const graph_node *node);
 /* Nobody but one node reads the value, once. */

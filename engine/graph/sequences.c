@@ -24,11 +24,6 @@ static bool items_of(const graph_value *sequence, items *result)
     return true;
 }
 
-static graph_value *input(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 static onyx_status outside(graph *g, const graph_node *node, int64_t position, int count, onyx_error *error)
 {
     return status_fail(error, ONYX_ERROR_SHAPE, "%s: position %lld in a sequence of %d", graph_node_title(g, node),
@@ -177,7 +172,7 @@ static onyx_status expand_split(graph *g, graph_node *node, bool *done, onyx_err
 {
     const sequence_params *params = node->params;
     const op_value *x = &node->inputs[0]->info;
-    graph_value *split = input(node, 1);
+    graph_value *split = graph_input(node, 1);
     const int64_t axis = params->axis < 0 ? params->axis + x->rank : params->axis;
     int64_t *sizes;
     int count;
@@ -246,7 +241,7 @@ static bool look_into(graph_value *optional, bool *full, graph_value **content)
         return true;
     if (!maker || !graph_is(maker, "Optional"))
         return false;
-    *content = input(maker, 0);
+    *content = graph_input(maker, 0);
     *full = *content != NULL;
     return true;
 }
@@ -255,7 +250,7 @@ static onyx_status expand_has_element(graph *g, graph_node *node, bool *done, on
 {
     bool full;
     graph_value *content;
-    if (!look_into(input(node, 0), &full, &content))
+    if (!look_into(graph_input(node, 0), &full, &content))
         return ONYX_OK;
     const uint8_t byte = full;
     const onyx_tensor tensor = { .type = ONYX_TYPE_BOOL, .data = (void *)&byte, .size_bytes = 1 };
@@ -270,7 +265,7 @@ static onyx_status expand_get_element(graph *g, graph_node *node, bool *done, on
 {
     bool full;
     graph_value *content;
-    if (!look_into(input(node, 0), &full, &content))
+    if (!look_into(graph_input(node, 0), &full, &content))
         return ONYX_OK;
     if (!full)
         return status_fail(error, ONYX_ERROR_SHAPE, "%s: the optional is empty", graph_node_title(g, node));
@@ -292,9 +287,9 @@ onyx_status graph_expand_container(graph *g, graph_node *node, bool *done, onyx_
     if (graph_is(node, "SequenceConstruct"))
         return check_items(g, node, error);
     if (graph_is(node, "SequenceInsert"))
-        return edit(g, node, node->inputs[1], input(node, 2), done, error);
+        return edit(g, node, node->inputs[1], graph_input(node, 2), done, error);
     if (graph_is(node, "SequenceErase"))
-        return edit(g, node, NULL, input(node, 1), done, error);
+        return edit(g, node, NULL, graph_input(node, 1), done, error);
     if (graph_is(node, "SequenceAt"))
         return expand_at(g, node, done, error);
     if (graph_is(node, "SequenceLength"))

@@ -108,8 +108,8 @@ plan_result plan_attention(planner *p, graph_node *node)
 {
     const attention_params *a = node->params;
     const int64_t *sizes = a->dims + a->rank;
-    graph_value *bias = node->input_count > 3 ? node->inputs[3] : NULL;
-    graph_value *factors = node->input_count > 4 ? node->inputs[4] : NULL;
+    graph_value *bias = graph_input(node, 3);
+    graph_value *factors = graph_input(node, 4);
     attention_shape shape = { .queries = (size_t)sizes[0],
                               .keys = (size_t)sizes[1],
                               .depth = (size_t)sizes[2],

@@ -46,18 +46,14 @@ static bool is_conv(const graph_node *node)
     return graph_is(node, "Conv") || graph_is_in(node, OP_DOMAIN_ONYX, "FusedConv");
 }
 
-static graph_value *bias_of(const graph_node *conv)
-{
-    return conv->input_count > 2 ? conv->inputs[2] : NULL;
-}
-
 /* The shape of a convolution of images in blocks with constant weights and without residual. */
 static bool shape_of(const planner *p, const graph_node *conv, conv_shape *shape)
 {
+    const graph_value *bias = graph_input(conv, 2);
     image_dims x, y;
-    return is_conv(conv) && !(conv->input_count > 3 && conv->inputs[3]) && conv->inputs[0]->info.rank == 4 &&
+    return is_conv(conv) && !graph_input(conv, 3) && conv->inputs[0]->info.rank == 4 &&
            plan_can_block(p, conv->inputs[0]) && plan_can_block(p, conv->outputs[0]) &&
-           plan_is_float_constant(conv->inputs[1]) && (!bias_of(conv) || plan_is_float_constant(bias_of(conv))) &&
+           plan_is_float_constant(conv->inputs[1]) && (!bias || plan_is_float_constant(bias)) &&
            plan_image_dims(p, conv->inputs[0], &x) && plan_image_dims(p, conv->outputs[0], &y) &&
            plan_conv_shape(conv->params, conv, &x, &y, shape);
 }
@@ -93,7 +89,7 @@ static bool arguments_of(planner *p, const graph_node *conv, const conv_link *li
     conv_link_pack_form(link, &form);
     *a = (conv_arguments){
         .packed = plan_pack(p, conv->inputs[1], pack_link, &form, sizeof(form), link->plan.packed_bytes),
-        .bias = plan_padded_bias(p, bias_of(conv), (int)conv->outputs[0]->info.dims[1]),
+        .bias = plan_padded_bias(p, graph_input(conv, 2), (int)conv->outputs[0]->info.dims[1]),
         .activation = { (cpu_act)act->act, act->a, act->b },
     };
     return a->packed && a->bias;

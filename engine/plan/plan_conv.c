@@ -338,8 +338,8 @@ plan_result plan_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
     graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
-    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
-    graph_value *residual = node->input_count > 3 ? node->inputs[3] : NULL;
+    graph_value *bias = graph_input(node, 2);
+    graph_value *residual = graph_input(node, 3);
     image_dims xd, yd;
     conv_step conv = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },
                        .residual_before = params->residual_before, .has_residual = residual != NULL };
@@ -522,7 +522,7 @@ plan_result plan_conv_transpose(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
     graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
-    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    graph_value *bias = graph_input(node, 2);
     image_dims xd, yd;
     op_window window;
     if (!plan_can_block(p, x) || x->info.rank != 4 || params->group != 1 || !plan_is_float_constant(w) ||

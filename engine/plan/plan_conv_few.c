@@ -46,7 +46,7 @@ plan_result plan_conv_few(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
     graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
-    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    graph_value *bias = graph_input(node, 2);
     image_dims xd, yd;
     conv_shape shape;
     if (node->input_count > 3 || !plan_can_block(p, x) || !plan_is_float_constant(w) ||

@@ -258,8 +258,8 @@ plan_result plan_half_conv(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
     graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
-    graph_value *bias = node->input_count > 2 ? node->inputs[2] : NULL;
-    graph_value *residual = node->input_count > 3 ? node->inputs[3] : NULL;
+    graph_value *bias = graph_input(node, 2);
+    graph_value *residual = graph_input(node, 3);
     half_dims xd, yd;
     conv_shape shape;
     conv_step conv = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },

@@ -58,8 +58,8 @@ typedef struct product {
 static product describe(const graph_node *node)
 {
     product d = { .alpha = 1, .beta = 1 };
-    d.bias = node->input_count > 2 ? node->inputs[2] : NULL;
-    d.residual = node->input_count > 3 ? node->inputs[3] : NULL;
+    d.bias = graph_input(node, 2);
+    d.residual = graph_input(node, 3);
     if (graph_is(node, "Gemm")) {
         const gemm_params *params = node->params;
         d.trans_a = params->trans_a;

@@ -334,8 +334,8 @@ static bool pads_known(planner *p, const graph_node *node, int64_t begin[4])
     const onyx_tensor *pads = graph_constant(p->graph, node->inputs[1]);
     float value = 0;
     if (((const pad_params *)node->params)->mode != OP_PAD_CONSTANT || !pads || pads->type != ONYX_TYPE_INT64 ||
-        graph_element_count(node->inputs[1]) != 8 || (node->input_count > 3 && node->inputs[3]) ||
-        (node->input_count > 2 && node->inputs[2] && (!graph_scalar(p->graph, node->inputs[2], &value) || value != 0)))
+        graph_element_count(node->inputs[1]) != 8 || graph_input(node, 3) ||
+        (graph_input(node, 2) && (!graph_scalar(p->graph, node->inputs[2], &value) || value != 0)))
         return false;
     for (int i = 0; i < 8; i++)
         if (((const int64_t *)pads->data)[i] < 0 || (i < 2 && ((const int64_t *)pads->data)[i] != 0))

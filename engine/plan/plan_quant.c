@@ -10,11 +10,6 @@
 
 #define GRAIN PLAN_BYTE_GRAIN
 
-static graph_value *input_of(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 bool plan_byte_scale(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero)
 {
     *zero = 0;
@@ -267,7 +262,7 @@ static plan_result plan_edge(planner *p, graph_node *node, const graph_value *by
     int input, output;
     if (!plan_is_byte(bytes) || floats->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(floats) < 1 ||
         params->block_size || (params->precision != ONYX_TYPE_UNDEFINED && params->precision != ONYX_TYPE_FLOAT32) ||
-        !plan_byte_scale(p, node->inputs[1], input_of(node, 2), &s.scale, &s.zero))
+        !plan_byte_scale(p, node->inputs[1], graph_input(node, 2), &s.scale, &s.zero))
         return PLAN_PASS;
     if (!unary_slots(p, node, blocked, &input, &output, &s.elements))
         return PLAN_FAILED;

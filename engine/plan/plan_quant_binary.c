@@ -8,11 +8,6 @@
 
 #define GRAIN PLAN_BYTE_GRAIN
 
-static graph_value *input_of(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 typedef struct qbinary_step {
     qeltwise_binary *kernel;
     qeltwise_scales scales;
@@ -160,7 +155,7 @@ plan_result plan_qbinary(planner *p, graph_node *node)
     if (!s.kernel || !plan_is_byte(a) || a->info.type != b->info.type || graph_element_count(y) < 1 ||
         !plan_byte_scale(p, node->inputs[1], node->inputs[2], &scales->a_scale, &scales->a_zero) ||
         !plan_byte_scale(p, node->inputs[4], node->inputs[5], &scales->b_scale, &scales->b_zero) ||
-        !plan_byte_scale(p, node->inputs[6], input_of(node, 7), &scales->dst_scale, &scales->dst_zero))
+        !plan_byte_scale(p, node->inputs[6], graph_input(node, 7), &scales->dst_scale, &scales->dst_zero))
         return PLAN_PASS;
     if (!same_dims(a, y))
         swap_operands(&a, &b, scales);

@@ -100,11 +100,6 @@ static void run_qconv_float(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, at.part, context->scratch);
 }
 
-static graph_value *input_of(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 /* ---- constants ---- */
 
 const onyx_tensor *plan_constant(planner *p, graph_value *value, onyx_type type)
@@ -211,7 +206,7 @@ static int quantizer_of(planner *p, const graph_node *node, float *scale)
 {
     int zero, own_zero;
     const int at = plan_quantizer(p, node->inputs[0], scale, &zero);
-    return at >= 0 && plan_byte_zero(p, input_of(node, 2), 0, &own_zero) && own_zero == zero ? at : -1;
+    return at >= 0 && plan_byte_zero(p, graph_input(node, 2), 0, &own_zero) && own_zero == zero ? at : -1;
 }
 
 static bool choose(planner *p, const graph_node *node, qconv_shape *shape, qconv_plan *plan)
@@ -393,8 +388,8 @@ static int source_of(planner *p, const graph_node *node, qconv_step *s)
 
 plan_result plan_qconv(planner *p, graph_node *node)
 {
-    graph_value *y = node->outputs[0], *bias = input_of(node, 8), *table = input_of(node, 9),
-                *sums = input_of(node, 10);
+    graph_value *y = node->outputs[0], *bias = graph_input(node, 8), *table = graph_input(node, 9),
+                *sums = graph_input(node, 10);
     const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
     qconv_step s = { .src_zero = 0 };
     float x_scale, y_scale;
@@ -403,7 +398,7 @@ plan_result plan_qconv(planner *p, graph_node *node)
         !plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !plan_constant(p, bias, ONYX_TYPE_INT32)) ||
         (table && !plan_constant(p, table, ONYX_TYPE_UINT8)))
         return PLAN_PASS;
-    const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), sums,
+    const plan_result result = begin(p, node, node->inputs[3], graph_input(node, 5), sums,
                                      y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
     if (result != PLAN_DONE)
         return result;
@@ -422,9 +417,9 @@ plan_result plan_qconv(planner *p, graph_node *node)
 plan_result plan_conv_integer(planner *p, graph_node *node)
 {
     qconv_step s = { .src_zero = 0 };
-    if (!plan_byte_zero(p, input_of(node, 2), 0, &s.src_zero))
+    if (!plan_byte_zero(p, graph_input(node, 2), 0, &s.src_zero))
         return PLAN_PASS;
-    const plan_result result = begin(p, node, node->inputs[1], input_of(node, 3), NULL, QCONV_S32, &s);
+    const plan_result result = begin(p, node, node->inputs[1], graph_input(node, 3), NULL, QCONV_S32, &s);
     if (result != PLAN_DONE)
         return result;
     const int input = source_of(p, node, &s);
@@ -436,13 +431,13 @@ plan_result plan_conv_integer(planner *p, graph_node *node)
 plan_result plan_qconv_float(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
-    graph_value *bias = input_of(node, 6), *y = node->outputs[0];
+    graph_value *bias = graph_input(node, 6), *y = node->outputs[0];
     const int channels = y->info.rank > 1 ? (int)y->info.dims[1] : 0;
     qconv_step s = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b } };
     if (!plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !plan_constant(p, bias, ONYX_TYPE_FLOAT32)) ||
         graph_element_count(node->inputs[1]) != 1 || !node->inputs[2] || graph_element_count(node->inputs[2]) != 1)
         return PLAN_PASS;
-    const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), NULL, QCONV_F32, &s);
+    const plan_result result = begin(p, node, node->inputs[3], graph_input(node, 5), NULL, QCONV_F32, &s);
     if (result != PLAN_DONE)
         return result;
     s.scale = plan_byte_scales(p, node->inputs[4], 1, 1, channels);

@@ -67,11 +67,6 @@ static void run_qmatmul_float(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, part, context->scratch);
 }
 
-static graph_value *input_of(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 /* What all have in common: shape, kernel and packed weights; w [k, n] is constant, all else of x one tall matrix. */
 static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_value *zeros, qconv_output output,
                          qmatmul_step *s)
@@ -144,7 +139,7 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
 
 plan_result plan_qmatmul(planner *p, graph_node *node)
 {
-    graph_value *bias = input_of(node, 8), *table = input_of(node, 9), *w = node->inputs[3], *y = node->outputs[0];
+    graph_value *bias = graph_input(node, 8), *table = graph_input(node, 9);
     qmatmul_step s = { .src_zero = 0 };
     float x_scale, y_scale;
     if (!graph_scalar(p->graph, node->inputs[1], &x_scale) || !graph_scalar(p->graph, node->inputs[6], &y_scale) ||
@@ -152,8 +147,8 @@ plan_result plan_qmatmul(planner *p, graph_node *node)
         graph_element_count(node->inputs[2]) != 1 || !plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) ||
         (bias && !plan_constant(p, bias, ONYX_TYPE_INT32)) || (table && !plan_constant(p, table, ONYX_TYPE_UINT8)))
         return PLAN_PASS;
-    const plan_result result =
-        begin(p, node, w, node->inputs[5], y->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8, &s);
+    const qconv_output output = node->outputs[0]->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8;
+    const plan_result result = begin(p, node, node->inputs[3], node->inputs[5], output, &s);
     if (result != PLAN_DONE)
         return result;
     s.scale = plan_byte_scales(p, node->inputs[4], x_scale, y_scale, s.plan.shape.c_out);
@@ -168,10 +163,10 @@ plan_result plan_qmatmul(planner *p, graph_node *node)
 plan_result plan_matmul_integer(planner *p, graph_node *node)
 {
     qmatmul_step s = { .src_zero = 0 };
-    graph_value *zero = input_of(node, 2);
+    graph_value *zero = graph_input(node, 2);
     if ((zero && graph_element_count(zero) != 1) || !plan_byte_zero(p, zero, 0, &s.src_zero))
         return PLAN_PASS;
-    const plan_result result = begin(p, node, node->inputs[1], input_of(node, 3), QCONV_S32, &s);
+    const plan_result result = begin(p, node, node->inputs[1], graph_input(node, 3), QCONV_S32, &s);
     if (result != PLAN_DONE)
         return result;
     const int input = plan_plain(p, node->inputs[0]);
@@ -181,12 +176,12 @@ plan_result plan_matmul_integer(planner *p, graph_node *node)
 plan_result plan_qmatmul_float(planner *p, graph_node *node)
 {
     const op_activation *activation = &((const qmatmul_params *)node->params)->activation;
-    graph_value *bias = input_of(node, 6), *residual = input_of(node, 7);
+    graph_value *bias = graph_input(node, 6), *residual = graph_input(node, 7);
     qmatmul_step s = { .activation = { (cpu_act)activation->act, activation->a, activation->b } };
     if (!plan_constant(p, node->inputs[4], ONYX_TYPE_FLOAT32) || (bias && !plan_constant(p, bias, ONYX_TYPE_FLOAT32)) ||
         graph_element_count(node->inputs[1]) != 1 || !node->inputs[2] || graph_element_count(node->inputs[2]) != 1)
         return PLAN_PASS;
-    const plan_result result = begin(p, node, node->inputs[3], input_of(node, 5), QCONV_F32, &s);
+    const plan_result result = begin(p, node, node->inputs[3], graph_input(node, 5), QCONV_F32, &s);
     if (result != PLAN_DONE)
         return result;
     const int columns = s.plan.shape.c_out;

@@ -30,7 +30,7 @@ typedef struct reduce_step {
 bool plan_reduce_axes(planner *p, const graph_node *node, uint32_t *mask)
 {
     const graph_value *x = node->inputs[0];
-    graph_value *axes = node->input_count > 1 ? node->inputs[1] : NULL;
+    graph_value *axes = graph_input(node, 1);
     const reduce_params *params = node->params;
     const onyx_tensor *list = axes ? graph_constant(p->graph, axes) : NULL;
     if (axes && (!list || list->type != ONYX_TYPE_INT64))

@@ -160,11 +160,6 @@ static bool usual(const rnn_params *params)
     return isinf(params->clip) && !params->input_forget;
 }
 
-static graph_value *input_of(const graph_node *node, int index)
-{
-    return index < node->input_count ? node->inputs[index] : NULL;
-}
-
 static const float *constant_floats(planner *p, graph_value *value)
 {
     const onyx_tensor *t = value && value->info.type == ONYX_TYPE_FLOAT32 ? graph_constant(p->graph, value) : NULL;
@@ -175,7 +170,7 @@ static const float *constant_floats(planner *p, graph_value *value)
 static bool pack_biases(planner *p, graph_node *node, rnn_step *s)
 {
     const size_t wide = s->gates * s->hidden, n = s->hidden;
-    const float *stored = input_of(node, 3) ? constant_floats(p, input_of(node, 3)) : NULL;
+    const float *stored = graph_input(node, 3) ? constant_floats(p, graph_input(node, 3)) : NULL;
     float *bias = plan_packed(p, s->directions * wide * sizeof(float));
     float *recurrent =
         s->gates == 3 && s->linear_before_reset ? plan_packed(p, s->directions * n * sizeof(float)) : NULL;
@@ -224,7 +219,7 @@ static plan_result emit_recurrence(planner *p, graph_node *node, rnn_step *s, in
     int *states[2] = { &s->h_input, &s->c_input };
     bool failed = false;
     for (int i = 0; i < 2; i++) {
-        graph_value *state = input_of(node, 5 + i);
+        graph_value *state = graph_input(node, 5 + i);
         *states[i] = state ? count : -1;
         if (state)
             failed |= (inputs[count++] = plan_plain(p, state)) < 0;
@@ -255,9 +250,9 @@ plan_result plan_rnn(planner *p, graph_node *node)
     graph_value *x = node->inputs[0], *r_value = node->inputs[2];
     const float *w = constant_floats(p, node->inputs[1]), *r = constant_floats(p, r_value);
     if (!w || !r || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 ||
-        graph_element_count(r_value) < 1 || !usual(params) || input_of(node, 4) || input_of(node, 7) ||
+        graph_element_count(r_value) < 1 || !usual(params) || graph_input(node, 4) || graph_input(node, 7) ||
         !p->kernels->eltwise.act[CPU_ACT_SIGMOID] || !p->kernels->eltwise.act[CPU_ACT_TANH] ||
-        (input_of(node, 3) && !constant_floats(p, input_of(node, 3))))
+        (graph_input(node, 3) && !constant_floats(p, graph_input(node, 3))))
         return PLAN_PASS;
     rnn_step s = { .kernels = p->kernels, .gates = (size_t)params->gates, .hidden = (size_t)r_value->info.dims[2],
                    .inputs = (size_t)x->info.dims[2], .steps = (size_t)x->info.dims[params->batch_first],

@@ -226,7 +226,7 @@ static bool is_row(const graph_value *value, size_t n)
 plan_result plan_layer_norm(planner *p, graph_node *node)
 {
     const norm_params *params = node->params;
-    graph_value *x = node->inputs[0], *bias = node->input_count > 2 ? node->inputs[2] : NULL;
+    graph_value *x = node->inputs[0], *bias = graph_input(node, 2);
     const int64_t axis = params->axis < 0 ? params->axis + x->info.rank : params->axis;
     norm_step s = { .kernel = p->kernels->softmax.layer_norm, .rows = 1, .n = 1, .epsilon = params->epsilon };
     for (int i = 1; i < node->output_count; i++)
