@@ -153,7 +153,6 @@ plan_result plan_reference(planner *p, graph_node *node)
     if (!slots)
         return PLAN_FAILED;
     int *outputs = slots + node->input_count;
-    bool dynamic = node->row->flags & OP_DYNAMIC;
     for (int i = 0; i < node->input_count; i++) {
         slots[i] = node->inputs[i] ? plan_plain(p, node->inputs[i]) : -1;
         if (node->inputs[i] && slots[i] < 0)
@@ -163,15 +162,8 @@ plan_result plan_reference(planner *p, graph_node *node)
         outputs[i] = node->outputs[i] ? plan_new_plain(p, node->outputs[i]) : -1;
         if (node->outputs[i] && outputs[i] < 0)
             return PLAN_FAILED;
-        dynamic |= outputs[i] >= 0 && p->program->slots[outputs[i]].kind == SLOT_DYNAMIC;
     }
-    /* A step is dynamic as a whole: all of its outputs then live in growing buffers. */
-    for (int i = 0; i < node->output_count && dynamic; i++)
-        if (outputs[i] >= 0) {
-            p->program->slots[outputs[i]].kind = SLOT_DYNAMIC;
-            p->program->has_dynamic = true;
-        }
-    const bool late = dynamic && plan_is_late(p, node);
+    const bool dynamic = !shapes_known(node), late = dynamic && plan_is_late(p, node);
     program_step *step = plan_add_step(p, node, late ? "planned_in_run" : "reference", NULL, 1, 0, slots,
                                        node->input_count, outputs, node->output_count, NULL, 0);
     if (!step || (late && !plan_late(p, node, step)))

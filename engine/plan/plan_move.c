@@ -387,7 +387,5 @@ plan_result plan_view(planner *p, graph_node *node)
     const int input = plan_plain(p, x);
     if (input < 0)
         return PLAN_FAILED;
-    if (p->program->slots[input].kind == SLOT_DYNAMIC)
-        return PLAN_PASS;
     return plan_new_view(p, y, input, 0, false) < 0 ? PLAN_FAILED : PLAN_DONE;
 }

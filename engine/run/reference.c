@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Steps that an operator's reference kernel runs, and those whose shapes are known only now: these call the row's shape
- * function with the inputs as constants and take their memory from buffers that grow and are kept. */
+ * function with the inputs as constants, and take memory for what they find from buffers that grow and are kept. */
 #include <string.h>
 
 #include "base/size.h"
@@ -14,19 +14,24 @@ static onyx_status set_output(op_run_context *context, int index, onyx_type type
     const size_t limit =
         session->model->options.max_memory_bytes ? session->model->options.max_memory_bytes : (size_t)16 << 30;
     const int slot = (int)(tensor - session->tensors);
-    size_t count, bytes;
-    if (rank < 0 || rank > ONYX_MAX_RANK || !size_count(dims, rank, &count) || !type_bytes(type, count, &bytes))
+    onyx_tensor found = { .type = type, .rank = rank };
+    size_t count;
+    if (rank < 0 || rank > ONYX_MAX_RANK || !size_count(dims, rank, &count) ||
+        !type_bytes(type, count, &found.size_bytes))
         return status_fail(context->error, ONYX_ERROR_SHAPE, "output %d has an impossible shape", index);
-    if (bytes > limit)
+    memcpy(found.dims, dims, sizeof(*dims) * (size_t)rank);
+    if (session->program->slots[slot].kind != SLOT_DYNAMIC) { /* planned from what was known of the inputs */
+        if (model_same_shapes(tensor, &found, 1))
+            return ONYX_OK;
+        return status_fail(context->error, ONYX_ERROR_SHAPE, "its inputs do not fit together");
+    }
+    if (found.size_bytes > limit)
         return status_fail(context->error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes",
-                           index, bytes);
-    if (!grown_reserve(&session->dynamic[slot], bytes))
-        return status_no_memory(context->error, bytes, "an output");
-    tensor->type = type;
-    tensor->rank = rank;
-    memmove(tensor->dims, dims, sizeof(*dims) * (size_t)rank);
-    tensor->size_bytes = bytes;
-    tensor->data = session->dynamic[slot].data;
+                           index, found.size_bytes);
+    if (!grown_reserve(&session->dynamic[slot], found.size_bytes))
+        return status_no_memory(context->error, found.size_bytes, "an output");
+    found.data = session->dynamic[slot].data;
+    *tensor = found;
     return ONYX_OK;
 }
 
@@ -39,7 +44,7 @@ static void *scratch(op_run_context *context, size_t bytes)
     return grown_reserve(block, bytes) ? block->data : NULL;
 }
 
-/* Shapes of a dynamic step's outputs from what its inputs are now. */
+/* Shapes of a dynamic step's outputs from what its inputs are now; what does not fit is refused. */
 static onyx_status find_shapes(onyx_session *session, const program_step *step, op_run_context *context)
 {
     op_value *outputs = session->values + step->input_count;
