@@ -299,7 +299,7 @@ GST_START_TEST(behind_a_tee)
     g_signal_connect(b, "handoff", G_CALLBACK(seen_inferred), &tee);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     GstBus *bus = gst_element_get_bus(pipeline);
-    GstMessage *message = gst_bus_timed_pop_filtered(bus, 30 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    GstMessage *message = support_wait(bus, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS);
     gst_message_unref(message);
     gst_element_set_state(pipeline, GST_STATE_NULL);

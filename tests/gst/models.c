@@ -43,7 +43,7 @@ static OnyxDetections *detect(const gchar *model, const gchar *picture, const gc
 
     g_signal_connect(sink, "handoff", G_CALLBACK(keep), &result);
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
-    GstMessage *message = gst_bus_timed_pop_filtered(bus, 100 * GST_SECOND, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
+    GstMessage *message = support_wait(bus, GST_MESSAGE_EOS | GST_MESSAGE_ERROR);
     fail_unless(message && GST_MESSAGE_TYPE(message) == GST_MESSAGE_EOS, "%s", line);
     gst_message_unref(message);
     gst_element_set_state(pipeline, GST_STATE_NULL);

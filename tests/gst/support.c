@@ -171,6 +171,14 @@ guint64 support_stat(GstElement *element, const gchar *field)
     return value;
 }
 
+GstMessage *support_wait(GstBus *bus, GstMessageType types)
+{
+    const gchar *multiplier = g_getenv("CK_TIMEOUT_MULTIPLIER");
+    const guint64 slower = multiplier ? g_ascii_strtoull(multiplier, NULL, 10) : 1;
+
+    return gst_bus_timed_pop_filtered(bus, 100 * GST_SECOND * MAX(slower, 1), types);
+}
+
 const gchar *support_shared(void)
 {
     const gchar *shared = g_getenv("ONYX_SHARED");

@@ -47,6 +47,10 @@ GstBuffer *support_push(GstHarness *harness, guint red, GstClockTime pts);
 /* The score of class 0 of a row of the tiny detector. */
 gfloat support_score(GstBuffer *buffer, guint row);
 
+/* The next message of these types, waited for as long as a test may take here (CK_TIMEOUT_MULTIPLIER: sanitizers,
+ * valgrind), or NULL. */
+GstMessage *support_wait(GstBus *bus, GstMessageType types);
+
 /* The folder of shared models, or NULL: then a test says that it is skipped. */
 const gchar *support_shared(void);
 

@@ -237,8 +237,7 @@ static GstStructure *counts_of(const gchar *line)
     gboolean ended = FALSE;
     gst_element_set_state(pipeline, GST_STATE_PLAYING);
     while (!ended) {
-        GstMessage *message = gst_bus_timed_pop_filtered(bus, 100 * GST_SECOND,
-                                                         GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT);
+        GstMessage *message = support_wait(bus, GST_MESSAGE_EOS | GST_MESSAGE_ERROR | GST_MESSAGE_ELEMENT);
         fail_unless(message && GST_MESSAGE_TYPE(message) != GST_MESSAGE_ERROR);
         if (gst_message_has_name(message, "onyx-scene-truth")) {
             fail_unless(counts == NULL, "the counts came twice");
