@@ -126,20 +126,11 @@ static int batched_axis(const conv_3d *v)
     return best >= 0 && (w->kernel[best] == 1 || ((const conv_params *)v->conv->params)->group == 1) ? best : -1;
 }
 
-static onyx_status turn(graph *g, const conv_3d *v, graph_value *x, const int64_t *perm, graph_value **y,
-                        onyx_error *error)
-{
-    op_attribute attribute;
-    if (!attribute_ints(g, "perm", perm, 2 + SPATIAL, &attribute))
-        return status_no_memory(error, sizeof(*perm) * (2 + SPATIAL), "attributes");
-    return graph_insert(g, v->conv, "", "Transpose", x->name, &x, 1, &attribute, 1, y, error);
-}
-
 /* n, c, spatial to n, axis, c, the others. */
 static onyx_status batch_first(graph *g, const conv_3d *v, graph_value *x, int axis, graph_value **y, onyx_error *error)
 {
     const int a = axis == 0 ? 1 : 0, b = axis == 2 ? 1 : 2;
-    return turn(g, v, x, (int64_t[]){ 0, 2 + axis, 1, 2 + a, 2 + b }, y, error);
+    return graph_insert_transpose(g, v->conv, x->name, x, (int[]){ 0, 2 + axis, 1, 2 + a, 2 + b }, y, error);
 }
 
 static onyx_status add_zeros(graph *g, const conv_3d *v, const graph_value *x, int64_t count, graph_value **zeros,
@@ -238,9 +229,8 @@ static onyx_status move_to_batch(graph *g, const conv_3d *v, int axis, onyx_erro
     const int64_t *out = v->window.out;
     const int64_t whole[2 + SPATIAL] = { v->n, out[axis], v->m, out[a], out[b] };
     const int64_t pictures[4] = { v->n * out[axis], v->m, out[a], out[b] };
-    int64_t back[2 + SPATIAL] = { 0, 2 };
+    int back[2 + SPATIAL] = { 0, 2 };
     graph_value *inputs[4] = { NULL, NULL, graph_input(conv, 2), NULL }, *turned = NULL, *y = NULL, *cut = NULL;
-    op_attribute attribute;
     STATUS_TRY(unfold(g, v, axis, &inputs[0], error));
     STATUS_TRY(unfold_weights(g, conv->inputs[1], axis, &inputs[1], error));
     if (graph_input(conv, 3)) {
@@ -252,9 +242,7 @@ static onyx_status move_to_batch(graph *g, const conv_3d *v, int axis, onyx_erro
     back[2 + axis] = 1;
     back[2 + a] = 3;
     back[2 + b] = 4;
-    if (!attribute_ints(g, "perm", back, 2 + SPATIAL, &attribute))
-        return status_no_memory(error, sizeof(back), "attributes");
-    return graph_substitute(g, conv, "", "Transpose", conv->name, &cut, 1, &attribute, 1, NULL, error);
+    return graph_substitute_transpose(g, conv, conv->name, cut, back, error);
 }
 
 onyx_status pass_conv_3d(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)

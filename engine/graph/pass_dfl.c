@@ -60,19 +60,14 @@ static onyx_status mean_of_all(graph *g, graph_node *before, graph_value *x, gra
 
 static onyx_status match(graph *g, graph_node *conv, bool *changed, onyx_error *error)
 {
-    static const int wanted[4] = { 0, 2, 1, 3 };
-    int rank, perm[ONYX_MAX_RANK];
     int64_t channels;
     op_window window;
     graph_node *softmax = graph_maker(conv->inputs[0], "Softmax");
     graph_node *transpose = softmax ? graph_maker(softmax->inputs[0], "Transpose") : NULL;
     graph_value *y = conv->outputs[0], *w = conv->inputs[1], *row = NULL, *means = NULL;
-    if (!transpose || !graph_sole(softmax->outputs[0]) || !graph_permutation(transpose, &rank, perm) || rank != 4)
+    if (!graph_is_transpose(transpose, 4, (const int[]){ 0, 2, 1, 3 }) || !graph_sole(softmax->outputs[0]))
         return ONYX_OK;
     const softmax_params *params = softmax->params;
-    for (int i = 0; i < 4; i++)
-        if (perm[i] != wanted[i])
-            return ONYX_OK;
     graph_value *x = transpose->inputs[0];
     if (params->flatten || (params->axis != 1 && params->axis != -3) || !graph_conv_constant(g, conv, &channels) ||
         channels != 1 || graph_input(conv, 2) || graph_input(conv, 3) || graph_element_count(x) <= 0 ||

@@ -97,25 +97,22 @@ static onyx_status sum_away(const rewriter *r, term *t, uint64_t set)
     return graph_insert(r->g, r->before, "", "ReduceSum", r->before->name, inputs, 2, &keep, 1, &t->value, r->error);
 }
 
-static onyx_status transpose(const rewriter *r, graph_value **x, int rank, const int64_t *perm)
+static onyx_status transpose(const rewriter *r, graph_value **x, int rank, const int *perm)
 {
-    op_attribute attribute;
     graph_value *input = *x;
     bool same = true;
     for (int i = 0; i < rank; i++)
         same = same && perm[i] == i;
     if (same)
         return ONYX_OK;
-    if (!attribute_ints(r->g, "perm", perm, rank, &attribute))
-        return status_no_memory(r->error, sizeof(*perm) * (size_t)rank, "attributes");
     *x = NULL;
-    return graph_insert(r->g, r->before, "", "Transpose", r->before->name, &input, 1, &attribute, 1, x, r->error);
+    return graph_insert_transpose(r->g, r->before, r->before->name, input, perm, x, r->error);
 }
 
 /* Dims in the order of `order`, which has the same labels. */
 static onyx_status arrange(const rewriter *r, term *t, const term *order)
 {
-    int64_t perm[ONYX_MAX_RANK];
+    int perm[ONYX_MAX_RANK];
     for (int i = 0; i < order->rank; i++)
         for (int j = 0; j < t->rank; j++)
             if (t->labels[j] == order->labels[i])
@@ -137,7 +134,8 @@ static onyx_status as_matrices(const rewriter *r, term *t, const term *stack, ui
                                uint64_t columns, const term *column_order)
 {
     term straight = *stack, turned = *stack;
-    int64_t dims[ONYX_MAX_RANK], perm[ONYX_MAX_RANK];
+    int64_t dims[ONYX_MAX_RANK];
+    int perm[ONYX_MAX_RANK];
     const int rank = stack->rank + 2;
     append(&straight, row_order, rows);
     append(&straight, column_order, columns);
@@ -239,7 +237,7 @@ static onyx_status dense(const rewriter *r, graph_node *node, bool turned)
 {
     graph_value *inputs[2] = { node->inputs[0], node->inputs[1] };
     if (turned)
-        STATUS_TRY(transpose(r, &inputs[1], 2, (int64_t[]){ 1, 0 }));
+        STATUS_TRY(transpose(r, &inputs[1], 2, (const int[]){ 1, 0 }));
     return graph_substitute(r->g, node, "", "MatMul", node->name, inputs, 2, NULL, 0, NULL, r->error);
 }
 

@@ -88,12 +88,10 @@ static bool regular_blocks(graph_value *picture, int64_t block, blocks *b)
 /* n c h w -> n c h/b b w/b b -> n b b c h/b w/b -> n cbb h/b w/b */
 static bool blocks_of_reshapes(const graph_node *last, blocks *b)
 {
-    static const int wanted[6] = { 0, 3, 5, 1, 2, 4 };
     const graph_node *transpose = graph_maker(last->inputs[0], "Transpose");
     const graph_node *first = transpose ? graph_maker(transpose->inputs[0], "Reshape") : NULL;
-    int rank, perm[ONYX_MAX_RANK];
-    if (!first || !graph_permutation(transpose, &rank, perm) || rank != 6 ||
-        memcmp(perm, wanted, sizeof(wanted)) != 0 || !graph_shape_known(transpose->inputs[0]))
+    if (!first || !graph_is_transpose(transpose, 6, (const int[]){ 0, 3, 5, 1, 2, 4 }) ||
+        !graph_shape_known(transpose->inputs[0]))
         return false;
     const int64_t *d = transpose->inputs[0]->info.dims;
     graph_value *picture = first->inputs[0];

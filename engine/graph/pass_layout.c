@@ -8,7 +8,6 @@
 #include "graph/passes.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/types.h"
 
@@ -26,26 +25,19 @@ static int first_axis(int last_axis, int rank)
     return last_axis == 0 ? 0 : last_axis == rank - 1 ? 1 : last_axis + 1;
 }
 
+static const int *turn_perm(int rank, bool to_first, int perm[ONYX_MAX_RANK])
+{
+    for (int i = 0; i < rank; i++)
+        perm[to_first ? first_axis(i, rank) : i] = to_first ? i : first_axis(i, rank);
+    return perm;
+}
+
 /* The node is a Transpose to the order with channels first, or last. */
 static bool is_turn(const graph_node *node, bool to_first)
 {
-    int rank, perm[ONYX_MAX_RANK];
-    if (!node || !graph_is(node, "Transpose") || !graph_output(node, 0) || !graph_permutation(node, &rank, perm) ||
-        rank < 4)
-        return false;
-    for (int i = 0; i < rank; i++)
-        if (to_first ? perm[first_axis(i, rank)] != i : perm[i] != first_axis(i, rank))
-            return false;
-    return true;
-}
-
-static onyx_status turn_attribute(graph *g, int rank, bool to_first, op_attribute *attribute, onyx_error *error)
-{
-    int64_t perm[ONYX_MAX_RANK];
-    for (int i = 0; i < rank; i++)
-        perm[to_first ? first_axis(i, rank) : i] = to_first ? i : first_axis(i, rank);
-    return attribute_ints(g, "perm", perm, rank, attribute) ? ONYX_OK
-                                                            : status_no_memory(error, sizeof(perm), "attributes");
+    int perm[ONYX_MAX_RANK];
+    const int rank = node && node->input_count && node->inputs[0] ? node->inputs[0]->info.rank : -1;
+    return rank >= 4 && graph_is_transpose(node, rank, turn_perm(rank, to_first, perm));
 }
 
 /* ---- which nodes ---- */
@@ -169,14 +161,13 @@ static onyx_status constant_first(graph *g, graph_value *c, int rank, graph_valu
 
 static onyx_status picture_first(graph *g, graph_node *before, graph_value *x, graph_value **turned, onyx_error *error)
 {
-    op_attribute attribute;
+    int perm[ONYX_MAX_RANK];
     if (x->producer && is_turn(x->producer, false)) {
         *turned = x->producer->inputs[0];
         return ONYX_OK;
     }
-    STATUS_TRY(turn_attribute(g, x->info.rank, true, &attribute, error));
     *turned = NULL;
-    return graph_insert(g, before, "", "Transpose", x->name, &x, 1, &attribute, 1, turned, error);
+    return graph_insert_transpose(g, before, x->name, x, turn_perm(x->info.rank, true, perm), turned, error);
 }
 
 static onyx_status axes_first(graph *g, const char *name, const int64_t *axes, int count, int rank, graph_value **value,
@@ -226,8 +217,8 @@ static onyx_status move(graph *g, graph_node *node, int rank, onyx_error *error)
 {
     const int kind = kind_of(node);
     graph_value *inputs[MOST_INPUTS] = { NULL }, *y = NULL;
-    op_attribute attributes[MOST_ATTRIBUTES], turn;
-    int count = node->input_count, attribute_count = 0;
+    op_attribute attributes[MOST_ATTRIBUTES];
+    int count = node->input_count, attribute_count = 0, perm[ONYX_MAX_RANK];
     for (int i = 0; i < node->input_count; i++) {
         graph_value *x = inputs[i] = node->inputs[i];
         if (is_picture(x, rank) && (i == 0 || kind == ELEMENTWISE || kind == CONCAT))
@@ -257,8 +248,7 @@ static onyx_status move(graph *g, graph_node *node, int rank, onyx_error *error)
     if (!y)
         STATUS_TRY(graph_insert(g, node, "", node->row->name, node->name, inputs, count, attributes, attribute_count,
                                 &y, error));
-    STATUS_TRY(turn_attribute(g, rank, false, &turn, error));
-    return graph_substitute(g, node, "", "Transpose", node->name, &y, 1, &turn, 1, NULL, error);
+    return graph_substitute_transpose(g, node, node->name, y, turn_perm(rank, false, perm), error);
 }
 
 static onyx_status cancel(graph *g, graph_node *node, onyx_error *error)

@@ -69,21 +69,17 @@ static bool take_transpose(graph_value **x, bool *trans)
  * last dim in its place, which copies whole rows, and a transposed product. */
 static onyx_status untwist(graph *g, graph_node *node, graph_value **x, bool *trans, bool *here, onyx_error *error)
 {
-    int rank, perm[ONYX_MAX_RANK];
-    int64_t better[ONYX_MAX_RANK];
-    op_attribute attribute;
+    int rank, perm[ONYX_MAX_RANK], better[ONYX_MAX_RANK];
     graph_node *transpose = graph_maker(*x, "Transpose");
     if (!transpose || !graph_sole(*x) || !graph_permutation(transpose, &rank, perm) || rank < 3 ||
         perm[rank - 2] != rank - 1 || swaps_last_two(transpose))
         return ONYX_OK;
     for (int i = 0; i < rank; i++)
         better[i] = perm[i == rank - 1 ? rank - 2 : i == rank - 2 ? rank - 1 : i];
-    if (!attribute_ints(g, "perm", better, rank, &attribute))
-        return status_no_memory(error, sizeof(better), "attributes");
     *x = NULL;
     *trans = !*trans;
     *here = true;
-    return graph_insert(g, node, "", "Transpose", transpose->name, &transpose->inputs[0], 1, &attribute, 1, x, error);
+    return graph_insert_transpose(g, node, transpose->name, transpose->inputs[0], better, x, error);
 }
 
 static bool take_factor(graph *g, graph_value **x, double *alpha)

@@ -16,15 +16,9 @@ static bool pays(int64_t picture_channels, int64_t channels, int64_t run)
 /* Convolutions without overlap, padding and rest, followed by a Transpose to n x h x w x c alone. */
 static graph_node *convolution_of(graph *g, const graph_node *transpose, op_window *window)
 {
-    static const int wanted[4] = { 0, 2, 3, 1 };
-    int rank, perm[ONYX_MAX_RANK];
     int64_t channels;
-    if (!graph_is(transpose, "Transpose") || !graph_output(transpose, 0) ||
-        !graph_permutation(transpose, &rank, perm) || rank != 4 || !graph_sole(transpose->inputs[0]))
+    if (!graph_is_transpose(transpose, 4, (const int[]){ 0, 2, 3, 1 }) || !graph_sole(transpose->inputs[0]))
         return NULL;
-    for (int i = 0; i < rank; i++)
-        if (perm[i] != wanted[i])
-            return NULL;
     graph_node *conv = graph_maker(transpose->inputs[0], "Conv");
     const graph_value *x = conv ? conv->inputs[0] : NULL;
     if (!conv || !graph_conv_constant(g, conv, &channels) || ((const conv_params *)conv->params)->group != 1 ||
@@ -58,16 +52,13 @@ static onyx_status multiply_patches(graph *g, graph_node *last, const graph_node
                                     onyx_error *error)
 {
     graph_value *x = conv->inputs[0], *split = NULL, *turned = NULL, *patches = NULL, *weights = NULL;
-    const int64_t n = x->info.dims[0], c = x->info.dims[1], perm[6] = { 0, 2, 4, 1, 3, 5 };
+    const int64_t n = x->info.dims[0], c = x->info.dims[1];
     const int64_t dims[6] = { n, c, w->out[0], w->kernel[0], w->out[1], w->kernel[1] };
     const int64_t rows[4] = { n, w->out[0], w->out[1], c * w->kernel[0] * w->kernel[1] };
     const op_attribute transposed = attribute_int("trans_b", 1);
-    op_attribute attribute;
-    if (!attribute_ints(g, "perm", perm, 6, &attribute))
-        return status_no_memory(error, sizeof(perm), "attributes");
     STATUS_TRY(flat_weights(g, conv->inputs[1], &weights, error));
     STATUS_TRY(graph_insert_reshape(g, last, conv->name, x, 6, dims, &split, error));
-    STATUS_TRY(graph_insert(g, last, "", "Transpose", conv->name, &split, 1, &attribute, 1, &turned, error));
+    STATUS_TRY(graph_insert_transpose(g, last, conv->name, split, (const int[]){ 0, 2, 4, 1, 3, 5 }, &turned, error));
     STATUS_TRY(graph_insert_reshape(g, last, conv->name, turned, 4, rows, &patches, error));
     graph_value *inputs[3] = { patches, weights, graph_input(conv, 2) };
     return graph_substitute(g, last, OP_DOMAIN_ONYX, "FusedMatMul", conv->name, inputs, inputs[2] ? 3 : 2, &transposed,

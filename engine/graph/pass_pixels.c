@@ -10,30 +10,13 @@
  * channels, of an attention's heads, is worth more than that: convolutions of so few work on plain planes. */
 enum { FEWEST_CHANNELS = 16, FEW_HEADS = 8 };
 
-static bool is_turn(const graph_node *node, const int *wanted, int wanted_rank)
-{
-    int rank, perm[ONYX_MAX_RANK];
-    if (!node || !graph_is(node, "Transpose") || !graph_output(node, 0) || !graph_permutation(node, &rank, perm) ||
-        rank != wanted_rank)
-        return false;
-    for (int i = 0; i < rank; i++)
-        if (perm[i] != wanted[i])
-            return false;
-    return true;
-}
-
-/* n x h x w x c to n x c x h x w */
-static bool makes_picture(const graph_node *node)
-{
-    static const int perm[4] = { 0, 3, 1, 2 };
-    return is_turn(node, perm, 4);
-}
+static const int to_picture[4] = { 0, 3, 1, 2 }, to_rows[4] = { 0, 2, 3, 1 };
 
 /* n x c x h x w to n x h x w x c, or to n x h x c x w where the last two dims are swapped behind it */
 static bool makes_rows(const graph_node *node, bool swapped)
 {
-    static const int perm[4] = { 0, 2, 3, 1 }, half[4] = { 0, 2, 1, 3 };
-    return is_turn(node, swapped ? half : perm, 4);
+    static const int half[4] = { 0, 2, 1, 3 };
+    return graph_is_transpose(node, 4, swapped ? half : to_rows);
 }
 
 /* A Transpose to n x h x w x c that a Transpose behind `rows` would meet. */
@@ -50,16 +33,6 @@ static bool is_picture(const graph_value *x)
     return graph_is_f32(x) && x->info.rank == 4 && graph_element_count(x) > 0;
 }
 
-/* perm: of 4 dims */
-static onyx_status turn(graph *g, graph_node *before, graph_value *x, const int64_t *perm, graph_value **y,
-                        onyx_error *error)
-{
-    op_attribute attribute;
-    if (!attribute_ints(g, "perm", perm, 4, &attribute))
-        return status_no_memory(error, sizeof(*perm) * 4, "attributes");
-    return graph_insert(g, before, "", "Transpose", before->name, &x, 1, &attribute, 1, y, error);
-}
-
 /* ---- rows, turned and cut into a picture ---- */
 
 /* The Transpose that made n x c x m (or c x m of a single one) of rows, in front of a Reshape to n x c x h x w. */
@@ -71,7 +44,7 @@ static graph_node *flat_turn(const graph_node *reshape)
         return NULL;
     const op_value *picture = &y->info;
     const int rank = flat->info.rank;
-    if (!(rank == 3 ? is_turn(flat->producer, swap3, 3) : is_turn(flat->producer, swap2, 2)) ||
+    if (!(rank == 3 ? graph_is_transpose(flat->producer, 3, swap3) : graph_is_transpose(flat->producer, 2, swap2)) ||
         picture->dims[0] != (rank == 3 ? flat->info.dims[0] : 1) || picture->dims[1] != flat->info.dims[rank - 2])
         return NULL;
     return flat->producer;
@@ -79,16 +52,12 @@ static graph_node *flat_turn(const graph_node *reshape)
 
 static onyx_status turn_picture(graph *g, graph_node *reshape, const graph_node *flat, bool *changed, onyx_error *error)
 {
-    static const int64_t perm[4] = { 0, 3, 1, 2 };
     const int64_t *picture = reshape->outputs[0]->info.dims;
     const int64_t dims[4] = { picture[0], picture[2], picture[3], picture[1] };
     graph_value *rows = NULL;
-    op_attribute attribute;
-    if (!attribute_ints(g, "perm", perm, 4, &attribute))
-        return status_no_memory(error, sizeof(perm), "attributes");
     STATUS_TRY(graph_insert_reshape(g, reshape, flat->name, flat->inputs[0], 4, dims, &rows, error));
     *changed = true;
-    return graph_substitute(g, reshape, "", "Transpose", flat->name, &rows, 1, &attribute, 1, NULL, error);
+    return graph_substitute_transpose(g, reshape, flat->name, rows, to_picture, error);
 }
 
 /* ---- products ---- */
@@ -151,13 +120,12 @@ static graph_node *turned_product(const graph_node *transpose, graph_product *p)
 static onyx_status convolve_front(graph *g, graph_node *transpose, const graph_node *product, const graph_product *p,
                                   bool *changed, onyx_error *error)
 {
-    static const int64_t perm[4] = { 0, 3, 1, 2 };
     const int64_t *rows = transpose->inputs[0]->info.dims;
     const int64_t dims[4] = { rows[0], rows[1], rows[2], p->b->info.dims[p->trans_b] };
     graph_value *cut = NULL, *picture = NULL, *y = NULL;
     bool done;
     STATUS_TRY(graph_insert_reshape(g, transpose, product->name, p->a, 4, dims, &cut, error));
-    STATUS_TRY(turn(g, transpose, cut, perm, &picture, error));
+    STATUS_TRY(graph_insert_transpose(g, transpose, transpose->name, cut, to_picture, &picture, error));
     STATUS_TRY(insert_point(g, transpose, product->name, p, picture, &y, error));
     *changed = true;
     return graph_bypass(g, transpose, y, &done, error);
@@ -191,11 +159,10 @@ static bool pays_back(const graph_product *p, const graph_value *picture, const 
 static onyx_status convolve_back(graph *g, graph_node *product, const graph_product *p, graph_value *picture,
                                  bool *changed, onyx_error *error)
 {
-    static const int64_t perm[4] = { 0, 2, 3, 1 };
     const op_value *shape = &product->outputs[0]->info;
     graph_value *y = NULL, *rows = NULL, *flat = NULL;
     STATUS_TRY(insert_point(g, product, product->name, p, picture, &y, error));
-    STATUS_TRY(turn(g, product, y, perm, &rows, error));
+    STATUS_TRY(graph_insert_transpose(g, product, product->name, y, to_rows, &rows, error));
     *changed = true;
     if (!p->residual)
         return graph_substitute_reshape(g, product, rows, shape->rank, shape->dims, error);
@@ -213,7 +180,7 @@ onyx_status pass_pixels(graph *g, const graph_pass_options *options, bool *chang
         graph_node *flat = node->input_count ? flat_turn(node) : NULL;
         if (flat) {
             STATUS_TRY(turn_picture(g, node, flat, changed, error));
-        } else if (makes_picture(node)) {
+        } else if (graph_is_transpose(node, 4, to_picture)) {
             const graph_node *product = turned_product(node, &p);
             if (product)
                 STATUS_TRY(convolve_front(g, node, product, &p, changed, error));

@@ -23,18 +23,13 @@ static graph_value *picture_of(const graph_value *value)
 /* n x c x m -> n x m x c, or c x m -> m x c */
 static bool swaps_last(const graph_node *node)
 {
-    int rank, perm[ONYX_MAX_RANK];
-    return graph_is(node, "Transpose") && graph_output(node, 0) && graph_permutation(node, &rank, perm) &&
-           (rank == 2 || (rank == 3 && perm[0] == 0)) && perm[rank - 1] == rank - 2;
+    return graph_is_transpose(node, 2, (const int[]){ 1, 0 }) || graph_is_transpose(node, 3, (const int[]){ 0, 2, 1 });
 }
 
 static onyx_status insert_rows(graph *g, graph_node *before, graph_value *x, graph_value **rows, onyx_error *error)
 {
-    static const int64_t perm[4] = { 0, 2, 3, 1 };
-    op_attribute attribute;
-    if (!attribute_ints(g, "perm", perm, 4, &attribute))
-        return status_no_memory(error, sizeof(perm), "attributes");
-    return graph_insert(g, before, "", "Transpose", before->name, &x, 1, &attribute, 1, rows, error);
+    static const int perm[4] = { 0, 2, 3, 1 };
+    return graph_insert_transpose(g, before, before->name, x, perm, rows, error);
 }
 
 static onyx_status join_rows(graph *g, graph_node *node, graph_node *concat, bool *changed, onyx_error *error)

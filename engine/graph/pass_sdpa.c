@@ -4,7 +4,6 @@
  * stands around them, and have fast kernels. With earlier keys, fewer heads of keys than of queries, limits of the
  * scores or truth values as a mask it stays whole. */
 #include <math.h>
-#include <string.h>
 
 #include "graph/passes.h"
 
@@ -18,19 +17,16 @@ typedef struct builder {
     onyx_error *error;
 } builder;
 
-static onyx_status transpose(const builder *b, graph_value *x, const int64_t perm[4], graph_value **y)
+static onyx_status transpose(const builder *b, graph_value *x, const int perm[4], graph_value **y)
 {
-    op_attribute attribute;
-    if (!attribute_ints(b->g, "perm", perm, 4, &attribute))
-        return status_no_memory(b->error, sizeof(*perm) * 4, "attributes");
     *y = NULL;
-    return graph_insert(b->g, b->node, "", "Transpose", b->node->name, &x, 1, &attribute, 1, y, b->error);
+    return graph_insert_transpose(b->g, b->node, b->node->name, x, perm, y, b->error);
 }
 
 /* As [batch, heads, length, size], the last two swapped where `turned`. */
 static onyx_status heads_of(const builder *b, graph_value *x, const op_sdpa_operand *o, bool turned, graph_value **y)
 {
-    static const int64_t turn[4] = { 0, 1, 3, 2 }, flat[4] = { 0, 2, 1, 3 }, both[4] = { 0, 2, 3, 1 };
+    static const int turn[4] = { 0, 1, 3, 2 }, flat[4] = { 0, 2, 1, 3 }, both[4] = { 0, 2, 3, 1 };
     const int64_t dims[4] = { o->batch, o->length, o->heads, o->size };
     graph_value *split = NULL;
     if (o->flat)
@@ -105,7 +101,7 @@ static onyx_status split(builder *b)
         return graph_substitute(b->g, b->node, "", "MatMul", b->node->name, (graph_value *[]){ x, v }, 2, NULL, 0, NULL,
                                 b->error);
     STATUS_TRY(binary(b, "MatMul", x, v, &x));
-    STATUS_TRY(transpose(b, x, (const int64_t[]){ 0, 2, 1, 3 }, &x));
+    STATUS_TRY(transpose(b, x, (const int[]){ 0, 2, 1, 3 }, &x));
     const op_value *y = &b->node->outputs[0]->info;
     return graph_substitute_reshape(b->g, b->node, x, y->rank, y->dims, b->error);
 }

@@ -301,6 +301,13 @@ bool graph_permutation(const graph_node *transpose, int *rank, int perm[ONYX_MAX
     return true;
 }
 
+bool graph_is_transpose(const graph_node *node, int rank, const int *perm)
+{
+    int own_rank, own[ONYX_MAX_RANK];
+    return node && graph_is(node, "Transpose") && graph_output(node, 0) && graph_permutation(node, &own_rank, own) &&
+           own_rank == rank && memcmp(own, perm, sizeof(*perm) * (size_t)rank) == 0;
+}
+
 onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error)
 {
     size_t bytes = SIZE_MAX;
@@ -454,6 +461,33 @@ onyx_status graph_substitute_reshape(graph *g, graph_node *last, graph_value *x,
     graph_value *shape;
     STATUS_TRY(graph_add_ints(g, last->name, dims, rank, &shape, error));
     return graph_substitute(g, last, "", "Reshape", last->name, (graph_value *[]){ x, shape }, 2, NULL, 0, NULL, error);
+}
+
+static onyx_status perm_attribute(graph *g, const graph_value *x, const int *perm, op_attribute *attribute,
+                                  onyx_error *error)
+{
+    int64_t wide[ONYX_MAX_RANK];
+    for (int i = 0; i < x->info.rank; i++)
+        wide[i] = perm[i];
+    return attribute_ints(g, "perm", wide, x->info.rank, attribute)
+               ? ONYX_OK
+               : status_no_memory(error, sizeof(wide), "attributes");
+}
+
+onyx_status graph_insert_transpose(graph *g, graph_node *before, const char *name, graph_value *x, const int *perm,
+                                   graph_value **output, onyx_error *error)
+{
+    op_attribute attribute;
+    STATUS_TRY(perm_attribute(g, x, perm, &attribute, error));
+    return graph_insert(g, before, "", "Transpose", name, &x, 1, &attribute, 1, output, error);
+}
+
+onyx_status graph_substitute_transpose(graph *g, graph_node *last, const char *name, graph_value *x, const int *perm,
+                                       onyx_error *error)
+{
+    op_attribute attribute;
+    STATUS_TRY(perm_attribute(g, x, perm, &attribute, error));
+    return graph_substitute(g, last, "", "Transpose", name, &x, 1, &attribute, 1, NULL, error);
 }
 
 /* ---- convolutions ---- */

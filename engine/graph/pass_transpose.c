@@ -56,27 +56,14 @@ static bool is_reshape(const graph_value *x, const permutation *p)
     return true;
 }
 
-static bool perm_attribute(graph *g, const permutation *p, op_attribute *attribute)
-{
-    int64_t perm[ONYX_MAX_RANK];
-    for (int i = 0; i < p->rank; i++)
-        perm[i] = p->perm[i];
-    return attribute_ints(g, "perm", perm, p->rank, attribute);
-}
-
 /* Transpose(x) in place of `last`, or x itself. */
 static onyx_status substitute_transpose(graph *g, graph_node *last, graph_value *x, const permutation *p,
                                         onyx_error *error)
 {
-    op_attribute attribute;
     bool done = false;
     if (is_identity(p))
         STATUS_TRY(graph_bypass(g, last, x, &done, error));
-    if (done)
-        return ONYX_OK;
-    if (!perm_attribute(g, p, &attribute))
-        return status_no_memory(error, sizeof(int64_t) * ONYX_MAX_RANK, "attributes");
-    return graph_substitute(g, last, "", "Transpose", last->name, &x, 1, &attribute, 1, NULL, error);
+    return done ? ONYX_OK : graph_substitute_transpose(g, last, last->name, x, p->perm, error);
 }
 
 /* ---- a Transpose by itself, and two in a row ---- */
@@ -174,9 +161,10 @@ static onyx_status swap(graph *g, graph_node *node, int index, const permutation
     } else {
         STATUS_TRY(graph_insert_like(g, node, inputs, &y, error));
     }
-    if (!perm_attribute(g, p, &attribute))
-        return status_no_memory(error, sizeof(int64_t) * ONYX_MAX_RANK, "attributes");
-    return graph_substitute(g, node, "", "Transpose", transpose->name, &y, 1, &attribute, 1, moved, error);
+    const graph_value *output = node->outputs[0];
+    STATUS_TRY(graph_substitute_transpose(g, node, transpose->name, y, p->perm, error));
+    *moved = output->producer;
+    return ONYX_OK;
 }
 
 /* `node` is a Transpose below a chain below another Transpose: the upper one moves down, link by link. */
@@ -235,9 +223,7 @@ static onyx_status gather_up(graph *g, graph_node *node, bool *changed, onyx_err
     } else {
         STATUS_TRY(graph_insert_like(g, node, inputs, &y, error));
     }
-    if (!perm_attribute(g, &p, &attribute))
-        return status_no_memory(error, sizeof(int64_t) * ONYX_MAX_RANK, "attributes");
-    return graph_substitute(g, node, "", "Transpose", node->name, &y, 1, &attribute, 1, NULL, error);
+    return graph_substitute_transpose(g, node, node->name, y, p.perm, error);
 }
 
 /* ---- behind matrix products ---- */
@@ -285,7 +271,6 @@ static onyx_status pass_below(graph *g, graph_node *node, bool *changed, onyx_er
 {
     for (int i = 0; i < 2 && node->input_count == 2 && graph_one_output(node); i++) {
         permutation p;
-        op_attribute attribute;
         graph_value *inputs[2], *y = NULL, *x = product_below(node->inputs[i], &p);
         if (!x || node->outputs[0]->info.rank != p.rank || x->info.dims[p.rank - 1] <= 0 ||
             !graph_same_shape(node->inputs[i], node->outputs[0]))
@@ -296,9 +281,7 @@ static onyx_status pass_below(graph *g, graph_node *node, bool *changed, onyx_er
             continue;
         *changed = true;
         STATUS_TRY(graph_insert_like(g, node, inputs, &y, error));
-        if (!perm_attribute(g, &p, &attribute))
-            return status_no_memory(error, sizeof(int64_t) * ONYX_MAX_RANK, "attributes");
-        return graph_substitute(g, node, "", "Transpose", node->name, &y, 1, &attribute, 1, NULL, error);
+        return graph_substitute_transpose(g, node, node->name, y, p.perm, error);
     }
     return ONYX_OK;
 }

@@ -98,6 +98,8 @@ bool graph_clip_limits(graph *g, const graph_node *clip, float *low, float *high
 int graph_reduce_axes(graph *g, const graph_node *node, bool axes[ONYX_MAX_RANK]);
 /* The permutation of a Transpose of known rank. */
 bool graph_permutation(const graph_node *transpose, int *rank, int perm[ONYX_MAX_RANK]);
+/* The node (or NULL) is a Transpose by this permutation. */
+bool graph_is_transpose(const graph_node *node, int rank, const int *perm);
 
 /* A new float32 or int64 constant over a buffer of its own, which is taken over (also on failure). */
 onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *dims, buffer *storage,
@@ -132,6 +134,11 @@ onyx_status graph_substitute_reshape(graph *g, graph_node *last, graph_value *x,
                                      onyx_error *error);
 onyx_status graph_insert_reshape(graph *g, graph_node *before, const char *name, graph_value *x, int rank,
                                  const int64_t *dims, graph_value **output, onyx_error *error);
+/* Transpose of `x`, whose rank is known. */
+onyx_status graph_substitute_transpose(graph *g, graph_node *last, const char *name, graph_value *x, const int *perm,
+                                       onyx_error *error);
+onyx_status graph_insert_transpose(graph *g, graph_node *before, const char *name, graph_value *x, const int *perm,
+                                   graph_value **output, onyx_error *error);
 
 /* `last` computes conv(...) * a[c] + b[c] for each output channel c (a, b: c_out numbers; NULL: 1 and 0): puts a Conv
  * or ConvTranspose with other weights in its place. The convolution must pass graph_conv_constant. */
