@@ -289,6 +289,18 @@ onyx_status op_parse_fused_conv(const op_parse_context *context, void *params)
 
 /* ---- integers ---- */
 
+/* A scalar, or a vector of one element or one per filter. */
+static onyx_status check_per_filter(op_shape_context *context, int index, const op_value *w)
+{
+    const op_value *v = shape_input(context, index);
+    if (!v || v->rank <= 0)
+        return ONYX_OK;
+    const int64_t count = v->dims[0], filters = w->rank > 0 ? w->dims[0] : -1;
+    if (v->rank == 1 && (count < 0 || count == 1 || filters < 0 || count == filters))
+        return ONYX_OK;
+    return shape_fail(context, "input %d has neither one element nor one per filter", index);
+}
+
 onyx_status op_shape_conv_integer(op_shape_context *context)
 {
     STATUS_TRY(shape_begin(context));
@@ -296,6 +308,7 @@ onyx_status op_shape_conv_integer(op_shape_context *context)
     STATUS_TRY(shape_zero_point(context, 2, 0));
     STATUS_TRY(shape_scalar(context, 2));
     STATUS_TRY(shape_zero_point(context, 3, 1));
+    STATUS_TRY(check_per_filter(context, 3, context->inputs[1]));
     return shape_conv_at(context, 0, 1, -1, ONYX_TYPE_INT32);
 }
 
@@ -339,13 +352,8 @@ onyx_status op_shape_qlinear_conv(op_shape_context *context)
     STATUS_TRY(shape_type(context, 7, TYPES_BYTE));
     STATUS_TRY(shape_scalar(context, 7));
     STATUS_TRY(shape_type(context, 8, TYPE_BIT(ONYX_TYPE_INT32)));
-    const op_value *w = context->inputs[3];
-    for (int i = 4; i < 6; i++) {
-        const op_value *v = context->inputs[i];
-        if (v->rank > 1 ||
-            (v->rank == 1 && w->rank > 0 && v->dims[0] > 1 && w->dims[0] >= 0 && v->dims[0] != w->dims[0]))
-            return shape_fail(context, "input %d has neither one element nor one per filter", i);
-    }
+    for (int i = 4; i < 6; i++)
+        STATUS_TRY(check_per_filter(context, i, context->inputs[3]));
     const op_value *y_zero = context->inputs[7];
     return shape_conv_at(context, 0, 3, 8, y_zero->type);
 }

@@ -222,6 +222,24 @@ static void integer_conv_case(bool quantised)
     runner_free(r);
 }
 
+/* Zero points that are neither one for all nor one for each of three filters. */
+static void zero_points_refused(bool quantised, int64_t count)
+{
+    const int64_t x_dims[4] = { 1, 1, 2, 2 }, w_dims[4] = { 3, 1, 1, 1 };
+    runner *r = runner_new(NULL);
+    onyx_error error = { 0 };
+    onyx_tensor x = own_tensor(r, ONYX_TYPE_UINT8, 4, x_dims), w = own_tensor(r, ONYX_TYPE_INT8, 4, w_dims), y = { 0 };
+    onyx_tensor scale = own_tensor(r, ONYX_TYPE_FLOAT32, 0, NULL), x_zero = own_tensor(r, ONYX_TYPE_UINT8, 0, NULL);
+    onyx_tensor w_zero = own_tensor(r, ONYX_TYPE_INT8, 1, &count);
+    const onyx_tensor *q[8] = { &x, &scale, &x_zero, &w, &scale, &w_zero, &scale, &x_zero };
+    const onyx_tensor *plain[4] = { &x, &w, &x_zero, &w_zero };
+    const onyx_status status = runner_node(r, "", quantised ? "QLinearConv" : "ConvInteger", 10, NULL, 0,
+                                           quantised ? q : plain, quantised ? 8 : 4, &y, 1, &error);
+    own_check(status == ONYX_ERROR_SHAPE && strstr(error.message, "one per filter"), "%d zero points: %s, '%s'",
+              (int)count, onyx_status_name(status), error.message);
+    runner_free(r);
+}
+
 /* Gradient of Conv: every input is spread over the taps that would have read it. */
 static void conv_transpose_case(void)
 {
@@ -339,6 +357,10 @@ static void pool_case(bool max, onyx_type type)
 void own_windows(void)
 {
     own_seed(1);
+    for (int i = 0; i < 2; i++) {
+        zero_points_refused(i, 0);
+        zero_points_refused(i, 2);
+    }
     for (int i = 0; i < 150; i++) {
         conv_case(ONYX_TYPE_FLOAT32, 1e-5, 1e-5);
         integer_conv_case(i % 2);
