@@ -18,6 +18,13 @@
 
 /* Activations and the like; below that too much of a huge page would be left over. */
 #define HUGE_FROM ((size_t)4 << 20)
+#define DEFAULT_LIMIT ((uint64_t)16 << 30)
+
+size_t memory_limit(const onyx_options *options)
+{
+    const size_t given = options ? options->max_memory_bytes : 0;
+    return given ? given : (size_t)MIN(DEFAULT_LIMIT, (uint64_t)SIZE_MAX);
+}
 
 void *memory_alloc(size_t bytes)
 {

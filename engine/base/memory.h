@@ -7,6 +7,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "onyx.h"
+
+/* max_memory_bytes, or its default where the options (or NULL) do not say. */
+size_t memory_limit(const onyx_options *options);
+
 /* 64-byte aligned, at least ONYX_SLACK bytes longer than asked for; NULL when memory is out. memory_free takes NULL. */
 void *memory_alloc(size_t bytes);
 void *memory_alloc_zero(size_t bytes);

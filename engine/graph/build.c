@@ -551,7 +551,7 @@ onyx_status graph_inline(graph *g, graph_node *before, const graph_scope *scope,
 
 static onyx_status graph_new(const model_file *file, const onyx_options *options, graph **result, onyx_error *error)
 {
-    size_t limit = options && options->max_memory_bytes ? options->max_memory_bytes : (size_t)16 << 30;
+    const size_t limit = memory_limit(options);
     arena *memory = arena_new(limit);
     graph *g = memory ? arena_alloc(memory, sizeof(*g)) : NULL;
     if (!g) {

@@ -15,7 +15,6 @@
 #include "onnx.pb-c.h"
 
 #define DEFAULT_MODEL_BYTES ((uint64_t)64 << 30)
-#define DEFAULT_MEMORY_BYTES ((uint64_t)16 << 30)
 #define DEFAULT_NODES 1000000
 
 /* The options with defaults filled in; a caller built against an older header has a shorter struct. */
@@ -26,8 +25,7 @@ static onyx_options complete(const onyx_options *given)
         memcpy(&o, given, MIN(given->size, sizeof o));
     if (!o.max_model_bytes)
         o.max_model_bytes = (size_t)MIN(DEFAULT_MODEL_BYTES, (uint64_t)SIZE_MAX);
-    if (!o.max_memory_bytes)
-        o.max_memory_bytes = (size_t)MIN(DEFAULT_MEMORY_BYTES, (uint64_t)SIZE_MAX);
+    o.max_memory_bytes = memory_limit(&o);
     if (!o.max_nodes)
         o.max_nodes = DEFAULT_NODES;
     return o;

@@ -334,8 +334,7 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
         status = prepare_graph(p, wish, error);
     if (status == ONYX_OK) {
         planner pl = { .program = p, .graph = p->graph, .kernels = wish->kernels, .options = wish, .error = error };
-        pl.memory_limit = options && options->max_memory_bytes ? options->max_memory_bytes : (size_t)16 << 30;
-        pl.memory_limit = MIN(pl.memory_limit, (uint64_t)1 << 42); /* 4 TiB: see too_large */
+        pl.memory_limit = MIN(memory_limit(options), (uint64_t)1 << 42); /* 4 TiB: see too_large */
         status = emit(&pl);
     }
     if (status == ONYX_OK)

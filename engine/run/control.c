@@ -11,11 +11,6 @@
 #include "graph/bodies.h"
 #include "run/run.h"
 
-/* Types of which several elements share a byte. */
-#define TYPES_OF_PARTS                                                                                                 \
-    (TYPE_BIT(ONYX_TYPE_INT4) | TYPE_BIT(ONYX_TYPE_UINT4) | TYPE_BIT(ONYX_TYPE_INT2) | TYPE_BIT(ONYX_TYPE_UINT2) |     \
-     TYPE_BIT(ONYX_TYPE_FLOAT4E2M1))
-
 /* Iterations of all loops in one run: a model may not run for ever. */
 #define ITERATIONS_MOST (INT64_C(1) << 20)
 
@@ -50,35 +45,12 @@ static onyx_status new_body(onyx_model *outer, graph *g, const graph_node *node,
     return graph_body_file(g, node, &body, &model->file, error);
 }
 
-/* Shapes of all inputs, where they are known before the first run. */
-static bool known_shapes(const onyx_model *body, onyx_tensor *shapes)
-{
-    for (int i = 0; i < body->file->graph->input_count; i++) {
-        const model_value *input = &body->file->graph->inputs[i];
-        shapes[i] = (onyx_tensor){ .type = input->type, .rank = input->rank };
-        for (int k = 0; k < input->rank; k++) {
-            shapes[i].dims[k] = input->dims[k];
-            if (input->dims[k] < 0)
-                return false;
-        }
-        if (input->rank < 0)
-            return false;
-    }
-    return true;
-}
-
 /* Compiles at once what can be, so that the first run need not, and what is missing is said now. What else is wrong may
  * be in a branch that is never taken. */
 static onyx_status compile_early(onyx_model *body, const graph_node *node, onyx_error *error)
 {
     onyx_error local = { .message = "" };
-    compiled *c = NULL;
-    onyx_tensor *shapes = calloc((size_t)body->file->graph->input_count + 1, sizeof(*shapes));
-    if (!shapes)
-        return status_no_memory(error, sizeof(*shapes), "input shapes");
-    onyx_status status = known_shapes(body, shapes) ? model_compile(body, shapes, &c, &local) : ONYX_OK;
-    model_release(body, c);
-    free(shapes);
+    const onyx_status status = model_is_fixed(body) ? model_compile_fixed(body, &local) : ONYX_OK;
     if (status != ONYX_ERROR_UNSUPPORTED && status != ONYX_ERROR_MEMORY && status != ONYX_ERROR_LIMIT)
         return ONYX_OK;
     if (error)
@@ -227,12 +199,6 @@ static onyx_status run_body(onyx_session *session, const program_step *step, int
 
 /* ---- results ---- */
 
-static size_t memory_limit(const onyx_session *session)
-{
-    const size_t limit = session->model->options.max_memory_bytes;
-    return limit ? limit : (size_t)16 << 30;
-}
-
 /* Copies a result into output `index` of the step. */
 static onyx_status give_output(onyx_session *session, const program_step *step, int index, const onyx_tensor *result,
                                onyx_error *error)
@@ -245,7 +211,7 @@ static onyx_status give_output(onyx_session *session, const program_step *step, 
         return status_fail(error, ONYX_ERROR_TYPE, "output %d is %s in its sub-graph, not %s", index,
                            onyx_type_name(result->type), onyx_type_name(session->program->slots[slot].tensor.type));
     if (session->program->slots[slot].kind == SLOT_DYNAMIC) {
-        if (result->size_bytes > memory_limit(session))
+        if (result->size_bytes > memory_limit(&session->model->options))
             return status_fail(error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes", index,
                                result->size_bytes);
         if (!grown_reserve(&session->dynamic[slot], result->size_bytes))
@@ -298,10 +264,10 @@ static onyx_status push(onyx_session *session, int number, stack *s, const onyx_
     else if (!model_same_shapes(&s->item, item, 1))
         return status_fail(error, ONYX_ERROR_SHAPE, "scan output %d changes its shape from one iteration to the next",
                            number);
-    if (item->rank == ONYX_MAX_RANK || (TYPES_OF_PARTS >> item->type & 1))
+    if (item->rank == ONYX_MAX_RANK || type_is_packed(item->type))
         return status_fail(error, ONYX_ERROR_UNSUPPORTED, "scan output %d is %s of %d dimensions", number,
                            onyx_type_name(item->type), item->rank);
-    if (!size_add(s->bytes, item->size_bytes, &needed) || needed > memory_limit(session))
+    if (!size_add(s->bytes, item->size_bytes, &needed) || needed > memory_limit(&session->model->options))
         return status_fail(error, ONYX_ERROR_LIMIT, "scan output %d needs more than max_memory_bytes", number);
     if (!memory->data || needed > memory->capacity) {
         grown larger = { NULL, 0 };
@@ -505,7 +471,7 @@ static onyx_status scan_trips(onyx_session *session, const program_step *step, i
         if (axes[k] < 0 || axes[k] >= x->rank || (*trips >= 0 && x->dims[axes[k]] != *trips))
             return status_fail(error, ONYX_ERROR_SHAPE, "scan input %d has no axis %lld, or another length there", k,
                                (long long)axis);
-        if (TYPES_OF_PARTS >> x->type & 1)
+        if (type_is_packed(x->type))
             return status_fail(error, ONYX_ERROR_UNSUPPORTED, "scan input %d is %s", k, onyx_type_name(x->type));
         *trips = x->dims[axes[k]];
     }

@@ -8,7 +8,8 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "base/types.h"
+#include "ops/lanes.h"
+#include "ops/shape.h"
 #include "run/run.h"
 
 onyx_status onyx_session_describe(const onyx_session *session, onyx_session_info *info)
@@ -87,36 +88,22 @@ static const onyx_tensor *constant_of(const model_graph *g, const char *name)
     return NULL;
 }
 
-/* Least and greatest size of a value; false where there are none, or too many for one a channel. */
+/* Least and greatest size of a value's elements; false where there are none, or too many for one a channel. */
 static bool sizes_of(const onyx_tensor *t, double *least, double *most)
 {
-    const size_t bytes = type_size(t->type), count = bytes ? t->size_bytes / bytes : 0;
+    double stored[MOST_CHANNEL_VALUES], values[MOST_CHANNEL_VALUES];
+    const size_t count = type_in(t->type, TYPES_FLOAT) ? t->size_bytes / type_size(t->type) : 0;
+    if (count < 1 || count > MOST_CHANNEL_VALUES)
+        return false;
+    memcpy(stored, t->data, t->size_bytes); /* which may lie anywhere in the file */
+    lanes_load(LANE_F64, t->type, stored, 0, count, values);
     *least = HUGE_VAL;
     *most = 0;
     for (size_t i = 0; i < count; i++) {
-        const char *at = (const char *)t->data + i * bytes; /* of any alignment */
-        double wide;
-        float single;
-        uint16_t half;
-        switch (t->type) {
-        case ONYX_TYPE_FLOAT32:
-            memcpy(&single, at, sizeof(single));
-            wide = (double)single;
-            break;
-        case ONYX_TYPE_FLOAT64:
-            memcpy(&wide, at, sizeof(wide));
-            break;
-        case ONYX_TYPE_FLOAT16:
-            memcpy(&half, at, sizeof(half));
-            wide = (double)half_to_float(half);
-            break;
-        default:
-            return false;
-        }
-        *least = fmin(*least, fabs(wide));
-        *most = fmax(*most, fabs(wide));
+        *least = fmin(*least, fabs(values[i]));
+        *most = fmax(*most, fabs(values[i]));
     }
-    return count > 0 && count <= MOST_CHANNEL_VALUES;
+    return true;
 }
 
 static bool is_one_of(const char *name, const char *const *names, size_t count)

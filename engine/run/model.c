@@ -65,8 +65,9 @@ static onyx_value_info *fill_infos(arena *memory, const model_value *values, int
     return infos;
 }
 
-static bool inputs_are_fixed(const model_graph *g)
+bool model_is_fixed(const onyx_model *model)
 {
+    const model_graph *g = model->file->graph;
     for (int i = 0; i < g->input_count; i++) {
         if (g->inputs[i].rank < 0)
             return false;
@@ -77,25 +78,27 @@ static bool inputs_are_fixed(const model_graph *g)
     return true;
 }
 
-/* Files whose shapes are fixed are compiled at once; of others only the operators can be checked yet. */
-static onyx_status first_check(onyx_model *model, onyx_error *error)
+onyx_status model_compile_fixed(onyx_model *model, onyx_error *error)
 {
-    const model_graph *g = model->file->graph;
-    if (!inputs_are_fixed(g)) {
-        graph *checked = NULL;
-        onyx_status status = graph_build(model->file, NULL, &model->options, &checked, error);
-        graph_free(checked);
-        return status;
-    }
-    onyx_tensor *shapes = calloc((size_t)g->input_count + 1, sizeof(*shapes));
+    onyx_tensor *shapes = calloc((size_t)onyx_model_input_count(model) + 1, sizeof(*shapes));
     if (!shapes)
         return status_no_memory(error, sizeof(*shapes), "input shapes");
     model_default_shapes(model, shapes);
     compiled *c = NULL;
     onyx_status status = model_compile(model, shapes, &c, error);
-    if (status == ONYX_OK)
-        model_release(model, c);
+    model_release(model, c);
     free(shapes);
+    return status;
+}
+
+/* Files whose shapes are fixed are compiled at once; of others only the operators can be checked yet. */
+static onyx_status first_check(onyx_model *model, onyx_error *error)
+{
+    if (model_is_fixed(model))
+        return model_compile_fixed(model, error);
+    graph *checked = NULL;
+    onyx_status status = graph_build(model->file, NULL, &model->options, &checked, error);
+    graph_free(checked);
     return status;
 }
 
@@ -195,9 +198,9 @@ void onyx_model_unref(onyx_model *model)
         free_compiled(model->programs[i]);
     free(model->programs);
     packed_store_free(model->store);
-    if (model->root)
+    if (model->root) {
         atomic_fetch_sub(&model->root->bodies, 1);
-    else {
+    } else {
         workers_free(model->pool);
         model_free(model->file);
         arena_free(model->strings);

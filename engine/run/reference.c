@@ -11,8 +11,6 @@ static onyx_status set_output(op_run_context *context, int index, onyx_type type
 {
     onyx_session *session = context->owner;
     onyx_tensor *tensor = context->outputs[index];
-    const size_t limit =
-        session->model->options.max_memory_bytes ? session->model->options.max_memory_bytes : (size_t)16 << 30;
     const int slot = (int)(tensor - session->tensors);
     onyx_tensor found = { .type = type, .rank = rank };
     size_t count;
@@ -25,7 +23,7 @@ static onyx_status set_output(op_run_context *context, int index, onyx_type type
             return ONYX_OK;
         return status_fail(context->error, ONYX_ERROR_SHAPE, "its inputs do not fit together");
     }
-    if (found.size_bytes > limit)
+    if (found.size_bytes > memory_limit(&session->model->options))
         return status_fail(context->error, ONYX_ERROR_LIMIT, "output %d needs %zu bytes, more than max_memory_bytes",
                            index, found.size_bytes);
     if (!grown_reserve(&session->dynamic[slot], found.size_bytes))

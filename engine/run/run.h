@@ -44,6 +44,9 @@ struct onyx_model {
 /* Finds or compiles the program; the caller gives it back with model_release. */
 onyx_status model_compile(onyx_model *model, const onyx_tensor *shapes, compiled **result, onyx_error *error);
 void model_release(onyx_model *model, compiled *c);
+/* Whether the model itself says the shapes of all inputs; and compiling for these, ahead of any session. */
+bool model_is_fixed(const onyx_model *model);
+onyx_status model_compile_fixed(onyx_model *model, onyx_error *error);
 /* Types, ranks and dims of `count` tensors are the same. */
 bool model_same_shapes(const onyx_tensor *a, const onyx_tensor *b, int count);
 /* Shapes for a session that names none. shapes: one per input. */
