@@ -149,23 +149,12 @@ plan_result plan_reference(planner *p, graph_node *node)
         status_fail(p->error, ONYX_ERROR_UNSUPPORTED, "node '%s' (%s) cannot be run", node->name, node->row->name);
         return PLAN_FAILED;
     }
-    int *slots = plan_alloc(p, sizeof(*slots) * (size_t)(node->input_count + node->output_count));
+    const int *slots = plan_plain_slots(p, node);
     if (!slots)
         return PLAN_FAILED;
-    int *outputs = slots + node->input_count;
-    for (int i = 0; i < node->input_count; i++) {
-        slots[i] = node->inputs[i] ? plan_plain(p, node->inputs[i]) : -1;
-        if (node->inputs[i] && slots[i] < 0)
-            return PLAN_FAILED;
-    }
-    for (int i = 0; i < node->output_count; i++) {
-        outputs[i] = node->outputs[i] ? plan_new_plain(p, node->outputs[i]) : -1;
-        if (node->outputs[i] && outputs[i] < 0)
-            return PLAN_FAILED;
-    }
     const bool dynamic = !shapes_known(node), late = dynamic && plan_is_late(p, node);
     program_step *step = plan_add_step(p, node, late ? "planned_in_run" : "reference", NULL, 1, 0, slots,
-                                       node->input_count, outputs, node->output_count, NULL, 0);
+                                       node->input_count, slots + node->input_count, node->output_count, NULL, 0);
     if (!step || (late && !plan_late(p, node, step)))
         return PLAN_FAILED;
     step->row = node->row;

@@ -137,7 +137,7 @@ static bool chain_before(const planner *p, const graph_value *x, int *at, chain_
 static bool join(planner *p, const addition *more, int *before, chain_step *s)
 {
     conv_link links[CONV_CHAIN_MOST];
-    const int threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    const int threads = plan_threads(p);
     if (!chain_before(p, more->nodes[0]->inputs[0], before, s) || s->chain.count + more->count > CONV_CHAIN_MOST)
         return false;
     const int count = s->chain.count;
@@ -199,7 +199,7 @@ static void inputs_of(planner *p, const graph_node *first, const program_step *t
 static plan_result emit(planner *p, const addition *more)
 {
     const graph_node *last = more->nodes[more->count - 1];
-    const int threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    const int threads = plan_threads(p);
     image_dims x, y;
     chain_step s;
     int before;

@@ -15,7 +15,6 @@ static bool tensors_only(graph_value *const *values, int count)
 
 plan_result plan_control(planner *p, graph_node *node)
 {
-    program *target = p->program;
     if (node->row->flags & OP_CONTAINER || !tensors_only(node->inputs, node->input_count) ||
         !tensors_only(node->outputs, node->output_count)) {
         status_fail(p->error, ONYX_ERROR_UNSUPPORTED,
@@ -23,29 +22,18 @@ plan_result plan_control(planner *p, graph_node *node)
                     node->row->name);
         return PLAN_FAILED;
     }
-    int *slots = plan_alloc(p, sizeof(*slots) * (size_t)(node->input_count + node->output_count));
+    const int *slots = plan_plain_slots(p, node);
     if (!slots)
         return PLAN_FAILED;
-    int *outputs = slots + node->input_count;
-    for (int i = 0; i < node->input_count; i++) {
-        slots[i] = node->inputs[i] ? plan_plain(p, node->inputs[i]) : -1;
-        if (node->inputs[i] && slots[i] < 0)
-            return PLAN_FAILED;
-    }
-    for (int i = 0; i < node->output_count; i++) {
-        outputs[i] = node->outputs[i] ? plan_new_plain(p, node->outputs[i]) : -1;
-        if (node->outputs[i] && outputs[i] < 0)
-            return PLAN_FAILED;
-    }
-    program_step *step =
-        plan_add_step(p, node, "control", NULL, 1, 0, slots, node->input_count, outputs, node->output_count, NULL, 0);
+    program_step *step = plan_add_step(p, node, "control", NULL, 1, 0, slots, node->input_count,
+                                       slots + node->input_count, node->output_count, NULL, 0);
     if (!step)
         return PLAN_FAILED;
     step->row = node->row;
     step->row_params = node->params;
     step->version = node->version;
     step->control = node;
-    step->control_index = target->control_count++;
+    step->control_index = p->program->control_count++;
     return PLAN_DONE;
 }
 

@@ -350,7 +350,7 @@ plan_result plan_conv(planner *p, graph_node *node)
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
     shape.exact = p->options->precision == ONYX_PRECISION_STRICT;
-    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    shape.threads = plan_threads(p);
     shape.src_plain = xd.c <= PLAIN_CHANNELS && shape.groups == 1 && !plan_has_blocked(p, x);
     bool taken = conv_choose(p->kernels, &shape, &conv.plan);
     if (!taken && shape.src_plain) {

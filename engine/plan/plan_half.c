@@ -270,7 +270,7 @@ plan_result plan_half_conv(planner *p, graph_node *node)
         return PLAN_PASS;
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
-    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    shape.threads = plan_threads(p);
     shape.src_plain = xd.image.c <= 4 && shape.groups == 1 && !has_half(p, x);
     if (!half_conv_choose(p->kernels, &shape, &conv.plan))
         return PLAN_PASS;

@@ -21,6 +21,8 @@ bool plan_byte_scale(planner *p, graph_value *scale_value, graph_value *zero_val
 const onyx_tensor *plan_constant(planner *p, graph_value *value, onyx_type type);
 /* Element i of a zero point with one element or one per channel; absent: 0. False where it is no constant. */
 bool plan_byte_zero(planner *p, graph_value *value, int i, int *zero);
+/* The same of all filters of a shape, whose weights_zero it sets. PASS: they are no constant. */
+plan_result plan_byte_zeros(planner *p, graph_value *value, qconv_shape *shape, int **zeros);
 /* factor * scale[c] / divisor, one per channel, padded with zeros to 16; NULL: no constant, or memory is out. */
 float *plan_byte_scales(planner *p, graph_value *value, float factor, float divisor, int channels);
 /* A copy of a constant with `count` elements of 4 bytes. NULL: memory is out. */

@@ -121,6 +121,20 @@ bool plan_byte_zero(planner *p, graph_value *value, int i, int *zero)
     return true;
 }
 
+plan_result plan_byte_zeros(planner *p, graph_value *value, qconv_shape *shape, int **zeros)
+{
+    int *list = plan_alloc(p, sizeof(*list) * (size_t)shape->c_out);
+    if (!list)
+        return PLAN_FAILED;
+    for (int c = 0; c < shape->c_out; c++) {
+        if (!plan_byte_zero(p, value, c, &list[c]))
+            return PLAN_PASS;
+        shape->weights_zero |= list[c] != (shape->weights_signed ? 0 : 128);
+    }
+    *zeros = list;
+    return PLAN_DONE;
+}
+
 float *plan_byte_scales(planner *p, graph_value *value, float factor, float divisor, int channels)
 {
     const onyx_tensor *tensor = plan_constant(p, value, ONYX_TYPE_FLOAT32);
@@ -314,16 +328,12 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         !graph_constant(p->graph, w) || !fill_shape(node, w, &xd, &yd, &shape) ||
         !fill_sums(p, sums, &yd, &shape, &s->sums))
         return PLAN_PASS;
-    int *list = plan_alloc(p, sizeof(*list) * (size_t)yd.c);
-    if (!list)
-        return PLAN_FAILED;
-    for (int c = 0; c < yd.c; c++) {
-        if (!plan_byte_zero(p, zeros, c, &list[c]))
-            return PLAN_PASS;
-        shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
-    }
+    int *list;
+    const plan_result read = plan_byte_zeros(p, zeros, &shape, &list);
+    if (read != PLAN_DONE)
+        return read;
     shape.output = output;
-    shape.threads = p->options->pool ? workers_count(p->options->pool) : 1;
+    shape.threads = plan_threads(p);
     const uint8_t *weights = graph_constant(p->graph, w)->data;
     uint8_t *spread = NULL;
     const int bundle = bundle_groups(&shape, p->kernels->block);

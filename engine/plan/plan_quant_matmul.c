@@ -77,7 +77,7 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
     const int64_t elements = graph_element_count(x);
     const onyx_tensor *weights = w->info.rank == 2 && w->is_constant ? graph_constant(p->graph, w) : NULL;
     if (!weights || elements < 1 || graph_element_count(w) < 1 || w->info.dims[0] > INT32_MAX / 65536 ||
-        w->info.dims[1] > INT32_MAX || elements / w->info.dims[0] > INT32_MAX)
+        w->info.dims[1] > INT32_MAX / 64 || elements / w->info.dims[0] > INT32_MAX / 64)
         return PLAN_PASS;
     const int k = (int)w->info.dims[0], n = (int)w->info.dims[1], m = (int)(elements / k);
     qconv_shape shape = {
@@ -98,16 +98,12 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         .output = output,
         .src_signed = x->info.type == ONYX_TYPE_INT8,
         .weights_signed = w->info.type == ONYX_TYPE_INT8,
-        .threads = p->options->pool ? workers_count(p->options->pool) : 1,
+        .threads = plan_threads(p),
     };
-    int *list = plan_alloc(p, sizeof(*list) * (size_t)n);
-    if (!list)
-        return PLAN_FAILED;
-    for (int c = 0; c < n; c++) {
-        if (!plan_byte_zero(p, zeros, c, &list[c]))
-            return PLAN_PASS;
-        shape.weights_zero |= list[c] != (shape.weights_signed ? 0 : 128);
-    }
+    int *list;
+    const plan_result read = plan_byte_zeros(p, zeros, &shape, &list);
+    if (read != PLAN_DONE)
+        return read;
     qconv_fold_zeros(p->kernels, weights->data, list, &shape);
     if (!qconv_choose(p->kernels, &shape, &s->plan))
         return PLAN_PASS;

@@ -70,6 +70,11 @@ int plan_parts(size_t bytes)
     return parts < 1 ? 1 : parts > 32 ? 32 : (int)parts;
 }
 
+int plan_threads(const planner *p)
+{
+    return p->options->pool ? workers_count(p->options->pool) : 1;
+}
+
 bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims)
 {
     const op_value *info = &value->info;
@@ -485,6 +490,20 @@ static const int *copy_slots(planner *p, const int *slots, int count)
     if (copy && count)
         memcpy(copy, slots, sizeof(*copy) * (size_t)count);
     return copy;
+}
+
+const int *plan_plain_slots(planner *p, graph_node *node)
+{
+    const int count = node->input_count + node->output_count;
+    int *slots = plan_alloc(p, sizeof(*slots) * (size_t)count);
+    for (int i = 0; slots && i < count; i++) {
+        const int output = i - node->input_count;
+        graph_value *value = output < 0 ? node->inputs[i] : node->outputs[output];
+        slots[i] = !value ? -1 : output < 0 ? plan_plain(p, value) : plan_new_plain(p, value);
+        if (value && slots[i] < 0)
+            return NULL;
+    }
+    return slots;
 }
 
 program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,

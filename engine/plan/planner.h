@@ -180,7 +180,9 @@ bool plan_add_copy(planner *p, const graph_node *node, int from, int to, size_t 
 void plan_copy_rows(char *dst, size_t dst_stride, const char *src, size_t src_stride, size_t bytes, size_t rows);
 
 /* ---- steps ---- */
-/* A step for `node`; params are copied into the program. `slots`: inputs then outputs. */
+/* The plain slots of the node's inputs, then of its outputs, -1 for those left out. NULL: memory is out. */
+const int *plan_plain_slots(planner *p, graph_node *node);
+/* A step for `node`; params are copied into the program. */
 program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
                             size_t scratch_bytes, const int *inputs, int input_count, const int *outputs,
                             int output_count, const void *params, size_t params_bytes);
@@ -209,6 +211,8 @@ static inline void plan_range(size_t total, size_t grain, int parts, int part, s
 }
 /* How many parts a job over `bytes` of memory traffic is worth. */
 int plan_parts(size_t bytes);
+/* How many threads will share a step, as far as is known. */
+int plan_threads(const planner *p);
 
 /* plan_memory.c: resolves views, finds lifetimes, places roots. */
 onyx_status plan_memory(planner *p);
