@@ -21,13 +21,6 @@ static bool untouched(const op_window *w, int axis)
     return w->kernel[axis] == 1 && w->stride[axis] == 1 && w->pad_begin[axis] == 0 && w->pad_end[axis] == 0;
 }
 
-static bool will_grow(graph *g, const graph_node *conv)
-{
-    op_activation activation;
-    const graph_node *reader = graph_single_user(conv->outputs[0]);
-    return reader && graph_conv_activation(conv)->act == OP_ACT_NONE && graph_activation_of(g, reader, &activation);
-}
-
 static bool read_conv(graph *g, graph_node *node, conv_3d *v)
 {
     if (!graph_is_conv(node) || node->attribute_count > 11)
@@ -36,7 +29,7 @@ static bool read_conv(graph *g, graph_node *node, conv_3d *v)
     if (x->info.rank != 2 + SPATIAL || w->info.rank != 2 + SPATIAL || !w->is_constant ||
         !graph_constant_f32(g, node->inputs[1]) || graph_element_count(x) <= 0 || graph_element_count(y) <= 0 ||
         graph_element_count(w) <= 0 || !op_conv_geometry(node->params, &x->info, &w->info, &v->window) ||
-        will_grow(g, node))
+        graph_conv_grows(g, node))
         return false;
     v->conv = node;
     v->n = x->info.dims[0];
@@ -49,16 +42,17 @@ static bool read_conv(graph *g, graph_node *node, conv_3d *v)
 static onyx_status insert_conv(graph *g, const conv_3d *v, int a, int b, graph_value *const *inputs, graph_value **y,
                                onyx_error *error)
 {
-    static const char *const ours[] = { "kernel_shape", "strides", "dilations", "pads", "auto_pad" };
     const op_window *w = &v->window;
+    const op_window plane = { .spatial = 2,
+                              .kernel = { w->kernel[a], w->kernel[b] },
+                              .stride = { w->stride[a], w->stride[b] },
+                              .dilation = { w->dilation[a], w->dilation[b] },
+                              .pad_begin = { w->pad_begin[a], w->pad_begin[b] },
+                              .pad_end = { w->pad_end[a], w->pad_end[b] } };
     op_attribute attributes[16];
-    int count = attributes_but(v->conv, ours, ARRAY_LENGTH(ours), attributes);
-    if (!attribute_ints(g, ours[0], (int64_t[]){ w->kernel[a], w->kernel[b] }, 2, &attributes[count++]) ||
-        !attribute_ints(g, ours[1], (int64_t[]){ w->stride[a], w->stride[b] }, 2, &attributes[count++]) ||
-        !attribute_ints(g, ours[2], (int64_t[]){ w->dilation[a], w->dilation[b] }, 2, &attributes[count++]) ||
-        !attribute_ints(g, ours[3], (int64_t[]){ w->pad_begin[a], w->pad_begin[b], w->pad_end[a], w->pad_end[b] }, 4,
-                        &attributes[count++]))
-        return status_no_memory(error, sizeof(int64_t) * 4, "attributes");
+    const int count = attributes_with_window(g, v->conv, &plane, attributes);
+    if (count < 0)
+        return status_no_memory(error, sizeof(plane), "attributes");
     return graph_insert(g, v->conv, v->conv->row->domain, v->conv->row->name, v->conv->name, inputs,
                         v->conv->input_count, attributes, count, y, error);
 }
@@ -91,21 +85,14 @@ static onyx_status join_value(graph *g, const conv_3d *v, graph_value *x, int ax
     return graph_insert_reshape(g, v->conv, x->name, x, 4, dims, joined, error);
 }
 
-static onyx_status join_weights(graph *g, graph_value *w, int axis, graph_value **joined, onyx_error *error)
-{
-    onyx_tensor tensor = *graph_constant(g, w);
-    tensor.rank = 4;
-    join_shape(w->info.dims, axis, tensor.dims);
-    *joined = graph_add_constant(g, w->name, &tensor, w->storage ? buffer_ref(w->storage) : NULL);
-    return *joined ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "weights");
-}
-
 static onyx_status join_dims(graph *g, const conv_3d *v, int axis, onyx_error *error)
 {
     graph_node *conv = v->conv;
     graph_value *inputs[4] = { NULL, NULL, graph_input(conv, 2), NULL }, *y = NULL;
+    int64_t dims[4];
     STATUS_TRY(join_value(g, v, conv->inputs[0], axis, &inputs[0], error));
-    STATUS_TRY(join_weights(g, conv->inputs[1], axis, &inputs[1], error));
+    join_shape(conv->inputs[1]->info.dims, axis, dims);
+    STATUS_TRY(graph_reshape_constant(g, conv->inputs[1], 4, dims, &inputs[1], error));
     if (graph_input(conv, 3))
         STATUS_TRY(join_value(g, v, conv->inputs[3], axis, &inputs[3], error));
     STATUS_TRY(insert_conv(g, v, 0, axis == 0 ? 2 : 1, inputs, &y, error));

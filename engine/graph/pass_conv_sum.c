@@ -183,16 +183,14 @@ static onyx_status write_sum(graph *g, graph_node *last, const term *sum, const 
 {
     const op_window *window = &sum->window;
     const int64_t dims[4] = { sum->out, sum->in, window->kernel[0], window->kernel[1] };
-    const int64_t pads[4] = { window->pad_begin[0], window->pad_begin[1], window->pad_end[0], window->pad_end[1] };
-    op_attribute attributes[4] = { attribute_int("group", sum->group) };
+    op_attribute attributes[1 + WINDOW_ATTRIBUTES] = { attribute_int("group", sum->group) };
     graph_value *inputs[3] = { sum->x };
-    if (!attribute_ints(g, "pads", pads, 4, &attributes[1]) ||
-        !attribute_ints(g, "strides", window->stride, 2, &attributes[2]) ||
-        !attribute_ints(g, "dilations", window->dilation, 2, &attributes[3]))
-        return status_no_memory(error, sizeof(pads), "attributes");
+    if (!attribute_window(g, window, attributes + 1))
+        return status_no_memory(error, sizeof(*window), "attributes");
     STATUS_TRY(add_rounded(g, last->name, w, 4, dims, &inputs[1], error));
     STATUS_TRY(add_rounded(g, last->name, b, 1, dims, &inputs[2], error));
-    return graph_substitute(g, last, "", "Conv", last->name, inputs, 3, attributes, 4, NULL, error);
+    return graph_substitute(g, last, "", "Conv", last->name, inputs, 3, attributes, ARRAY_LENGTH(attributes), NULL,
+                            error);
 }
 
 static onyx_status try_sum(graph *g, graph_node *node, bool *changed, onyx_error *error)

@@ -45,16 +45,18 @@ static onyx_status cut_weights(graph *g, graph_value *w, const trim *t, graph_va
     return graph_add_f32(g, w->name, 4, cut_dims, storage, cut, error);
 }
 
-static onyx_status cut_conv(graph *g, graph_node *node, const trim *t, onyx_error *error)
+static onyx_status cut_conv(graph *g, graph_node *node, op_window window, const trim *t, onyx_error *error)
 {
-    static const char *const ours[] = { "kernel_shape", "pads", "auto_pad" };
     op_attribute attributes[16];
     graph_value *inputs[4] = { NULL };
-    int count = attributes_but(node, ours, ARRAY_LENGTH(ours), attributes);
-    if (!attribute_ints(g, ours[0], (int64_t[]){ t[0].count, t[1].count }, 2, &attributes[count++]) ||
-        !attribute_ints(g, ours[1], (int64_t[]){ t[0].pad_begin, t[1].pad_begin, t[0].pad_end, t[1].pad_end }, 4,
-                        &attributes[count++]))
-        return status_no_memory(error, sizeof(int64_t) * 4, "attributes");
+    for (int i = 0; i < 2; i++) {
+        window.kernel[i] = t[i].count;
+        window.pad_begin[i] = t[i].pad_begin;
+        window.pad_end[i] = t[i].pad_end;
+    }
+    const int count = attributes_with_window(g, node, &window, attributes);
+    if (count < 0)
+        return status_no_memory(error, sizeof(window), "attributes");
     for (int i = 0; i < node->input_count; i++)
         inputs[i] = node->inputs[i];
     STATUS_TRY(cut_weights(g, node->inputs[1], t, &inputs[1], error));
@@ -69,7 +71,7 @@ onyx_status pass_conv_trim(graph *g, const graph_pass_options *options, bool *ch
     {
         op_window window;
         trim t[2];
-        if (!graph_is_conv(node) || node->attribute_count > 14 || node->input_count > 4)
+        if (!graph_is_conv(node) || node->attribute_count > 12 || node->input_count > 4)
             continue;
         const graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
         if (x->info.rank != 4 || w->info.rank != 4 || !w->is_constant || !graph_is_f32(w) ||
@@ -79,7 +81,7 @@ onyx_status pass_conv_trim(graph *g, const graph_pass_options *options, bool *ch
             !trim_of(&window, 1, x->info.dims[3], y->info.dims[3], &t[1]) ||
             (t[0].count == window.kernel[0] && t[1].count == window.kernel[1]))
             continue;
-        STATUS_TRY(cut_conv(g, node, t, error));
+        STATUS_TRY(cut_conv(g, node, window, t, error));
         *changed = true;
     }
     return ONYX_OK;

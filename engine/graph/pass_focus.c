@@ -152,16 +152,15 @@ static onyx_status fold(graph *g, graph_node *conv, bool *changed, onyx_error *e
         !op_conv_geometry(params, &x->info, &w->info, &window) || window.dilation[0] != 1 || window.dilation[1] != 1 ||
         w->info.dims[1] != b.picture->info.dims[1] * b.parts)
         return ONYX_OK;
-    static const char *const ours[] = { "kernel_shape", "strides", "pads", "dilations", "auto_pad" };
-    int count = attributes_but(conv, ours, ARRAY_LENGTH(ours), attributes);
-    const int64_t kernel[2] = { window.kernel[0] * b.block, window.kernel[1] * b.block };
-    const int64_t strides[2] = { window.stride[0] * b.block, window.stride[1] * b.block };
-    const int64_t pads[4] = { window.pad_begin[0] * b.block, window.pad_begin[1] * b.block, window.pad_end[0] * b.block,
-                              window.pad_end[1] * b.block };
-    if (!attribute_ints(g, "kernel_shape", kernel, 2, &attributes[count++]) ||
-        !attribute_ints(g, "strides", strides, 2, &attributes[count++]) ||
-        !attribute_ints(g, "pads", pads, 4, &attributes[count++]))
-        return status_no_memory(error, sizeof(kernel), "attributes");
+    for (int i = 0; i < 2; i++) {
+        window.kernel[i] *= b.block;
+        window.stride[i] *= b.block;
+        window.pad_begin[i] *= b.block;
+        window.pad_end[i] *= b.block;
+    }
+    const int count = attributes_with_window(g, conv, &window, attributes);
+    if (count < 0)
+        return status_no_memory(error, sizeof(window), "attributes");
     graph_value *inputs[4] = { b.picture, NULL, graph_input(conv, 2), graph_input(conv, 3) };
     STATUS_TRY(spread_weights(g, w, &b, &inputs[1], error));
     *changed = true;

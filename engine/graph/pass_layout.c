@@ -148,15 +148,13 @@ static int rank_of(const graph_node *node)
 
 static onyx_status constant_first(graph *g, graph_value *c, int rank, graph_value **turned, onyx_error *error)
 {
-    onyx_tensor tensor = c->constant;
+    int64_t dims[ONYX_MAX_RANK];
     *turned = c;
     if (graph_element_count(c) == 1)
         return ONYX_OK;
-    tensor.rank = rank;
     for (int i = 0; i < rank; i++)
-        tensor.dims[i] = i == 1 ? c->info.dims[c->info.rank - 1] : 1;
-    *turned = graph_add_constant(g, c->name, &tensor, buffer_ref(c->storage));
-    return *turned ? ONYX_OK : status_no_memory(error, sizeof(graph_value), "a constant");
+        dims[i] = i == 1 ? c->info.dims[c->info.rank - 1] : 1;
+    return graph_reshape_constant(g, c, rank, dims, turned, error);
 }
 
 static onyx_status picture_first(graph *g, graph_node *before, graph_value *x, graph_value **turned, onyx_error *error)

@@ -34,21 +34,6 @@ static bool zero_pad_of(graph *g, const graph_node *pad, int64_t pads[2 * ONYX_M
     return true;
 }
 
-/* The node's attributes with pads of begin[], end[] instead of its own padding. */
-static onyx_status with_pads(graph *g, const graph_node *node, const int64_t *pads, int count, op_attribute *attributes,
-                             int *attribute_count, onyx_error *error)
-{
-    *attribute_count = 0;
-    for (int i = 0; i < node->attribute_count && *attribute_count < 14; i++) {
-        const char *name = node->attributes[i].name;
-        if (strcmp(name, "pads") != 0 && strcmp(name, "auto_pad") != 0 && strcmp(name, "count_include_pad") != 0)
-            attributes[(*attribute_count)++] = node->attributes[i];
-    }
-    return attribute_ints(g, "pads", pads, count, &attributes[(*attribute_count)++])
-               ? ONYX_OK
-               : status_no_memory(error, sizeof(*pads) * (size_t)count, "attributes");
-}
-
 /* Conv, or a pool: maximum pools do not see their padding, which is as good as zeros where nothing is negative. */
 typedef enum reader_kind { READER_NONE, READER_CONV, READER_AVERAGE, READER_MAXIMUM } reader_kind;
 
@@ -129,11 +114,11 @@ static bool merge_pads(const op_window *window, const int64_t *pads, int64_t *me
 
 static onyx_status fold_pad(graph *g, graph_node *node, reader_kind kind, bool *changed, onyx_error *error)
 {
+    static const char *const own_padding[] = { "pads", "auto_pad", "count_include_pad" };
     int64_t pads[2 * ONYX_MAX_RANK], merged[2 * OP_MAX_SPATIAL];
     padded_input found;
     op_window window;
     op_attribute attributes[16];
-    int count;
     bool own;
     const window_params *params = kind == READER_CONV ? &((const conv_params *)node->params)->window
                                                       : &((const pool_params *)node->params)->window;
@@ -148,7 +133,9 @@ static onyx_status fold_pad(graph *g, graph_node *node, reader_kind kind, bool *
         (kind == READER_AVERAGE && own && !((const pool_params *)node->params)->count_include_pad) ||
         (kind == READER_MAXIMUM && !not_negative(g, found.pad->inputs[0])))
         return ONYX_OK;
-    STATUS_TRY(with_pads(g, node, merged, 2 * window.spatial, attributes, &count, error));
+    int count = attributes_but(node, own_padding, ARRAY_LENGTH(own_padding), attributes);
+    if (!attribute_ints(g, "pads", merged, 2 * window.spatial, &attributes[count++]))
+        return status_no_memory(error, sizeof(merged), "attributes");
     if (kind == READER_AVERAGE) /* they were data */
         attributes[count++] = attribute_int("count_include_pad", 1);
     graph_value *inputs[4] = { NULL, graph_input(node, 1), graph_input(node, 2), graph_input(node, 3) };

@@ -32,31 +32,16 @@ static graph_node *convolution_of(graph *g, const graph_node *transpose, op_wind
     return pays(x->info.dims[1], channels, window->kernel[1]) ? conv : NULL;
 }
 
-/* [channels, k] of the weights, as a constant of rank 2. */
-static onyx_status flat_weights(graph *g, graph_value *weights, graph_value **flat, onyx_error *error)
-{
-    const float *numbers = graph_constant_f32(g, weights);
-    const int64_t count = graph_element_count(weights),
-                  dims[2] = { weights->info.dims[0], count / weights->info.dims[0] };
-    buffer *storage;
-    float *data;
-    if (!numbers)
-        return status_no_memory(error, weights->constant.size_bytes, "weights");
-    STATUS_TRY(graph_new_floats((size_t)count, &storage, &data, error));
-    for (int64_t i = 0; i < count; i++)
-        data[i] = numbers[i];
-    return graph_add_f32(g, weights->name, 2, dims, storage, flat, error);
-}
-
 static onyx_status multiply_patches(graph *g, graph_node *last, const graph_node *conv, const op_window *w,
                                     onyx_error *error)
 {
     graph_value *x = conv->inputs[0], *split = NULL, *turned = NULL, *patches = NULL, *weights = NULL;
     const int64_t n = x->info.dims[0], c = x->info.dims[1];
     const int64_t dims[6] = { n, c, w->out[0], w->kernel[0], w->out[1], w->kernel[1] };
+    const int64_t flat[2] = { conv->inputs[1]->info.dims[0], c * w->kernel[0] * w->kernel[1] };
     const int64_t rows[4] = { n, w->out[0], w->out[1], c * w->kernel[0] * w->kernel[1] };
     const op_attribute transposed = attribute_int("trans_b", 1);
-    STATUS_TRY(flat_weights(g, conv->inputs[1], &weights, error));
+    STATUS_TRY(graph_reshape_constant(g, conv->inputs[1], 2, flat, &weights, error));
     STATUS_TRY(graph_insert_reshape(g, last, conv->name, x, 6, dims, &split, error));
     STATUS_TRY(graph_insert_transpose(g, last, conv->name, split, (const int[]){ 0, 2, 4, 1, 3, 5 }, &turned, error));
     STATUS_TRY(graph_insert_reshape(g, last, conv->name, turned, 4, rows, &patches, error));

@@ -118,21 +118,17 @@ static onyx_status join_weights(graph *g, const siblings *s, graph_value *inputs
 static onyx_status insert_conv(graph *g, const siblings *s, graph_value *x, graph_value **y, onyx_error *error)
 {
     graph_value *inputs[3] = { x, NULL, NULL };
-    op_attribute attributes[5 + ACTIVATION_ATTRIBUTES];
-    const op_window *w = &s->window;
-    const int64_t pads[4] = { w->pad_begin[0], w->pad_begin[1], w->pad_end[0], w->pad_end[1] };
+    op_attribute attributes[WINDOW_ATTRIBUTES + 1 + ACTIVATION_ATTRIBUTES];
     const op_activation *act = graph_conv_activation(s->convs[0]);
     const bool fused = s->one_activation && act->act != OP_ACT_NONE;
-    if (!attribute_ints(g, "kernel_shape", w->kernel, 2, &attributes[0]) ||
-        !attribute_ints(g, "strides", w->stride, 2, &attributes[1]) ||
-        !attribute_ints(g, "dilations", w->dilation, 2, &attributes[2]) ||
-        !attribute_ints(g, "pads", pads, 4, &attributes[3]))
-        return status_no_memory(error, sizeof(pads), "attributes");
-    attributes[4] = attribute_int("group", s->group);
-    attribute_activation(act, attributes + 5);
+    int count = WINDOW_ATTRIBUTES;
+    if (!attribute_window(g, &s->window, attributes))
+        return status_no_memory(error, sizeof(s->window), "attributes");
+    attributes[count++] = attribute_int("group", s->group);
+    attribute_activation(act, attributes + count);
     STATUS_TRY(join_weights(g, s, inputs, error));
     return graph_insert(g, s->earliest, fused ? OP_DOMAIN_ONYX : "", fused ? "FusedConv" : "Conv", s->convs[0]->name,
-                        inputs, 3, attributes, fused ? 5 + ACTIVATION_ATTRIBUTES : 5, y, error);
+                        inputs, 3, attributes, count + (fused ? ACTIVATION_ATTRIBUTES : 0), y, error);
 }
 
 /* One convolution of x and a Split in the place of all. */

@@ -45,6 +45,27 @@ bool attribute_ints(graph *g, const char *name, const int64_t *values, int count
     return copy != NULL;
 }
 
+bool attribute_window(graph *g, const op_window *window, op_attribute attributes[WINDOW_ATTRIBUTES])
+{
+    const int spatial = window->spatial;
+    int64_t pads[2 * OP_MAX_SPATIAL];
+    for (int i = 0; i < spatial; i++) {
+        pads[i] = window->pad_begin[i];
+        pads[spatial + i] = window->pad_end[i];
+    }
+    return attribute_ints(g, "kernel_shape", window->kernel, spatial, &attributes[0]) &&
+           attribute_ints(g, "strides", window->stride, spatial, &attributes[1]) &&
+           attribute_ints(g, "dilations", window->dilation, spatial, &attributes[2]) &&
+           attribute_ints(g, "pads", pads, 2 * spatial, &attributes[3]);
+}
+
+int attributes_with_window(graph *g, const graph_node *conv, const op_window *window, op_attribute *attributes)
+{
+    static const char *const own[] = { "kernel_shape", "strides", "dilations", "pads", "auto_pad" };
+    const int count = attributes_but(conv, own, ARRAY_LENGTH(own), attributes);
+    return attribute_window(g, window, attributes + count) ? count + WINDOW_ATTRIBUTES : -1;
+}
+
 void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES])
 {
     attributes[0] = attribute_string("activation", op_act_name(activation->act));
@@ -99,6 +120,13 @@ graph_node *graph_maker_conv(const graph_value *value)
 {
     return value && value->producer && value->producer_index == 0 && graph_is_conv(value->producer) ? value->producer
                                                                                                     : NULL;
+}
+
+bool graph_conv_grows(graph *g, const graph_node *conv)
+{
+    op_activation activation;
+    const graph_node *reader = graph_single_user(conv->outputs[0]);
+    return reader && graph_conv_activation(conv)->act == OP_ACT_NONE && graph_activation_of(g, reader, &activation);
 }
 
 bool graph_has_row(const char *domain, const char *op)
@@ -341,6 +369,19 @@ onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int 
                                  .size_bytes = sizeof(*ints) * (size_t)count };
     *value = graph_add_constant(g, name, &tensor, NULL);
     return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
+}
+
+onyx_status graph_reshape_constant(graph *g, graph_value *constant, int rank, const int64_t *dims,
+                                   graph_value **reshaped, onyx_error *error)
+{
+    const onyx_tensor *tensor = graph_constant(g, constant);
+    if (!tensor)
+        return status_no_memory(error, constant->constant.size_bytes, "a constant");
+    onyx_tensor view = *tensor;
+    view.rank = rank;
+    memcpy(view.dims, dims, sizeof(*dims) * (size_t)rank);
+    *reshaped = graph_add_constant(g, constant->name, &view, buffer_ref(constant->storage));
+    return *reshaped ? ONYX_OK : status_no_memory(error, sizeof(graph_value), "a constant");
 }
 
 /* ---- replacing ---- */

@@ -26,6 +26,12 @@ op_attribute attribute_string(const char *name, const char *value);
 bool attribute_ints(graph *g, const char *name, const int64_t *values, int count, op_attribute *attribute);
 /* Those of a node but the named ones: how many. `attributes` has room for all. */
 int attributes_but(const graph_node *node, const char *const *names, size_t count, op_attribute *attributes);
+/* kernel_shape, strides, dilations, pads of a convolution. */
+#define WINDOW_ATTRIBUTES 4
+bool attribute_window(graph *g, const op_window *window, op_attribute attributes[WINDOW_ATTRIBUTES]);
+/* Those of a convolution with this window instead of its own: how many, -1 where memory is out. `attributes` has room
+ * for WINDOW_ATTRIBUTES more than it has. */
+int attributes_with_window(graph *g, const graph_node *conv, const op_window *window, op_attribute *attributes);
 /* activation, activation_a, activation_b of FusedConv and FusedMatMul. */
 #define ACTIVATION_ATTRIBUTES 3
 void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES]);
@@ -56,6 +62,8 @@ static inline const op_activation *graph_conv_activation(const graph_node *conv)
 {
     return &((const conv_params *)conv->params)->activation;
 }
+/* What alone reads the convolution is an activation, which it will still take in. */
+bool graph_conv_grows(graph *g, const graph_node *conv);
 bool graph_has_row(const char *domain, const char *op);
 
 /* value = source[..., begin : begin + length, ...] along `axis`: an output of Split, or of a Slice of one axis. */
@@ -106,6 +114,9 @@ onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *d
                           graph_value **value, onyx_error *error);
 onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
                            onyx_error *error);
+/* The same numbers with other dims. */
+onyx_status graph_reshape_constant(graph *g, graph_value *constant, int rank, const int64_t *dims,
+                                   graph_value **reshaped, onyx_error *error);
 onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error);
 
 /* ---- replacing ---- */
