@@ -88,7 +88,7 @@ static onyx_status check_value(const graph *g, const graph_value *value, onyx_er
     for (int i = 0; i < value->user_count; i++)
         if (value->users[i]->removed || !count_uses(value->users[i], value))
             return status_fail(error, ONYX_ERROR_INTERNAL, "value '%s' has a user that does not use it", value->name);
-    if ((value->user_count || value->output_uses) && !value->producer && !value->is_constant && value->input_index < 0)
+    if (graph_is_read(value) && !value->producer && !value->is_constant && value->input_index < 0)
         return status_fail(error, ONYX_ERROR_INTERNAL, "value '%s' is used and nothing produces it", value->name);
     return ONYX_OK;
 }

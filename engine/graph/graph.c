@@ -19,6 +19,14 @@ graph_node *graph_single_user(const graph_value *value)
     return value->user_count == 1 && value->output_uses == 0 ? value->users[0] : NULL;
 }
 
+bool graph_has_readers(const graph_node *node)
+{
+    for (int i = 0; i < node->output_count; i++)
+        if (node->outputs[i] && graph_is_read(node->outputs[i]))
+            return true;
+    return false;
+}
+
 bool graph_shape_known(const graph_value *value)
 {
     return graph_element_count(value) >= 0;

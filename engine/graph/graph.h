@@ -97,6 +97,12 @@ static inline graph_value *graph_output(const graph_node *node, int index)
 {
     return index < node->output_count ? node->outputs[index] : NULL;
 }
+/* A node reads the value, or it is an output of the graph; one of the node's outputs is read so. */
+static inline bool graph_is_read(const graph_value *value)
+{
+    return value->user_count > 0 || value->output_uses > 0;
+}
+bool graph_has_readers(const graph_node *node);
 /* The only user of a value that is no graph output, or NULL. */
 graph_node *graph_single_user(const graph_value *value);
 /* All dims known. */

@@ -205,7 +205,7 @@ static void remove_folded(graph *g, graph_node *node)
     for (int i = 0; i < node->input_count; i++) {
         graph_value *value = node->inputs[i];
         graph_set_input(g, node, i, NULL);
-        if (value && value->user_count == 0 && value->output_uses == 0)
+        if (value && !graph_is_read(value))
             graph_drop_constant(value);
     }
     graph_remove_node(g, node);

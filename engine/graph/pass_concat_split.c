@@ -252,7 +252,7 @@ onyx_status pass_concat_split(graph *g, const graph_pass_options *options, bool 
         const bool cuts = graph_is(node, "Split") || graph_is(node, "Slice");
         for (int i = 0; cuts && i < node->output_count && !node->removed; i++) {
             graph_value *value = node->outputs[i];
-            if (value && (value->user_count || value->output_uses))
+            if (value && graph_is_read(value))
                 STATUS_TRY(simplify_range(g, node, value, changed, error));
             if (value && value->user_count && !node->removed && value->producer == node)
                 STATUS_TRY(transpose_part(g, node, value, changed, error));

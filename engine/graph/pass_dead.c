@@ -4,27 +4,19 @@
  * outputs that nobody reads are dropped too: kernels then need not write them. */
 #include "graph/passes.h"
 
-static bool unwanted(const graph_value *value)
-{
-    return value && value->user_count == 0 && value->output_uses == 0;
-}
-
 onyx_status pass_dead(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error)
 {
     (void)options;
     (void)error;
     for (graph_node *node = g->last, *previous; node; node = previous) {
         previous = node->previous;
-        bool wanted = false;
-        for (int i = 0; i < node->output_count; i++)
-            wanted |= node->outputs[i] && !unwanted(node->outputs[i]);
-        if (!wanted) {
+        if (!graph_has_readers(node)) {
             graph_remove_node(g, node);
             *changed = true;
             continue;
         }
         for (int i = node->row->min_outputs; i < node->output_count; i++)
-            if (node->row->max_outputs != OP_ANY_COUNT && unwanted(node->outputs[i])) {
+            if (node->row->max_outputs != OP_ANY_COUNT && node->outputs[i] && !graph_is_read(node->outputs[i])) {
                 node->outputs[i]->producer = NULL;
                 node->outputs[i] = NULL;
                 *changed = true;

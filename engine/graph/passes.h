@@ -19,6 +19,7 @@ graph_pass_function pass_attention, pass_sdpa, pass_group_norm, pass_einsum, pas
     pass_conv_trim, pass_pools, pass_conv_transpose, pass_up_conv, pass_patches, pass_channel_affine,
     pass_pad, pass_layout, pass_pixels, pass_conv_3d;
 
+/* pass_tools.c */
 /* ---- attributes of new nodes; arrays are copied into the graph's arena (NULL there: out of memory) ---- */
 op_attribute attribute_int(const char *name, int64_t value);
 op_attribute attribute_float(const char *name, float value);
@@ -119,6 +120,7 @@ onyx_status graph_reshape_constant(graph *g, graph_value *constant, int rank, co
                                    graph_value **reshaped, onyx_error *error);
 onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error);
 
+/* pass_replace.c */
 /* ---- replacing ---- */
 /* Removes a node without readers, then its producers that have none left. */
 void graph_prune(graph *g, graph_node *node);

@@ -309,10 +309,7 @@ void graph_drop_containers(graph *g)
 {
     for (graph_node *node = g->last, *previous; node; node = previous) {
         previous = node->previous;
-        bool wanted = !(node->row->flags & OP_CONTAINER);
-        for (int i = 0; i < node->output_count && !wanted; i++)
-            wanted = node->outputs[i] && (node->outputs[i]->user_count || node->outputs[i]->output_uses);
-        if (!wanted)
+        if (node->row->flags & OP_CONTAINER && !graph_has_readers(node))
             graph_remove_node(g, node);
     }
 }
