@@ -45,7 +45,7 @@ onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
 /* Q(Add(DQ, DQ)) and Q(Mul(DQ, DQ)). */
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
 /* Matrix products and what else has no kernel on bytes, in float32. */
-onyx_status quantized_products(graph *g, bool *changed, onyx_error *error);
+onyx_status quantized_floats(graph *g, bool *changed, onyx_error *error);
 /* Matrix products of bytes by constant matrices. */
 onyx_status quantized_matmuls(graph *g, bool *changed, onyx_error *error);
 /* Convolutions of bytes. */

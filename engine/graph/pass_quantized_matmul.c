@@ -1,226 +1,566 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Part of the pass `quantized`: what of a quantised transformer has no kernel on bytes is computed in float32.
+ * Part of the pass `quantized`: matrix products of bytes by constant matrices, however they are written.
  *
- * Products by constant matrices are pass_quantized_product.c's; these are the others:
- *
- *   Cast(MatMulInteger(a, b))                                -> MatMul(a - zero, b - zero)
- *   QLinearMatMul, QLinearSoftmax, QLinearAveragePool, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
- *   QGemm with one scale for each operand                    -> Q(Gemm(DQ, DQ, c))
- *
- * Products of bytes are exact in float32, and so are sums of 258 of them; longer ones are rounded as their conversion
- * to float32 would. */
-#include "graph/pass_quantized.h"
-
-#include <assert.h>
+ *   MatMul(DQ(x), DQ(w)), Gemm(DQ(x), DQ(w), bias)          -> QMatMulFloat
+ *   Cast(MatMulInteger(x, w)), the same * scale             -> QMatMulFloat
+ *   QGemm without a scale for its result                    -> QMatMulFloat
+ *   QMatMulFloat + row; + another value; activation of it   -> QMatMulFloat
+ *   Q(QMatMulFloat); QLinearMatMul; QGemm                   -> QMatMul
+ *   Reshape(QMatMul(x)), columns kept                       -> QMatMul(Reshape(x))
+ *   Reshape(DynamicQuantizeLinear(x))                       -> DynamicQuantizeLinear(Reshape(x)) */
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "graph/pass_quantized.h"
 
 #define DOMAIN_MICROSOFT "com.microsoft"
 
-/* (x - zero) * scale of constant bytes, or DequantizeLinear in front of `before`; *done false where scale and zero
- * point are not one constant number each. */
-static onyx_status dequantised(graph *g, graph_node *before, graph_value *x, graph_value *scale, graph_value *zero,
-                               graph_value **y, bool *done, onyx_error *error)
+enum { X, X_SCALE, X_ZERO, W, W_SCALE, W_ZERO, BIAS, RESIDUAL, FLOAT_INPUTS };            /* of QMatMulFloat */
+enum { Y_SCALE = BIAS, Y_ZERO, SUM_BIAS, TABLE, BYTE_INPUTS };                            /* of QMatMul */
+enum { G_X, G_X_SCALE, G_X_ZERO, G_W, G_W_SCALE, G_W_ZERO, G_BIAS, G_Y_SCALE, G_Y_ZERO }; /* of QGemm */
+
+/* ---- constants ---- */
+
+/* A constant of one element, or of one per column. */
+static bool per_column(graph *g, graph_value *value, int64_t columns)
 {
-    int number = 0;
-    double factor;
-    *done = quantized_is_byte(x) && graph_element_count(x) > 0 && graph_uniform(g, scale, &factor) &&
-            graph_element_count(scale) == 1 && (!zero || quantized_zero(g, zero, &number));
-    if (!*done)
-        return ONYX_OK;
-    if (!x->is_constant) {
-        *y = NULL;
-        return graph_insert(g, before, "", "DequantizeLinear", before->name, (graph_value *[]){ x, scale, zero },
-                            zero ? 3 : 2, NULL, 0, y, error);
-    }
-    const onyx_tensor *bytes = graph_constant(g, x);
-    const size_t count = (size_t)graph_element_count(x);
+    return value && value->is_constant && value->info.rank <= 1 && graph_constant(g, value) &&
+           (graph_element_count(value) == 1 || graph_element_count(value) == columns);
+}
+
+/* Weights as the product takes them: [k, n], with inputs W_SCALE and W_ZERO (zeros where it is NULL). */
+static bool fits_weights(graph *g, graph_value *const *in, int64_t columns)
+{
+    graph_value *w = in[W];
+    return w && w->is_constant && quantized_is_byte(w) && w->info.rank == 2 && graph_element_count(w) > 0 &&
+           graph_constant(g, w) && graph_is_f32(in[W_SCALE]) && per_column(g, in[W_SCALE], columns) &&
+           (!in[W_ZERO] || (in[W_ZERO]->info.type == w->info.type && per_column(g, in[W_ZERO], columns)));
+}
+
+static onyx_status transposed(graph *g, graph_value *w, graph_value **result, onyx_error *error)
+{
+    const onyx_tensor *tensor = graph_constant(g, w);
+    const size_t rows = (size_t)w->info.dims[0], columns = (size_t)w->info.dims[1];
+    onyx_tensor turned = *tensor;
+    uint8_t *data = arena_alloc(g->arena, rows * columns);
+    if (!data)
+        return status_no_memory(error, rows * columns, "a constant");
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < columns; j++)
+            data[j * rows + i] = ((const uint8_t *)tensor->data)[i * columns + j];
+    turned.dims[0] = w->info.dims[1];
+    turned.dims[1] = w->info.dims[0];
+    turned.data = data;
+    turned.size_bytes = rows * columns;
+    *result = graph_add_constant(g, w->name, &turned, NULL);
+    return *result ? ONYX_OK : status_no_memory(error, rows * columns, "a constant");
+}
+
+static onyx_status one(graph *g, graph_value **value, onyx_error *error)
+{
+    const float number = 1;
+    const onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .data = (void *)&number, .size_bytes = sizeof(number) };
+    *value = graph_add_constant(g, "one", &tensor, NULL);
+    return *value ? ONYX_OK : status_no_memory(error, sizeof(number), "a constant");
+}
+
+/* A new constant of `n` numbers: a[i * a_step] + b[i * b_step]; either may be NULL. */
+static onyx_status row(graph *g, const char *name, int64_t n, const float *a, int a_step, const float *b, int b_step,
+                       graph_value **value, onyx_error *error)
+{
     buffer *storage;
     float *data;
-    if (!bytes)
-        return status_no_memory(error, count, "a constant");
-    STATUS_TRY(graph_new_floats(count, &storage, &data, error));
-    for (size_t i = 0; i < count; i++) {
-        const uint8_t byte = ((const uint8_t *)bytes->data)[i];
-        data[i] = (float)((bytes->type == ONYX_TYPE_INT8 ? (int8_t)byte : byte) - number) * (float)factor;
-    }
-    return graph_add_f32(g, x->name, x->info.rank, x->info.dims, storage, y, error);
+    STATUS_TRY(graph_new_floats((size_t)n, &storage, &data, error));
+    for (int64_t i = 0; i < n; i++)
+        data[i] = (a ? a[i * a_step] : 0) + (b ? b[i * b_step] : 0);
+    return graph_add_f32(g, name, 1, &n, storage, value, error);
 }
 
-/* QuantizeLinear in place of `last`. */
-static onyx_status quantise(graph *g, graph_node *last, graph_value *x, graph_value *scale, graph_value *zero,
-                            onyx_error *error)
+static onyx_status default_zeros(graph *g, graph_value **in, onyx_error *error)
 {
-    return graph_substitute(g, last, "", "QuantizeLinear", last->name, (graph_value *[]){ x, scale, zero },
-                            zero ? 3 : 2, NULL, 0, NULL, error);
+    if (!in[X_ZERO])
+        STATUS_TRY(quantized_new_zero(g, in[X]->info.type, &in[X_ZERO], error));
+    if (!in[W_ZERO])
+        STATUS_TRY(quantized_new_zero(g, in[W]->info.type, &in[W_ZERO], error));
+    return ONYX_OK;
 }
 
-static bool one_number(const graph_value *value)
-{
-    return value && graph_element_count(value) == 1;
-}
+/* ---- the nodes ---- */
 
-/* a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero */
-static onyx_status qlinear_matmul(graph *g, graph_node *node, bool *changed, onyx_error *error)
+static onyx_status put_float(graph *g, graph_node *last, const char *name, graph_value **in,
+                             const op_activation *activation, bool *changed, onyx_error *error)
 {
-    graph_value *a, *b, *y = NULL;
-    graph_value *const *in = node->inputs;
-    bool done;
-    if (!one_number(in[6]))
-        return ONYX_OK;
-    STATUS_TRY(dequantised(g, node, in[3], in[4], in[5], &b, &done, error));
-    if (done)
-        STATUS_TRY(dequantised(g, node, in[0], in[1], in[2], &a, &done, error));
-    if (!done)
-        return ONYX_OK;
+    op_attribute attributes[ACTIVATION_ATTRIBUTES];
+    int count = FLOAT_INPUTS;
+    STATUS_TRY(default_zeros(g, in, error));
+    while (count > BIAS && !in[count - 1])
+        count--;
+    attribute_activation(activation, attributes);
     *changed = true;
-    STATUS_TRY(graph_insert(g, node, "", "MatMul", node->name, (graph_value *[]){ a, b }, 2, NULL, 0, &y, error));
-    return quantise(g, node, y, in[6], in[7], error);
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "QMatMulFloat", name, in, count, attributes, ACTIVATION_ATTRIBUTES,
+                            NULL, error);
 }
 
-/* x, x_scale, x_zero, y_scale, y_zero */
-static onyx_status qlinear_unary(graph *g, graph_node *node, const char *op, bool *changed, onyx_error *error)
+static onyx_status put_bytes(graph *g, graph_node *last, const char *name, graph_value **in, bool *changed,
+                             onyx_error *error)
 {
-    graph_value *x, *y = NULL;
-    graph_value *const *in = node->inputs;
-    op_attribute attributes[8];
-    int count = 0;
-    bool done;
-    if (!one_number(in[3]))
-        return ONYX_OK;
-    if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearSoftmax")) {
-        const softmax_params *params = node->params;
-        const int64_t rank = in[0]->info.rank;
-        if (params->flatten && params->axis != -1 && params->axis != rank - 1)
-            return ONYX_OK;
-        attributes[count++] = attribute_int("axis", params->axis);
-    } else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool")) {
-        for (int i = 0; i < node->attribute_count; i++)
-            if (strcmp(node->attributes[i].name, "channels_last") != 0 && count < (int)ARRAY_LENGTH(attributes))
-                attributes[count++] = node->attributes[i];
-    }
-    STATUS_TRY(dequantised(g, node, in[0], in[1], in[2], &x, &done, error));
-    if (!done)
-        return ONYX_OK;
+    int count = BYTE_INPUTS;
+    STATUS_TRY(default_zeros(g, in, error));
+    while (count > SUM_BIAS && !in[count - 1])
+        count--;
     *changed = true;
-    STATUS_TRY(graph_insert(g, node, "", op, node->name, &x, 1, attributes, count, &y, error));
-    return quantise(g, node, y, in[3], graph_input(node, 4), error);
+    return graph_substitute(g, last, OP_DOMAIN_ONYX, "QMatMul", name, in, count, NULL, 0, NULL, error);
 }
 
-/* c of a QGemm, whose scale is that of the product of a and b. */
-static onyx_status gemm_addend(graph *g, graph_value *c, double scale, graph_value **floats, bool *done,
-                               onyx_error *error)
+static const op_activation no_activation = { .act = OP_ACT_NONE };
+
+/* The QMatMulFloat without activation that alone makes the value, or NULL; its inputs. */
+static graph_node *bare_product(const graph_value *x, graph_value *in[FLOAT_INPUTS])
 {
-    const onyx_tensor *tensor = c && c->is_constant ? graph_constant(g, c) : NULL;
+    graph_node *product = graph_maker_in(x, OP_DOMAIN_ONYX, "QMatMulFloat");
+    if (!product || !graph_sole(x) || ((const qmatmul_params *)product->params)->activation.act != OP_ACT_NONE)
+        return NULL;
+    for (int i = 0; i < FLOAT_INPUTS; i++)
+        in[i] = graph_input(product, i);
+    return product;
+}
+
+/* ---- products between DequantizeLinears ---- */
+
+/* Inputs X .. W_ZERO from DequantizeLinears of a and b; trans: b is [n, k]. */
+static onyx_status read_factors(graph *g, graph_value *a, graph_value *b, bool trans, graph_value **in, bool *done,
+                                onyx_error *error)
+{
+    byte_scale scale;
+    const graph_node *x = quantized_maker_dq(g, a, &scale), *w = graph_maker(b, "DequantizeLinear");
+    *done = false;
+    if (!x || x->inputs[0]->is_constant || a->info.rank < 2 || !w || !graph_is_f32(b) || b->info.rank != 2)
+        return ONYX_OK;
+    const quantize_params *params = w->params;
+    const int64_t axis = params->axis < 0 ? params->axis + 2 : params->axis;
+    in[X] = x->inputs[0];
+    in[X_SCALE] = scale.scale_value;
+    in[X_ZERO] = scale.zero_value;
+    in[W] = w->inputs[0];
+    in[W_SCALE] = w->inputs[1];
+    in[W_ZERO] = graph_input(w, 2);
+    if (params->block_size || !fits_weights(g, in, b->info.dims[!trans]) ||
+        (graph_element_count(in[W_SCALE]) > 1 && axis != !trans))
+        return ONYX_OK;
+    *done = true;
+    return trans ? transposed(g, in[W], &in[W], error) : ONYX_OK;
+}
+
+static onyx_status take_matmul(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *in[FLOAT_INPUTS] = { NULL };
+    bool done;
+    STATUS_TRY(read_factors(g, node->inputs[0], node->inputs[1], false, in, &done, error));
+    return done ? put_float(g, node, node->name, in, &no_activation, changed, error) : ONYX_OK;
+}
+
+/* bias: NULL where there is none. *done false where it is no row of constants. */
+static onyx_status read_bias(graph *g, graph_value *bias, int64_t columns, graph_value **result, bool *done,
+                             onyx_error *error)
+{
+    double *numbers = malloc((size_t)columns * sizeof(double) + 1);
     buffer *storage;
     float *data;
-    *floats = NULL;
-    *done = !c || (tensor && tensor->type == ONYX_TYPE_INT32 && graph_element_count(c) > 0);
-    if (!c || !*done)
-        return ONYX_OK;
-    const size_t count = (size_t)graph_element_count(c);
-    STATUS_TRY(graph_new_floats(count, &storage, &data, error));
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)(((const int32_t *)tensor->data)[i] * scale);
-    return graph_add_f32(g, c->name, c->info.rank, c->info.dims, storage, floats, error);
+    onyx_status status = ONYX_OK;
+    if (!numbers)
+        return status_no_memory(error, (size_t)columns * sizeof(double), "a constant");
+    *done = quantized_read_bias(g, bias, columns, numbers);
+    if (*done && bias)
+        status = graph_new_floats((size_t)columns, &storage, &data, error);
+    for (int64_t i = 0; *done && bias && status == ONYX_OK && i < columns; i++)
+        data[i] = (float)numbers[i];
+    free(numbers);
+    if (!*done || !bias || status != ONYX_OK)
+        return status;
+    return graph_add_f32(g, bias->name, 1, &columns, storage, result, error);
 }
 
-/* a, a_scale, a_zero, b, b_scale, b_zero, c?, y_scale?, y_zero? */
-static onyx_status qgemm(graph *g, graph_node *node, bool *changed, onyx_error *error)
+static onyx_status take_gemm(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     const gemm_params *params = node->params;
-    graph_value *const *in = node->inputs, *inputs[3], *y = NULL, *y_scale = graph_input(node, 7);
-    double a_scale, b_scale;
+    graph_value *in[FLOAT_INPUTS] = { NULL }, *bias = graph_input(node, 2);
     bool done;
-    if ((y_scale && !one_number(y_scale)) || !graph_uniform(g, in[1], &a_scale) || !graph_uniform(g, in[4], &b_scale))
+    if (params->alpha != 1 || params->trans_a || (bias && params->beta != 1) || node->inputs[1]->info.rank != 2)
         return ONYX_OK;
-    const op_attribute attributes[] = { attribute_float("alpha", params->alpha),
-                                        attribute_int("transA", params->trans_a),
-                                        attribute_int("transB", params->trans_b) };
-    STATUS_TRY(
-        gemm_addend(g, graph_input(node, 6), (double)params->alpha * a_scale * b_scale, &inputs[2], &done, error));
+    const int64_t columns = node->inputs[1]->info.dims[!params->trans_b];
+    if (columns < 1 || (bias && bias->info.rank > 0 && bias->info.dims[bias->info.rank - 1] != columns))
+        return ONYX_OK;
+    STATUS_TRY(read_bias(g, bias, columns, &in[BIAS], &done, error));
     if (done)
-        STATUS_TRY(dequantised(g, node, in[3], in[4], in[5], &inputs[1], &done, error));
-    if (done)
-        STATUS_TRY(dequantised(g, node, in[0], in[1], in[2], &inputs[0], &done, error));
+        STATUS_TRY(read_factors(g, node->inputs[0], node->inputs[1], params->trans_b, in, &done, error));
+    return done ? put_float(g, node, node->name, in, &no_activation, changed, error) : ONYX_OK;
+}
+
+/* ---- MatMulInteger ---- */
+
+static bool read_integer(graph *g, const graph_value *sums, graph_value **in)
+{
+    const graph_node *product = graph_maker(sums, "MatMulInteger");
+    if (!product || !graph_one_output(product) || !graph_sole(sums))
+        return false;
+    in[X] = product->inputs[0];
+    in[X_ZERO] = graph_input(product, 2);
+    in[W] = product->inputs[1];
+    in[W_ZERO] = graph_input(product, 3);
+    return quantized_is_byte(in[X]) && in[X]->info.rank >= 2 && (!in[X_ZERO] || graph_element_count(in[X_ZERO]) == 1);
+}
+
+/* Numbers along the columns of `like`, as a constant of rank 1; *scale NULL: they are none. */
+static onyx_status column_scale(graph *g, graph_value *value, const graph_value *like, graph_value **scale,
+                                onyx_error *error)
+{
+    const float *data;
+    int step;
+    *scale = NULL;
+    if (!value || !value->is_constant || !graph_is_f32(value) ||
+        !graph_along_axis(g, value, like, like->info.rank - 1, &data, &step))
+        return ONYX_OK;
+    return row(g, value->name, step ? like->info.dims[like->info.rank - 1] : 1, data, step, NULL, 0, scale, error);
+}
+
+/* Mul(Cast(MatMulInteger), scale): scale a constant, or the product of one and a scalar. */
+static onyx_status take_scaled(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *in[FLOAT_INPUTS] = { NULL }, *factor = NULL, *like = node->outputs[0];
+    const graph_node *cast = NULL;
+    for (int i = 0; i < 2 && !cast; i++) {
+        cast = graph_maker(node->inputs[i], "Cast");
+        factor = node->inputs[1 - i];
+        if (cast && (!graph_is_f32(node->inputs[i]) || !graph_sole(node->inputs[i]) ||
+                     !graph_same_shape(node->inputs[i], like) || !read_integer(g, cast->inputs[0], in)))
+            cast = NULL;
+    }
+    if (!cast)
+        return ONYX_OK;
+    const graph_node *scales = graph_maker(factor, "Mul");
+    for (int i = 0; scales && i < 2 && !in[W_SCALE]; i++) {
+        in[X_SCALE] = scales->inputs[i];
+        if (graph_is_f32(in[X_SCALE]) && graph_element_count(in[X_SCALE]) == 1)
+            STATUS_TRY(column_scale(g, scales->inputs[1 - i], like, &in[W_SCALE], error));
+    }
+    if (!in[W_SCALE]) {
+        STATUS_TRY(column_scale(g, factor, like, &in[W_SCALE], error));
+        STATUS_TRY(one(g, &in[X_SCALE], error));
+    }
+    if (!in[W_SCALE] || !fits_weights(g, in, like->info.dims[like->info.rank - 1]))
+        return ONYX_OK;
+    return put_float(g, node, node->name, in, &no_activation, changed, error);
+}
+
+/* Cast(MatMulInteger), for whatever follows it. */
+static onyx_status take_cast(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *in[FLOAT_INPUTS] = { NULL };
+    if (!graph_is_f32(node->outputs[0]) || !read_integer(g, node->inputs[0], in))
+        return ONYX_OK;
+    STATUS_TRY(one(g, &in[X_SCALE], error));
+    in[W_SCALE] = in[X_SCALE];
+    if (!fits_weights(g, in, node->outputs[0]->info.dims[node->outputs[0]->info.rank - 1]))
+        return ONYX_OK;
+    return put_float(g, node, node->name, in, &no_activation, changed, error);
+}
+
+/* ---- QLinearMatMul, QGemm ---- */
+
+static bool fixed_scale(graph *g, graph_value *scale, graph_value *zero)
+{
+    float number;
+    int point;
+    return scale && graph_is_f32(scale) && graph_element_count(scale) == 1 && graph_scalar(g, scale, &number) &&
+           (!zero || quantized_zero(g, zero, &point));
+}
+
+static onyx_status take_qlinear(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *in[BYTE_INPUTS] = { NULL };
+    for (int i = 0; i < node->input_count; i++)
+        in[i] = node->inputs[i];
+    if (in[X]->info.rank < 2 || !fixed_scale(g, in[X_SCALE], in[X_ZERO]) || !fixed_scale(g, in[Y_SCALE], in[Y_ZERO]) ||
+        in[W]->info.rank != 2 || !fits_weights(g, in, in[W]->info.dims[1]))
+        return ONYX_OK;
+    return put_bytes(g, node, node->name, in, changed, error);
+}
+
+/* c of a QGemm as a row of int32, and as one of floats in the unit of the sums; *done false: it is none. */
+static onyx_status read_sum_bias(graph *g, graph_value *c, int64_t columns, graph_value *const *in, graph_value **sums,
+                                 graph_value **floats, bool *done, onyx_error *error)
+{
+    const onyx_tensor *tensor = c && c->is_constant ? graph_constant(g, c) : NULL;
+    const int64_t count = c ? graph_element_count(c) : 0;
+    const float *w_scale = graph_constant_f32(g, in[W_SCALE]);
+    const int w_step = graph_element_count(in[W_SCALE]) > 1;
+    buffer *storage;
+    float *data, x_scale;
+    *done = !c || (tensor && tensor->type == ONYX_TYPE_INT32 &&
+                   (count == 1 || (count == columns && c->info.dims[c->info.rank - 1] == columns)));
+    if (!c || !*done || !w_scale || !graph_scalar(g, in[X_SCALE], &x_scale))
+        return ONYX_OK;
+    int32_t *numbers = arena_alloc(g->arena, (size_t)columns * sizeof(int32_t));
+    if (!numbers)
+        return status_no_memory(error, (size_t)columns * sizeof(int32_t), "a constant");
+    STATUS_TRY(graph_new_floats((size_t)columns, &storage, &data, error));
+    for (int64_t i = 0; i < columns; i++) {
+        numbers[i] = ((const int32_t *)tensor->data)[count > 1 ? i : 0];
+        data[i] = (float)((double)numbers[i] * x_scale * w_scale[i * w_step]);
+    }
+    const onyx_tensor list = { .type = ONYX_TYPE_INT32,
+                               .rank = 1,
+                               .dims = { columns },
+                               .data = numbers,
+                               .size_bytes = (size_t)columns * sizeof(int32_t) };
+    STATUS_TRY(graph_add_f32(g, c->name, 1, &columns, storage, floats, error));
+    *sums = graph_add_constant(g, c->name, &list, NULL);
+    return *sums ? ONYX_OK : status_no_memory(error, list.size_bytes, "a constant");
+}
+
+static onyx_status take_qgemm(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    const gemm_params *params = node->params;
+    graph_value *in[BYTE_INPUTS] = { NULL }, *sums = NULL, *floats = NULL, *y_scale = graph_input(node, G_Y_SCALE);
+    bool done;
+    for (int i = 0; i <= G_W_ZERO; i++)
+        in[i] = node->inputs[i];
+    if (params->alpha != 1 || params->trans_a || in[W]->info.rank != 2 || !fixed_scale(g, in[X_SCALE], in[X_ZERO]) ||
+        (y_scale && !fixed_scale(g, y_scale, graph_input(node, G_Y_ZERO))))
+        return ONYX_OK;
+    const int64_t columns = in[W]->info.dims[!params->trans_b];
+    if (!fits_weights(g, in, columns))
+        return ONYX_OK;
+    STATUS_TRY(read_sum_bias(g, graph_input(node, G_BIAS), columns, in, &sums, &floats, &done, error));
     if (!done)
         return ONYX_OK;
-    *changed = true;
-    const int count = inputs[2] ? 3 : 2;
-    if (!y_scale)
-        return graph_substitute(g, node, "", "Gemm", node->name, inputs, count, attributes, 3, NULL, error);
-    STATUS_TRY(graph_insert(g, node, "", "Gemm", node->name, inputs, count, attributes, 3, &y, error));
-    return quantise(g, node, y, y_scale, graph_input(node, 8), error);
-}
-
-/* x - zero in float32; the zero point: one number, known at run time maybe, or absent. */
-static onyx_status centred(graph *g, graph_node *before, graph_value *x, graph_value *zero, graph_value *unit,
-                           graph_value **y, onyx_error *error)
-{
-    graph_value *pair[2] = { NULL, NULL }, *number = NULL;
-    const op_attribute to = attribute_int("to", ONYX_TYPE_FLOAT32);
-    bool done;
-    STATUS_TRY(dequantised(g, before, x, unit, zero && zero->is_constant ? zero : NULL, y, &done, error));
-    assert(done);
-    if (!zero || zero->is_constant)
-        return ONYX_OK;
-    STATUS_TRY(graph_insert(g, before, "", "Cast", before->name, &zero, 1, &to, 1, &number, error));
-    pair[0] = *y;
-    pair[1] = number;
-    if (number->info.rank > 0) {
-        pair[1] = NULL;
-        STATUS_TRY(graph_insert_reshape(g, before, before->name, number, 0, NULL, &pair[1], error));
+    if (params->trans_b)
+        STATUS_TRY(transposed(g, in[W], &in[W], error));
+    if (!y_scale) {
+        in[BIAS] = floats;
+        return put_float(g, node, node->name, in, &no_activation, changed, error);
     }
-    *y = NULL;
-    return graph_insert(g, before, "", "Sub", before->name, pair, 2, NULL, 0, y, error);
+    in[Y_SCALE] = y_scale;
+    in[Y_ZERO] = graph_input(node, G_Y_ZERO);
+    in[SUM_BIAS] = sums;
+    return put_bytes(g, node, node->name, in, changed, error);
 }
 
-/* Bytes with one zero point. */
-static bool can_centre(graph *g, const graph_value *x, graph_value *zero)
+/* ---- behind QMatMulFloat ---- */
+
+static onyx_status take_sum(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
-    int number;
-    return quantized_is_byte(x) && graph_element_count(x) > 0 &&
-           (!zero || (one_number(zero) && (!zero->is_constant || quantized_zero(g, zero, &number))));
+    for (int i = 0; i < 2; i++) {
+        graph_value *in[FLOAT_INPUTS], *x = node->inputs[i], *other = node->inputs[1 - i], *like = node->outputs[0];
+        const graph_node *product = bare_product(x, in);
+        const float *data;
+        int step;
+        if (!product || in[RESIDUAL] || !graph_same_shape(x, like) || like->info.rank < 1)
+            continue;
+        const int64_t columns = like->info.dims[like->info.rank - 1];
+        if (graph_along_axis(g, other, like, like->info.rank - 1, &data, &step)) {
+            const float *bias = in[BIAS] ? graph_constant_f32(g, in[BIAS]) : NULL;
+            if (in[BIAS] && !bias)
+                continue;
+            STATUS_TRY(row(g, other->name, columns, bias, 1, data, step, &in[BIAS], error));
+        } else if (!other->is_constant && graph_is_f32(other) && graph_same_shape(x, other) && other != x) {
+            in[RESIDUAL] = other;
+        } else {
+            continue;
+        }
+        return put_float(g, node, product->name, in, &no_activation, changed, error);
+    }
+    return ONYX_OK;
 }
 
-/* The Cast to float32 of MatMulInteger(a, b, a_zero, b_zero). */
-static onyx_status matmul_integer(graph *g, graph_node *cast, bool *changed, onyx_error *error)
+static onyx_status take_activation(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
-    graph_node *product = graph_maker(cast->inputs[0], "MatMulInteger");
-    if (!product || !graph_is_f32(cast->outputs[0]) || !graph_one_output(product) ||
-        !can_centre(g, product->inputs[0], graph_input(product, 2)) ||
-        !can_centre(g, product->inputs[1], graph_input(product, 3)))
+    graph_value *in[FLOAT_INPUTS];
+    op_activation activation;
+    const graph_node *product = bare_product(node->inputs[0], in);
+    if (!product || !graph_activation_of(g, node, &activation) || activation.act == OP_ACT_NONE)
         return ONYX_OK;
-    graph_value *inputs[2] = { NULL, NULL }, *one;
-    buffer *storage;
-    float *data;
-    STATUS_TRY(graph_new_floats(1, &storage, &data, error));
-    data[0] = 1;
-    STATUS_TRY(graph_add_f32(g, cast->name, 0, NULL, storage, &one, error));
-    for (int i = 0; i < 2; i++)
-        STATUS_TRY(centred(g, cast, product->inputs[i], graph_input(product, 2 + i), one, &inputs[i], error));
-    *changed = true;
-    return graph_substitute(g, cast, "", "MatMul", cast->name, inputs, 2, NULL, 0, NULL, error);
+    return put_float(g, node, product->name, in, &activation, changed, error);
 }
 
-onyx_status quantized_products(graph *g, bool *changed, onyx_error *error)
+/* The largest |sum| of a column, for any bytes, its bias counted in, fits int32. */
+static bool fits_sums(const onyx_tensor *w, const onyx_tensor *zeros, const double *bias)
+{
+    const int64_t k = w->dims[0], n = w->dims[1];
+    for (int64_t c = 0; c < n; c++) {
+        const int64_t at = zeros && zeros->size_bytes > 1 ? c : 0;
+        const int zero = !zeros                          ? 0
+                         : zeros->type == ONYX_TYPE_INT8 ? ((const int8_t *)zeros->data)[at]
+                                                         : ((const uint8_t *)zeros->data)[at];
+        double sum = fabs(bias[c]);
+        for (int64_t i = 0; i < k; i++) {
+            const uint8_t byte = ((const uint8_t *)w->data)[i * n + c];
+            sum += 255.0 * abs((w->type == ONYX_TYPE_INT8 ? (int8_t)byte : byte) - zero);
+        }
+        if (!(sum <= INT32_MAX))
+            return false;
+    }
+    return true;
+}
+
+/* round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit, or results of y_scale would show it. */
+static onyx_status integer_bias(graph *g, graph_value *const *in, float x_scale, float y_scale, graph_value **value,
+                                onyx_error *error)
+{
+    const onyx_tensor *w = graph_constant(g, in[W]), *zeros = in[W_ZERO] ? graph_constant(g, in[W_ZERO]) : NULL;
+    const float *bias = graph_constant_f32(g, in[BIAS]), *scales = graph_constant_f32(g, in[W_SCALE]);
+    const int64_t n = in[W]->info.dims[1], step = graph_element_count(in[W_SCALE]) > 1;
+    *value = NULL;
+    if (!w || !bias || !scales || (in[W_ZERO] && !zeros))
+        return ONYX_OK;
+    int32_t *numbers = arena_alloc(g->arena, (size_t)n * sizeof(*numbers));
+    double *rounded = malloc((size_t)n * sizeof(*rounded));
+    if (!numbers || !rounded) {
+        free(rounded);
+        return status_no_memory(error, (size_t)n * sizeof(*rounded), "a constant");
+    }
+    bool fits = true;
+    for (int64_t i = 0; i < n; i++) {
+        const double unit = (double)x_scale * scales[i * step];
+        rounded[i] = rint(bias[i] / unit);
+        fits = fits && quantized_bias_rounds(bias[i], unit, y_scale);
+    }
+    fits = fits && fits_sums(w, zeros, rounded);
+    for (int64_t i = 0; i < n && fits; i++)
+        numbers[i] = (int32_t)rounded[i];
+    free(rounded);
+    if (!fits)
+        return ONYX_OK;
+    const onyx_tensor tensor = {
+        .type = ONYX_TYPE_INT32, .rank = 1, .dims = { n }, .data = numbers, .size_bytes = (size_t)n * sizeof(*numbers)
+    };
+    *value = graph_add_constant(g, in[BIAS]->name, &tensor, NULL);
+    return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
+}
+
+/* Q(QMatMulFloat) */
+static onyx_status take_quantize(graph *g, graph_node *node, const byte_scale *y, bool *changed, onyx_error *error)
+{
+    graph_value *in[FLOAT_INPUTS], *bytes[BYTE_INPUTS] = { NULL };
+    const graph_node *product = bare_product(node->inputs[0], in);
+    float x_scale;
+    if (!product || in[RESIDUAL] || !graph_one_output(node) || !fixed_scale(g, in[X_SCALE], in[X_ZERO]) ||
+        !graph_scalar(g, in[X_SCALE], &x_scale))
+        return ONYX_OK;
+    if (in[BIAS]) {
+        STATUS_TRY(integer_bias(g, in, x_scale, y->scale, &bytes[SUM_BIAS], error));
+        if (!bytes[SUM_BIAS])
+            return ONYX_OK;
+    }
+    memcpy(bytes, in, sizeof(*in) * BIAS);
+    bytes[Y_SCALE] = y->scale_value;
+    STATUS_TRY(quantized_zero_value(g, y, &bytes[Y_ZERO], error));
+    return put_bytes(g, node, product->name, bytes, changed, error);
+}
+
+/* ---- Reshape ---- */
+
+/* `x` with these dims, where it is a Reshape itself what that reads; as it is where it has them. */
+static onyx_status reshaped(graph *g, graph_node *before, graph_value *x, int rank, const int64_t *dims,
+                            graph_value **result, onyx_error *error)
+{
+    const graph_node *reshape = graph_maker(x, "Reshape");
+    if (reshape && graph_shape_known(reshape->inputs[0]))
+        x = reshape->inputs[0];
+    *result = x;
+    bool same = x->info.rank == rank;
+    for (int i = 0; i < rank && same; i++)
+        same = x->info.dims[i] == dims[i];
+    if (same)
+        return ONYX_OK;
+    *result = NULL;
+    return graph_insert_reshape(g, before, before->name, x, rank, dims, result, error);
+}
+
+/* Reshape of a product whose columns stay: its rows are dealt out before it. */
+static onyx_status rows_up(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_value *in[BYTE_INPUTS] = { NULL }, *y = node->outputs[0];
+    graph_node *product = graph_maker_in(node->inputs[0], OP_DOMAIN_ONYX, "QMatMul");
+    const bool floats = !product;
+    if (floats)
+        product = graph_maker_in(node->inputs[0], OP_DOMAIN_ONYX, "QMatMulFloat");
+    if (!product || !graph_sole(node->inputs[0]) || !graph_shape_known(y) || !graph_shape_known(product->inputs[X]) ||
+        y->info.rank < 2 || graph_element_count(y) < 1 || (floats && graph_input(product, RESIDUAL)))
+        return ONYX_OK;
+    int64_t dims[ONYX_MAX_RANK];
+    const graph_value *x = product->inputs[X];
+    memcpy(dims, y->info.dims, sizeof(dims));
+    if (dims[y->info.rank - 1] != product->inputs[W]->info.dims[1])
+        return ONYX_OK;
+    dims[y->info.rank - 1] = x->info.dims[x->info.rank - 1];
+    for (int i = 0; i < product->input_count; i++)
+        in[i] = product->inputs[i];
+    STATUS_TRY(reshaped(g, product, product->inputs[X], y->info.rank, dims, &in[X], error));
+    if (!floats)
+        return put_bytes(g, node, product->name, in, changed, error);
+    return put_float(g, node, product->name, in, &((const qmatmul_params *)product->params)->activation, changed,
+                     error);
+}
+
+/* Reshape of the bytes of a DynamicQuantizeLinear, the only one. */
+static onyx_status quantizer_down(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    graph_node *quantizer = graph_maker(node->inputs[0], "DynamicQuantizeLinear");
+    graph_value *y = node->outputs[0], *x, *outputs[3];
+    if (!quantizer || quantizer->outputs[0] != node->inputs[0] || !graph_sole(node->inputs[0]) ||
+        quantizer->output_count < 3 || !quantizer->outputs[1] || !quantizer->outputs[2] || !graph_shape_known(y) ||
+        graph_element_count(y) < 1 || y->output_uses || quantizer->outputs[1]->output_uses ||
+        quantizer->outputs[2]->output_uses)
+        return ONYX_OK;
+    STATUS_TRY(reshaped(g, quantizer, quantizer->inputs[0], y->info.rank, y->info.dims, &x, error));
+    for (int i = 0; i < 3; i++)
+        if (!(outputs[i] = graph_add_value(g, quantizer->outputs[i]->name)))
+            return status_no_memory(error, sizeof(graph_value), "a value");
+    STATUS_TRY(graph_clone(g, quantizer, &x, outputs, error));
+    STATUS_TRY(graph_replace_value(g, y, outputs[0], error));
+    STATUS_TRY(graph_replace_value(g, quantizer->outputs[1], outputs[1], error));
+    STATUS_TRY(graph_replace_value(g, quantizer->outputs[2], outputs[2], error));
+    graph_prune(g, node);
+    *changed = true;
+    return ONYX_OK;
+}
+
+/* ---- the sweeps ---- */
+
+static onyx_status take_node(graph *g, graph_node *node, bool *changed, onyx_error *error)
+{
+    byte_scale y;
+    if (graph_is(node, "MatMul"))
+        return take_matmul(g, node, changed, error);
+    if (graph_is(node, "Gemm"))
+        return take_gemm(g, node, changed, error);
+    if (graph_is(node, "QLinearMatMul"))
+        return take_qlinear(g, node, changed, error);
+    if (graph_is_in(node, DOMAIN_MICROSOFT, "QGemm"))
+        return take_qgemm(g, node, changed, error);
+    if (graph_is(node, "Mul"))
+        return take_scaled(g, node, changed, error);
+    if (graph_is(node, "Add"))
+        return take_sum(g, node, changed, error);
+    if (quantized_is_q(g, node, &y))
+        return take_quantize(g, node, &y, changed, error);
+    if (graph_is(node, "Reshape")) {
+        STATUS_TRY(rows_up(g, node, changed, error));
+        return node->removed ? ONYX_OK : quantizer_down(g, node, changed, error);
+    }
+    return take_activation(g, node, changed, error);
+}
+
+onyx_status quantized_matmuls(graph *g, bool *changed, onyx_error *error)
 {
     GRAPH_EACH_NODE(g, node)
-    {
-        if (!graph_output(node, 0) || !graph_one_output(node))
-            continue;
-        if (graph_is(node, "Cast"))
-            STATUS_TRY(matmul_integer(g, node, changed, error));
-        else if (graph_is(node, "QLinearMatMul"))
-            STATUS_TRY(qlinear_matmul(g, node, changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearSoftmax"))
-            STATUS_TRY(qlinear_unary(g, node, "Softmax", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool"))
-            STATUS_TRY(qlinear_unary(g, node, "AveragePool", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearGlobalAveragePool"))
-            STATUS_TRY(qlinear_unary(g, node, "GlobalAveragePool", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QGemm"))
-            STATUS_TRY(qgemm(g, node, changed, error));
-    }
+    if (graph_output(node, 0) && graph_one_output(node) && graph_input(node, 0))
+        STATUS_TRY(take_node(g, node, changed, error));
+    GRAPH_EACH_NODE(g, node) /* not before what scales it is taken */
+    if (graph_is(node, "Cast") && graph_output(node, 0) && graph_one_output(node))
+        STATUS_TRY(take_cast(g, node, changed, error));
     return ONYX_OK;
 }
