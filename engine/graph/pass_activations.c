@@ -227,11 +227,11 @@ static onyx_status match_sigmoid(graph *g, graph_node *node, bool *changed, onyx
 static onyx_status match_named(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     const op_attributes attributes = { node->attributes, node->attribute_count };
-    const bool swish = graph_is(node, "Swish") || graph_is_in(node, "com.microsoft", "QuickGelu");
+    const bool swish = graph_is(node, "Swish") || graph_is_in(node, OP_DOMAIN_MICROSOFT, "QuickGelu");
     const char *domain = OP_DOMAIN_ONYX, *op = "Silu";
     if (swish && op_attribute_float(&attributes, "alpha", graph_is(node, "Swish") ? 1 : 1.702f) != 1)
         return ONYX_OK;
-    if (graph_is_in(node, "com.microsoft", "Gelu"))
+    if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "Gelu"))
         domain = "", op = "Gelu";
     else if (!swish)
         return ONYX_OK;

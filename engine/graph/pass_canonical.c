@@ -237,7 +237,7 @@ onyx_status pass_canonical(graph *g, const graph_pass_options *options, bool *ch
 {
     (void)options;
     GRAPH_EACH_NODE(g, node)
-    if (graph_is_in(node, "com.microsoft", "FusedMatMul") && graph_output(node, 0))
+    if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "FusedMatMul") && graph_output(node, 0))
         STATUS_TRY(own_matmul(g, node, changed, error));
     GRAPH_EACH_NODE(g, node)
     for (size_t i = 0; i < ARRAY_LENGTH(rewrites) && !node->removed; i++)

@@ -119,7 +119,7 @@ static bool can_change(const graph_node *node)
 {
     static const char *const fixed[] = { "dtype", "output_dtype", "to", "softmax_precision", "precision" };
     bool any = false;
-    if ((strcmp(node->row->domain, "") != 0 && strcmp(node->row->domain, "com.microsoft") != 0) ||
+    if ((strcmp(node->row->domain, "") != 0 && strcmp(node->row->domain, OP_DOMAIN_MICROSOFT) != 0) ||
         node->row->flags & (OP_CONTROL | OP_CONTAINER | OP_RANDOM))
         return false;
     if (strcmp(node->row->name, "CastLike") == 0 || strcmp(node->row->name, "BitCast") == 0 ||

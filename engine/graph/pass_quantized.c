@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#define DOMAIN_MICROSOFT "com.microsoft"
-
 /* ---- looking ---- */
 
 bool quantized_zero(graph *g, graph_value *value, int *zero)
@@ -38,13 +36,13 @@ static bool read_scale(graph *g, const graph_node *node, const graph_value *byte
 
 bool quantized_is_q(graph *g, const graph_node *node, byte_scale *scale)
 {
-    return node && (graph_is(node, "QuantizeLinear") || graph_is_in(node, DOMAIN_MICROSOFT, "QuantizeLinear")) &&
+    return node && (graph_is(node, "QuantizeLinear") || graph_is_in(node, OP_DOMAIN_MICROSOFT, "QuantizeLinear")) &&
            graph_is_f32(node->inputs[0]) && read_scale(g, node, node->outputs[0], scale);
 }
 
 bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale)
 {
-    return node && (graph_is(node, "DequantizeLinear") || graph_is_in(node, DOMAIN_MICROSOFT, "DequantizeLinear")) &&
+    return node && (graph_is(node, "DequantizeLinear") || graph_is_in(node, OP_DOMAIN_MICROSOFT, "DequantizeLinear")) &&
            graph_is_f32(node->outputs[0]) && read_scale(g, node, node->inputs[0], scale);
 }
 
@@ -236,7 +234,7 @@ onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error)
     {
         if (node->input_count < 1 || !node->inputs[0])
             continue;
-        if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearConcat"))
+        if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearConcat"))
             STATUS_TRY(concat_apart(g, node, changed, error));
         else if (graph_is(node, "Relu") || graph_is(node, "Clip"))
             STATUS_TRY(clip_apart(g, node, changed, error));
@@ -275,8 +273,8 @@ onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
         STATUS_TRY(quantized_zero_value(g, &a, &inputs[2], error));
         STATUS_TRY(quantized_zero_value(g, &b, &inputs[5], error));
         STATUS_TRY(quantized_zero_value(g, &y, &inputs[7], error));
-        STATUS_TRY(graph_substitute(g, node, DOMAIN_MICROSOFT, add ? "QLinearAdd" : "QLinearMul", both->name, inputs, 8,
-                                    NULL, 0, NULL, error));
+        STATUS_TRY(graph_substitute(g, node, OP_DOMAIN_MICROSOFT, add ? "QLinearAdd" : "QLinearMul", both->name, inputs,
+                                    8, NULL, 0, NULL, error));
         *changed = true;
     }
     return ONYX_OK;

@@ -15,8 +15,6 @@
 #include <assert.h>
 #include <string.h>
 
-#define DOMAIN_MICROSOFT "com.microsoft"
-
 /* (x - zero) * scale of constant bytes, or DequantizeLinear in front of `before`; *done false where scale and zero
  * point are not one constant number each. */
 static onyx_status dequantised(graph *g, graph_node *before, graph_value *x, graph_value *scale, graph_value *zero,
@@ -88,13 +86,13 @@ static onyx_status qlinear_unary(graph *g, graph_node *node, const char *op, boo
     bool done;
     if (!one_number(in[3]))
         return ONYX_OK;
-    if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearSoftmax")) {
+    if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearSoftmax")) {
         const softmax_params *params = node->params;
         const int64_t rank = in[0]->info.rank;
         if (params->flatten && params->axis != -1 && params->axis != rank - 1)
             return ONYX_OK;
         attributes[count++] = attribute_int("axis", params->axis);
-    } else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool")) {
+    } else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearAveragePool")) {
         for (int i = 0; i < node->attribute_count; i++)
             if (strcmp(node->attributes[i].name, "channels_last") != 0 && count < (int)ARRAY_LENGTH(attributes))
                 attributes[count++] = node->attributes[i];
@@ -213,13 +211,13 @@ onyx_status quantized_floats(graph *g, bool *changed, onyx_error *error)
             STATUS_TRY(matmul_integer(g, node, changed, error));
         else if (graph_is(node, "QLinearMatMul"))
             STATUS_TRY(qlinear_matmul(g, node, changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearSoftmax"))
+        else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearSoftmax"))
             STATUS_TRY(qlinear_unary(g, node, "Softmax", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearAveragePool"))
+        else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearAveragePool"))
             STATUS_TRY(qlinear_unary(g, node, "AveragePool", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QLinearGlobalAveragePool"))
+        else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearGlobalAveragePool"))
             STATUS_TRY(qlinear_unary(g, node, "GlobalAveragePool", changed, error));
-        else if (graph_is_in(node, DOMAIN_MICROSOFT, "QGemm"))
+        else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QGemm"))
             STATUS_TRY(qgemm(g, node, changed, error));
     }
     return ONYX_OK;

@@ -15,8 +15,6 @@
 
 #include "graph/pass_quantized.h"
 
-#define DOMAIN_MICROSOFT "com.microsoft"
-
 enum { X, X_SCALE, X_ZERO, W, W_SCALE, W_ZERO, BIAS, RESIDUAL, FLOAT_INPUTS };            /* of QMatMulFloat */
 enum { Y_SCALE = BIAS, Y_ZERO, SUM_BIAS, TABLE, BYTE_INPUTS };                            /* of QMatMul */
 enum { G_X, G_X_SCALE, G_X_ZERO, G_W, G_W_SCALE, G_W_ZERO, G_BIAS, G_Y_SCALE, G_Y_ZERO }; /* of QGemm */
@@ -539,7 +537,7 @@ static onyx_status take_node(graph *g, graph_node *node, bool *changed, onyx_err
         return take_gemm(g, node, changed, error);
     if (graph_is(node, "QLinearMatMul"))
         return take_qlinear(g, node, changed, error);
-    if (graph_is_in(node, DOMAIN_MICROSOFT, "QGemm"))
+    if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QGemm"))
         return take_qgemm(g, node, changed, error);
     if (graph_is(node, "Mul"))
         return take_scaled(g, node, changed, error);

@@ -42,7 +42,7 @@ static bool elementwise(const graph_node *node)
     if (node->row->flags & OP_ELEMENTWISE || is_lookup(node) || graph_is(node, "Cast"))
         return true;
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
-        if (graph_is(node, names[i]) || graph_is_in(node, "com.microsoft", names[i]))
+        if (graph_is(node, names[i]) || graph_is_in(node, OP_DOMAIN_MICROSOFT, names[i]))
             return true;
     return false;
 }

@@ -8,8 +8,6 @@
 #include "base/size.h"
 #include "model/upgrade.h"
 
-#define MICROSOFT "com.microsoft"
-
 typedef struct expansion {
     upgrader *u;
     const model_node *node; /* that is replaced */
@@ -432,19 +430,19 @@ typedef struct expand_row {
 static const expand_row rows[] = {
     { "", "SimplifiedLayerNormalization", rms_norm },
     { "", "SwiGLU", swiglu },
-    { MICROSOFT, "Attention", packed_attention },
-    { MICROSOFT, "BiasGelu", bias_gelu },
-    { MICROSOFT, "DynamicQuantizeMatMul", dynamic_product },
-    { MICROSOFT, "FastGelu", fast_gelu },
-    { MICROSOFT, "FusedConv", fused_conv },
-    { MICROSOFT, "FusedGemm", fused_gemm },
-    { MICROSOFT, "MatMulIntegerToFloat", integer_product },
-    { MICROSOFT, "MultiHeadAttention", multi_head_attention },
-    { MICROSOFT, "NhwcMaxPool", nhwc_max_pool },
-    { MICROSOFT, "QLinearConv", quantised_conv },
-    { MICROSOFT, "RotaryEmbedding", rotary },
-    { MICROSOFT, "SkipLayerNormalization", skip_layer_norm },
-    { MICROSOFT, "SkipSimplifiedLayerNormalization", skip_rms_norm },
+    { OP_DOMAIN_MICROSOFT, "Attention", packed_attention },
+    { OP_DOMAIN_MICROSOFT, "BiasGelu", bias_gelu },
+    { OP_DOMAIN_MICROSOFT, "DynamicQuantizeMatMul", dynamic_product },
+    { OP_DOMAIN_MICROSOFT, "FastGelu", fast_gelu },
+    { OP_DOMAIN_MICROSOFT, "FusedConv", fused_conv },
+    { OP_DOMAIN_MICROSOFT, "FusedGemm", fused_gemm },
+    { OP_DOMAIN_MICROSOFT, "MatMulIntegerToFloat", integer_product },
+    { OP_DOMAIN_MICROSOFT, "MultiHeadAttention", multi_head_attention },
+    { OP_DOMAIN_MICROSOFT, "NhwcMaxPool", nhwc_max_pool },
+    { OP_DOMAIN_MICROSOFT, "QLinearConv", quantised_conv },
+    { OP_DOMAIN_MICROSOFT, "RotaryEmbedding", rotary },
+    { OP_DOMAIN_MICROSOFT, "SkipLayerNormalization", skip_layer_norm },
+    { OP_DOMAIN_MICROSOFT, "SkipSimplifiedLayerNormalization", skip_rms_norm },
 };
 
 onyx_status upgrade_expand(upgrader *u, const model_node *node, bool *done)

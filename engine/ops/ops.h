@@ -151,6 +151,8 @@ const op_row *op_rows(int *count);
 
 /* The domain of fused operators that only passes make; files may not use it. */
 #define OP_DOMAIN_ONYX "onyx"
+/* The domain of the operators that ONNX Runtime adds to the default ones. */
+#define OP_DOMAIN_MICROSOFT "com.microsoft"
 /* The domain of helpers that only model_upgrade inserts. */
 #define OP_DOMAIN_UPGRADE "onyx.upgrade"
 

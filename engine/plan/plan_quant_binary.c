@@ -148,7 +148,7 @@ static bool same_dims(const graph_value *a, const graph_value *b)
 plan_result plan_qbinary(planner *p, graph_node *node)
 {
     graph_value *a = node->inputs[0], *b = node->inputs[3], *y = node->outputs[0];
-    const bool add = graph_is_in(node, "com.microsoft", "QLinearAdd");
+    const bool add = graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearAdd");
     qbinary_step s = { .kernel = add ? p->kernels->qeltwise.add : p->kernels->qeltwise.mul };
     qeltwise_scales *scales = &s.scales;
     image_dims dims;
