@@ -6,6 +6,7 @@
 #include "ops/lanes.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
+#include "ops/strided.h"
 
 /* ---- AffineGrid: theta [n, 2, 3] or [n, 3, 4], size [n, c, (d,) h, w] -> [n, (d,) h, w, 2 or 3] ---- */
 
@@ -80,15 +81,15 @@ onyx_status op_run_affine_grid(op_run_context *context)
 
 /* ---- CenterCropPad: x, shape ---- */
 
-onyx_status op_parse_crop_pad(const op_parse_context *context, void *params)
+onyx_status op_parse_axes(const op_parse_context *context, void *params)
 {
     axes_params *p = params;
     const op_attribute *axes = op_attribute_find(&context->attributes, "axes", OP_ATTRIBUTE_INTS);
     p->axis_count = axes ? axes->count : -1;
     if (p->axis_count > ONYX_MAX_RANK)
         return status_fail(context->error, ONYX_ERROR_SHAPE, "%d axes", p->axis_count);
-    if (axes && axes->count)
-        memcpy(p->axes, axes->ints, sizeof(*p->axes) * (size_t)axes->count);
+    for (int i = 0; i < p->axis_count; i++)
+        p->axes[i] = axes->ints[i];
     return ONYX_OK;
 }
 
@@ -117,26 +118,23 @@ onyx_status op_shape_crop_pad(op_shape_context *context)
     return ONYX_OK;
 }
 
+/* Cut off evenly, the odd element behind; or added so. */
 onyx_status op_run_crop_pad(op_run_context *context)
 {
     const onyx_tensor *x = context->inputs[0];
     onyx_tensor *out = context->outputs[0];
-    const size_t size = type_size(x->type), count = tensor_count(out);
-    memset(out->data, 0, out->size_bytes);
-    for (size_t i = 0; i < count; i++) {
-        size_t rest = i, from = 0, stride = 1;
-        bool inside = true;
-        for (int d = out->rank - 1; d >= 0; d--) {
-            const int64_t n = x->dims[d], m = out->dims[d], at = (int64_t)(rest % (size_t)m);
-            /* Cut off evenly, the odd element behind; or added so. */
-            const int64_t source = n >= m ? at + (n - m) / 2 : at - (m - n) / 2;
-            inside = inside && source >= 0 && source < n;
-            from += inside ? (size_t)source * stride : 0;
-            stride *= (size_t)n;
-            rest /= (size_t)m;
-        }
-        if (inside)
-            memcpy((char *)out->data + i * size, (const char *)x->data + from * size, size);
+    strided_copy copy = { .rank = x->rank, .element_bytes = type_size(x->type) };
+    int64_t from = 0, to = 0;
+    dims_strides(x->rank, x->dims, copy.src_strides);
+    dims_strides(x->rank, out->dims, copy.dst_strides);
+    for (int d = 0; d < x->rank; d++) {
+        const int64_t n = x->dims[d], m = out->dims[d];
+        copy.dims[d] = MIN(n, m);
+        from += (n - copy.dims[d]) / 2 * copy.src_strides[d];
+        to += (m - copy.dims[d]) / 2 * copy.dst_strides[d];
     }
+    memset(out->data, 0, out->size_bytes);
+    strided_run(&copy, (char *)out->data + to * (int64_t)copy.element_bytes,
+                (const char *)x->data + from * (int64_t)copy.element_bytes, context->pool);
     return ONYX_OK;
 }

@@ -3,7 +3,6 @@
  * DeformConv: a convolution of pictures each of whose taps reads where an offset says, between pixels. A part is one
  * row of one group's results: its taps are gathered as columns, then multiplied. */
 #include <math.h>
-#include <string.h>
 
 #include "ops/lanes.h"
 #include "ops/rows.h"
@@ -166,7 +165,7 @@ onyx_status op_run_deform_conv(op_run_context *context)
         return status_fail(context->error, ONYX_ERROR_SHAPE, "the picture has no elements");
     STATUS_TRY(op_conv_window(&p->conv, 4, x->dims, weights->dims, &job.w, context->error));
     job.group = job.channels / job.groups;
-    job.offset_group = MAX(job.channels / p->offset_groups, 1);
+    job.offset_group = job.channels / p->offset_groups;
     for (int i = 0; i < (int)ARRAY_LENGTH(data); i++) {
         const onyx_tensor *tensor = run_input(context, i);
         *data[i] = tensor ? lanes_of_tensor(context, tensor, l, &status) : NULL;

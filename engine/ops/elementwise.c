@@ -4,7 +4,6 @@
 #include "ops/elementwise.h"
 
 #include <assert.h>
-#include <string.h>
 
 #include "base/types.h"
 

@@ -4,11 +4,8 @@
  * one, two or four taps, by mode; their products are the weights of the elements that it mixes, and these are the same
  * for all channels. Coordinates are float64. */
 #include <math.h>
-#include <string.h>
 
-#include "base/types.h"
 #include "ops/lanes.h"
-#include "ops/params.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
 

@@ -39,11 +39,11 @@ onyx_status op_run_lp_norm(op_run_context *context)
     int axis = 0;
     axis_resolve(p->axis, x->rank, &axis);
     const size_t count = tensor_count(x), inner = dims_product(x->dims, axis + 1, x->rank);
-    const size_t n = count ? (size_t)x->dims[axis] : 0;
+    const size_t n = (size_t)x->dims[axis];
     double *values = run_scratch(context, count, sizeof(*values), &status);
     STATUS_TRY(status);
     lanes_load(LANE_F64, x->type, x->data, 0, count, values);
-    for (size_t line = 0; n && line < count / n; line++) {
+    for (size_t line = 0; count && line < count / n; line++) {
         double *first = values + line / inner * n * inner + line % inner, sum = 0;
         for (size_t i = 0; i < n; i++)
             sum += p->p == 1 ? fabs(first[i * inner]) : first[i * inner] * first[i * inner];
@@ -59,19 +59,16 @@ onyx_status op_run_lp_norm(op_run_context *context)
 
 onyx_status op_parse_mvn(const op_parse_context *context, void *params)
 {
-    static const int64_t usual[] = { 0, 2, 3 };
-    mvn_params *p = params;
-    const op_attribute *axes = op_attribute_find(&context->attributes, "axes", OP_ATTRIBUTE_INTS);
-    p->axis_count = axes ? axes->count : (int)ARRAY_LENGTH(usual);
-    if (p->axis_count > ONYX_MAX_RANK)
-        return status_fail(context->error, ONYX_ERROR_SHAPE, "%d axes", p->axis_count);
-    memcpy(p->axes, axes ? axes->ints : usual, sizeof(*p->axes) * (size_t)p->axis_count);
+    axes_params *p = params;
+    STATUS_TRY(op_parse_axes(context, params));
+    if (p->axis_count < 0)
+        *p = (axes_params){ .axes = { 0, 2, 3 }, .axis_count = 3 };
     return ONYX_OK;
 }
 
 onyx_status op_shape_mvn(op_shape_context *context)
 {
-    const mvn_params *p = context->params;
+    const axes_params *p = context->params;
     int axis;
     STATUS_TRY(shape_same(context));
     const op_value *x = context->inputs[0];
@@ -98,7 +95,7 @@ static size_t group_of(const onyx_tensor *x, const bool *together, size_t i)
 
 onyx_status op_run_mvn(op_run_context *context)
 {
-    const mvn_params *p = context->params;
+    const axes_params *p = context->params;
     const onyx_tensor *x = context->inputs[0];
     onyx_tensor *out = context->outputs[0];
     onyx_status status = ONYX_OK;
@@ -110,14 +107,14 @@ onyx_status op_run_mvn(op_run_context *context)
     }
     size_t groups = 1;
     const size_t count = tensor_count(x);
+    if (!count)
+        return ONYX_OK;
     for (int d = 0; d < x->rank; d++)
         groups *= together[d] ? 1 : (size_t)x->dims[d];
     double *values = run_scratch(context, count, sizeof(*values), &status);
     STATUS_TRY(status);
     double *means = run_scratch(context, 2 * groups, sizeof(*means), &status), *squares = means + groups;
     STATUS_TRY(status);
-    if (!count)
-        return ONYX_OK;
     const double each = (double)(count / groups);
     memset(means, 0, 2 * groups * sizeof(*means));
     lanes_load(LANE_F64, x->type, x->data, 0, count, values);

@@ -3,7 +3,6 @@
  * Normalisations: BatchNormalization (also training), InstanceNormalization, GroupNormalization, LayerNormalization,
  * RMSNormalization, LRN. Statistics are taken in float64. */
 #include <math.h>
-#include <string.h>
 
 #include "ops/lanes.h"
 #include "ops/rows.h"

@@ -2,8 +2,6 @@
  *
  * The quantised operators of the onyx domain, which only the pass `quantized` makes: convolutions and matrix products
  * of bytes with what follows them, and functions of one byte as tables of 256 entries (indexed by the byte's bits). */
-#include <string.h>
-
 #include "ops/quantize.h"
 #include "ops/rows.h"
 #include "ops/shape.h"

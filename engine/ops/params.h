@@ -64,7 +64,7 @@ typedef struct window_params {
     int64_t kernel[OP_MAX_SPATIAL], strides[OP_MAX_SPATIAL], dilations[OP_MAX_SPATIAL], pads[2 * OP_MAX_SPATIAL];
 } window_params;
 
-/* Conv, ConvInteger, QLinearConv, ConvTranspose, and FusedConv of the onyx and com.microsoft domains. */
+/* Conv, ConvInteger, QLinearConv, ConvTranspose, Col2Im, and FusedConv, QConv, QConvFloat of the onyx domain. */
 typedef struct conv_params {
     window_params window;
     int64_t group;
@@ -124,7 +124,7 @@ typedef struct gemm_params { /* Gemm, com.microsoft QGemm */
     bool trans_a, trans_b;
 } gemm_params;
 
-typedef struct fused_matmul_params { /* onyx FusedMatMul; the transposes are of the last two dims */
+typedef struct fused_matmul_params { /* onyx and com.microsoft FusedMatMul; the transposes are of the last two dims */
     float alpha;
     bool trans_a, trans_b;
     op_activation activation;
@@ -453,14 +453,9 @@ typedef struct lp_norm_params {
     int64_t axis, p;
 } lp_norm_params;
 
-typedef struct mvn_params {
+typedef struct axes_params { /* CenterCropPad, MeanVarianceNormalization */
     int64_t axes[ONYX_MAX_RANK];
-    int axis_count;
-} mvn_params;
-
-typedef struct axes_params { /* CenterCropPad; -1: all */
-    int64_t axes[ONYX_MAX_RANK];
-    int axis_count;
+    int axis_count; /* -1: all */
 } axes_params;
 
 typedef struct rotary_params {

@@ -20,23 +20,37 @@ onyx_status op_parse_axis_maybe(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-onyx_status op_shape_compress(op_shape_context *context)
+/* Output 0: some slices of x along the axis, or some elements; *count: of how many, -1 where that is not known. */
+static onyx_status shape_slices(op_shape_context *context, int64_t *count)
 {
     const unique_params *p = context->params;
-    STATUS_TRY(shape_begin(context));
-    STATUS_TRY(shape_type(context, 1, TYPES_BOOL));
-    STATUS_TRY(shape_rank(context, 1, 1));
     const op_value *x = context->inputs[0];
     int64_t dims[ONYX_MAX_RANK] = { -1 };
     int axis = 0;
+    *count = -1;
     if (p->has_axis && x->rank >= 0) {
         if (!axis_resolve(p->axis, x->rank, &axis))
             return shape_fail(context, "axis is out of range for rank %d", x->rank);
         memcpy(dims, x->dims, sizeof(dims));
+        *count = x->dims[axis];
         dims[axis] = -1;
+    } else if (x->rank >= 0) {
+        *count = 1;
+        for (int i = 0; i < x->rank && *count >= 0; i++)
+            if (x->dims[i] < 0 || __builtin_mul_overflow(*count, x->dims[i], count))
+                *count = -1;
     }
     shape_set(&context->outputs[0], x->type, p->has_axis ? x->rank : 1, dims);
     return ONYX_OK;
+}
+
+onyx_status op_shape_compress(op_shape_context *context)
+{
+    int64_t count;
+    STATUS_TRY(shape_begin(context));
+    STATUS_TRY(shape_type(context, 1, TYPES_BOOL));
+    STATUS_TRY(shape_rank(context, 1, 1));
+    return shape_slices(context, &count);
 }
 
 /* x as [outer][n][bytes of a slice]; without an axis each element is a slice. */
@@ -97,26 +111,12 @@ onyx_status op_run_compress(op_run_context *context)
 
 onyx_status op_shape_unique(op_shape_context *context)
 {
-    const unique_params *p = context->params;
+    const int64_t unknown = -1;
+    int64_t count;
     STATUS_TRY(shape_begin(context));
-    const op_value *x = context->inputs[0];
-    int64_t dims[ONYX_MAX_RANK] = { -1 }, all[1] = { 1 };
-    const int64_t unknown[1] = { -1 };
-    int axis = 0;
-    if (p->has_axis && x->rank >= 0) {
-        if (!axis_resolve(p->axis, x->rank, &axis))
-            return shape_fail(context, "axis is out of range for rank %d", x->rank);
-        memcpy(dims, x->dims, sizeof(dims));
-        dims[axis] = -1;
-    }
-    for (int i = 0; i < x->rank && !p->has_axis; i++)
-        if (x->dims[i] < 0 || all[0] < 0 || __builtin_mul_overflow(all[0], x->dims[i], &all[0]))
-            all[0] = -1;
-    if (p->has_axis)
-        all[0] = x->rank >= 0 ? x->dims[axis] : -1;
-    shape_set(&context->outputs[0], x->type, p->has_axis ? x->rank : 1, dims);
+    STATUS_TRY(shape_slices(context, &count));
     for (int i = 1; i < context->output_count; i++)
-        shape_set(&context->outputs[i], ONYX_TYPE_INT64, 1, i == 2 && x->rank >= 0 ? all : unknown);
+        shape_set(&context->outputs[i], ONYX_TYPE_INT64, 1, i == 2 ? &count : &unknown);
     return ONYX_OK;
 }
 
@@ -203,6 +203,27 @@ static onyx_status give_numbers(op_run_context *context, int index, const int64_
     return ONYX_OK;
 }
 
+/* The `found` values of n slices by the place of the first instead of in order; order and room are overwritten. */
+static void sort_by_first(int64_t *firsts, int64_t *which, int64_t *counts, int64_t *order, int64_t *room, size_t n,
+                          size_t found)
+{
+    size_t seen = 0;
+    memcpy(room, counts, found * sizeof(*counts));
+    for (size_t i = 0; i < n; i++) {
+        const size_t value = (size_t)which[i];
+        if (firsts[value] == (int64_t)i) {
+            order[value] = (int64_t)seen;
+            counts[seen++] = room[value];
+        }
+    }
+    seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        which[i] = order[which[i]];
+        if ((size_t)which[i] == seen)
+            firsts[seen++] = (int64_t)i;
+    }
+}
+
 onyx_status op_run_unique(op_run_context *context)
 {
     const unique_params *p = context->params;
@@ -224,24 +245,8 @@ onyx_status op_run_unique(op_run_context *context)
         which[order[i]] = (int64_t)found - 1;
         counts[found - 1]++;
     }
-    if (!p->sorted) { /* by the place of the first */
-        int64_t *rank = order, *sorted_counts = room;
-        size_t seen = 0;
-        memcpy(sorted_counts, counts, found * sizeof(*counts));
-        for (size_t i = 0; i < s.n; i++) {
-            const size_t value = (size_t)which[i];
-            if (firsts[value] == (int64_t)i) {
-                rank[value] = (int64_t)seen;
-                counts[seen++] = sorted_counts[value];
-            }
-        }
-        for (size_t i = 0; i < s.n; i++)
-            which[i] = rank[which[i]];
-        seen = 0;
-        for (size_t i = 0; i < s.n; i++)
-            if ((size_t)which[i] == seen)
-                firsts[seen++] = (int64_t)i;
-    }
+    if (!p->sorted)
+        sort_by_first(firsts, which, counts, order, room, s.n, found);
     if (run_output(context, 0)) {
         STATUS_TRY(set_slices(context, p->has_axis, p->axis, found));
         char *to = context->outputs[0]->data;

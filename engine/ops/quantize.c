@@ -5,7 +5,6 @@
 #include "ops/quantize.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "base/types.h"
 #include "ops/lanes.h"

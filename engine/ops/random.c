@@ -50,9 +50,11 @@ onyx_status op_parse_random(const op_parse_context *context, void *params)
     if (p->rank > ONYX_MAX_RANK || p->count < 1 || (!context->input_count && !shape))
         return status_fail(context->error, ONYX_ERROR_SHAPE, "a shape of %d dimensions, %lld samples", p->rank,
                            (long long)p->count);
-    for (int i = 0; i < p->rank; i++)
-        if ((p->dims[i] = shape->ints[i]) < 0)
+    for (int i = 0; i < p->rank; i++) {
+        p->dims[i] = shape->ints[i];
+        if (p->dims[i] < 0)
             return status_fail(context->error, ONYX_ERROR_SHAPE, "dimension %d is %lld", i, (long long)p->dims[i]);
+    }
     if (p->type && !type_in(p->type, multinomial ? TYPES_INDEX : TYPES_NUMBER | TYPES_BOOL))
         return status_fail(context->error, ONYX_ERROR_TYPE, "dtype = %d is not supported", (int)p->type);
     return ONYX_OK;

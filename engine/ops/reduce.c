@@ -3,9 +3,7 @@
  * All Reduce* operators. Dims are merged to runs that are kept or reduced; rows of the input are folded into an array
  * of accumulators (float64, int64 or uint64), which a last step turns into the result. */
 #include <math.h>
-#include <string.h>
 
-#include "base/types.h"
 #include "ops/lanes.h"
 #include "ops/rows.h"
 #include "ops/shape.h"

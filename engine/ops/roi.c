@@ -2,7 +2,6 @@
  *
  * RoiAlign and MaxRoiPool: regions of a picture, given as numbers, read at one size. */
 #include <math.h>
-#include <string.h>
 
 #include "ops/lanes.h"
 #include "ops/rows.h"

@@ -2,8 +2,6 @@
  *
  * RotaryEmbedding: x [n, heads, length, width] or [n, length, heads * width], cosines and sines [positions, width / 2]
  * with the positions [n, length], or [n, length, width / 2] without. */
-#include <string.h>
-
 #include "ops/lanes.h"
 #include "ops/rows.h"
 #include "ops/shape.h"

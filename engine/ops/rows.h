@@ -15,6 +15,11 @@ op_run_function op_run_celu, op_run_clip, op_run_elu, op_run_gelu, op_run_hard_s
     op_run_leaky_relu, op_run_mish, op_run_relu, op_run_selu, op_run_shrink, op_run_sigmoid, op_run_silu,
     op_run_softplus, op_run_softsign, op_run_swish, op_run_tanh, op_run_thresholded_relu;
 
+/* attention.c */
+op_parse_function op_parse_attention;
+op_shape_function op_shape_attention;
+op_run_function op_run_attention;
+
 /* binary.c */
 op_parse_function op_parse_mod;
 op_shape_function op_shape_pow, op_shape_prelu;
@@ -29,11 +34,6 @@ op_run_function op_run_bit_shift, op_run_bitwise_and, op_run_bitwise_not, op_run
 op_parse_function op_parse_cast;
 op_shape_function op_shape_cast, op_shape_cast_like;
 op_run_function op_run_cast;
-
-/* attention.c */
-op_parse_function op_parse_attention;
-op_shape_function op_shape_attention;
-op_run_function op_run_attention;
 
 /* col2im.c */
 op_shape_function op_shape_col2im;
@@ -54,51 +54,6 @@ op_parse_function op_parse_constant, op_parse_constant_of_shape, op_parse_eye_li
 op_shape_function op_shape_constant, op_shape_constant_of_shape, op_shape_eye_like, op_shape_one_hot, op_shape_range;
 op_run_function op_run_constant, op_run_constant_of_shape, op_run_eye_like, op_run_one_hot, op_run_range;
 
-/* crop.c */
-op_parse_function op_parse_affine_grid, op_parse_crop_pad;
-op_shape_function op_shape_affine_grid, op_shape_crop_pad;
-op_run_function op_run_affine_grid, op_run_crop_pad;
-
-/* deform_conv.c */
-op_parse_function op_parse_deform_conv;
-op_shape_function op_shape_deform_conv;
-op_run_function op_run_deform_conv;
-
-/* lp_norm.c */
-op_parse_function op_parse_lp_norm, op_parse_mvn;
-op_shape_function op_shape_lp_norm, op_shape_mvn;
-op_run_function op_run_lp_norm, op_run_mvn;
-
-/* roi.c */
-op_parse_function op_parse_max_roi_pool, op_parse_roi_align;
-op_shape_function op_shape_max_roi_pool, op_shape_roi_align;
-op_run_function op_run_max_roi_pool, op_run_roi_align;
-
-/* rotary.c */
-op_parse_function op_parse_rotary;
-op_shape_function op_shape_rotary;
-op_run_function op_run_rotary;
-
-/* unpool.c */
-op_shape_function op_shape_max_unpool;
-op_run_function op_run_max_unpool;
-
-/* pick.c */
-op_parse_function op_parse_axis_maybe, op_parse_reverse, op_parse_tensor_scatter;
-op_shape_function op_shape_bit_cast, op_shape_compress, op_shape_det, op_shape_reverse, op_shape_tensor_scatter,
-    op_shape_unique;
-op_run_function op_run_bit_cast, op_run_compress, op_run_det, op_run_reverse, op_run_tensor_scatter, op_run_unique;
-
-/* random.c */
-op_parse_function op_parse_random;
-op_shape_function op_shape_multinomial, op_shape_random;
-op_run_function op_run_bernoulli, op_run_multinomial, op_run_random_normal, op_run_random_uniform;
-
-/* signal.c */
-op_parse_function op_parse_signal;
-op_shape_function op_shape_dft, op_shape_mel, op_shape_signal_window, op_shape_stft;
-op_run_function op_run_blackman_window, op_run_dft, op_run_hamming_window, op_run_hann_window, op_run_mel, op_run_stft;
-
 /* control.c */
 op_parse_function op_parse_scan, op_parse_sequence;
 op_shape_function op_shape_control, op_shape_has_element, op_shape_item, op_shape_length, op_shape_optional,
@@ -109,6 +64,16 @@ op_parse_function op_parse_fused_conv;
 op_shape_function op_shape_conv, op_shape_conv_integer, op_shape_conv_transpose, op_shape_fused_conv,
     op_shape_qlinear_conv;
 op_run_function op_run_conv, op_run_conv_integer, op_run_conv_transpose, op_run_qlinear_conv;
+
+/* crop.c */
+op_parse_function op_parse_affine_grid, op_parse_axes;
+op_shape_function op_shape_affine_grid, op_shape_crop_pad;
+op_run_function op_run_affine_grid, op_run_crop_pad;
+
+/* deform_conv.c */
+op_parse_function op_parse_deform_conv;
+op_shape_function op_shape_deform_conv;
+op_run_function op_run_deform_conv;
 
 /* einsum.c */
 op_parse_function op_parse_einsum;
@@ -125,6 +90,11 @@ op_run_function op_run_gather, op_run_gather_elements, op_run_gather_nd, op_run_
 op_parse_function op_parse_grid_sample;
 op_shape_function op_shape_grid_sample;
 op_run_function op_run_grid_sample;
+
+/* lp_norm.c */
+op_parse_function op_parse_lp_norm, op_parse_mvn;
+op_shape_function op_shape_lp_norm, op_shape_mvn;
+op_run_function op_run_lp_norm, op_run_mvn;
 
 /* matmul.c */
 op_parse_function op_parse_fused_matmul, op_parse_fused_matmul_ms, op_parse_gemm;
@@ -149,12 +119,17 @@ op_parse_function op_parse_pad;
 op_shape_function op_shape_pad;
 op_run_function op_run_pad;
 
+/* pick.c */
+op_parse_function op_parse_axis_maybe, op_parse_reverse, op_parse_tensor_scatter;
+op_shape_function op_shape_bit_cast, op_shape_compress, op_shape_det, op_shape_reverse, op_shape_tensor_scatter,
+    op_shape_unique;
+op_run_function op_run_bit_cast, op_run_compress, op_run_det, op_run_reverse, op_run_tensor_scatter, op_run_unique;
+
 /* pool.c */
 op_parse_function op_parse_lp_pool, op_parse_qlinear_global_pool, op_parse_qlinear_pool;
 op_shape_function op_shape_global_pool, op_shape_pool, op_shape_qlinear_global_pool, op_shape_qlinear_pool;
 op_run_function op_run_average_pool, op_run_global_average_pool, op_run_global_lp_pool, op_run_global_max_pool,
-    op_run_lp_pool, op_run_max_pool,
-    op_run_qlinear_average_pool, op_run_qlinear_global_average_pool;
+    op_run_lp_pool, op_run_max_pool, op_run_qlinear_average_pool, op_run_qlinear_global_average_pool;
 
 /* qlinear.c */
 op_parse_function op_parse_qlinear_softmax;
@@ -166,6 +141,11 @@ op_run_function op_run_qlinear_add, op_run_qlinear_concat, op_run_qlinear_leaky_
 op_parse_function op_parse_quantize;
 op_shape_function op_shape_dequantize, op_shape_dynamic_quantize, op_shape_quantize;
 op_run_function op_run_dequantize, op_run_dynamic_quantize, op_run_quantize;
+
+/* random.c */
+op_parse_function op_parse_random;
+op_shape_function op_shape_multinomial, op_shape_random;
+op_run_function op_run_bernoulli, op_run_multinomial, op_run_random_normal, op_run_random_uniform;
 
 /* reduce.c */
 op_parse_function op_parse_reduce;
@@ -183,6 +163,16 @@ op_parse_function op_parse_gru, op_parse_lstm, op_parse_rnn;
 op_shape_function op_shape_rnn;
 op_run_function op_run_rnn;
 
+/* roi.c */
+op_parse_function op_parse_max_roi_pool, op_parse_roi_align;
+op_shape_function op_shape_max_roi_pool, op_shape_roi_align;
+op_run_function op_run_max_roi_pool, op_run_roi_align;
+
+/* rotary.c */
+op_parse_function op_parse_rotary;
+op_shape_function op_shape_rotary;
+op_run_function op_run_rotary;
+
 /* sdpa.c */
 op_parse_function op_parse_sdpa;
 op_shape_function op_shape_sdpa;
@@ -198,6 +188,11 @@ op_parse_function op_parse_axis_1, op_parse_reshape, op_parse_shape;
 op_shape_function op_shape_align_broadcast, op_shape_dropout, op_shape_flatten, op_shape_reshape, op_shape_shape,
     op_shape_size, op_shape_squeeze, op_shape_unsqueeze;
 op_run_function op_run_dropout, op_run_shape, op_run_size, op_run_view;
+
+/* signal.c */
+op_parse_function op_parse_signal;
+op_shape_function op_shape_dft, op_shape_mel, op_shape_signal_window, op_shape_stft;
+op_run_function op_run_blackman_window, op_run_dft, op_run_hamming_window, op_run_hann_window, op_run_mel, op_run_stft;
 
 /* slice.c */
 op_parse_function op_parse_concat, op_parse_split, op_parse_trilu;
@@ -222,6 +217,10 @@ op_run_function op_run_abs, op_run_acos, op_run_acosh, op_run_asin, op_run_asinh
     op_run_ceil, op_run_cos, op_run_cosh, op_run_erf, op_run_exp, op_run_floor, op_run_is_inf, op_run_is_nan,
     op_run_log, op_run_neg, op_run_not, op_run_reciprocal, op_run_round, op_run_sign, op_run_sin, op_run_sinh,
     op_run_sqrt, op_run_tan;
+
+/* unpool.c */
+op_shape_function op_shape_max_unpool;
+op_run_function op_run_max_unpool;
 
 /* window.c */
 op_parse_function op_parse_conv, op_parse_pool;

@@ -72,7 +72,7 @@ static bool fits(const op_sdpa *s, const op_value *past_key, const op_value *pas
 {
     bool ok = s->q.batch == s->k.batch && s->k.batch == s->v.batch && s->k.heads == s->v.heads && s->k.heads > 0 &&
               s->q.heads % s->k.heads == 0 && s->q.size == s->k.size && s->k.length == s->v.length &&
-              s->q.heads <= INT64_MAX / MAX(s->v.size, 1);
+              s->q.heads <= INT64_MAX / MAX(s->v.size, 1) && s->past <= INT64_MAX - s->k.length;
     const op_value *past[2] = { past_key, past_value };
     for (int i = 0; i < 2 && past_key; i++)
         ok = ok && past[i] && past[i]->rank == 4 && past[i]->dims[0] == s->k.batch && past[i]->dims[1] == s->k.heads &&

@@ -179,6 +179,12 @@ static onyx_status check_number(op_shape_context *context, int index)
     return shape_scalar(context, index);
 }
 
+/* Of a transform along n elements, where none is given; of a spectrum's first half, that of the whole. */
+static int64_t natural_length(const signal_params *p, int64_t n)
+{
+    return p->inverse && p->one_sided ? 2 * (MIN(n, LENGTH_MOST) - 1) : n;
+}
+
 onyx_status op_shape_dft(op_shape_context *context)
 {
     const signal_params *p = context->params;
@@ -206,7 +212,7 @@ onyx_status op_shape_dft(op_shape_context *context)
         if (known_number(context, 1, &length) && (length < 1 || length > LENGTH_MOST))
             return shape_fail(context, "a length of %lld", (long long)length);
     } else if (x->dims[axis] >= 0) {
-        length = p->inverse && p->one_sided ? 2 * (x->dims[axis] - 1) : x->dims[axis];
+        length = natural_length(p, x->dims[axis]);
         if (length < 1 || length > LENGTH_MOST)
             return shape_fail(context, "a length of %lld", (long long)length);
     }
@@ -257,8 +263,8 @@ onyx_status op_run_dft(op_run_context *context)
     axis_resolve(given_axis ? (int64_t)tensor_number(given_axis) : p->axis, x->rank, &axis);
     if (tensor_count(out) == 0)
         return ONYX_OK;
-    const int64_t natural = p->inverse && p->one_sided ? 2 * (x->dims[axis] - 1) : x->dims[axis];
-    const size_t n = (size_t)(given_length ? (int64_t)tensor_number(given_length) : natural);
+    const size_t n =
+        (size_t)(given_length ? (int64_t)tensor_number(given_length) : natural_length(p, x->dims[axis]));
     STATUS_TRY(fft_new(context, n, p->inverse, &f));
     dft_job job = { .f = &f,
                     .inner = dims_product(x->dims, axis + 1, x->rank - 1),

@@ -3,7 +3,6 @@
  * What came out of a run, counted by reference. When the last reference goes the memory returns to its session's pool,
  * from whichever thread, and serves a later run. */
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/size.h"
 #include "run/run.h"
