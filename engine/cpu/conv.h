@@ -32,6 +32,13 @@ typedef struct conv_shape {
     int joined, file_groups;
 } conv_shape;
 
+/* 1x1 over whole rows: pixels may be taken as one line. */
+static inline bool conv_is_line(const conv_shape *s)
+{
+    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
+           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
+}
+
 /* The rows of an image that a buffer holds; its planes follow each other at that height, `gap` pixels between them.
  * rows 0: the whole image. pitch > 0: a band with a border, rows of so many pixels of which the image's come behind
  * `left` others; all that is outside the image, rows too, reads 0. cyclic, for depthwise convolutions alone: row y

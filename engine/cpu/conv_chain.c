@@ -19,12 +19,6 @@ static const double RING_SHARE = 0.7, TWICE_MOST = 0.08;
 
 /* ---- links ---- */
 
-static bool same_place(const conv_shape *s)
-{
-    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
-}
-
 bool conv_link_first(const conv_plan *plan, conv_link *link)
 {
     *link = (conv_link){ .kind = CONV_LINK_FIRST, .plan = *plan };
@@ -36,7 +30,7 @@ bool conv_link_point(const cpu_kernels *kernels, const conv_shape *shape, conv_l
     const conv_units *units = kernels->conv.units;
     const int line = conv_min(60, shape->w_out * 4);
     *link = (conv_link){ .kind = CONV_LINK_POINT };
-    if (!same_place(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
+    if (!conv_is_line(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
         return false;
     link->filters = conv_best_halved(units, shape, line);
     const conv_filters filters = conv_filters_of(shape->c_out, units->lanes, link->filters);

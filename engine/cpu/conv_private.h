@@ -124,13 +124,6 @@ static inline bool conv_needs_padding(const conv_shape *s)
     return s->pad_top > 0 || s->pad_left > 0 || bottom >= s->h_in || right >= s->w_in;
 }
 
-/* 1x1 over whole rows: pixels may be taken as one line. */
-static inline bool conv_is_line(const conv_shape *s)
-{
-    return s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 && s->pad_top == 0 &&
-           s->pad_left == 0 && s->h_out == s->h_in && s->w_out == s->w_in;
-}
-
 /* Groups that do not share a block of channels. */
 static inline bool conv_fills_blocks(const conv_shape *s, int lanes)
 {

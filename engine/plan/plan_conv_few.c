@@ -36,12 +36,6 @@ static void run_few(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
 }
 
-static bool is_point(const conv_shape *s)
-{
-    return s->groups == 1 && s->kernel_h == 1 && s->kernel_w == 1 && s->stride_h == 1 && s->stride_w == 1 &&
-           s->pad_top == 0 && s->pad_left == 0 && s->h_in == s->h_out && s->w_in == s->w_out;
-}
-
 plan_result plan_conv_few(planner *p, graph_node *node)
 {
     const conv_params *params = node->params;
@@ -52,7 +46,7 @@ plan_result plan_conv_few(planner *p, graph_node *node)
     if (node->input_count > 3 || !plan_can_block(p, x) || !plan_is_float_constant(w) ||
         (bias && !plan_is_float_constant(bias)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
         xd.c > MOST_CHANNELS || yd.c > MOST_CHANNELS || plan_has_blocked(p, x) || plan_read_blocked(p, y) ||
-        !plan_conv_shape(params, node, &xd, &yd, &shape) || !is_point(&shape))
+        !plan_conv_shape(params, node, &xd, &yd, &shape) || shape.groups > 1 || !conv_is_line(&shape))
         return PLAN_PASS;
     const size_t hw = (size_t)xd.h * (size_t)xd.w;
     few_step s = { .activation = { (cpu_act)params->activation.act, params->activation.a, params->activation.b },
