@@ -16,6 +16,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/size.h"
 #include "cpu/kernels.h"
 #include "cpu/math_c.h"
 #include "cpu/qconv_private.h"
@@ -34,11 +35,6 @@ enum {
 #define LONELY_CYCLES 9.0
 /* What a line must take of its rows' time: the copies are not counted. */
 #define LINE_GAIN 0.95
-
-static size_t round_up(size_t n, size_t unit)
-{
-    return (n + unit - 1) / unit * unit;
-}
 
 static bool is_depthwise(const qconv_shape *s)
 {
@@ -70,7 +66,7 @@ static bool needs_padding(const qconv_shape *s)
 static size_t packed_filters(const qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
-    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = size_align((size_t)s->c_out, (size_t)plan->block);
     if (!plan->units)
         return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
     if (is_depthwise(s))
@@ -124,8 +120,16 @@ static double row_cycles(int pixels, int widest)
     return (double)(pixels / widest) * widest * 1.5 + (double)((pixels % widest + 3) / 4) * LONELY_CYCLES;
 }
 
+int qconv_line_pixels(const qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const int room = plan->strip_w - s->pad_left, columns = MIN(MAX(room, 0), s->w_in);
+    const int pixels = MAX(MAX(s->pad_left + columns, room), s->w_out * s->stride_w);
+    return (pixels + s->stride_w - 1) / s->stride_w * s->stride_w;
+}
+
 /* Makes short rows one line, where the weights come from the second cache for every tile and fewer tiles pay for the
- * copy and for outputs between the rows. The line's length is as for products of matrices (qconv_matrix.c). */
+ * copy and for outputs between the rows. */
 static void choose_line(qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
@@ -134,18 +138,81 @@ static void choose_line(qconv_plan *plan)
         (s->output != QCONV_U8 && s->output != QCONV_S8) || plan->filter_blocks > plan->units->deep_blocks ||
         (plan->in_place && s->stride_h * s->stride_w == 1))
         return;
-    const int room = plan->strip_w - s->pad_left, columns = room < 0 ? 0 : room < s->w_in ? room : s->w_in;
-    int line = s->pad_left + columns;
-    line = line < plan->strip_w - s->pad_left ? plan->strip_w - s->pad_left : line;
-    line = line < s->w_out * s->stride_w ? s->w_out * s->stride_w : line;
-    line = (line + s->stride_w - 1) / s->stride_w * s->stride_w;
-    const int outputs = (plan->strip_rows - 1) * (line / s->stride_w) + s->w_out;
+    const int line = qconv_line_pixels(plan), outputs = (plan->strip_rows - 1) * (line / s->stride_w) + s->w_out;
     if (row_cycles(outputs, widest) > LINE_GAIN * plan->strip_rows * row_cycles(s->w_out, widest))
         return;
     plan->in_place = false;
     plan->line = plan->strip_w = line;
     choose_strips(plan);
     plan->phase_rows = (plan->strip_rows_in + s->stride_h - 1) / s->stride_h;
+}
+
+/* What follows from the shape and the instruction set, and the strips. */
+static void choose_kernel(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const qconv_units *units = plan->units;
+    const int bytes = units->group == 2 ? 2 : 1; /* of one source value in the strip */
+    const bool flip = s->src_signed != units->src_signed;
+    plan->name = units->name;
+    plan->run = is_depthwise(s) ? units->depthwise : units->dense;
+    plan->block_channels = s->src_plain ? s->c_in : plan->block;
+    plan->src_blocks = (s->c_in + plan->block_channels - 1) / plan->block_channels;
+    plan->pixel_bytes = (int)size_align((size_t)plan->block_channels * (size_t)bytes, 4);
+    if (s->rows)
+        plan->pixel_bytes *= plan->src_blocks;
+    plan->in_place = !s->src_plain && bytes == 1 && !flip && !s->weights_zero && !needs_padding(s) &&
+                     !(s->rows && s->c_in % 4); /* a row's last group would reach into the next, or beyond */
+    plan->strip_w = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
+    plan->filter_blocks = choose_filter_blocks(plan);
+    plan->depthwise_dot = is_depthwise(s) && units->depthwise_dot && s->dilation_w == 1 && !s->weights_zero;
+    if (plan->depthwise_dot) {
+        plan->run = units->depthwise_dot;
+        plan->in_place = false;
+    }
+    choose_strips(plan);
+}
+
+/* Scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; columns of the sum that is added; sums of
+ * pixels, of windows, of columns; the strip. This is all in front of the strip. */
+static void place_sums(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    const size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w, outputs = (size_t)s->w_out;
+    const size_t taps = (size_t)plan->src_blocks * (size_t)s->kernel_h * (size_t)s->kernel_w + (size_t)s->extra_groups;
+    plan->taps_at = size_align(6 * sizeof(int32_t) * size_align((size_t)s->c_out, (size_t)plan->block), 64);
+    plan->up_at = plan->taps_at + size_align(taps * sizeof(size_t), 64);
+    plan->sums_at = plan->up_at + (s->sum_up_h ? size_align(outputs * sizeof(int32_t), 64) : 0);
+    plan->strip_at = plan->sums_at;
+    if (s->weights_zero)
+        plan->strip_at += size_align((rows * columns + outputs + columns) * sizeof(int32_t), 64);
+}
+
+static void place_strip(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
+    plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
+    if (plan->line) {
+        const size_t pads = (size_t)plan->src_blocks * (size_t)s->pad_left * (size_t)plan->pixel_bytes;
+        plan->scratch_bytes += (size_t)(s->stride_h * plan->phase_rows) * strip_row_bytes(plan) + pads;
+        plan->line_at = size_align(plan->scratch_bytes, 64);
+        plan->scratch_bytes = plan->line_at + (size_t)plan->filter_blocks * (size_t)plan->strip_rows *
+                                                  (size_t)(plan->line / s->stride_w) * (size_t)plan->block;
+    } else if (!plan->in_place) {
+        plan->scratch_bytes += (size_t)plan->strip_rows_in * strip_row_bytes(plan);
+    }
+    plan->bytes_at = size_align(plan->scratch_bytes, 64);
+    if (s->src_float)
+        plan->scratch_bytes = plan->bytes_at + (size_t)s->c_in * (size_t)s->w_in;
+}
+
+/* The strip and its spread pixels, depthwise by fours. */
+static void place_spread(qconv_plan *plan)
+{
+    const size_t pixel = (size_t)plan->block, columns = (size_t)plan->strip_w;
+    const size_t kept = (columns + 3) / (size_t)qconv_kept_step(plan) + 4;
+    plan->spread_at = plan->strip_at + size_align((columns + 8) * pixel, 64);
+    plan->scratch_bytes = plan->spread_at + (size_t)plan->strip_rows_in * kept * 4 * pixel;
 }
 
 static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch);
@@ -165,66 +232,19 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
         return true;
     }
     assert(units->lanes == kernels->block);
-    int bytes = units->group == 2 ? 2 : 1; /* of one source value in the strip */
-    bool flip = shape->src_signed != units->src_signed;
-    plan->name = units->name;
-    plan->run = is_depthwise(shape) ? units->depthwise : units->dense;
-    plan->block_channels = shape->src_plain ? shape->c_in : plan->block;
-    plan->src_blocks = (shape->c_in + plan->block_channels - 1) / plan->block_channels;
-    plan->pixel_bytes = (int)round_up((size_t)plan->block_channels * (size_t)bytes, 4);
-    if (shape->rows)
-        plan->pixel_bytes *= plan->src_blocks;
-    plan->in_place = !shape->src_plain && bytes == 1 && !flip && !shape->weights_zero && !needs_padding(shape) &&
-                     !(shape->rows && shape->c_in % 4); /* a row's last group would reach into the next, or beyond */
-    plan->strip_w = (shape->w_out - 1) * shape->stride_w + (shape->kernel_w - 1) * shape->dilation_w + 1;
-    plan->filter_blocks = choose_filter_blocks(plan);
-    plan->depthwise_dot = is_depthwise(shape) && units->depthwise_dot && shape->dilation_w == 1 && !shape->weights_zero;
-    if (plan->depthwise_dot) {
-        plan->run = units->depthwise_dot;
-        plan->in_place = false;
-    }
-    choose_strips(plan);
+    choose_kernel(plan);
     plan->packed_bytes = qconv_filters_at(plan) + packed_filters(plan);
-
-    /* scratch: bias[c], zero[c], scale[c], float_bias[c], limits[2][c]; taps; columns of the sum that is added; sums of
-     * pixels, of windows, of columns; the strip */
-    size_t rows = (size_t)plan->strip_rows_in, columns = (size_t)plan->strip_w;
-    size_t taps = (size_t)plan->src_blocks * (size_t)shape->kernel_h * (size_t)shape->kernel_w;
-    taps += (size_t)shape->extra_groups;
-    plan->taps_at = round_up(6 * sizeof(int32_t) * round_up((size_t)shape->c_out, (size_t)plan->block), 64);
-    plan->up_at = plan->taps_at + round_up(taps * sizeof(size_t), 64);
-    plan->sums_at = plan->up_at + (shape->sum_up_h ? round_up((size_t)shape->w_out * sizeof(int32_t), 64) : 0);
-    plan->strip_at = plan->sums_at;
-    if (shape->weights_zero)
-        plan->strip_at += round_up((rows * columns + (size_t)shape->w_out + columns) * sizeof(int32_t), 64);
+    place_sums(plan);
     if (kernels->qconv.matrix && qconv_matrix_fits(shape)) {
         qconv_matrix_plan(plan);
-        return true;
-    }
-    if (qconv_winograd_fits(units, shape)) {
+    } else if (qconv_winograd_fits(units, shape)) {
         qconv_winograd_plan(plan);
-        return true;
+    } else if (plan->depthwise_dot) {
+        place_spread(plan);
+    } else {
+        choose_line(plan);
+        place_strip(plan);
     }
-    if (plan->depthwise_dot) {
-        size_t pixel = (size_t)plan->block, kept = (columns + 3) / (size_t)qconv_kept_step(plan) + 4;
-        plan->spread_at = plan->strip_at + round_up((columns + 8) * pixel, 64);
-        plan->scratch_bytes = plan->spread_at + rows * kept * 4 * pixel;
-        return true;
-    }
-    choose_line(plan);
-    plan->scratch_bytes = plan->strip_at + 128; /* vectors may reach behind the last pixel */
-    if (plan->line) {
-        const size_t pads = (size_t)plan->src_blocks * (size_t)shape->pad_left * (size_t)plan->pixel_bytes;
-        plan->scratch_bytes += (size_t)(shape->stride_h * plan->phase_rows) * strip_row_bytes(plan) + pads;
-        plan->line_at = round_up(plan->scratch_bytes, 64);
-        plan->scratch_bytes = plan->line_at + (size_t)plan->filter_blocks * (size_t)plan->strip_rows *
-                                                  (size_t)(plan->line / shape->stride_w) * (size_t)plan->block;
-    } else if (!plan->in_place) {
-        plan->scratch_bytes += rows * strip_row_bytes(plan);
-    }
-    plan->bytes_at = round_up(plan->scratch_bytes, 64);
-    if (shape->src_float)
-        plan->scratch_bytes = plan->bytes_at + (size_t)shape->c_in * (size_t)shape->w_in;
     return true;
 }
 
@@ -392,7 +412,7 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
 {
     const qconv_shape *s = &plan->shape;
     size_t filter = (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
-    size_t c_out = round_up((size_t)s->c_out, (size_t)plan->block);
+    size_t c_out = size_align((size_t)s->c_out, (size_t)plan->block);
     const size_t one = s->rows ? channel_step(s) : 1; /* from one weight of a filter to the next */
     int32_t *sums = packed, *header_zeros = sums + c_out;
     uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);

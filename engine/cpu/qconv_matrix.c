@@ -103,11 +103,7 @@ void qconv_matrix_plan(qconv_plan *plan)
     plan->steps = whole_steps(plan);
     plan->steps += MIN(s->extra_groups, plan->steps);
 
-    /* columns of the source that are read, and of its pads to the right */
-    const int room = plan->strip_w - s->pad_left, columns = room < 0 ? 0 : room < s->w_in ? room : s->w_in;
-    plan->line = MAX(s->pad_left + columns, plan->strip_w - s->pad_left);
-    plan->line = divide_up(MAX(plan->line, s->w_out * s->stride_w), s->stride_w) * s->stride_w;
-
+    plan->line = qconv_line_pixels(plan);
     const size_t vectors = (size_t)divide_up(s->c_out, LANES), weights = vectors * (size_t)plan->steps * TILE_BYTES;
     choose_strips(plan, weights);
     plan->packed_bytes = qconv_filters_at(plan) + weights;

@@ -80,6 +80,10 @@ bool qconv_winograd_fits(const qconv_units *units, const qconv_shape *shape);
 void qconv_winograd_plan(qconv_plan *plan);
 void qconv_winograd_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed);
 
+/* Pixels of a row, where the rows of a strip are one line: columns of the source that are read, its pads to the left,
+ * which are the row before's to the right, too, and whole steps of the output. */
+int qconv_line_pixels(const qconv_plan *plan);
+
 /* Matrix tiles take this shape. */
 bool qconv_matrix_fits(const qconv_shape *shape);
 /* Makes a plan that qconv_choose has begun one for matrix tiles. */
