@@ -24,6 +24,48 @@ static void look_up(const uint8_t *src, uint8_t *dst, size_t n, const onyx_tenso
         dst[i] = entries[src[i]];
 }
 
+/* ---- what ConvInteger or MatMulInteger gives for inputs 0 and 3 with the zero points 2 and 5 ---- */
+
+static onyx_status shape_sums(op_shape_context *context, op_shape_function *operator)
+{
+    const op_value *inputs[4] = { context->inputs[0], context->inputs[3], shape_input(context, 2),
+                                  shape_input(context, 5) };
+    op_shape_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    return operator(&integer);
+}
+
+/* int32 in scratch; NULL with *status when that fails. */
+static int32_t *run_sums(op_run_context *context, op_run_function *operator, onyx_status *status)
+{
+    const onyx_tensor *inputs[4] = { context->inputs[0], context->inputs[3], run_input(context, 2),
+                                     run_input(context, 5) };
+    onyx_tensor sums = *context->outputs[0], *list[1] = { &sums };
+    sums.type = ONYX_TYPE_INT32;
+    sums.data = run_scratch(context, tensor_count(&sums), sizeof(int32_t), status);
+    if (!sums.data)
+        return NULL;
+    op_run_context integer = *context;
+    integer.inputs = inputs;
+    integer.input_count = 4;
+    integer.outputs = list;
+    *status = operator(&integer);
+    return *status == ONYX_OK ? sums.data : NULL;
+}
+
+/* Input `index`, if there, has one element for each of `lines` (-1: not known) filters or columns, or maybe one for
+ * all. */
+static onyx_status check_per_line(op_shape_context *context, int index, bool one_may_do, int64_t lines)
+{
+    const op_value *v = shape_input(context, index);
+    if (!v || v->rank < 0 || (one_may_do && (v->rank == 0 || (v->rank == 1 && v->dims[0] == 1))))
+        return ONYX_OK;
+    if (v->rank != 1 || (v->dims[0] >= 0 && lines >= 0 && v->dims[0] != lines))
+        return shape_fail(context, "input %d does not have one element per filter or column", index);
+    return ONYX_OK;
+}
+
 /* ---- QConv: the inputs of QLinearConv, then a table or nothing; table[QLinearConv(...)]. Input 10: sums to be added
  * to those of the convolution, each for as many pixels as the output is larger (QLinearConv's kernel adds them) ---- */
 
@@ -64,23 +106,13 @@ onyx_status op_parse_qconv_float(const op_parse_context *context, void *params)
 
 onyx_status op_shape_qconv_float(op_shape_context *context)
 {
-    /* The shape is that of ConvInteger of inputs 0 and 3. */
-    const op_value *inputs[4] = { context->inputs[0], context->inputs[3], shape_input(context, 2),
-                                  shape_input(context, 5) };
-    op_shape_context integer = *context;
-    integer.inputs = inputs;
-    integer.input_count = 4;
     STATUS_TRY(shape_scale(context, 1));
     STATUS_TRY(shape_type(context, 4, TYPES_F32));
     STATUS_TRY(shape_type(context, 6, TYPES_F32));
-    STATUS_TRY(op_shape_conv_integer(&integer));
+    STATUS_TRY(shape_sums(context, op_shape_conv_integer));
     const int64_t filters = context->inputs[3]->rank > 0 ? context->inputs[3]->dims[0] : -1;
-    for (int i = 4; i <= 6; i += 2) {
-        const op_value *v = shape_input(context, i);
-        const bool one = v && i == 4 && (v->rank == 0 || (v->rank == 1 && v->dims[0] == 1));
-        if (v && v->rank >= 0 && !one && (v->rank != 1 || (v->dims[0] >= 0 && filters >= 0 && v->dims[0] != filters)))
-            return shape_fail(context, "input %d does not have one element per filter", i);
-    }
+    STATUS_TRY(check_per_line(context, 4, true, filters));
+    STATUS_TRY(check_per_line(context, 6, false, filters));
     context->outputs[0].type = ONYX_TYPE_FLOAT32;
     return ONYX_OK;
 }
@@ -88,24 +120,14 @@ onyx_status op_shape_qconv_float(op_shape_context *context)
 onyx_status op_run_qconv_float(op_run_context *context)
 {
     const conv_params *p = context->params;
-    const onyx_tensor *inputs[4] = { context->inputs[0], context->inputs[3], run_input(context, 2),
-                                     run_input(context, 5) };
     const onyx_tensor *w_scale = context->inputs[4], *bias = run_input(context, 6);
-    onyx_tensor *out = context->outputs[0], sums = *out, *sums_list[1] = { &sums };
+    onyx_tensor *out = context->outputs[0];
     onyx_status status = ONYX_OK;
+    const int32_t *src = run_sums(context, op_run_conv_integer, &status);
+    STATUS_TRY(status);
     const size_t count = tensor_count(out), channels = (size_t)out->dims[1];
-    sums.type = ONYX_TYPE_INT32;
-    sums.data = run_scratch(context, count, sizeof(int32_t), &status);
-    if (!sums.data)
-        return status;
-    op_run_context integer = *context;
-    integer.inputs = inputs;
-    integer.input_count = 4;
-    integer.outputs = sums_list;
-    STATUS_TRY(op_run_conv_integer(&integer));
     const float x_scale = scale_at(context->inputs[1], 0), *biases = bias ? bias->data : NULL;
     const size_t planes = channels * (size_t)out->dims[0], plane = planes ? count / planes : 0;
-    const int32_t *src = sums.data;
     float *dst = out->data;
     for (size_t i = 0; i < planes; i++) {
         const float scale = x_scale * scale_at(w_scale, i % channels), b = biases ? biases[i % channels] : 0;
@@ -119,47 +141,18 @@ onyx_status op_run_qconv_float(op_run_context *context)
 /* ---- QMatMul: x, x_scale, x_zero, w [k, n], w_scale, w_zero, y_scale, y_zero, bias, table; as QConv, for products
  * ---- */
 
-/* The product of inputs 0 and 3, in int32; inputs 4, 5 and `per_column` have one element per column, 4 and 5 maybe one
- * for all. */
-static onyx_status shape_qproduct(op_shape_context *context, int per_column)
+/* The product in int32; bias: the number of that input. */
+static onyx_status shape_qproduct(op_shape_context *context, int bias)
 {
-    const op_value *inputs[4] = { context->inputs[0], context->inputs[3], shape_input(context, 2),
-                                  shape_input(context, 5) };
-    op_shape_context integer = *context;
-    integer.inputs = inputs;
-    integer.input_count = 4;
     STATUS_TRY(shape_scale(context, 1));
     STATUS_TRY(shape_scalar(context, 2));
     STATUS_TRY(shape_type(context, 4, TYPES_F32));
     STATUS_TRY(shape_rank(context, 3, 2));
-    STATUS_TRY(op_shape_matmul_integer(&integer));
+    STATUS_TRY(shape_sums(context, op_shape_matmul_integer));
     const int64_t columns = context->inputs[3]->rank == 2 ? context->inputs[3]->dims[1] : -1;
-    const int list[3] = { 4, 5, per_column };
-    for (int i = 0; i < 3; i++) {
-        const op_value *v = shape_input(context, list[i]);
-        const bool one = v && i < 2 && (v->rank == 0 || (v->rank == 1 && v->dims[0] == 1));
-        if (v && v->rank >= 0 && !one && (v->rank != 1 || (v->dims[0] >= 0 && columns >= 0 && v->dims[0] != columns)))
-            return shape_fail(context, "input %d does not have one element per column", list[i]);
-    }
-    return ONYX_OK;
-}
-
-/* int32 in scratch; NULL with *status when that fails. */
-static int32_t *run_qproduct(op_run_context *context, onyx_status *status)
-{
-    const onyx_tensor *inputs[4] = { context->inputs[0], context->inputs[3], run_input(context, 2),
-                                     run_input(context, 5) };
-    onyx_tensor sums = *context->outputs[0], *list[1] = { &sums };
-    sums.type = ONYX_TYPE_INT32;
-    sums.data = run_scratch(context, tensor_count(&sums), sizeof(int32_t), status);
-    if (!sums.data)
-        return NULL;
-    op_run_context integer = *context;
-    integer.inputs = inputs;
-    integer.input_count = 4;
-    integer.outputs = list;
-    *status = op_run_matmul_integer(&integer);
-    return *status == ONYX_OK ? sums.data : NULL;
+    STATUS_TRY(check_per_line(context, 4, true, columns));
+    STATUS_TRY(check_per_line(context, 5, true, columns));
+    return check_per_line(context, bias, false, columns);
 }
 
 onyx_status op_shape_qmatmul(op_shape_context *context)
@@ -179,7 +172,7 @@ onyx_status op_run_qmatmul(op_run_context *context)
     const onyx_tensor *const *in = context->inputs, *bias = run_input(context, 8), *table = run_input(context, 9);
     onyx_tensor *out = context->outputs[0];
     onyx_status status = ONYX_OK;
-    int32_t *sums = run_qproduct(context, &status);
+    int32_t *sums = run_sums(context, op_run_matmul_integer, &status);
     STATUS_TRY(status);
     const size_t count = tensor_count(out), columns = (size_t)in[3]->dims[1];
     for (size_t i = 0; i < count; i++) {
@@ -222,7 +215,7 @@ onyx_status op_run_qmatmul_float(op_run_context *context)
     const onyx_tensor *const *in = context->inputs, *bias = run_input(context, 6), *residual = run_input(context, 7);
     onyx_tensor *out = context->outputs[0];
     onyx_status status = ONYX_OK;
-    const int32_t *sums = run_qproduct(context, &status);
+    const int32_t *sums = run_sums(context, op_run_matmul_integer, &status);
     STATUS_TRY(status);
     const size_t count = tensor_count(out), columns = (size_t)in[3]->dims[1];
     const float x_scale = scale_at(in[1], 0), *biases = bias ? bias->data : NULL;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "ops/shape.h"
 #include "run/run.h"
 
 static onyx_status set_output(op_run_context *context, int index, onyx_type type, int rank, const int64_t *dims)
@@ -49,11 +50,8 @@ static onyx_status find_shapes(onyx_session *session, const program_step *step, 
     for (int i = 0; i < step->input_count; i++) {
         const onyx_tensor *tensor = context->inputs[i];
         session->value_pointers[i] = tensor ? &session->values[i] : NULL;
-        if (!tensor)
-            continue;
-        session->values[i] =
-            (op_value){ .kind = OP_KIND_TENSOR, .type = tensor->type, .rank = tensor->rank, .constant = tensor };
-        memcpy(session->values[i].dims, tensor->dims, sizeof(tensor->dims));
+        if (tensor)
+            session->values[i] = value_of_tensor(tensor);
     }
     for (int i = 0; i < step->output_count; i++)
         outputs[i] = (op_value){ .rank = -1 };
