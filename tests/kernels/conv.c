@@ -17,26 +17,6 @@ static float *aligned(guarded_region *region, size_t n)
     return guarded(region, (n * sizeof(float) + 63) & ~(size_t)63);
 }
 
-static cpu_activation random_activation(void)
-{
-    static const cpu_activation all[] = {
-        { CPU_ACT_NONE, 0, 0 },
-        { CPU_ACT_SILU, 0, 0 },
-        { CPU_ACT_RELU, 0, 0 },
-        { CPU_ACT_LEAKY_RELU, 0.1f, 0 },
-        { CPU_ACT_CLIP, -1, 2 },
-        { CPU_ACT_SIGMOID, 0, 0 },
-        { CPU_ACT_HARD_SIGMOID, 0.2f, 0.5f },
-        { CPU_ACT_HARD_SWISH, 0, 0 },
-        { CPU_ACT_TANH, 0, 0 },
-        { CPU_ACT_GELU, 0, 0 },
-        { CPU_ACT_MISH, 0, 0 },
-        { CPU_ACT_ELU, 0.5f, 0 },
-    };
-    int count = sizeof(all) / sizeof(all[0]);
-    return all[oracle_int(0, 2) ? oracle_int(0, 2) : oracle_int(0, count - 1)];
-}
-
 typedef struct buffers {
     float *src, *plain, *weights, *bias, *residual, *dst, *other;
     size_t src_floats, dst_floats;
@@ -46,11 +26,6 @@ typedef struct buffers {
 static float plain[MAX_FLOATS], weights[MAX_FLOATS];
 static char file_bytes[sizeof(weights) + 1];
 static double sums[MAX_FLOATS], magnitudes[MAX_FLOATS];
-
-static size_t blocked_floats(int c, int block, int h, int w)
-{
-    return (size_t)((c + block - 1) / block) * (size_t)block * (size_t)h * (size_t)w;
-}
 
 static size_t blocked_at(int block, int h, int w, int c, int y, int x)
 {
@@ -65,8 +40,8 @@ static void prepare(const conv_plan *plan, const conv_shape *s, buffers *b)
     size_t plane = (size_t)s->h_in * (size_t)s->w_in, inputs = (size_t)s->c_in * plane;
     oracle_fill_plain(plain, inputs, -2, 2);
     oracle_fill_plain(weights, (size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
-    b->src_floats = s->src_plain ? inputs : blocked_floats(s->c_in, block, s->h_in, s->w_in);
-    b->dst_floats = blocked_floats(s->c_out, block, s->h_out, s->w_out);
+    b->src_floats = s->src_plain ? inputs : conv_oracle_blocked(s->c_in, block, s->h_in, s->w_in);
+    b->dst_floats = conv_oracle_blocked(s->c_out, block, s->h_out, s->w_out);
     b->src = aligned(&region_src, b->src_floats);
     b->dst = aligned(&region_dst, b->dst_floats);
     b->other = aligned(&region_other, b->dst_floats);
@@ -97,7 +72,7 @@ static const float *map_residual(const conv_plan *plan, float *whole, conv_resid
     static int offsets[MAX_FLOATS];
     const conv_shape *s = &plan->shape;
     const int pixels = s->h_out * s->w_out, block = plan->block, own = oracle_int(1, pixels);
-    const size_t planes = blocked_floats(s->c_out, block, 1, 1) / (size_t)block, floats = (size_t)(own * block);
+    const size_t planes = conv_oracle_blocked(s->c_out, block, 1, 1) / (size_t)block, floats = (size_t)(own * block);
     float *mapped = aligned(&region_mapped, planes * floats);
     oracle_fill_plain(mapped, planes * floats, -1, 1);
     for (int i = 0; i < pixels; i++) {
@@ -139,13 +114,6 @@ static bool compare(const conv_plan *plan, const conv_shape *s, const conv_argum
     return CHECK(true, "%s", plan->name);
 }
 
-static void run_parts(const conv_plan *plan, const conv_arguments *a, void *scratch, bool backwards)
-{
-    memset(scratch, 0xff, plan->scratch_bytes); /* NaN: contents need not be kept, nor be anything */
-    for (int part = 0; part < plan->parts; part++)
-        plan->run(plan, a, backwards ? plan->parts - 1 - part : part, scratch);
-}
-
 static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
 {
     conv_plan plan;
@@ -168,7 +136,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
                          .packed = b.packed,
                          .bias = b.bias,
                          .residual = mode ? b.residual : NULL,
-                         .activation = random_activation(),
+                         .activation = conv_oracle_activation(),
                          .residual_before = mode == 2 || mode == 4,
                          .next = oracle_int(0, 1) ? b.packed : NULL,
                          .next_bytes = (size_t)oracle_int(1, 200000) };
@@ -181,7 +149,7 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     } else {
         memset(b.dst, 0xff, b.dst_floats * sizeof(float));
     }
-    run_parts(&plan, &a, b.scratch, false);
+    conv_oracle_run(&plan, &a, b.scratch, false);
     compare(&plan, s, &a, mode ? b.residual : NULL, modes[mode]);
     bool finite = true;
     for (size_t i = 0; i < b.dst_floats; i++)
@@ -193,14 +161,9 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
     conv_arguments again = a;
     again.dst = b.other;
     again.residual = residual;
-    run_parts(&plan, &again, b.scratch, true);
+    conv_oracle_run(&plan, &again, b.scratch, true);
     CHECK(memcmp(b.dst, b.other, b.dst_floats * sizeof(float)) == 0, "%s %s: order of parts changes bits", plan.name,
           conv_oracle_text(s));
-}
-
-static int out_size(int in, int kernel, int stride, int dilation, int pads)
-{
-    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
 }
 
 static void random_shape(const cpu_kernels *kernels, int kind)
@@ -307,8 +270,8 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     }
     if (kind != 6 && kind != 9 && kind >= 5 && oracle_int(0, 5) == 0)
         s.pad_top = s.pad_left = -1;
-    s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
-    s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
+    s.h_out = conv_oracle_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + pad_bottom);
+    s.w_out = conv_oracle_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + pad_right);
     if (s.h_out > 0 && s.w_out > 0 && s.h_in + s.pad_top + pad_bottom >= (s.kernel_h - 1) * s.dilation_h + 1 &&
         s.w_in + s.pad_left + pad_right >= (s.kernel_w - 1) * s.dilation_w + 1)
         test_shape(kernels, &s);
@@ -409,134 +372,6 @@ static void test_cuts(const cpu_kernels *kernels)
         CHECK(lines[form] > 0, "%s: no shape is for %s", kernels->name, units->line_name[form]);
 }
 
-/* ---- chains ---- */
-
-typedef struct chained {
-    conv_plan plan;
-    float *weights, *bias, *out; /* out: blocked, whole */
-    void *packed, *scratch;
-} chained;
-
-static float *floats_of(size_t n, float low, float high)
-{
-    float *p = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t)63);
-    if (p)
-        oracle_fill_plain(p, n, low, high);
-    return p;
-}
-
-/* A shape that takes `c` channels of h x w: 1x1, 3x3 of stride 1 and 2, depthwise; no Winograd but in
- * front of all. */
-static conv_shape next_shape(int c, int h, int w, bool first, int threads)
-{
-    conv_shape s = { .c_in = c,
-                     .c_out = oracle_int(1, 40),
-                     .groups = 1,
-                     .h_in = h,
-                     .w_in = w,
-                     .kernel_h = 1,
-                     .kernel_w = 1,
-                     .stride_h = 1,
-                     .stride_w = 1,
-                     .dilation_h = 1,
-                     .dilation_w = 1,
-                     .exact = true,
-                     .threads = threads };
-    int kind = oracle_int(0, 3); /* 1x1, 3x3, depthwise 3x3, 5x5 */
-    if (kind > 0) {
-        s.kernel_h = s.kernel_w = kind == 3 ? 5 : 3;
-        s.pad_top = s.pad_left = oracle_int(0, s.kernel_h / 2);
-        s.stride_h = s.stride_w = oracle_int(0, 5) ? oracle_int(1, 2) : 4; /* rows that nobody needs */
-    }
-    s.src_plain = first && c <= 4;
-    if (s.src_plain && oracle_int(0, 1)) {
-        s.kernel_h = s.kernel_w = oracle_int(5, 6);
-        s.pad_top = s.pad_left = 2;
-        s.stride_h = s.stride_w = 2;
-        s.exact = false;
-    }
-    if (kind == 2 && !s.src_plain && c > 1)
-        s.groups = s.c_out = c;
-    if (s.groups > 1 && oracle_int(0, 2) == 0) {
-        s.dilation_h = oracle_int(1, 3);
-        s.dilation_w = oracle_int(1, 3);
-        s.stride_h = s.stride_w = 1;
-    }
-    s.h_out = (h + 2 * s.pad_top - (s.kernel_h - 1) * s.dilation_h - 1) / s.stride_h + 1;
-    s.w_out = (w + 2 * s.pad_left - (s.kernel_w - 1) * s.dilation_w - 1) / s.stride_w + 1;
-    return s;
-}
-
-static bool make_link(const cpu_kernels *kernels, const conv_shape *s, chained *l)
-{
-    if (!CHECK(conv_choose(kernels, s, &l->plan) && l->plan.run_rows, "%s: no rows of %s", kernels->name,
-               conv_oracle_text(s)))
-        return false;
-    size_t padded = (size_t)((s->c_out + 15) / 16 * 16);
-    l->weights = floats_of((size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
-    l->bias = floats_of(padded, 0, 0);
-    l->out = floats_of(blocked_floats(s->c_out, l->plan.block, s->h_out, s->w_out), 0, 0);
-    l->packed = floats_of(l->plan.packed_bytes / sizeof(float), 0, 0);
-    l->scratch = floats_of(l->plan.scratch_bytes / sizeof(float) + 1, 0, 0);
-    conv_pack(&l->plan, l->weights, l->packed);
-    return true;
-}
-
-static void free_link(chained *l)
-{
-    free(l->weights);
-    free(l->bias);
-    free(l->out);
-    free(l->packed);
-    free(l->scratch);
-}
-
-/* The same bits as one convolution after the other. */
-static void random_chain(const cpu_kernels *kernels)
-{
-    chained links[CONV_STRIPS_MOST] = { 0 };
-    conv_plan plans[CONV_STRIPS_MOST];
-    conv_arguments arguments[CONV_STRIPS_MOST];
-    conv_strips chain;
-    int count = oracle_int(2, CONV_STRIPS_MOST), threads = oracle_int(1, 3);
-    int c = oracle_int(0, 1) ? 3 : oracle_int(1, 40), h = oracle_int(9, 40), w = oracle_int(9, 40), made = 0;
-    float *src = floats_of(blocked_floats(c, 16, h, w), -1, 1), *other = NULL;
-    for (; made < count; made++) {
-        conv_shape s = next_shape(c, h, w, made == 0, threads);
-        if (s.h_out < 1 || s.w_out < 1 || !make_link(kernels, &s, &links[made]))
-            break;
-        plans[made] = links[made].plan;
-        arguments[made] = (conv_arguments){ .src = made ? links[made - 1].out : src,
-                                            .dst = links[made].out,
-                                            .packed = links[made].packed,
-                                            .bias = links[made].bias,
-                                            .activation = random_activation() };
-        run_parts(&plans[made], &arguments[made], links[made].scratch, false);
-        c = s.c_out;
-        h = s.h_out;
-        w = s.w_out;
-    }
-    if (made == count && conv_strips_choose(plans, count, 1e30, &chain)) {
-        size_t floats = blocked_floats(c, kernels->block, h, w);
-        void *scratch = floats_of(chain.scratch_bytes / sizeof(float), NAN, NAN);
-        other = floats_of(floats, 0, 0);
-        for (size_t i = 0; i < chain.scratch_bytes / sizeof(float); i++)
-            ((float *)scratch)[i] = NAN;
-        arguments[count - 1].dst = other;
-        chain.rows = oracle_int(1, chain.rows); /* strips that keep rows from one to the next */
-        for (int part = chain.parts - 1; part >= 0; part--)
-            conv_strips_run(&chain, arguments, part, scratch);
-        CHECK(memcmp(other, links[count - 1].out, floats * sizeof(float)) == 0,
-              "%s: a chain of %d in %d parts of %d rows each strip differs, last %s", kernels->name, count, chain.parts,
-              chain.rows, conv_oracle_text(&plans[count - 1].shape));
-        free(scratch);
-    }
-    for (int i = 0; i < CONV_STRIPS_MOST; i++)
-        free_link(&links[i]);
-    free(src);
-    free(other);
-}
-
 /* What several threads share: parts for all of them, that keep all busy to the end. */
 static void test_sharing(const cpu_kernels *kernels)
 {
@@ -553,22 +388,12 @@ static void test_sharing(const cpu_kernels *kernels)
         for (int threads = 2; threads <= 4; threads += 2) {
             conv_plan plan;
             int in = layers[i].size * layers[i].stride, pad = layers[i].kernel / 2;
-            conv_shape s = { .c_in = layers[i].c_in,
-                             .c_out = layers[i].c_out,
-                             .groups = 1,
-                             .h_in = in,
-                             .w_in = in,
-                             .h_out = layers[i].size,
-                             .w_out = layers[i].size,
-                             .kernel_h = layers[i].kernel,
-                             .kernel_w = layers[i].kernel,
-                             .stride_h = layers[i].stride,
-                             .stride_w = layers[i].stride,
-                             .dilation_h = 1,
-                             .dilation_w = 1,
-                             .pad_top = pad,
-                             .pad_left = pad,
-                             .threads = threads };
+            conv_shape s = conv_oracle_point(layers[i].c_in, layers[i].c_out, in, in);
+            s.h_out = s.w_out = layers[i].size;
+            s.kernel_h = s.kernel_w = layers[i].kernel;
+            s.stride_h = s.stride_w = layers[i].stride;
+            s.pad_top = s.pad_left = pad;
+            s.threads = threads;
             if (!CHECK(conv_choose(kernels, &s, &plan), "%s: %s", kernels->name, conv_oracle_text(&s)))
                 continue;
             CHECK(plan.parts >= threads && plan.balance >= least, "%s %s: %d parts for %d threads, balance %.2f",
@@ -583,20 +408,7 @@ static void test_bits(const cpu_kernels *kernels)
         int c_in, c_out, size;
     } layers[] = { { 512, 24, 14 }, { 450, 40, 14 }, { 512, 32, 14 }, { 330, 24, 13 }, { 256, 56, 15 } };
     for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
-        const int size = layers[i].size;
-        conv_shape s = { .c_in = layers[i].c_in,
-                         .c_out = layers[i].c_out,
-                         .groups = 1,
-                         .h_in = size,
-                         .w_in = size,
-                         .h_out = size,
-                         .w_out = size,
-                         .kernel_h = 1,
-                         .kernel_w = 1,
-                         .stride_h = 1,
-                         .stride_w = 1,
-                         .dilation_h = 1,
-                         .dilation_w = 1 };
+        conv_shape s = conv_oracle_point(layers[i].c_in, layers[i].c_out, layers[i].size, layers[i].size);
         buffers b = { 0 };
         conv_plan whole = { 0 };
         s.exact = true; /* half blocks would sum every other input apart */
@@ -615,7 +427,7 @@ static void test_bits(const cpu_kernels *kernels)
             conv_pack(&plan, (const float *)(file_bytes + 1), b.packed);
             float *dst = s.threads == 1 ? b.dst : b.other;
             const conv_arguments a = { .src = b.src, .dst = dst, .packed = b.packed, .bias = b.bias };
-            run_parts(&plan, &a, b.scratch, false);
+            conv_oracle_run(&plan, &a, b.scratch, false);
             CHECK(memcmp(b.dst, dst, b.dst_floats * sizeof(float)) == 0, "%s %s: %d threads change bits", plan.name,
                   conv_oracle_text(&s), s.threads);
         }
@@ -643,11 +455,8 @@ void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
     test_cuts(kernels);
     test_sharing(kernels);
     test_bits(kernels);
-    for (int round = 0; round < rounds; round++) {
+    for (int round = 0; round < rounds; round++)
         random_shape(kernels, round % 10);
-        if (round % 3 == 0)
-            random_chain(kernels);
-    }
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         guarded_free(regions[i]);
     oracle_report(counts);

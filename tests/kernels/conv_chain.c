@@ -20,47 +20,15 @@ typedef struct layer {
     cpu_activation activation;
 } layer;
 
-static float *floats_of(size_t n, float low, float high)
-{
-    float *p = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t)63);
-    if (p)
-        oracle_fill_plain(p, n, low, high);
-    return p;
-}
-
-static size_t floats_in(const cpu_kernels *kernels, int c, int h, int w)
-{
-    const size_t block = (size_t)kernels->block;
-    return ((size_t)c + block - 1) / block * block * (size_t)h * (size_t)w;
-}
-
-static cpu_activation random_activation(void)
-{
-    static const cpu_activation all[] = { { CPU_ACT_NONE, 0, 0 },          { CPU_ACT_SILU, 0, 0 },
-                                          { CPU_ACT_RELU, 0, 0 },          { CPU_ACT_CLIP, -1, 2 },
-                                          { CPU_ACT_LEAKY_RELU, 0.1f, 0 }, { CPU_ACT_HARD_SWISH, 0, 0 } };
-    return all[oracle_int(0, (int)(sizeof(all) / sizeof(all[0])) - 1)];
-}
-
 /* A layer that takes c channels of h x w: 1x1, depthwise or pool; dense 3x3 where it may be the first. */
 static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
 {
-    conv_shape s = { .c_in = c,
-                     .c_out = c,
-                     .groups = c,
-                     .h_in = h,
-                     .w_in = w,
-                     .kernel_h = 1,
-                     .kernel_w = 1,
-                     .stride_h = 1,
-                     .stride_w = 1,
-                     .dilation_h = 1,
-                     .dilation_w = 1,
-                     .exact = kind != CONV_LINK_POINT || oracle_int(0, 1) };
-    if (kind == CONV_LINK_POINT || kind == CONV_LINK_FIRST) {
-        s.groups = 1;
+    conv_shape s = conv_oracle_point(c, c, h, w);
+    s.exact = kind != CONV_LINK_POINT || oracle_int(0, 1);
+    if (kind == CONV_LINK_POINT || kind == CONV_LINK_FIRST)
         s.c_out = oracle_int(2, 70);
-    }
+    else
+        s.groups = c;
     if (kind != CONV_LINK_POINT && kind != CONV_LINK_SUM) {
         s.kernel_h = oracle_int(0, 2) ? 3 : oracle_int(1, 5);
         s.kernel_w = oracle_int(0, 2) ? s.kernel_h : oracle_int(1, 5);
@@ -84,8 +52,8 @@ static conv_shape random_layer(conv_link_kind kind, int c, int h, int w)
         s.dilation_h = 1;
         s.pad_top = s.pad_left = 0;
     }
-    s.h_out = (h + 2 * s.pad_top - (s.kernel_h - 1) * s.dilation_h - 1) / s.stride_h + 1;
-    s.w_out = (w + 2 * s.pad_left - (s.kernel_w - 1) * s.dilation_w - 1) / s.stride_w + 1;
+    s.h_out = conv_oracle_size(h, s.kernel_h, s.stride_h, s.dilation_h, 2 * s.pad_top);
+    s.w_out = conv_oracle_size(w, s.kernel_w, s.stride_w, s.dilation_w, 2 * s.pad_left);
     return s;
 }
 
@@ -128,7 +96,7 @@ static bool make_link(const cpu_kernels *kernels, conv_link_kind kind, layer *l)
 static bool make_layer(const cpu_kernels *kernels, conv_link_kind kind, const conv_shape *s, const float *src, layer *l)
 {
     l->shape = *s;
-    l->out = floats_of(floats_in(kernels, s->c_out, s->h_out, s->w_out), 0, 0);
+    l->out = conv_oracle_floats(conv_oracle_blocked(s->c_out, kernels->block, s->h_out, s->w_out), 0, 0);
     if (kind != CONV_LINK_POOL &&
         !CHECK(conv_choose(kernels, s, &l->plan), "%s: refused %s", kernels->name, conv_oracle_text(s)))
         return false;
@@ -144,12 +112,13 @@ static bool make_layer(const cpu_kernels *kernels, conv_link_kind kind, const co
         free(scratch);
         return true;
     }
-    float *weights = floats_of((size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
-    float *scratch = floats_of(l->plan.scratch_bytes / sizeof(float) + 1, 0, 0);
-    l->bias = floats_of((size_t)(s->c_out + 15) / 16 * 16, -1, 1);
-    l->packed[0] = floats_of(l->link.plan.packed_bytes / sizeof(float), 0, 0);
-    l->packed[1] = floats_of(l->plan.packed_bytes / sizeof(float), 0, 0);
-    l->activation = random_activation();
+    float *weights =
+        conv_oracle_floats((size_t)s->c_out * (size_t)(s->c_in / s->groups * s->kernel_h * s->kernel_w), -1, 1);
+    float *scratch = conv_oracle_floats(l->plan.scratch_bytes / sizeof(float) + 1, 0, 0);
+    l->bias = conv_oracle_floats((size_t)(s->c_out + 15) / 16 * 16, -1, 1);
+    l->packed[0] = conv_oracle_floats(l->link.plan.packed_bytes / sizeof(float), 0, 0);
+    l->packed[1] = conv_oracle_floats(l->plan.packed_bytes / sizeof(float), 0, 0);
+    l->activation = conv_oracle_activation();
     conv_link form;
     conv_link_pack_form(&l->link, &form);
     conv_link_pack(&form, weights, l->packed[0]);
@@ -172,8 +141,8 @@ static bool make_sum(const cpu_kernels *kernels, const conv_shape *s, const floa
     const int h_in = !resized ? h : twice ? (h + 1) / 2 : oracle_int(1, h);
     const int w_in = !resized ? w : twice ? (w + 1) / 2 : oracle_int(1, w);
     l->shape = *s;
-    l->out = floats_of(floats_in(kernels, s->c_in, h, w), 0, 0);
-    l->residual = floats_of(floats_in(kernels, s->c_in, h_in, w_in), -1, 1);
+    l->out = conv_oracle_floats(conv_oracle_blocked(s->c_in, kernels->block, h, w), 0, 0);
+    l->residual = conv_oracle_floats(conv_oracle_blocked(s->c_in, kernels->block, h_in, w_in), -1, 1);
     l->tables = malloc(sizeof(int) * (size_t)(h + w));
     for (int y = 0; y < h; y++)
         l->tables[y] = twice || !resized ? y * h_in / h : oracle_int(0, h_in - 1);
@@ -194,7 +163,7 @@ static bool make_sum(const cpu_kernels *kernels, const conv_shape *s, const floa
 static void run_chain(const cpu_kernels *kernels, const layer *layers, int count, const float *src, int threads)
 {
     const conv_shape *last = &layers[count - 1].shape;
-    const size_t floats = floats_in(kernels, last->c_out, last->h_out, last->w_out);
+    const size_t floats = conv_oracle_blocked(last->c_out, kernels->block, last->h_out, last->w_out);
     conv_link links[CONV_CHAIN_MOST];
     conv_arguments arguments[CONV_CHAIN_MOST] = { 0 };
     conv_chain chain;
@@ -242,7 +211,7 @@ static void free_layers(const layer *layers)
 static void test_chain(const cpu_kernels *kernels, int count, int c, int h, int w)
 {
     layer layers[CONV_CHAIN_MOST] = { 0 };
-    const size_t floats = floats_in(kernels, c, h, w);
+    const size_t floats = conv_oracle_blocked(c, kernels->block, h, w);
     float *src = guarded(&region_src, (floats * sizeof(float) + 63) & ~(size_t)63);
     oracle_fill_plain(src, floats, -1, 1);
     int made = 0;
@@ -275,7 +244,7 @@ static void test_joined(const cpu_kernels *kernels, int size, int c, int h, int 
     layer layers[CONV_CHAIN_MOST] = { 0 };
     conv_link links[3];
     conv_chain chain;
-    const size_t floats = floats_in(kernels, c, h, w);
+    const size_t floats = conv_oracle_blocked(c, kernels->block, h, w);
     float *src = guarded(&region_src, (floats * sizeof(float) + 63) & ~(size_t)63);
     oracle_fill_plain(src, floats, -1, 1);
     bool made = true;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * What the tests of convolutions share: the sum in double, activations in double, a shape as text, a look at the bytes
- * around a buffer. */
+ * around a buffer; shapes, activations and buffers to start from. */
 #ifndef ONYX_TESTS_KERNELS_CONV_ORACLE_H
 #define ONYX_TESTS_KERNELS_CONV_ORACLE_H
+
+#include <stdlib.h>
 
 #include "oracle.h"
 
@@ -76,6 +78,63 @@ __attribute__((unused)) static const char *conv_oracle_text(const conv_shape *s)
              s->stride_w, s->dilation_h, s->dilation_w, s->pad_top, s->pad_left, s->src_plain ? " plain" : "",
              s->exact ? " exact" : "");
     return text;
+}
+
+/* Of the output, with pads on both sides together. */
+__attribute__((unused)) static int conv_oracle_size(int in, int kernel, int stride, int dilation, int pads)
+{
+    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
+}
+
+/* A 1x1 kernel on h x w pixels; what another one has is set behind it. */
+__attribute__((unused)) static conv_shape conv_oracle_point(int c_in, int c_out, int h, int w)
+{
+    return (conv_shape){ c_in, c_out, 1, h, w, h, w, 1, 1, 1, 1, 1, 1, 0, 0, false, false };
+}
+
+/* Floats of c channels in blocks. */
+__attribute__((unused)) static size_t conv_oracle_blocked(int c, int block, int h, int w)
+{
+    return (size_t)((c + block - 1) / block) * (size_t)block * (size_t)h * (size_t)w;
+}
+
+/* Aligned, and readable to the end of the last vector; the caller frees it. */
+__attribute__((unused)) static float *conv_oracle_floats(size_t n, float low, float high)
+{
+    float *p = aligned_alloc(64, (n * sizeof(float) + 127) & ~(size_t)63);
+    if (p)
+        oracle_fill_plain(p, n, low, high);
+    return p;
+}
+
+/* SiLU, ReLU or none for the most part. */
+__attribute__((unused)) static cpu_activation conv_oracle_activation(void)
+{
+    static const cpu_activation all[] = {
+        { CPU_ACT_NONE, 0, 0 },
+        { CPU_ACT_SILU, 0, 0 },
+        { CPU_ACT_RELU, 0, 0 },
+        { CPU_ACT_LEAKY_RELU, 0.1f, 0 },
+        { CPU_ACT_CLIP, -1, 2 },
+        { CPU_ACT_SIGMOID, 0, 0 },
+        { CPU_ACT_HARD_SIGMOID, 0.2f, 0.5f },
+        { CPU_ACT_HARD_SWISH, 0, 0 },
+        { CPU_ACT_TANH, 0, 0 },
+        { CPU_ACT_GELU, 0, 0 },
+        { CPU_ACT_MISH, 0, 0 },
+        { CPU_ACT_ELU, 0.5f, 0 },
+    };
+    int count = sizeof(all) / sizeof(all[0]);
+    return all[oracle_int(0, 2) ? oracle_int(0, 2) : oracle_int(0, count - 1)];
+}
+
+/* All parts, in order or backwards. */
+__attribute__((unused)) static void conv_oracle_run(const conv_plan *plan, const conv_arguments *a, void *scratch,
+                                                    bool backwards)
+{
+    memset(scratch, 0xff, plan->scratch_bytes); /* NaN: contents need not be kept, nor be anything */
+    for (int part = 0; part < plan->parts; part++)
+        plan->run(plan, a, backwards ? plan->parts - 1 - part : part, scratch);
 }
 
 #endif

@@ -24,6 +24,7 @@ void test_qplane(const cpu_kernels *kernels, bool bench, test_counts *counts);
 
 /* rounds: random problems. */
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts);
+void test_conv_strips(const cpu_kernels *kernels, int rounds, test_counts *counts);
 void test_conv_chain(const cpu_kernels *kernels, int rounds, test_counts *counts);
 void test_attention(const cpu_kernels *kernels, bool bench, int rounds, test_counts *counts);
 void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts);

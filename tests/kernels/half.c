@@ -169,11 +169,6 @@ static void test_shape(const cpu_kernels *kernels, const conv_shape *s)
           conv_oracle_text(s));
 }
 
-static int out_size(int in, int kernel, int stride, int dilation, int pads)
-{
-    return (in + pads - (kernel - 1) * dilation - 1) / stride + 1;
-}
-
 static void random_shape(const cpu_kernels *kernels, int kind)
 {
     conv_shape s = { .groups = 1, .stride_h = 1, .stride_w = 1, .dilation_h = 1, .dilation_w = 1 };
@@ -204,8 +199,8 @@ static void random_shape(const cpu_kernels *kernels, int kind)
     s.pad_left = oracle_int(oracle_int(0, 9) ? 0 : -1, s.kernel_w - 1);
     const int bottom = kind == 1 && oracle_int(0, 4) ? 0 : oracle_int(0, s.kernel_h);
     const int right = kind == 1 && oracle_int(0, 4) ? 0 : oracle_int(0, s.kernel_w);
-    s.h_out = out_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + bottom);
-    s.w_out = out_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + right);
+    s.h_out = conv_oracle_size(s.h_in, s.kernel_h, s.stride_h, s.dilation_h, s.pad_top + bottom);
+    s.w_out = conv_oracle_size(s.w_in, s.kernel_w, s.stride_w, s.dilation_w, s.pad_left + right);
     if (s.h_out > 0 && s.w_out > 0 && s.h_in + s.pad_top + bottom >= (s.kernel_h - 1) * s.dilation_h + 1 &&
         s.w_in + s.pad_left + right >= (s.kernel_w - 1) * s.dilation_w + 1)
         test_shape(kernels, &s);
@@ -300,8 +295,8 @@ static void test_pool_max(const cpu_kernels *kernels)
         }
         p.pad_top = oracle_int(0, p.kernel_h / 2);
         p.pad_left = oracle_int(0, p.kernel_w / 2);
-        p.h_out = out_size(p.h_in, p.kernel_h, p.stride_h, p.dilation_h, 2 * p.pad_top);
-        p.w_out = out_size(p.w_in, p.kernel_w, p.stride_w, p.dilation_w, 2 * p.pad_left);
+        p.h_out = conv_oracle_size(p.h_in, p.kernel_h, p.stride_h, p.dilation_h, 2 * p.pad_top);
+        p.w_out = conv_oracle_size(p.w_in, p.kernel_w, p.stride_w, p.dilation_w, 2 * p.pad_left);
         if (p.h_out < 1 || p.w_out < 1 || p.w_out > MAX_COLUMNS)
             continue;
         static uint16_t in[12 * MAX_COLUMNS * HALF_MOST_LANES], out[16 * MAX_COLUMNS * HALF_MOST_LANES];

@@ -59,6 +59,8 @@ static void run_table(const cpu_kernels *kernels, bool bench, const char *family
         else
             test_conv(kernels, rounds, counts);
     }
+    if (wanted(kernels, family, "conv_strips") && !bench)
+        test_conv_strips(kernels, rounds, counts);
     if (wanted(kernels, family, "conv_chain") && !bench)
         test_conv_chain(kernels, rounds, counts);
     if (wanted(kernels, family, "gemm")) {

@@ -325,28 +325,22 @@ static void test_winograd(const cpu_kernels *k, bool few)
     test_shape(k, s, !oracle_int(0, 3));
 }
 
+static qconv_shape point_shape(int c_in, int c_out, int h, int w)
+{
+    return (qconv_shape){ c_in, c_out, 1, h, w, h, w, 1, 1, 1, 1, 1, 1 };
+}
+
 /* Matrix products: any rest of rows, sums and columns; deep: more weights than are read for every strip. */
 static void test_rows(const cpu_kernels *k, bool deep)
 {
-    qconv_shape s = { .c_in = deep ? oracle_int(1200, 1300) : oracle_int(1, 200),
-                      .c_out = deep ? oracle_int(450, 500) : oracle_int(1, 150),
-                      .groups = 1,
-                      .h_in = oracle_int(1, deep ? 9 : 50),
-                      .w_in = 1,
-                      .w_out = 1,
-                      .kernel_h = 1,
-                      .kernel_w = 1,
-                      .stride_h = 1,
-                      .stride_w = 1,
-                      .dilation_h = 1,
-                      .dilation_w = 1,
-                      .rows = true,
-                      .src_signed = oracle_int(0, 1),
-                      .weights_signed = oracle_int(0, 1),
-                      .weights_zero = oracle_int(0, 1),
-                      .threads = oracle_int(1, 3),
-                      .output = (qconv_output)oracle_int(0, 3) };
-    s.h_out = s.h_in;
+    qconv_shape s = point_shape(deep ? oracle_int(1200, 1300) : oracle_int(1, 200),
+                                deep ? oracle_int(450, 500) : oracle_int(1, 150), oracle_int(1, deep ? 9 : 50), 1);
+    s.rows = true;
+    s.src_signed = oracle_int(0, 1);
+    s.weights_signed = oracle_int(0, 1);
+    s.weights_zero = oracle_int(0, 1);
+    s.threads = oracle_int(1, 3);
+    s.output = (qconv_output)oracle_int(0, 3);
     test_shape(k, s, !oracle_int(0, 3));
 }
 
@@ -554,39 +548,17 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         test_matrix(k, i == 0);
     /* every tile width */
     for (int w = 1; w <= 26; w++)
-        for (int blocks = 1; blocks <= 4; blocks++)
-            test_shape(k,
-                       (qconv_shape){ .c_in = 9,
-                                      .c_out = blocks * k->block,
-                                      .groups = 1,
-                                      .h_in = 2,
-                                      .w_in = w,
-                                      .h_out = 2,
-                                      .w_out = w,
-                                      .kernel_h = 1,
-                                      .kernel_w = 1,
-                                      .stride_h = 1,
-                                      .stride_w = 1,
-                                      .dilation_h = 1,
-                                      .dilation_w = 1,
-                                      .weights_signed = true },
-                       w & 1);
+        for (int blocks = 1; blocks <= 4; blocks++) {
+            qconv_shape s = point_shape(9, blocks * k->block, 2, w);
+            s.weights_signed = true;
+            test_shape(k, s, w & 1);
+        }
     qconv_plan plan;
-    qconv_shape summed = { 8, 8, 1, 3, 4, 3, 4, 1, 1, 1, 1, 1, 1, .sum_up_h = 2, .sum_up_w = 2 };
+    qconv_shape summed = point_shape(8, 8, 3, 4);
+    summed.sum_up_h = summed.sum_up_w = 2;
     CHECK(!qconv_choose(k, &summed, &plan), "%s: sums for half a row must be refused", k->name);
-    qconv_shape grouped = { .c_in = 8,
-                            .c_out = 8,
-                            .groups = 2,
-                            .h_in = 1,
-                            .w_in = 1,
-                            .h_out = 1,
-                            .w_out = 1,
-                            .kernel_h = 1,
-                            .kernel_w = 1,
-                            .stride_h = 1,
-                            .stride_w = 1,
-                            .dilation_h = 1,
-                            .dilation_w = 1 };
+    qconv_shape grouped = point_shape(8, 8, 1, 1);
+    grouped.groups = 2;
     CHECK(!qconv_choose(k, &grouped, &plan), "%s: grouped convolution must be refused", k->name);
     guarded_free(&region_src);
     guarded_free(&region_sum);
