@@ -23,15 +23,9 @@ static onyx_status to_clip(graph *g, graph_node *last, graph_value *x, double lo
         return to_unary(g, last, "Relu", x, changed, error);
     graph_value *inputs[3] = { x, NULL, NULL };
     const double limits[2] = { low, high };
-    for (int i = 0; i < 2; i++) {
-        buffer *storage;
-        float *data;
-        if (isinf(limits[i]))
-            continue;
-        STATUS_TRY(graph_new_floats(1, &storage, &data, error));
-        data[0] = (float)limits[i];
-        STATUS_TRY(graph_add_f32(g, last->name, 0, NULL, storage, &inputs[1 + i], error));
-    }
+    for (int i = 0; i < 2; i++)
+        if (!isinf(limits[i]))
+            STATUS_TRY(graph_add_numbers(g, last->name, &limits[i], 0, NULL, &inputs[1 + i], error));
     *changed = true;
     return graph_substitute(g, last, "", "Clip", last->name, inputs,
                             inputs[2]   ? 3

@@ -28,16 +28,8 @@ static onyx_status make(graph *g, graph_node *add, graph_value *x, const float *
     const int64_t channels = x->info.dims[1], dims[4] = { channels, 1, 1, 1 };
     const op_attribute group = attribute_int("group", channels);
     graph_value *inputs[3] = { x };
-    buffer *storage;
-    float *data;
-    STATUS_TRY(graph_new_floats((size_t)channels, &storage, &data, error));
-    for (int64_t i = 0; i < channels; i++)
-        data[i] = a[i * a_step];
-    STATUS_TRY(graph_add_f32(g, add->name, 4, dims, storage, &inputs[1], error));
-    STATUS_TRY(graph_new_floats((size_t)channels, &storage, &data, error));
-    for (int64_t i = 0; i < channels; i++)
-        data[i] = b[i * b_step];
-    STATUS_TRY(graph_add_f32(g, add->name, 1, dims, storage, &inputs[2], error));
+    STATUS_TRY(graph_add_strided(g, add->name, a, a_step, 4, dims, &inputs[1], error));
+    STATUS_TRY(graph_add_strided(g, add->name, b, b_step, 1, dims, &inputs[2], error));
     return graph_substitute(g, add, "", "Conv", add->name, inputs, 3, &group, 1, NULL, error);
 }
 

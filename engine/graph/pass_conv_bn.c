@@ -41,14 +41,9 @@ static onyx_status add_vector(graph *g, const graph_node *node, const double *nu
 {
     int64_t dims[ONYX_MAX_RANK];
     const int rank = node->inputs[0]->info.rank;
-    buffer *storage;
-    float *data;
-    STATUS_TRY(graph_new_floats((size_t)channels, &storage, &data, error));
-    for (int64_t i = 0; i < channels; i++)
-        data[i] = (float)numbers[i];
     for (int i = 0; i < rank; i++)
         dims[i] = i == 1 ? channels : 1;
-    return graph_add_f32(g, node->name, rank, dims, storage, value, error);
+    return graph_add_numbers(g, node->name, numbers, rank, dims, value, error);
 }
 
 static onyx_status place(graph *g, graph_node *node, const affine *f, onyx_error *error)

@@ -164,20 +164,6 @@ static bool read_weights(graph *g, term *t)
     return t->w && (!bias || t->b);
 }
 
-static onyx_status add_rounded(graph *g, const char *name, const double *from, int rank, const int64_t *dims,
-                               graph_value **value, onyx_error *error)
-{
-    size_t count = 1;
-    buffer *storage;
-    float *data;
-    for (int i = 0; i < rank; i++)
-        count *= (size_t)dims[i];
-    STATUS_TRY(graph_new_floats(count, &storage, &data, error));
-    for (size_t i = 0; i < count; i++)
-        data[i] = (float)from[i];
-    return graph_add_f32(g, name, rank, dims, storage, value, error);
-}
-
 static onyx_status write_sum(graph *g, graph_node *last, const term *sum, const double *w, const double *b,
                              onyx_error *error)
 {
@@ -187,8 +173,8 @@ static onyx_status write_sum(graph *g, graph_node *last, const term *sum, const 
     graph_value *inputs[3] = { sum->x };
     if (!attribute_window(g, window, attributes + 1))
         return status_no_memory(error, sizeof(*window), "attributes");
-    STATUS_TRY(add_rounded(g, last->name, w, 4, dims, &inputs[1], error));
-    STATUS_TRY(add_rounded(g, last->name, b, 1, dims, &inputs[2], error));
+    STATUS_TRY(graph_add_numbers(g, last->name, w, 4, dims, &inputs[1], error));
+    STATUS_TRY(graph_add_numbers(g, last->name, b, 1, dims, &inputs[2], error));
     return graph_substitute(g, last, "", "Conv", last->name, inputs, 3, attributes, ARRAY_LENGTH(attributes), NULL,
                             error);
 }

@@ -7,20 +7,8 @@
 #include "graph/pass_quantized.h"
 
 #include <math.h>
-#include <string.h>
 
 /* ---- looking ---- */
-
-bool quantized_zero(graph *g, graph_value *value, int *zero)
-{
-    if (!value || !value->is_constant || !quantized_is_byte(value) || graph_element_count(value) != 1)
-        return false;
-    const onyx_tensor *tensor = graph_constant(g, value);
-    if (!tensor)
-        return false;
-    *zero = value->info.type == ONYX_TYPE_INT8 ? ((const int8_t *)tensor->data)[0] : ((const uint8_t *)tensor->data)[0];
-    return true;
-}
 
 static bool read_scale(graph *g, const graph_node *node, const graph_value *bytes, byte_scale *scale)
 {
@@ -49,20 +37,6 @@ bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale)
 graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *scale)
 {
     return value && quantized_is_dq(g, value->producer, scale) ? value->producer : NULL;
-}
-
-onyx_status quantized_new_zero(graph *g, onyx_type type, graph_value **value, onyx_error *error)
-{
-    uint8_t zero = 0;
-    const onyx_tensor tensor = { .type = type, .rank = 0, .data = &zero, .size_bytes = 1 };
-    *value = graph_add_constant(g, "zero_point", &tensor, NULL);
-    return *value ? ONYX_OK : status_no_memory(error, 1, "a constant");
-}
-
-onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error)
-{
-    *value = scale->zero_value;
-    return *value ? ONYX_OK : quantized_new_zero(g, scale->type, value, error);
 }
 
 /* ---- movement ---- */

@@ -25,17 +25,38 @@ bool quantized_is_q(graph *g, const graph_node *node, byte_scale *scale);
 bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale);
 /* The DequantizeLinear, as above, that makes the value, or NULL. */
 graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *scale);
+
+/* ---- constants ---- */
 /* A constant with one byte: its number. */
 bool quantized_zero(graph *g, graph_value *value, int *zero);
+/* *value is a new constant of one zero where it is NULL. */
+onyx_status quantized_default_zero(graph *g, onyx_type type, graph_value **value, onyx_error *error);
+/* The zero point's value; a new constant where it is absent. */
+onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
+
+/* `mul` is Cast(op(...)) * *factor, op giving int32 and nobody else reading it: the op's node, or NULL. */
+const graph_node *quantized_maker_integer(const graph_node *mul, const char *op, graph_value **factor);
+/* The factor of integer sums of shape `like`: a constant along `axis`, maybe times one number. *w_scale NULL: another.
+ */
+onyx_status quantized_read_scales(graph *g, graph_value *factor, const graph_value *like, int axis,
+                                  graph_value **x_scale, graph_value **w_scale, onyx_error *error);
+
+/* Constant bytes with a scale and a zero point for all outputs of a convolution or product, or for each. */
+typedef struct byte_weights {
+    graph_value *w, *scale, *zero; /* zero: NULL where absent */
+    int64_t outputs;
+    bool columns; /* w is [.., outputs], not [outputs, ..] */
+} byte_weights;
+
 /* bias[c] of a convolution or product: float32, or DequantizeLinear of constant int32; none: 0. False when it is no
  * such constant of `channels` numbers. */
 bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double *bias);
-/* A bias may become a whole number of `unit`s: results in steps of `step` move by a quarter of one at most. */
-bool quantized_bias_rounds(double bias, double unit, float step);
-/* The zero point's value; a new constant where it is absent. */
-onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
-/* A constant of one zero of a type. */
-onyx_status quantized_new_zero(graph *g, onyx_type type, graph_value **value, onyx_error *error);
+/* A new constant round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit int32, or results in steps of
+ * y_scale would show that it was rounded. */
+onyx_status quantized_integer_bias(graph *g, const char *name, const double *bias, float x_scale, float y_scale,
+                                   const byte_weights *weights, graph_value **value, onyx_error *error);
+onyx_status quantized_add_sums(graph *g, const char *name, const int32_t *sums, int64_t count, graph_value **value,
+                               onyx_error *error);
 
 /* ---- the parts; each is a sweep over the graph ---- */
 /* Movement and pooling between DequantizeLinear and QuantizeLinear runs on bytes. */

@@ -190,11 +190,7 @@ static onyx_status matmul_integer(graph *g, graph_node *cast, bool *changed, ony
         !can_centre(g, product->inputs[1], graph_input(product, 3)))
         return ONYX_OK;
     graph_value *inputs[2] = { NULL, NULL }, *one;
-    buffer *storage;
-    float *data;
-    STATUS_TRY(graph_new_floats(1, &storage, &data, error));
-    data[0] = 1;
-    STATUS_TRY(graph_add_f32(g, cast->name, 0, NULL, storage, &one, error));
+    STATUS_TRY(graph_add_numbers(g, cast->name, &(double){ 1 }, 0, NULL, &one, error));
     for (int i = 0; i < 2; i++)
         STATUS_TRY(centred(g, cast, product->inputs[i], graph_input(product, 2 + i), one, &inputs[i], error));
     *changed = true;

@@ -9,7 +9,6 @@
  *   Q(QMatMulFloat); QLinearMatMul; QGemm                   -> QMatMul
  *   Reshape(QMatMul(x)), columns kept                       -> QMatMul(Reshape(x))
  *   Reshape(DynamicQuantizeLinear(x))                       -> DynamicQuantizeLinear(Reshape(x)) */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,7 +41,8 @@ static onyx_status transposed(graph *g, graph_value *w, graph_value **result, on
     const onyx_tensor *tensor = graph_constant(g, w);
     const size_t rows = (size_t)w->info.dims[0], columns = (size_t)w->info.dims[1];
     onyx_tensor turned = *tensor;
-    uint8_t *data = arena_alloc(g->arena, rows * columns);
+    buffer *storage = buffer_new(rows * columns);
+    uint8_t *data = storage ? buffer_data(storage) : NULL;
     if (!data)
         return status_no_memory(error, rows * columns, "a constant");
     for (size_t i = 0; i < rows; i++)
@@ -52,37 +52,14 @@ static onyx_status transposed(graph *g, graph_value *w, graph_value **result, on
     turned.dims[1] = w->info.dims[0];
     turned.data = data;
     turned.size_bytes = rows * columns;
-    *result = graph_add_constant(g, w->name, &turned, NULL);
+    *result = graph_add_constant(g, w->name, &turned, storage);
     return *result ? ONYX_OK : status_no_memory(error, rows * columns, "a constant");
-}
-
-static onyx_status one(graph *g, graph_value **value, onyx_error *error)
-{
-    const float number = 1;
-    const onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .data = (void *)&number, .size_bytes = sizeof(number) };
-    *value = graph_add_constant(g, "one", &tensor, NULL);
-    return *value ? ONYX_OK : status_no_memory(error, sizeof(number), "a constant");
-}
-
-/* A new constant of `n` numbers: a[i * a_step] + b[i * b_step]; either may be NULL. */
-static onyx_status row(graph *g, const char *name, int64_t n, const float *a, int a_step, const float *b, int b_step,
-                       graph_value **value, onyx_error *error)
-{
-    buffer *storage;
-    float *data;
-    STATUS_TRY(graph_new_floats((size_t)n, &storage, &data, error));
-    for (int64_t i = 0; i < n; i++)
-        data[i] = (a ? a[i * a_step] : 0) + (b ? b[i * b_step] : 0);
-    return graph_add_f32(g, name, 1, &n, storage, value, error);
 }
 
 static onyx_status default_zeros(graph *g, graph_value **in, onyx_error *error)
 {
-    if (!in[X_ZERO])
-        STATUS_TRY(quantized_new_zero(g, in[X]->info.type, &in[X_ZERO], error));
-    if (!in[W_ZERO])
-        STATUS_TRY(quantized_new_zero(g, in[W]->info.type, &in[W_ZERO], error));
-    return ONYX_OK;
+    STATUS_TRY(quantized_default_zero(g, in[X]->info.type, &in[X_ZERO], error));
+    return quantized_default_zero(g, in[W]->info.type, &in[W_ZERO], error);
 }
 
 /* ---- the nodes ---- */
@@ -164,20 +141,14 @@ static onyx_status read_bias(graph *g, graph_value *bias, int64_t columns, graph
                              onyx_error *error)
 {
     double *numbers = malloc((size_t)columns * sizeof(double) + 1);
-    buffer *storage;
-    float *data;
     onyx_status status = ONYX_OK;
     if (!numbers)
         return status_no_memory(error, (size_t)columns * sizeof(double), "a constant");
     *done = quantized_read_bias(g, bias, columns, numbers);
     if (*done && bias)
-        status = graph_new_floats((size_t)columns, &storage, &data, error);
-    for (int64_t i = 0; *done && bias && status == ONYX_OK && i < columns; i++)
-        data[i] = (float)numbers[i];
+        status = graph_add_numbers(g, bias->name, numbers, 1, &columns, result, error);
     free(numbers);
-    if (!*done || !bias || status != ONYX_OK)
-        return status;
-    return graph_add_f32(g, bias->name, 1, &columns, storage, result, error);
+    return status;
 }
 
 static onyx_status take_gemm(graph *g, graph_node *node, bool *changed, onyx_error *error)
@@ -198,11 +169,8 @@ static onyx_status take_gemm(graph *g, graph_node *node, bool *changed, onyx_err
 
 /* ---- MatMulInteger ---- */
 
-static bool read_integer(graph *g, const graph_value *sums, graph_value **in)
+static bool read_integer(const graph_node *product, graph_value **in)
 {
-    const graph_node *product = graph_maker(sums, "MatMulInteger");
-    if (!product || !graph_one_output(product) || !graph_sole(sums))
-        return false;
     in[X] = product->inputs[0];
     in[X_ZERO] = graph_input(product, 2);
     in[W] = product->inputs[1];
@@ -210,44 +178,16 @@ static bool read_integer(graph *g, const graph_value *sums, graph_value **in)
     return quantized_is_byte(in[X]) && in[X]->info.rank >= 2 && (!in[X_ZERO] || graph_element_count(in[X_ZERO]) == 1);
 }
 
-/* Numbers along the columns of `like`, as a constant of rank 1; *scale NULL: they are none. */
-static onyx_status column_scale(graph *g, graph_value *value, const graph_value *like, graph_value **scale,
-                                onyx_error *error)
-{
-    const float *data;
-    int step;
-    *scale = NULL;
-    if (!value || !value->is_constant || !graph_is_f32(value) ||
-        !graph_along_axis(g, value, like, like->info.rank - 1, &data, &step))
-        return ONYX_OK;
-    return row(g, value->name, step ? like->info.dims[like->info.rank - 1] : 1, data, step, NULL, 0, scale, error);
-}
-
 /* Mul(Cast(MatMulInteger), scale): scale a constant, or the product of one and a scalar. */
 static onyx_status take_scaled(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
-    graph_value *in[FLOAT_INPUTS] = { NULL }, *factor = NULL, *like = node->outputs[0];
-    const graph_node *cast = NULL;
-    for (int i = 0; i < 2 && !cast; i++) {
-        cast = graph_maker(node->inputs[i], "Cast");
-        factor = node->inputs[1 - i];
-        if (cast && (!graph_is_f32(node->inputs[i]) || !graph_sole(node->inputs[i]) ||
-                     !graph_same_shape(node->inputs[i], like) || !read_integer(g, cast->inputs[0], in)))
-            cast = NULL;
-    }
-    if (!cast)
+    graph_value *in[FLOAT_INPUTS] = { NULL }, *factor, *like = node->outputs[0];
+    const graph_node *product = quantized_maker_integer(node, "MatMulInteger", &factor);
+    const int last = like->info.rank - 1;
+    if (!product || last < 0 || !read_integer(product, in))
         return ONYX_OK;
-    const graph_node *scales = graph_maker(factor, "Mul");
-    for (int i = 0; scales && i < 2 && !in[W_SCALE]; i++) {
-        in[X_SCALE] = scales->inputs[i];
-        if (graph_is_f32(in[X_SCALE]) && graph_element_count(in[X_SCALE]) == 1)
-            STATUS_TRY(column_scale(g, scales->inputs[1 - i], like, &in[W_SCALE], error));
-    }
-    if (!in[W_SCALE]) {
-        STATUS_TRY(column_scale(g, factor, like, &in[W_SCALE], error));
-        STATUS_TRY(one(g, &in[X_SCALE], error));
-    }
-    if (!in[W_SCALE] || !fits_weights(g, in, like->info.dims[like->info.rank - 1]))
+    STATUS_TRY(quantized_read_scales(g, factor, like, last, &in[X_SCALE], &in[W_SCALE], error));
+    if (!in[W_SCALE] || !fits_weights(g, in, like->info.dims[last]))
         return ONYX_OK;
     return put_float(g, node, node->name, in, &no_activation, changed, error);
 }
@@ -256,9 +196,10 @@ static onyx_status take_scaled(graph *g, graph_node *node, bool *changed, onyx_e
 static onyx_status take_cast(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     graph_value *in[FLOAT_INPUTS] = { NULL };
-    if (!graph_is_f32(node->outputs[0]) || !read_integer(g, node->inputs[0], in))
+    const graph_node *product = graph_maker(node->inputs[0], "MatMulInteger");
+    if (!product || !graph_sole(node->inputs[0]) || !graph_is_f32(node->outputs[0]) || !read_integer(product, in))
         return ONYX_OK;
-    STATUS_TRY(one(g, &in[X_SCALE], error));
+    STATUS_TRY(graph_add_numbers(g, "one", &(double){ 1 }, 0, NULL, &in[X_SCALE], error));
     in[W_SCALE] = in[X_SCALE];
     if (!fits_weights(g, in, node->outputs[0]->info.dims[node->outputs[0]->info.rank - 1]))
         return ONYX_OK;
@@ -308,14 +249,8 @@ static onyx_status read_sum_bias(graph *g, graph_value *c, int64_t columns, grap
         numbers[i] = ((const int32_t *)tensor->data)[count > 1 ? i : 0];
         data[i] = (float)((double)numbers[i] * x_scale * w_scale[i * w_step]);
     }
-    const onyx_tensor list = { .type = ONYX_TYPE_INT32,
-                               .rank = 1,
-                               .dims = { columns },
-                               .data = numbers,
-                               .size_bytes = (size_t)columns * sizeof(int32_t) };
     STATUS_TRY(graph_add_f32(g, c->name, 1, &columns, storage, floats, error));
-    *sums = graph_add_constant(g, c->name, &list, NULL);
-    return *sums ? ONYX_OK : status_no_memory(error, list.size_bytes, "a constant");
+    return quantized_add_sums(g, c->name, numbers, columns, sums, error);
 }
 
 static onyx_status take_qgemm(graph *g, graph_node *node, bool *changed, onyx_error *error)
@@ -348,6 +283,21 @@ static onyx_status take_qgemm(graph *g, graph_node *node, bool *changed, onyx_er
 
 /* ---- behind QMatMulFloat ---- */
 
+/* *bias, or nothing, + numbers[i * step] */
+static onyx_status add_to_bias(graph *g, const char *name, const float *numbers, int step, int64_t columns,
+                               graph_value **bias, onyx_error *error)
+{
+    const float *old = *bias ? graph_constant_f32(g, *bias) : NULL;
+    buffer *storage;
+    float *data;
+    if (*bias && !old)
+        return status_no_memory(error, (*bias)->constant.size_bytes, "a constant");
+    STATUS_TRY(graph_new_floats((size_t)columns, &storage, &data, error));
+    for (int64_t i = 0; i < columns; i++)
+        data[i] = (old ? old[i] : 0) + numbers[i * step];
+    return graph_add_f32(g, name, 1, &columns, storage, bias, error);
+}
+
 static onyx_status take_sum(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     for (int i = 0; i < 2; i++) {
@@ -359,10 +309,7 @@ static onyx_status take_sum(graph *g, graph_node *node, bool *changed, onyx_erro
             continue;
         const int64_t columns = like->info.dims[like->info.rank - 1];
         if (graph_along_axis(g, other, like, like->info.rank - 1, &data, &step)) {
-            const float *bias = in[BIAS] ? graph_constant_f32(g, in[BIAS]) : NULL;
-            if (in[BIAS] && !bias)
-                continue;
-            STATUS_TRY(row(g, other->name, columns, bias, 1, data, step, &in[BIAS], error));
+            STATUS_TRY(add_to_bias(g, other->name, data, step, columns, &in[BIAS], error));
         } else if (!other->is_constant && graph_is_f32(other) && graph_same_shape(x, other) && other != x) {
             in[RESIDUAL] = other;
         } else {
@@ -383,59 +330,20 @@ static onyx_status take_activation(graph *g, graph_node *node, bool *changed, on
     return put_float(g, node, product->name, in, &activation, changed, error);
 }
 
-/* The largest |sum| of a column, for any bytes, its bias counted in, fits int32. */
-static bool fits_sums(const onyx_tensor *w, const onyx_tensor *zeros, const double *bias)
-{
-    const int64_t k = w->dims[0], n = w->dims[1];
-    for (int64_t c = 0; c < n; c++) {
-        const int64_t at = zeros && zeros->size_bytes > 1 ? c : 0;
-        const int zero = !zeros                          ? 0
-                         : zeros->type == ONYX_TYPE_INT8 ? ((const int8_t *)zeros->data)[at]
-                                                         : ((const uint8_t *)zeros->data)[at];
-        double sum = fabs(bias[c]);
-        for (int64_t i = 0; i < k; i++) {
-            const uint8_t byte = ((const uint8_t *)w->data)[i * n + c];
-            sum += 255.0 * abs((w->type == ONYX_TYPE_INT8 ? (int8_t)byte : byte) - zero);
-        }
-        if (!(sum <= INT32_MAX))
-            return false;
-    }
-    return true;
-}
-
-/* round(bias / (x_scale * w_scale)); *value NULL where a sum may not fit, or results of y_scale would show it. */
+/* The bias as a summand of the integer sums; *value NULL where it is none. */
 static onyx_status integer_bias(graph *g, graph_value *const *in, float x_scale, float y_scale, graph_value **value,
                                 onyx_error *error)
 {
-    const onyx_tensor *w = graph_constant(g, in[W]), *zeros = in[W_ZERO] ? graph_constant(g, in[W_ZERO]) : NULL;
-    const float *bias = graph_constant_f32(g, in[BIAS]), *scales = graph_constant_f32(g, in[W_SCALE]);
-    const int64_t n = in[W]->info.dims[1], step = graph_element_count(in[W_SCALE]) > 1;
-    *value = NULL;
-    if (!w || !bias || !scales || (in[W_ZERO] && !zeros))
-        return ONYX_OK;
-    int32_t *numbers = arena_alloc(g->arena, (size_t)n * sizeof(*numbers));
-    double *rounded = malloc((size_t)n * sizeof(*rounded));
-    if (!numbers || !rounded) {
-        free(rounded);
-        return status_no_memory(error, (size_t)n * sizeof(*rounded), "a constant");
-    }
-    bool fits = true;
-    for (int64_t i = 0; i < n; i++) {
-        const double unit = (double)x_scale * scales[i * step];
-        rounded[i] = rint(bias[i] / unit);
-        fits = fits && quantized_bias_rounds(bias[i], unit, y_scale);
-    }
-    fits = fits && fits_sums(w, zeros, rounded);
-    for (int64_t i = 0; i < n && fits; i++)
-        numbers[i] = (int32_t)rounded[i];
-    free(rounded);
-    if (!fits)
-        return ONYX_OK;
-    const onyx_tensor tensor = {
-        .type = ONYX_TYPE_INT32, .rank = 1, .dims = { n }, .data = numbers, .size_bytes = (size_t)n * sizeof(*numbers)
-    };
-    *value = graph_add_constant(g, in[BIAS]->name, &tensor, NULL);
-    return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
+    const int64_t columns = in[W]->info.dims[1];
+    const byte_weights weights = { in[W], in[W_SCALE], in[W_ZERO], columns, true };
+    double *bias = malloc((size_t)columns * sizeof(*bias));
+    if (!bias)
+        return status_no_memory(error, (size_t)columns * sizeof(*bias), "a constant");
+    onyx_status status = ONYX_OK;
+    if (quantized_read_bias(g, in[BIAS], columns, bias))
+        status = quantized_integer_bias(g, in[BIAS]->name, bias, x_scale, y_scale, &weights, value, error);
+    free(bias);
+    return status;
 }
 
 /* Q(QMatMulFloat) */

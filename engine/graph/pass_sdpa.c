@@ -80,14 +80,11 @@ static onyx_status split(builder *b)
     const op_sdpa *s = &b->s;
     graph_value *const *in = b->node->inputs, *q, *k, *v, *x, *scale, *mask = graph_input(b->node, 3), *inputs[1];
     const op_attribute last = attribute_int("axis", -1);
-    buffer *storage;
-    float *data;
+    const double factor = p->scale != 0 ? p->scale : 1 / sqrt((double)s->q.size);
     STATUS_TRY(heads_of(b, in[0], &s->q, false, &q));
     STATUS_TRY(heads_of(b, in[1], &s->k, true, &k));
     STATUS_TRY(heads_of(b, in[2], &s->v, false, &v));
-    STATUS_TRY(graph_new_floats(1, &storage, &data, b->error));
-    data[0] = p->scale != 0 ? p->scale : (float)(1 / sqrt((double)s->q.size));
-    STATUS_TRY(graph_add_f32(b->g, b->node->name, 0, NULL, storage, &scale, b->error));
+    STATUS_TRY(graph_add_numbers(b->g, b->node->name, &factor, 0, NULL, &scale, b->error));
     STATUS_TRY(binary(b, "MatMul", q, k, &x));
     STATUS_TRY(binary(b, "Mul", x, scale, &x));
     if (p->causal)

@@ -357,6 +357,38 @@ onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *d
     return *value ? ONYX_OK : status_no_memory(error, tensor.size_bytes, "a constant");
 }
 
+static size_t count_of(int rank, const int64_t *dims)
+{
+    size_t count = 1;
+    for (int i = 0; i < rank; i++)
+        count *= (size_t)dims[i];
+    return count;
+}
+
+onyx_status graph_add_numbers(graph *g, const char *name, const double *numbers, int rank, const int64_t *dims,
+                              graph_value **value, onyx_error *error)
+{
+    const size_t count = count_of(rank, dims);
+    buffer *storage;
+    float *data;
+    STATUS_TRY(graph_new_floats(count, &storage, &data, error));
+    for (size_t i = 0; i < count; i++)
+        data[i] = (float)numbers[i];
+    return graph_add_f32(g, name, rank, dims, storage, value, error);
+}
+
+onyx_status graph_add_strided(graph *g, const char *name, const float *numbers, int step, int rank, const int64_t *dims,
+                              graph_value **value, onyx_error *error)
+{
+    const size_t count = count_of(rank, dims);
+    buffer *storage;
+    float *data;
+    STATUS_TRY(graph_new_floats(count, &storage, &data, error));
+    for (size_t i = 0; i < count; i++)
+        data[i] = numbers[i * (size_t)step];
+    return graph_add_f32(g, name, rank, dims, storage, value, error);
+}
+
 onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
                            onyx_error *error)
 {

@@ -247,8 +247,6 @@ static onyx_status other_side(graph *g, const graph_node *node, graph_value *oth
 {
     permutation same;
     const float *numbers;
-    buffer *storage;
-    float *data;
     int axis = 0, step;
     *row = NULL;
     while (axis < p->rank && p->perm[axis] != p->rank - 1)
@@ -259,10 +257,7 @@ static onyx_status other_side(graph *g, const graph_node *node, graph_value *oth
     }
     if (!graph_along_axis(g, other, node->outputs[0], axis, &numbers, &step) || step == 0)
         return ONYX_OK;
-    STATUS_TRY(graph_new_floats((size_t)n, &storage, &data, error));
-    for (int64_t i = 0; i < n; i++)
-        data[i] = numbers[i * step];
-    return graph_add_f32(g, other->name, 1, &n, storage, row, error);
+    return graph_add_strided(g, other->name, numbers, step, 1, &n, row, error);
 }
 
 /* op(transpose(product), other) is transpose(op(product, other)): a factor or summand for each column, or a residual of

@@ -115,6 +115,11 @@ onyx_status graph_add_f32(graph *g, const char *name, int rank, const int64_t *d
                           graph_value **value, onyx_error *error);
 onyx_status graph_add_ints(graph *g, const char *name, const int64_t *ints, int count, graph_value **value,
                            onyx_error *error);
+/* A float32 constant of these numbers, rounded; of numbers[i * step]. */
+onyx_status graph_add_numbers(graph *g, const char *name, const double *numbers, int rank, const int64_t *dims,
+                              graph_value **value, onyx_error *error);
+onyx_status graph_add_strided(graph *g, const char *name, const float *numbers, int step, int rank,
+                              const int64_t *dims, graph_value **value, onyx_error *error);
 /* The same numbers with other dims. */
 onyx_status graph_reshape_constant(graph *g, graph_value *constant, int rank, const int64_t *dims,
                                    graph_value **reshaped, onyx_error *error);
