@@ -53,7 +53,7 @@ static void run_qbinary_channels(const step_context *context, int part)
     }
 }
 
-/* Rows [from, to) that all meet the same row b: as often as they fit, copies of it are one long row. */
+/* `rows` rows that all meet the same row b: as often as they fit, copies of it are one long row. */
 static void run_repeated(const qbinary_step *s, const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t rows)
 {
     uint8_t pattern[PATTERN_BYTES];
@@ -92,7 +92,6 @@ static void run_qbinary_broadcast(const step_context *context, int part)
 /* How b meets every element of y; false where it does not broadcast. */
 static bool fill_broadcast(const op_value *b, const op_value *y, qbinary_step *s)
 {
-    size_t step = 1;
     int i = y->rank - 1;
     const int lead = y->rank - b->rank;
     if (lead < 0)
@@ -103,7 +102,7 @@ static bool fill_broadcast(const op_value *b, const op_value *y, qbinary_step *s
     s->run = s->times = 1;
     for (; i >= 0 && (y->dims[i] == 1 || (i >= lead && b->dims[i - lead] != 1)); i--)
         s->run *= (size_t)y->dims[i];
-    step = s->run;
+    size_t step = s->run;
     for (; i >= 0 && (i < lead || b->dims[i - lead] == 1); i--)
         s->times *= (size_t)y->dims[i];
     s->rank = i + 1;

@@ -340,6 +340,8 @@ plan_result plan_transpose(planner *p, graph_node *node)
         return rows;
     if (!find_swap(&x->info, perm, &outer, &a, &b, &inner))
         return plan_walk(p, node, perm, size);
+    if (outer > INT32_MAX / 64) /* parts of each are counted in an int */
+        return PLAN_PASS;
     transpose_step t = { .a = a, .b = b, .inner_bytes = inner * size };
     if (t.inner_bytes == 4)
         t.kernel = p->kernels->layout.transpose;

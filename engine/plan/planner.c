@@ -82,8 +82,8 @@ bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dim
     size_t count;
     if (info->rank < 3 || info->rank > 4 || graph_element_count(value) < 1)
         return false;
-    for (int i = 1; i < info->rank; i++)
-        if (info->dims[i] > INT_MAX / 2)
+    for (int i = 0; i < info->rank; i++)
+        if (info->dims[i] > INT_MAX / (i == 0 ? 256 : 2)) /* of all images together parts are counted in an int */
             return false;
     dims->n = info->dims[0];
     dims->c = (int)info->dims[1];
