@@ -35,10 +35,7 @@ static onyx_status shape_slices(op_shape_context *context, int64_t *count)
         *count = x->dims[axis];
         dims[axis] = -1;
     } else if (x->rank >= 0) {
-        *count = 1;
-        for (int i = 0; i < x->rank && *count >= 0; i++)
-            if (x->dims[i] < 0 || __builtin_mul_overflow(*count, x->dims[i], count))
-                *count = -1;
+        *count = dims_product_or_unknown(x->dims, 0, x->rank);
     }
     shape_set(&context->outputs[0], x->type, p->has_axis ? x->rank : 1, dims);
     return ONYX_OK;

@@ -145,12 +145,12 @@ onyx_status op_parse_quantize(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-static bool dims_known(const op_value *v)
+static bool may_be_one(const op_value *v)
 {
-    bool known = v->rank >= 0;
+    bool one = true;
     for (int i = 0; i < v->rank; i++)
-        known = known && v->dims[i] >= 0;
-    return known;
+        one = one && (v->dims[i] == 1 || v->dims[i] < 0);
+    return one;
 }
 
 static onyx_status check_grid(op_shape_context *context)
@@ -159,15 +159,13 @@ static onyx_status check_grid(op_shape_context *context)
     grid g;
     if (scale->rank >= 0 && zero && zero->rank >= 0) {
         /* [] and [1] both mean one for all. */
-        bool same = scale->rank == zero->rank ||
-                    (dims_known(scale) && dims_known(zero) && dims_product(scale->dims, 0, scale->rank) == 1 &&
-                     dims_product(zero->dims, 0, zero->rank) == 1);
+        bool same = scale->rank == zero->rank || (may_be_one(scale) && may_be_one(zero));
         for (int i = 0; i < scale->rank && same && scale->rank == zero->rank; i++)
             same = scale->dims[i] < 0 || zero->dims[i] < 0 || scale->dims[i] == zero->dims[i];
         if (!same)
             return shape_fail(context, "scale and zero point differ in shape");
     }
-    if (!dims_known(x) || !dims_known(scale))
+    if (!value_dims_known(x) || !value_dims_known(scale))
         return ONYX_OK;
     return grid_of(context->params, x->rank, x->dims, scale->rank, scale->dims, &g, context->error);
 }

@@ -29,18 +29,10 @@ onyx_status op_parse_sdpa(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-static bool known(const op_value *x)
-{
-    for (int i = 0; i < x->rank; i++)
-        if (x->dims[i] < 0)
-            return false;
-    return x->rank >= 0;
-}
-
 /* The dims of one operand; false where they are not known or `heads` does not divide them. */
 static bool operand_of(const op_value *x, int64_t heads, op_sdpa_operand *o)
 {
-    if (!x || (x->rank != 3 && x->rank != 4) || !known(x))
+    if (!x || (x->rank != 3 && x->rank != 4) || !value_dims_known(x))
         return false;
     if (x->rank == 4) {
         *o = (op_sdpa_operand){ x->dims[0], x->dims[1], x->dims[2], x->dims[3], false };
@@ -61,7 +53,7 @@ bool op_sdpa_read(const sdpa_params *p, const op_value *const *inputs, int count
         !operand_of(inputs[V], p->kv_heads, &s->v))
         return false;
     if (past) {
-        if (past->rank != 4 || !known(past) || (past_value && !known(past_value)))
+        if (past->rank != 4 || !value_dims_known(past) || (past_value && !value_dims_known(past_value)))
             return false;
         s->past = past->dims[2];
     }

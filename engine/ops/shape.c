@@ -152,6 +152,24 @@ bool dims_broadcast(int *rank, int64_t *dims, int other_rank, const int64_t *oth
     return true;
 }
 
+int64_t dims_product_or_unknown(const int64_t *dims, int begin, int end)
+{
+    int64_t product = 1;
+    for (int i = begin; i < end; i++) {
+        if (dims[i] < 0 || __builtin_mul_overflow(product, dims[i], &product))
+            return -1;
+    }
+    return product;
+}
+
+bool value_dims_known(const op_value *value)
+{
+    for (int i = 0; i < value->rank; i++)
+        if (value->dims[i] < 0)
+            return false;
+    return value->rank >= 0;
+}
+
 size_t tensor_count(const onyx_tensor *tensor)
 {
     return dims_product(tensor->dims, 0, tensor->rank);

@@ -67,6 +67,11 @@ const char *shape_text(int rank, const int64_t *dims, char *text);
 /* Multidirectional broadcast of b into a; false when they do not fit. -1 is unknown. */
 bool dims_broadcast(int *rank, int64_t *dims, int other_rank, const int64_t *other_dims);
 
+/* Product of dims[begin, end), -1 where one is not known or there is no such number. */
+int64_t dims_product_or_unknown(const int64_t *dims, int begin, int end);
+
+/* The rank and all dims. */
+bool value_dims_known(const op_value *value);
 /* The elements of a known int32/int64 value (any rank); false when not known or more than `capacity`. */
 bool value_ints(const op_value *value, int64_t *ints, int capacity, int *count);
 bool tensor_ints(const onyx_tensor *tensor, int64_t *ints, int capacity, int *count);

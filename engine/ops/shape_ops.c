@@ -108,16 +108,6 @@ onyx_status op_parse_axis_1(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-static int64_t product_or_unknown(const int64_t *dims, int begin, int end)
-{
-    int64_t product = 1;
-    for (int i = begin; i < end; i++) {
-        if (dims[i] < 0 || __builtin_mul_overflow(product, dims[i], &product))
-            return -1;
-    }
-    return product;
-}
-
 onyx_status op_shape_flatten(op_shape_context *context)
 {
     const op_value *in = context->inputs[0];
@@ -129,8 +119,8 @@ onyx_status op_shape_flatten(op_shape_context *context)
             axis += in->rank;
         if (axis < 0 || axis > in->rank)
             return shape_fail(context, "axis is out of range for rank %d", in->rank);
-        dims[0] = product_or_unknown(in->dims, 0, (int)axis);
-        dims[1] = product_or_unknown(in->dims, (int)axis, in->rank);
+        dims[0] = dims_product_or_unknown(in->dims, 0, (int)axis);
+        dims[1] = dims_product_or_unknown(in->dims, (int)axis, in->rank);
     }
     shape_set(&context->outputs[0], in->type, 2, dims);
     return ONYX_OK;
