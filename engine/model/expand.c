@@ -237,6 +237,43 @@ static bool dynamic_product(expansion *e)
     return true;
 }
 
+/* ---- bytes, by way of float32 ---- */
+
+/* Inputs `first` to first + 2: value, scale, zero point. */
+static const char *dequantised(expansion *e, int first)
+{
+    const char *const *inputs = NAMES(input(e, first), input(e, first + 1), input(e, first + 2));
+    return emit(e, "DequantizeLinear", 13, inputs, NULL, NULL);
+}
+
+/* The node's output, of scale and zero point `first` and first + 1. */
+static void quantise(expansion *e, const char *x, int first)
+{
+    emit(e, "QuantizeLinear", 13, NAMES(x, input(e, first), input(e, first + 1)), NULL, NAMES(output(e, 0)));
+}
+
+static bool quantised_where(expansion *e)
+{
+    const char *x = dequantised(e, 1), *y = dequantised(e, 4);
+    quantise(e, emit(e, "Where", 16, NAMES(input(e, 0), x, y), NULL, NULL), 7);
+    return true;
+}
+
+static bool quantised_mean(expansion *e)
+{
+    const op_attribute *axes = upgrade_find(e->node, "axes");
+    const char *list = "";
+    if (!*input(e, 4)) /* without it, the type of the result is not said here */
+        return false;
+    if (axes)
+        e->status = upgrade_insert_constant(e->u, *axes, &list);
+    quantise(e,
+             emit(e, "ReduceMean", 18, NAMES(dequantised(e, 0), list),
+                  WITH(int_of("keepdims", int_attribute(e, "keepdims", 1))), NULL),
+             3);
+    return true;
+}
+
 /* ---- channels last ---- */
 
 static int spatial_dims(const expansion *e)
@@ -440,6 +477,8 @@ static const expand_row rows[] = {
     { OP_DOMAIN_MICROSOFT, "MultiHeadAttention", multi_head_attention },
     { OP_DOMAIN_MICROSOFT, "NhwcMaxPool", nhwc_max_pool },
     { OP_DOMAIN_MICROSOFT, "QLinearConv", quantised_conv },
+    { OP_DOMAIN_MICROSOFT, "QLinearReduceMean", quantised_mean },
+    { OP_DOMAIN_MICROSOFT, "QLinearWhere", quantised_where },
     { OP_DOMAIN_MICROSOFT, "RotaryEmbedding", rotary },
     { OP_DOMAIN_MICROSOFT, "SkipLayerNormalization", skip_layer_norm },
     { OP_DOMAIN_MICROSOFT, "SkipSimplifiedLayerNormalization", skip_rms_norm },

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * RotaryEmbedding: x [n, heads, length, width] or [n, length, heads * width], cosines and sines [positions, width / 2]
- * with the positions [n, length], or [n, length, width / 2] without. */
+ * with the positions [n, length], or [n, length, width / 2] without. As com.microsoft has it, one position is that of
+ * the first of each image. */
 #include "ops/lanes.h"
 #include "ops/rows.h"
 #include "ops/shape.h"
@@ -18,29 +19,40 @@ onyx_status op_parse_rotary(const op_parse_context *context, void *params)
     return ONYX_OK;
 }
 
-/* The numbers of each head that are rotated; -1: not known yet; -2: they do not fit. */
-static int64_t rotated_width(const rotary_params *p, const op_value *x)
+/* Numbers of a head; -1: not known yet; -2: they do not fit. com.microsoft does not say how many heads of a flat input
+ * there are where whole heads are rotated: the tables do. */
+static int64_t head_size(const rotary_params *p, const op_value *x, const op_value *cosines)
 {
-    int64_t width = x->dims[x->rank - 1];
-    if (x->rank == 3) {
-        if (p->heads < 1 || (width >= 0 && width % p->heads))
-            return -2;
-        width = width < 0 ? -1 : width / p->heads;
-    }
-    if (width >= 0 && (p->width > width || (!p->width && width % 2)))
+    const int64_t all = x->dims[x->rank - 1];
+    if (x->rank == 4 || all < 0)
+        return all;
+    if (p->heads)
+        return all % p->heads ? -2 : all / p->heads;
+    if (p->width)
         return -2;
-    return p->width ? p->width : width;
+    const int64_t half = cosines->rank > 0 ? cosines->dims[cosines->rank - 1] : -1;
+    return half < 0 ? -1 : half == 0 || half > all / 2 || all % (2 * half) ? -2 : 2 * half;
+}
+
+static onyx_status check_dim(op_shape_context *context, int index, int axis, int64_t wanted)
+{
+    const op_value *value = shape_input(context, index);
+    if (!value || value->rank < 0 || value->dims[axis] < 0 || wanted < 0 || value->dims[axis] == wanted)
+        return ONYX_OK;
+    return shape_fail(context, "input %d has %lld instead of %lld elements along axis %d", index,
+                      (long long)value->dims[axis], (long long)wanted, axis);
 }
 
 onyx_status op_shape_rotary(op_shape_context *context)
 {
     const rotary_params *p = context->params;
     STATUS_TRY(shape_begin(context));
-    const op_value *x = context->inputs[0], *positions = shape_input(context, 3);
+    const op_value *x = context->inputs[0], *cosines = context->inputs[1], *positions = shape_input(context, 3);
     STATUS_TRY(shape_same_type(context, 0, 1));
     STATUS_TRY(shape_same_type(context, 0, 2));
     STATUS_TRY(shape_type(context, 3, TYPE_BIT(ONYX_TYPE_INT64)));
-    STATUS_TRY(shape_rank(context, 3, 2));
+    STATUS_TRY(positions && positions->rank >= 0 && positions->rank < 2 ? shape_scalar(context, 3)
+                                                                        : shape_rank(context, 3, 2));
     STATUS_TRY(shape_rank(context, 1, positions ? 2 : 3));
     STATUS_TRY(shape_rank(context, 2, positions ? 2 : 3));
     shape_copy(&context->outputs[0], x);
@@ -48,32 +60,18 @@ onyx_status op_shape_rotary(op_shape_context *context)
         return ONYX_OK;
     if (x->rank != 3 && x->rank != 4)
         return shape_fail(context, "the input has rank %d", x->rank);
-    const int64_t width = rotated_width(p, x), length = x->dims[x->rank - 2];
-    if (width == -2)
+    const int64_t size = head_size(p, x, cosines), length = x->dims[x->rank - 2];
+    if (size == -2 || (size >= 0 && (p->width > size || (!p->width && size % 2))))
         return shape_fail(context, "num_heads or rotary_embedding_dim do not fit");
+    const int64_t width = p->width ? p->width : size;
     for (int i = 1; i < 3; i++) {
-        const op_value *table = context->inputs[i];
-        if (table->rank < 0)
-            continue;
-        const int64_t half = table->dims[table->rank - 1];
-        if (width >= 0 && half >= 0 && half != width / 2)
-            return shape_fail(context, "input %d has %lld columns instead of %lld", i, (long long)half,
-                              (long long)(width / 2));
-        for (int k = 0; k < 2 && !positions; k++) {
-            const int64_t want = k ? length : x->dims[0];
-            if (want >= 0 && table->dims[k] >= 0 && table->dims[k] != want)
-                return shape_fail(context, "input %d has %lld instead of %lld elements along axis %d", i,
-                                  (long long)table->dims[k], (long long)want, k);
-        }
-        if (positions && i == 2 && context->inputs[1]->rank == 2 && context->inputs[1]->dims[0] >= 0 &&
-            table->dims[0] >= 0 && context->inputs[1]->dims[0] != table->dims[0])
-            return shape_fail(context, "cosines and sines differ in length");
+        STATUS_TRY(check_dim(context, i, positions ? 1 : 2, width < 0 ? -1 : width / 2));
+        STATUS_TRY(check_dim(context, i, 0, positions ? (cosines->rank < 0 ? -1 : cosines->dims[0]) : x->dims[0]));
+        STATUS_TRY(check_dim(context, i, 1, positions ? -1 : length));
     }
-    for (int k = 0; positions && positions->rank == 2 && k < 2; k++) {
-        const int64_t want = k ? length : x->dims[0];
-        if (want >= 0 && positions->dims[k] >= 0 && positions->dims[k] != want)
-            return shape_fail(context, "positions have %lld instead of %lld elements along axis %d",
-                              (long long)positions->dims[k], (long long)want, k);
+    if (positions && positions->rank == 2) {
+        STATUS_TRY(check_dim(context, 3, 0, x->dims[0]));
+        STATUS_TRY(check_dim(context, 3, 1, length));
     }
     return ONYX_OK;
 }
@@ -94,12 +92,12 @@ onyx_status op_run_rotary(op_run_context *context)
     const rotary_params *p = context->params;
     const onyx_tensor *x = context->inputs[0], *positions = run_input(context, 3);
     onyx_tensor *out = context->outputs[0];
-    const op_value value = value_of_tensor(x);
+    const op_value value = value_of_tensor(x), table = value_of_tensor(context->inputs[1]);
     onyx_status status = ONYX_OK;
-    const bool flat = x->rank == 3;
-    const size_t count = tensor_count(x), width = (size_t)rotated_width(p, &value);
-    const size_t heads = (size_t)(flat ? p->heads : x->dims[1]), length = (size_t)x->dims[flat ? 1 : 2];
-    const size_t all = flat ? (size_t)x->dims[2] / heads : (size_t)x->dims[3];
+    const bool flat = x->rank == 3, one = positions && positions->rank < 2;
+    const size_t count = tensor_count(x), all = (size_t)head_size(p, &value, &table);
+    const size_t width = p->width ? (size_t)p->width : all, length = (size_t)x->dims[flat ? 1 : 2];
+    const size_t heads = !flat ? (size_t)x->dims[1] : all ? (size_t)x->dims[2] / all : 0;
     const double *cosines = lanes_of_tensor(context, context->inputs[1], LANE_F64, &status);
     STATUS_TRY(status);
     const double *sines = lanes_of_tensor(context, context->inputs[2], LANE_F64, &status);
@@ -111,10 +109,11 @@ onyx_status op_run_rotary(op_run_context *context)
         const size_t at = flat ? i / heads % length : i % length, image = i / heads / length;
         int64_t row = (int64_t)(image * length + at);
         if (positions) {
-            row = ((const int64_t *)positions->data)[row];
-            if (row < 0 || row >= context->inputs[1]->dims[0])
-                return status_fail(context->error, ONYX_ERROR_SHAPE, "position %lld of %lld", (long long)row,
-                                   (long long)context->inputs[1]->dims[0]);
+            const int64_t first = ((const int64_t *)positions->data)[one ? 0 : row], on = one ? (int64_t)at : 0;
+            if (first < 0 || first >= table.dims[0] || on >= table.dims[0] - first)
+                return status_fail(context->error, ONYX_ERROR_SHAPE, "position %lld + %lld of %lld", (long long)first,
+                                   (long long)on, (long long)table.dims[0]);
+            row = first + on;
         }
         rotate(p, values + i * all, width, cosines + (size_t)row * (width / 2), sines + (size_t)row * (width / 2));
     }

@@ -86,6 +86,22 @@ static const pair pairs[] = {
       "y = Attention(q, k, v) q_num_heads=2 kv_num_heads=2 is_causal=1\n" },
     { "RotaryEmbedding", "input x f32 1,3,8\ninit p i64 1,3 = 2,0,1\ninit c f32 4,2\ninit s f32 4,2\n",
       "y = com.microsoft.RotaryEmbedding(x, p, c, s) num_heads=2\n", "y = RotaryEmbedding(x, c, s, p) num_heads=2\n" },
+    { "RotaryEmbedding from one position on, heads as the tables have them",
+      "input x f32 2,3,8\ninit o i64 1 = 1\ninit p i64 2,3 = 1,2,3,1,2,3\ninit c f32 4,2\ninit s f32 4,2\n",
+      "y = com.microsoft.RotaryEmbedding(x, o, c, s)\n", "y = RotaryEmbedding(x, c, s, p) num_heads=2\n" },
+    { "QLinearWhere", BYTES "init t u8 1,5,6,3\ninit o f32 - = 0\ninit as f32 - = 0.03\ninit az u8 - = 7\n",
+      "c = Greater(x, o)\np = com.microsoft.QLinearWhere(c, q, xs, xz, t, as, az, ys, yz)\n"
+      "y = DequantizeLinear(p, ys, yz)\n",
+      "c = Greater(x, o)\nf = DequantizeLinear(q, xs, xz)\ng = DequantizeLinear(t, as, az)\nh = Where(c, f, g)\n"
+      "p = QuantizeLinear(h, ys, yz)\ny = DequantizeLinear(p, ys, yz)\n" },
+    { "QLinearReduceMean", BYTES "init a i64 2 = 1,2\n",
+      "p = com.microsoft.QLinearReduceMean(q, xs, xz, ys, yz) axes=[1,2] keepdims=0\ny = DequantizeLinear(p, ys, yz)\n",
+      "f = DequantizeLinear(q, xs, xz)\nm = ReduceMean(f, a) keepdims=0\np = QuantizeLinear(m, ys, yz)\n"
+      "y = DequantizeLinear(p, ys, yz)\n" },
+    { "QLinearReduceMean of all", BYTES,
+      "p = com.microsoft.QLinearReduceMean(q, xs, xz, ys, yz)\ny = DequantizeLinear(p, ys, yz)\n",
+      "f = DequantizeLinear(q, xs, xz)\nm = ReduceMean(f)\np = QuantizeLinear(m, ys, yz)\n"
+      "y = DequantizeLinear(p, ys, yz)\n" },
 };
 
 static bool run(const pair *p, const char *nodes, onyx_tensor *output)
@@ -144,6 +160,7 @@ int main(void)
     refused(HEADS, "y = com.microsoft.MultiHeadAttention(q) num_heads=2\n");
     refused(HEADS, "y = com.microsoft.MultiHeadAttention(q, k, v)\n");
     refused(BYTES, "y = com.microsoft.NhwcMaxPool(q)\n");
+    refused(BYTES, "y = com.microsoft.QLinearReduceMean(q, xs, xz, ys)\n");
     refused(ROWS, "y, i = com.microsoft.SkipLayerNormalization(x, s, g)\n");
     return check_done();
 }
