@@ -63,7 +63,7 @@ onyx_status op_run_affine_grid(op_run_context *context)
             const size_t n = (size_t)out->dims[axes - a], k = rest % n;
             at[a] = !align_corners ? (2 * (double)k + 1) / (double)n - 1
                     : n > 1        ? 2 * (double)k / (double)(n - 1) - 1
-                                   : -1;
+                                   : 1; /* both corners: ONNX Runtime takes the last, the specification is silent */
             rest /= n;
         }
         at[axes] = 1;

@@ -63,29 +63,54 @@ onyx_status op_shape_max_unpool(op_shape_context *context)
     return ONYX_OK;
 }
 
-/* Indices count in the shape that was pooled; where another output shape is given, each value goes to the same place
- * of the larger one. */
+/* Whether each index, counted in `dims`, lies in the window that its element was pooled from. */
+static bool in_windows(const window_params *w, const onyx_tensor *x, const int64_t *indices, const int64_t *dims)
+{
+    const size_t count = tensor_count(x);
+    bool inside = dims_product(dims, 0, x->rank) > 0;
+    for (size_t i = 0; i < count && inside; i++) {
+        int64_t index = indices[i], item = (int64_t)i;
+        inside = index >= 0;
+        for (int d = x->rank - 1; d >= 0 && inside; d--) {
+            const int k = d - 2;
+            const int64_t place = index % dims[d], at = item % x->dims[d];
+            const int64_t stride = k >= 0 && w->stride_count ? w->strides[k] : 1;
+            const int64_t first = at * stride - (k >= 0 && w->pad_count ? w->pads[k] : 0);
+            inside = place >= first && place - first < (k >= 0 ? w->kernel[k] : 1);
+            index /= dims[d];
+            item /= x->dims[d];
+        }
+        inside = inside && index == 0;
+    }
+    return inside;
+}
+
+/* Indices count in the output: a MaxPool's in what it pooled. Where an output shape is given and they cannot, but can
+ * in the shape that the attributes tell, they count there, and each value goes to the same place of the larger one: so
+ * ONNX's own test has it. */
 onyx_status op_run_max_unpool(op_run_context *context)
 {
     const pool_params *p = context->params;
     const onyx_tensor *x = context->inputs[0];
     onyx_tensor *out = context->outputs[0];
     const op_value value = value_of_tensor(x);
-    const int64_t *indices = context->inputs[1]->data;
+    const int64_t *indices = context->inputs[1]->data, *counted = out->dims;
     const size_t size = type_size(x->type), count = tensor_count(x);
-    int64_t dims[ONYX_MAX_RANK];
-    pooled_from(&p->window, &value, dims);
-    const size_t places = dims_product(dims, 0, x->rank);
+    int64_t told[ONYX_MAX_RANK];
+    if (run_input(context, 2) && pooled_from(&p->window, &value, told) &&
+        !in_windows(&p->window, x, indices, out->dims) && in_windows(&p->window, x, indices, told))
+        counted = told;
+    const size_t places = dims_product(counted, 0, x->rank);
     memset(out->data, 0, out->size_bytes);
     for (size_t i = 0; i < count; i++) {
         size_t rest = (size_t)indices[i], to = 0, stride = 1;
         bool inside = indices[i] >= 0 && rest < places;
         for (int d = x->rank - 1; d >= 0 && inside; d--) {
-            const size_t at = rest % (size_t)dims[d];
+            const size_t at = rest % (size_t)counted[d];
             inside = at < (size_t)out->dims[d];
             to += at * stride;
             stride *= (size_t)out->dims[d];
-            rest /= (size_t)dims[d];
+            rest /= (size_t)counted[d];
         }
         if (!inside)
             return status_fail(context->error, ONYX_ERROR_SHAPE, "index %lld lies outside of the output",

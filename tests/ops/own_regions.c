@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Operators that read between pixels where data says, and transforms: RoiAlign, MaxRoiPool, DeformConv, DFT, STFT,
- * LpPool, Unique, random numbers. Expected values are sums in double over everything, without the shortcuts of the
- * kernels. */
+ * LpPool, MaxUnpool, AffineGrid, random numbers. Expected values are sums in double over everything, without the
+ * shortcuts of the kernels. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -235,6 +235,56 @@ static void lp_pool(void)
     runner_free(r);
 }
 
+/* What MaxPool took goes back to where it stood in a picture that the windows do not fill, or that the pads leave. */
+static void unpool(void)
+{
+    runner *r = runner_new(NULL);
+    const int64_t in[4] = { 2, 3, own_random_in(3, 9), own_random_in(3, 9) }, four = 4;
+    const int64_t kernel[2] = { own_random_in(1, 3), own_random_in(1, 3) };
+    const int64_t strides[2] = { own_random_in(1, 3), own_random_in(1, 3) };
+    const int64_t pads[4] = { kernel[0] - 1, 0, 0, kernel[1] - 1 };
+    onyx_tensor x = own_tensor(r, ONYX_TYPE_FLOAT32, 4, in), shape = own_tensor(r, ONYX_TYPE_INT64, 1, &four);
+    onyx_tensor pooled[2] = { { 0 } }, y = { 0 };
+    own_fill(&x, 1, 2);
+    memcpy(shape.data, in, sizeof(in));
+    const op_attribute attributes[] = { own_ints("kernel_shape", kernel, 2), own_ints("strides", strides, 2),
+                                        own_ints("pads", pads, 4) };
+    const onyx_tensor *inputs[1] = { &x }, *back[3] = { &pooled[0], &pooled[1], &shape };
+    onyx_error error = { 0 };
+    onyx_status status = runner_node(r, "", "MaxPool", 12, attributes, 3, inputs, 1, pooled, 2, &error);
+    if (status == ONYX_OK)
+        status = runner_node(r, "", "MaxUnpool", 11, attributes, 3, back, 3, &y, 1, &error);
+    if (own_check(status == ONYX_OK, "MaxUnpool: %s", error.message)) {
+        double expected[2 * 3 * 9 * 9] = { 0 };
+        for (size_t i = 0; i < own_count(&pooled[0]); i++)
+            expected[((const int64_t *)pooled[1].data)[i]] = own_get(&pooled[0], i);
+        own_compare("MaxUnpool", &y, 4, in, expected, 0, 0);
+    }
+    runner_free(r);
+}
+
+/* An axis of one element has one corner for both. */
+static void affine_grid(void)
+{
+    static const float matrix[6] = { 1, 0, 0, 0, 1, 0 };
+    static const int64_t size[4] = { 1, 1, 1, 3 };
+    static const double corners[6] = { -1, 1, 0, 1, 1, 1 }, centres[6] = { -2.0 / 3, 0, 0, 0, 2.0 / 3, 0 };
+    for (int align = 0; align < 2; align++) {
+        runner *r = runner_new(NULL);
+        onyx_tensor theta = own_tensor(r, ONYX_TYPE_FLOAT32, 3, (int64_t[]){ 1, 2, 3 }), y = { 0 };
+        onyx_tensor sizes = own_tensor(r, ONYX_TYPE_INT64, 1, (int64_t[]){ 4 });
+        memcpy(theta.data, matrix, sizeof(matrix));
+        memcpy(sizes.data, size, sizeof(size));
+        const op_attribute attribute = own_int("align_corners", align);
+        const onyx_tensor *inputs[2] = { &theta, &sizes };
+        onyx_error error = { 0 };
+        if (own_check(runner_node(r, "", "AffineGrid", 20, &attribute, 1, inputs, 2, &y, 1, &error) == ONYX_OK,
+                      "AffineGrid: %s", error.message))
+            own_compare("AffineGrid", &y, 4, (int64_t[]){ 1, 1, 3, 2 }, align ? corners : centres, 1e-6, 1e-6);
+        runner_free(r);
+    }
+}
+
 /* The mean and the spread are those asked for; two nodes of different seeds differ, two runs of one do not. */
 static void random_numbers(void)
 {
@@ -269,7 +319,9 @@ void own_regions(void)
     for (int i = 0; i < 150; i++) {
         roi_align();
         deform_conv();
+        unpool();
     }
+    affine_grid();
     senseless_regions();
     for (size_t i = 0; i < ARRAY_LENGTH(lengths); i++) {
         transforms(lengths[i][0], lengths[i][1], false);
