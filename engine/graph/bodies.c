@@ -7,6 +7,7 @@
 
 #include "base/size.h"
 #include "graph/names.h"
+#include "ops/shape.h"
 
 /* ---- references to the attributes of a function ---- */
 
@@ -113,7 +114,7 @@ static bool declare(scope *s, const char *name)
 
 static onyx_status collect(collector *c, const model_graph *body, const scope *outer)
 {
-    scope s = { .outer = outer, .names = { .arena = c->scratch, .seed = c->seen.seed } };
+    scope s = { .outer = outer, .names = { .arena = c->scratch } };
     bool stored = true;
     for (int i = 0; i < body->input_count && stored; i++)
         stored = declare(&s, body->inputs[i].name);
@@ -159,10 +160,7 @@ onyx_status control_read(arena *memory, const char *op, op_attribute *attributes
     if (!*control)
         return ONYX_OK;
     arena *scratch = arena_new(0);
-    collector c = { .memory = memory,
-                    .scratch = scratch,
-                    .error = error,
-                    .seen = { .arena = scratch, .seed = (uint64_t)(uintptr_t)*control | 1 } };
+    collector c = { .memory = memory, .scratch = scratch, .error = error, .seen = { .arena = scratch } };
     onyx_status status = scratch ? ONYX_OK : status_no_memory(error, 0, "names");
     for (int i = 0; i < CONTROL_BODIES && status == ONYX_OK; i++) {
         c.reader = 1u << i;
@@ -251,14 +249,13 @@ static op_value one_element(const model_value *declared, onyx_type type)
 /* Scan input `number` without its axis; false where it has no such axis. */
 static bool without_axis(const scan_params *scan, int number, op_value *x)
 {
-    int64_t axis = scan_value(&scan->input_axes, number);
+    int axis;
     if (x->rank < 0)
         return true;
-    axis = axis < 0 ? axis + x->rank : axis;
-    if (axis < 0 || axis >= x->rank)
+    if (!axis_resolve(scan_value(&scan->input_axes, number), x->rank, &axis))
         return false;
     x->rank--;
-    for (int i = (int)axis; i < x->rank; i++)
+    for (int i = axis; i < x->rank; i++)
         x->dims[i] = x->dims[i + 1];
     return true;
 }

@@ -144,14 +144,6 @@ static bool bind_attributes(builder *b, const call *c, const model_node *node, c
     return true;
 }
 
-static bool has_body(const flat_node *node)
-{
-    for (int i = 0; i < node->attribute_count; i++)
-        if (node->attributes[i].type == OP_ATTRIBUTE_GRAPH && node->attributes[i].graph)
-            return true;
-    return false;
-}
-
 static const op_attribute *bound_attribute(const void *caller, const char *name)
 {
     return call_attribute(caller, name);
@@ -162,7 +154,7 @@ static onyx_status read_bodies(builder *b, call *c, flat_node *node)
 {
     size_t copied = 0;
     const op_row *row = op_find(node->domain, node->op_type, node->version);
-    if (!row || !(row->flags & OP_CONTROL) || !has_body(node))
+    if (!row || !(row->flags & OP_CONTROL))
         return ONYX_OK;
     if (b->depth >= CONTROL_DEPTH)
         return status_fail(b->error, ONYX_ERROR_LIMIT, "%s: node '%s' (%s): sub-graphs more than %d deep",
@@ -480,7 +472,7 @@ static onyx_status add_outputs(builder *b, const name_table *values)
 /* All nodes of the source, whose inputs and outer values stand in `values`. */
 static onyx_status build_nodes(builder *b, name_table *values)
 {
-    name_table producers = { .arena = b->scratch, .seed = values->seed };
+    name_table producers = { .arena = b->scratch };
     call top = { .function = NULL, .names = b->absent };
     STATUS_TRY(flatten(b, &top, b->source->nodes, b->source->node_count));
     STATUS_TRY(check_supported(b));
@@ -495,15 +487,10 @@ static onyx_status build_nodes(builder *b, name_table *values)
     return ONYX_OK;
 }
 
-static uint64_t seed_of(const builder *b)
-{
-    return (uint64_t)(uintptr_t)b * UINT64_C(0x9E3779B97F4A7C15) | 1;
-}
-
 static onyx_status build(builder *b, const onyx_tensor *shapes)
 {
-    name_table values = { .arena = b->scratch, .seed = seed_of(b) };
-    b->absent = (name_table){ .arena = b->scratch, .seed = values.seed };
+    name_table values = { .arena = b->scratch };
+    b->absent = (name_table){ .arena = b->scratch };
     for (int i = 0; i < b->source->absent_count; i++)
         if (!name_put(&b->absent, b->source->absent[i], (void *)""))
             return status_no_memory(b->error, 0, "names");
@@ -511,11 +498,6 @@ static onyx_status build(builder *b, const onyx_tensor *shapes)
     STATUS_TRY(add_inputs(b, &values, shapes));
     STATUS_TRY(build_nodes(b, &values));
     return add_outputs(b, &values);
-}
-
-static size_t node_limit(const model_file *file)
-{
-    return file->max_nodes ? file->max_nodes : 1000000;
 }
 
 onyx_status graph_inline(graph *g, graph_node *before, const graph_scope *scope, graph_value **outputs,
@@ -527,9 +509,9 @@ onyx_status graph_inline(graph *g, graph_node *before, const graph_scope *scope,
         return status_no_memory(error, 0, "a sub-graph");
     builder b = { .file = g->file, .source = scope->body, .g = g, .before = before, .prefix = scope->prefix,
                   .depth = scope->depth, .scratch = scratch, .error = error ? error : &local,
-                  .node_limit = node_limit(g->file) };
-    name_table values = { .arena = scratch, .seed = seed_of(&b) };
-    b.absent = (name_table){ .arena = scratch, .seed = values.seed };
+                  .node_limit = graph_node_limit(g) };
+    name_table values = { .arena = scratch };
+    b.absent = (name_table){ .arena = scratch };
     onyx_status status = ONYX_OK;
     for (int i = 0; i < scope->count && status == ONYX_OK; i++)
         if (!(scope->values[i] ? name_put(&values, scope->names[i], scope->values[i])
@@ -571,7 +553,7 @@ static onyx_status build_whole(graph *g, int depth, const onyx_tensor *shapes, g
     onyx_error local;
     arena *scratch = arena_new(g->constant_limit);
     builder b = { .file = g->file, .source = g->file->graph, .g = g, .prefix = "", .depth = depth, .scratch = scratch,
-                  .error = error ? error : &local, .node_limit = node_limit(g->file) };
+                  .error = error ? error : &local, .node_limit = graph_node_limit(g) };
     onyx_status status = scratch ? build(&b, shapes) : status_no_memory(error, 0, "a graph");
     arena_free(scratch);
     if (status != ONYX_OK) {

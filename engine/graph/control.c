@@ -8,6 +8,8 @@
 
 #include "base/size.h"
 #include "graph/bodies.h"
+#include "graph/passes.h"
+#include "ops/shape.h"
 
 /* A loop is written out up to this many nodes, all loops of a graph up to twice as many; what is longer is run as a
  * loop. A node with sub-graphs counts as many: it may become a loop, or a model of its own. */
@@ -60,13 +62,20 @@ onyx_status control_check(const graph_node *node, onyx_error *error)
 
 onyx_status graph_charge_nodes(graph *g, size_t nodes, onyx_error *error)
 {
-    const size_t limit = g->file->max_nodes ? g->file->max_nodes : 1000000;
+    const size_t limit = graph_node_limit(g);
     g->built_nodes += nodes;
     return g->built_nodes <= limit ? ONYX_OK
                                    : status_fail(error, ONYX_ERROR_LIMIT,
                                                  "%s: more than %zu nodes (options.max_nodes) once sub-graphs and "
                                                  "sequences are written out",
                                                  g->file->path, limit);
+}
+
+onyx_status graph_new_list(graph *g, size_t count, graph_value ***list, onyx_error *error)
+{
+    size_t bytes = SIZE_MAX;
+    *list = size_mul(count, sizeof(**list), &bytes) ? arena_alloc(g->arena, MAX(bytes, sizeof(**list))) : NULL;
+    return *list ? ONYX_OK : status_no_memory(error, bytes, "values");
 }
 
 onyx_status graph_put(graph *g, graph_node *before, const char *op, graph_value *const *inputs, int input_count,
@@ -94,7 +103,7 @@ onyx_status graph_put_int(graph *g, const graph_node *like, bool scalar, int64_t
 onyx_status graph_put_item(graph *g, graph_node *before, graph_value *x, int64_t axis, int64_t index,
                            graph_value **item, onyx_error *error)
 {
-    const op_attribute attribute = { .name = "axis", .type = OP_ATTRIBUTE_INT, .i = axis };
+    const op_attribute attribute = attribute_int("axis", axis);
     graph_value *at;
     STATUS_TRY(graph_put_int(g, before, true, index, &at, error));
     return graph_put(g, before, "Gather", (graph_value *[]){ x, at }, 2, &attribute, 1, item, error);
@@ -103,11 +112,10 @@ onyx_status graph_put_item(graph *g, graph_node *before, graph_value *x, int64_t
 onyx_status graph_put_stack(graph *g, graph_node *before, graph_value *const *items, int count, int64_t axis,
                             graph_value **output, onyx_error *error)
 {
-    const op_attribute attribute = { .name = "axis", .type = OP_ATTRIBUTE_INT, .i = axis };
-    graph_value **wide = arena_alloc(g->arena, sizeof(*wide) * (size_t)(count + 1)), *axes;
-    if (!wide)
-        return status_no_memory(error, sizeof(*wide) * (size_t)count, "values");
-    STATUS_TRY(graph_put_int(g, before, false, axis, &axes, error));
+    const op_attribute attribute = attribute_int("axis", axis);
+    graph_value **wide, *axes;
+    STATUS_TRY(graph_new_list(g, (size_t)count, &wide, error));
+    STATUS_TRY(graph_add_ints(g, before->name, &axis, 1, &axes, error));
     for (int i = 0; i < count; i++)
         STATUS_TRY(graph_put(g, before, "Unsqueeze", (graph_value *[]){ items[i], axes }, 2, NULL, 0, &wide[i], error));
     if (count == 1) {
@@ -132,18 +140,12 @@ onyx_status graph_give_way(graph *g, graph_node *node, graph_value *const *value
 
 bool graph_known_int(graph *g, graph_value *value, int64_t *number)
 {
-    if (!value || !value->is_constant || graph_element_count(value) != 1)
-        return false;
-    const onyx_tensor *tensor = graph_constant(g, value);
-    if (tensor && tensor->type == ONYX_TYPE_BOOL)
+    if (!value || !value->is_constant || value->info.type != ONYX_TYPE_BOOL)
+        return graph_constant_ints(g, value, number, 1) == 1;
+    const onyx_tensor *tensor = graph_element_count(value) == 1 ? graph_constant(g, value) : NULL;
+    if (tensor)
         *number = *(const uint8_t *)tensor->data != 0;
-    else if (tensor && tensor->type == ONYX_TYPE_INT64)
-        *number = *(const int64_t *)tensor->data;
-    else if (tensor && tensor->type == ONYX_TYPE_INT32)
-        *number = *(const int32_t *)tensor->data;
-    else
-        return false;
-    return true;
+    return tensor != NULL;
 }
 
 /* ---- one copy of a sub-graph ---- */
@@ -174,14 +176,6 @@ onyx_status graph_write_body(graph *g, graph_node *node, int index, int64_t copy
     return status && control->depth == 1 ? status_context(error, status, "%s", graph_node_title(g, node)) : status;
 }
 
-static graph_value **value_list(graph *g, int count, onyx_error *error)
-{
-    graph_value **values = arena_alloc(g->arena, sizeof(*values) * (size_t)(count + 1));
-    if (!values)
-        status_no_memory(error, sizeof(*values) * (size_t)count, "values");
-    return values;
-}
-
 /* ---- If ---- */
 
 static onyx_status expand_if(graph *g, graph_node *node, bool *done, onyx_error *error)
@@ -189,9 +183,8 @@ static onyx_status expand_if(graph *g, graph_node *node, bool *done, onyx_error 
     int64_t condition;
     if (!graph_known_int(g, node->inputs[0], &condition))
         return ONYX_OK;
-    graph_value **outputs = value_list(g, node->output_count, error);
-    if (!outputs)
-        return ONYX_ERROR_MEMORY;
+    graph_value **outputs;
+    STATUS_TRY(graph_new_list(g, (size_t)node->output_count, &outputs, error));
     STATUS_TRY(graph_write_body(g, node, condition ? 0 : 1, 0, NULL, outputs, error));
     *done = true;
     return graph_give_way(g, node, outputs, error);
@@ -323,11 +316,10 @@ static onyx_status unrolled_new(graph *g, const graph_node *node, int states, in
     if (!size_mul((size_t)trips, (size_t)scans, &items))
         items = SIZE_MAX / 2;
     STATUS_TRY(graph_charge_nodes(g, items, error));
-    u->formals = value_list(g, body->input_count, error);
-    u->results = value_list(g, body->output_count, error);
-    u->outputs = value_list(g, node->output_count, error);
-    u->items = value_list(g, (int)items, error);
-    return u->formals && u->results && u->outputs && u->items ? ONYX_OK : ONYX_ERROR_MEMORY;
+    STATUS_TRY(graph_new_list(g, (size_t)body->input_count, &u->formals, error));
+    STATUS_TRY(graph_new_list(g, (size_t)body->output_count, &u->results, error));
+    STATUS_TRY(graph_new_list(g, (size_t)node->output_count, &u->outputs, error));
+    return graph_new_list(g, items, &u->items, error);
 }
 
 /* What the iterations gave, joined. */
@@ -389,9 +381,9 @@ static bool scan_length(const graph_node *node, const scan_params *scan, int64_t
     *length = -1;
     for (int i = 0; i < scan->count; i++) {
         const op_value *x = &node->inputs[states + i]->info;
-        int64_t axis = scan_value(&scan->input_axes, i);
-        axis = axis < 0 ? axis + x->rank : axis;
-        if (axis < 0 || axis >= x->rank || x->dims[axis] < 0 || (*length >= 0 && *length != x->dims[axis]))
+        int axis;
+        if (!axis_resolve(scan_value(&scan->input_axes, i), x->rank, &axis) || x->dims[axis] < 0 ||
+            (*length >= 0 && *length != x->dims[axis]))
             return false;
         *length = x->dims[axis];
     }

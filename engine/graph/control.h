@@ -91,8 +91,14 @@ onyx_status graph_put_int(graph *g, const graph_node *like, bool scalar, int64_t
 onyx_status graph_give_way(graph *g, graph_node *node, graph_value *const *values, onyx_error *error);
 /* One integer or bool that is known. */
 bool graph_known_int(graph *g, graph_value *value, int64_t *number);
+/* Room for values in the graph's arena. */
+onyx_status graph_new_list(graph *g, size_t count, graph_value ***list, onyx_error *error);
 /* Counts nodes against the model's budget. */
 onyx_status graph_charge_nodes(graph *g, size_t nodes, onyx_error *error);
+static inline size_t graph_node_limit(const graph *g)
+{
+    return g->file->max_nodes ? g->file->max_nodes : 1000000;
+}
 /* Slices of x along `axis`, without it. */
 onyx_status graph_put_item(graph *g, graph_node *before, graph_value *x, int64_t axis, int64_t index,
                            graph_value **item, onyx_error *error);

@@ -6,6 +6,7 @@
 
 #include "base/size.h"
 #include "graph/bodies.h"
+#include "ops/shape.h"
 
 /* ---- what is known of two values at once ---- */
 
@@ -116,20 +117,15 @@ static onyx_status infer_states(graph *g, const graph_node *node, graph_body *bo
 /* A scan output: one dim more. */
 static void stacked(op_value *output, const op_value *item, int64_t axis, int64_t length)
 {
+    int at;
     *output = *item;
-    if (item->rank < 0 || item->rank >= ONYX_MAX_RANK) {
-        output->rank = -1;
+    output->rank = -1;
+    if (item->rank < 0 || item->rank >= ONYX_MAX_RANK || !axis_resolve(axis, item->rank + 1, &at))
         return;
-    }
     output->rank = item->rank + 1;
-    axis = axis < 0 ? axis + output->rank : axis;
-    if (axis < 0 || axis > item->rank) {
-        output->rank = -1;
-        return;
-    }
-    for (int i = (int)axis; i < item->rank; i++)
+    for (int i = at; i < item->rank; i++)
         output->dims[i + 1] = item->dims[i];
-    output->dims[axis] = length;
+    output->dims[at] = length;
 }
 
 static onyx_status infer_repeated(graph *g, graph_node *node, op_value *outputs, onyx_error *error)
@@ -148,9 +144,8 @@ static onyx_status infer_repeated(graph *g, graph_node *node, op_value *outputs,
     STATUS_TRY(infer_states(g, node, &body, first, states, results_at, results, error));
     for (int i = 0; scan && i < scan->count; i++) {
         const op_value *x = &node->inputs[states + i]->info;
-        int64_t axis = scan_value(&scan->input_axes, i);
-        axis = axis < 0 ? axis + x->rank : axis;
-        if (axis >= 0 && axis < x->rank && x->dims[axis] >= 0)
+        int axis;
+        if (axis_resolve(scan_value(&scan->input_axes, i), x->rank, &axis) && x->dims[axis] >= 0)
             length = x->dims[axis];
     }
     for (int i = 0; i < states; i++)

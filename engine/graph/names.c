@@ -5,9 +5,10 @@
 
 static uint64_t name_hash(const name_table *table, const char *name)
 {
-    uint64_t hash = table->seed;
+    const uint64_t factor = UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t hash = (uint64_t)(uintptr_t)table->arena * factor;
     for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * UINT64_C(0x9E3779B97F4A7C15), hash ^= hash >> 29;
+        hash = (hash ^ (unsigned char)*name) * factor, hash ^= hash >> 29;
     return hash;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * A table of names: open addressing, keys not copied, hashed with a seed so that no file can make them collide. */
+ * A table of names: open addressing, keys not copied, hashed by where its arena lies, so that no file can make them
+ * collide. */
 #ifndef ONYX_GRAPH_NAMES_H
 #define ONYX_GRAPH_NAMES_H
 
@@ -17,7 +18,6 @@ typedef struct name_table {
     arena *arena;
     name_entry *entries;
     size_t capacity, count; /* capacity a power of two */
-    uint64_t seed;
 } name_table;
 
 /* NULL where there is none. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What the passes share, and nobody else sees: reading constants and operators, replacing nodes.
+ * What the passes share, and beside them only what writes loops and sequences out: reading constants and operators,
+ * replacing nodes.
  *
  * How a pass changes the graph: it finds a pattern by its last node, adds the new nodes in front of that node (all that
  * the pattern reads is produced before it), lets the last new node take over the output value, and prunes: the old last

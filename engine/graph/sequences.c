@@ -3,11 +3,12 @@
  * Sequences and optionals whose length is known: they are lists of values, so that what takes an item reads the value
  * itself, and nothing is left to be run. A sequence is known by its producer, SequenceConstruct or SequenceEmpty, which
  * the other operators are rewritten to. */
-#include <limits.h>
-#include <string.h>
-
-#include "base/size.h"
 #include "graph/control.h"
+#include "graph/passes.h"
+#include "ops/shape.h"
+
+/* Of what SplitToSequence gives. */
+#define MOST_PARTS (1 << 20)
 
 typedef struct items {
     graph_value *const *list;
@@ -35,7 +36,7 @@ static onyx_status outside(graph *g, const graph_node *node, int64_t position, i
 static onyx_status put_sequence(graph *g, graph_node *node, onyx_type type, graph_value *const *list, int count,
                                 graph_value **sequence, onyx_error *error)
 {
-    const op_attribute dtype = { .name = "dtype", .type = OP_ATTRIBUTE_INT, .i = type };
+    const op_attribute dtype = attribute_int("dtype", type);
     if (count == 0)
         return graph_put(g, node, "SequenceEmpty", NULL, 0, &dtype, 1, sequence, error);
     return graph_put(g, node, "SequenceConstruct", list, count, NULL, 0, sequence, error);
@@ -65,9 +66,8 @@ static onyx_status edit(graph *g, graph_node *node, graph_value *value, graph_va
         return outside(g, node, position, old.count, error);
     position = position < 0 ? position + old.count : position;
     STATUS_TRY(graph_charge_nodes(g, (size_t)old.count, error));
-    graph_value **list = arena_alloc(g->arena, sizeof(*list) * ((size_t)old.count + 1));
-    if (!list)
-        return status_no_memory(error, sizeof(*list) * (size_t)old.count, "a sequence");
+    graph_value **list;
+    STATUS_TRY(graph_new_list(g, (size_t)old.count + 1, &list, error));
     int count = 0;
     for (int i = 0; i <= old.count; i++) {
         if (i == position && value)
@@ -108,7 +108,7 @@ static onyx_status expand_length(graph *g, graph_node *node, bool *done, onyx_er
 static onyx_status expand_concat(graph *g, graph_node *node, bool *done, onyx_error *error)
 {
     const sequence_params *params = node->params;
-    const op_attribute axis = { .name = "axis", .type = OP_ATTRIBUTE_INT, .i = params->axis };
+    const op_attribute axis = attribute_int("axis", params->axis);
     items list;
     graph_value *joined;
     if (!items_of(node->inputs[0], &list) || list.count == 0)
@@ -124,46 +124,29 @@ static onyx_status expand_concat(graph *g, graph_node *node, bool *done, onyx_er
 /* Sizes of the parts of `dim`: of 1, of one given size with a rest, or given one by one. False: not known. */
 static bool part_sizes(graph *g, graph_value *split, int64_t dim, int64_t **sizes, int *count)
 {
-    int64_t size = 1, parts = dim;
-    if (split && split->info.rank == 1) {
-        const onyx_tensor *given = graph_constant(g, split);
-        if (!given || (given->type != ONYX_TYPE_INT64 && given->type != ONYX_TYPE_INT32))
-            return false;
-        *count = (int)MIN(given->dims[0], (int64_t)INT_MAX / 16);
-        *sizes = arena_alloc(g->arena, sizeof(**sizes) * ((size_t)*count + 1));
-        for (int i = 0; *sizes && i < *count; i++)
-            (*sizes)[i] =
-                given->type == ONYX_TYPE_INT64 ? ((const int64_t *)given->data)[i] : ((const int32_t *)given->data)[i];
-        return *sizes != NULL;
-    }
-    if (split && (!graph_known_int(g, split, &size) || size < 1))
+    const bool listed = split && split->info.rank == 1;
+    int64_t size = 1;
+    if (split && !listed && (!graph_known_int(g, split, &size) || size < 1))
         return false;
-    parts = dim / size + (dim % size != 0);
-    if (parts > (1 << 20))
+    const int64_t parts = listed ? graph_element_count(split) : dim / size + (dim % size != 0);
+    if (parts < 0 || parts > MOST_PARTS || !(*sizes = arena_alloc(g->arena, sizeof(**sizes) * ((size_t)parts + 1))))
         return false;
     *count = (int)parts;
-    *sizes = arena_alloc(g->arena, sizeof(**sizes) * ((size_t)*count + 1));
-    for (int i = 0; *sizes && i < *count; i++)
+    for (int i = 0; i < *count && !listed; i++)
         (*sizes)[i] = MIN(size, dim - i * size);
-    return *sizes != NULL;
+    return !listed || graph_constant_ints(g, split, *sizes, *count) == *count;
 }
 
 static onyx_status put_split(graph *g, graph_node *node, int axis, const int64_t *sizes, int count, graph_value **list,
                              onyx_error *error)
 {
-    const onyx_tensor tensor = { .type = ONYX_TYPE_INT64,
-                                 .rank = 1,
-                                 .dims = { count },
-                                 .data = (void *)sizes,
-                                 .size_bytes = sizeof(*sizes) * (size_t)count };
-    const op_attribute attribute = { .name = "axis", .type = OP_ATTRIBUTE_INT, .i = axis };
-    graph_value *split = graph_add_constant(g, node->name, &tensor, NULL);
+    const op_attribute attribute = attribute_int("axis", axis);
+    graph_value *split;
     graph_node *added;
+    STATUS_TRY(graph_add_ints(g, node->name, sizes, count, &split, error));
     for (int i = 0; i < count; i++)
         if (!(list[i] = graph_add_value(g, node->name)))
             return status_no_memory(error, sizeof(graph_value), "values");
-    if (!split)
-        return status_no_memory(error, tensor.size_bytes, "a constant");
     return graph_add_later(g, node, "", "Split", node->name, (graph_value *[]){ node->inputs[0], split }, 2, list,
                            count, &attribute, 1, &added, error);
 }
@@ -173,20 +156,19 @@ static onyx_status expand_split(graph *g, graph_node *node, bool *done, onyx_err
     const sequence_params *params = node->params;
     const op_value *x = &node->inputs[0]->info;
     graph_value *split = graph_input(node, 1);
-    const int64_t axis = params->axis < 0 ? params->axis + x->rank : params->axis;
     int64_t *sizes;
-    int count;
-    if (axis < 0 || axis >= x->rank || x->dims[axis] < 0 || !part_sizes(g, split, x->dims[axis], &sizes, &count))
+    int axis, count;
+    if (!axis_resolve(params->axis, x->rank, &axis) || x->dims[axis] < 0 ||
+        !part_sizes(g, split, x->dims[axis], &sizes, &count))
         return ONYX_OK;
     if (count == 0 && x->dims[axis] != 0)
         return status_fail(error, ONYX_ERROR_SHAPE, "%s: no parts of %lld", graph_node_title(g, node),
                            (long long)x->dims[axis]);
     STATUS_TRY(graph_charge_nodes(g, (size_t)count, error));
-    graph_value **list = arena_alloc(g->arena, sizeof(*list) * ((size_t)count + 1));
-    if (!list)
-        return status_no_memory(error, sizeof(*list) * (size_t)count, "a sequence");
+    graph_value **list;
+    STATUS_TRY(graph_new_list(g, (size_t)count, &list, error));
     if (count && (split || params->keep_dims))
-        STATUS_TRY(put_split(g, node, (int)axis, sizes, count, list, error));
+        STATUS_TRY(put_split(g, node, axis, sizes, count, list, error));
     else
         for (int i = 0; i < count; i++)
             STATUS_TRY(graph_put_item(g, node, node->inputs[0], axis, i, &list[i], error));
@@ -202,12 +184,11 @@ static onyx_status expand_map(graph *g, graph_node *node, bool *done, onyx_error
     items first, other;
     if (!items_of(node->inputs[0], &first))
         return ONYX_OK;
-    graph_value **formals = arena_alloc(g->arena, sizeof(*formals) * (size_t)(inputs + 1));
-    graph_value **results = arena_alloc(g->arena, sizeof(*results) * (size_t)(outputs + 1));
+    graph_value **formals, **results, **lists;
     STATUS_TRY(graph_charge_nodes(g, (size_t)outputs * (size_t)first.count, error));
-    graph_value **lists = arena_alloc(g->arena, sizeof(*lists) * ((size_t)outputs * (size_t)first.count + 1));
-    if (!formals || !results || !lists)
-        return status_no_memory(error, sizeof(*lists) * (size_t)first.count, "a sequence");
+    STATUS_TRY(graph_new_list(g, (size_t)inputs, &formals, error));
+    STATUS_TRY(graph_new_list(g, (size_t)outputs, &results, error));
+    STATUS_TRY(graph_new_list(g, (size_t)outputs * (size_t)first.count, &lists, error));
     for (int i = 0; i < first.count; i++) {
         for (int k = 0; k < inputs; k++) {
             formals[k] = node->inputs[k];
