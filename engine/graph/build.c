@@ -400,26 +400,28 @@ static onyx_status add_inputs(builder *b, name_table *values, const onyx_tensor 
     return ONYX_OK;
 }
 
-/* The tensor of a Constant node, or NULL. Some exporters keep all weights in such nodes. */
-static const onyx_tensor *constant_tensor(const flat_node *flat, const op_row *row)
+/* Whether the node is a Constant of a tensor or a list of numbers: some exporters keep all weights in such nodes. */
+static bool constant_tensor(const flat_node *flat, const op_row *row, onyx_tensor *tensor)
 {
-    if (row->domain[0] || strcmp(row->name, "Constant") != 0 || flat->output_count != 1 || !flat->outputs[0][0])
-        return NULL;
-    for (int i = 0; i < flat->attribute_count; i++) {
-        const op_attribute *a = &flat->attributes[i];
-        if (strcmp(a->name, "value") == 0 && a->type == OP_ATTRIBUTE_TENSOR && a->tensor->type != ONYX_TYPE_STRING)
-            return a->tensor;
-    }
-    return NULL;
+    constant_params params = { .tensor = { .data = NULL } };
+    const op_parse_context context = { .row = row,
+                                       .version = flat->version,
+                                       .attributes = { flat->attributes, flat->attribute_count },
+                                       .output_count = flat->output_count };
+    if (row->domain[0] || strcmp(row->name, "Constant") != 0 || flat->output_count != 1 || !flat->outputs[0][0] ||
+        row->parse(&context, &params) != ONYX_OK)
+        return false;
+    *tensor = params.tensor;
+    return tensor->data && tensor->type != ONYX_TYPE_STRING;
 }
 
 static onyx_status add_node(builder *b, name_table *values, const flat_node *flat)
 {
     graph *g = b->g;
     const op_row *row = op_find(flat->domain, flat->op_type, flat->version);
-    const onyx_tensor *tensor = constant_tensor(flat, row);
-    if (tensor)
-        return add_constant(b, values, flat->outputs[0], tensor);
+    onyx_tensor tensor;
+    if (constant_tensor(flat, row, &tensor))
+        return add_constant(b, values, flat->outputs[0], &tensor);
     const char *name = full_name(b, flat->name);
     graph_node *node =
         name ? graph_new_node(g, row, flat->version, name, flat->input_count, flat->output_count) : NULL;
