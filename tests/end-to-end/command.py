@@ -9,7 +9,7 @@ import struct
 
 import common
 from common import ONYX, Checks, run
-from tiny_model import block, model, number, tensor
+from tiny_model import block, model, node, number, tensor, value_info
 
 VERBS = ("info", "run", "conformance", "bench", "profile", "graph", "operators")
 
@@ -30,7 +30,8 @@ def check_misuse(checks, tiny):
         ((), "onyx --help"), (("bensh",), 'did you mean "bench"'), (("bench",), "onyx bench [options] MODEL"),
         (("bench", tiny, "--thread", "2"), "did you mean --threads"), (("bench", tiny, "--runs", "0"), ">= 1"),
         (("bench", tiny, "--precision", "fp17"), "fp16"), (("run", tiny), "--test-data"),
-        (("bench", tiny, "--dim", "batch=2"), "no input has a free dimension"), (("info", tiny, tiny), "one argument too many"),
+        (("bench", tiny, "--dim", "batch=2"), "no input has a free dimension"),
+        (("info", tiny, tiny), "one argument too many"),
         (("bench", tiny, "--runs"), "wants a value"), (("conformance", "/nowhere-at-all"), "No such file"),
     ]:
         done = run(ONYX, *arguments)
@@ -71,6 +72,22 @@ def check_profile_and_graph(checks, tiny, folder):
     for options in ((), ("--optimised",), ("--dot",), ("--dot", "--optimised")):
         done = run(ONYX, "graph", *options, tiny)
         checks.check(done.returncode == 0 and "images" in done.stdout, f"onyx graph {options}: {done.stderr}")
+
+
+def check_dims(checks, folder):
+    free = folder / "free.onnx"
+    dims = [None, "width", 4]
+    graph = node("Exp", ["x"], "y") + block(2, "g")
+    graph += block(11, value_info("x", dims)) + block(12, value_info("y", dims))
+    free.write_bytes(number(1, 8) + block(7, graph) + block(8, number(2, 17)))
+    for given, shape in ((("x:0=3", "width=5"), "3x5x4"), (("x:1=6",), "1x6x4"), (("x:0=2", "x:1=7"), "2x7x4")):
+        done = run(ONYX, "profile", free, "--runs", "2", *(word for d in given for word in ("--dim", d)))
+        checks.check(done.returncode == 0 and f"{shape} -> {shape}" in done.stdout,
+                     f"--dim {given}: {done.stdout} {done.stderr}")
+    for given in ("x:2=3", "x:3=3", "y:0=3", "x=3", "x:=3"):
+        done = run(ONYX, "profile", free, "--runs", "2", "--dim", given)
+        checks.check(done.returncode == 2 and "free dimension" in done.stderr,
+                     f"--dim {given}: {done.returncode}, {done.stderr}")
 
 
 def write_test(folder, values, dims=(1, 7, 64), type_of=None):
@@ -153,6 +170,7 @@ def main():
         check_misuse(checks, tiny)
         check_json(checks, tiny)
         check_profile_and_graph(checks, tiny, folder)
+        check_dims(checks, folder)
         check_conformance(checks, folder)
         check_bad_models(checks, folder)
         shutil.rmtree(folder / "suite", ignore_errors=True)

@@ -58,8 +58,13 @@ def node(kind, inputs, output, attributes=b""):
     return block(1, text + attributes)
 
 
+def dimension(size):
+    """A number; the name of a free one; None: a free one without a name."""
+    return block(1, number(1, size) if isinstance(size, int) else block(2, size) if size else b"")
+
+
 def value_info(name, dims):
-    shape = b"".join(block(1, number(1, d)) for d in dims)
+    shape = b"".join(dimension(d) for d in dims)
     return block(1, name) + block(2, block(1, number(1, 1) + block(2, shape)))
 
 

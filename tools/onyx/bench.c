@@ -114,8 +114,7 @@ static int measure_sessions(const char *path, const run_wish *wish, const onyx_o
     onyx_error error = { .message = "out of memory" };
     onyx_status failed = bench_sessions(path, wish, engine, f, &error);
     if (failed)
-        return failed == ONYX_ERROR_ARGUMENT ? misused("bench", "%s", error.message)
-                                             : wanting("bench", "%s", error.message);
+        return failed_call("bench", failed, &error);
     if (as_json) {
         json j = { .out = stdout };
         json_begin(&j, NULL, '{');
@@ -177,8 +176,7 @@ int verb_bench(int argc, char **argv)
     error.message[0] = '\0';
     onyx_status failed = measure(argv[0], &wish, &engine, &f, &error);
     if (failed)
-        return failed == ONYX_ERROR_ARGUMENT ? misused("bench", "%s", error.message)
-                                             : wanting("bench", "%s", error.message);
+        return failed_call("bench", failed, &error);
     if (as_json)
         print_json(argv[0], &f);
     else

@@ -51,6 +51,8 @@ bool options_parse(const verb_usage *usage, int argc, char **argv, int *count, i
 int misused(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* "onyx VERB: message" on stderr; returns EXIT_WANTING. */
 int wanting(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* One of the two for a call that failed: misused where the arguments are at fault. */
+int failed_call(const char *verb, onyx_status status, const onyx_error *error);
 /* The candidate that is nearest to a mistyped word, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, int count);
 
@@ -69,7 +71,8 @@ typedef struct run_wish {
 #define RUN_OPTIONS(wish)                                                                                             \
     { "threads", 't', OPTION_INT, &(wish).threads, "N", "threads of one run; 0: all cores this process may use" },    \
     { "precision", 'p', OPTION_TEXT, &(wish).precision, "P", "auto, fp32, strict, bf16 or fp16 (default auto)" },     \
-    { "dim", 'd', OPTION_LIST, &(wish).dims, "NAME=N", "fix a free dimension; may be given again" },                  \
+    { "dim", 'd', OPTION_LIST, &(wish).dims, "NAME=N",                                                                \
+      "fix a free dimension, by its name or as INPUT:AXIS=N; may be given again" },                                   \
     { "unoptimised", 0, OPTION_FLAG, &(wish).unoptimised, NULL, "run every node by its reference kernel" },           \
     { "disable-pass", 0, OPTION_TEXT, &(wish).disable_pass, "NAMES", "passes to leave out, comma-separated" }
 /* clang-format on */

@@ -241,11 +241,10 @@ int verb_info(int argc, char **argv)
     else if (f.model || f.operators.count)
         print_text(&f);
     fflush(stdout);
-    if (failed)
-        wanting("info", "%s", f.error.message);
+    status = failed ? failed_call("info", failed, &f.error) : EXIT_DONE;
     onyx_recipe_free(f.recipe);
     onyx_session_free(f.session);
     onyx_model_unref(f.model);
     free_operators(&f.operators);
-    return failed ? EXIT_WANTING : EXIT_DONE;
+    return status;
 }

@@ -39,6 +39,11 @@ int wanting(const char *verb, const char *format, ...)
     return EXIT_WANTING;
 }
 
+int failed_call(const char *verb, onyx_status status, const onyx_error *error)
+{
+    return status == ONYX_ERROR_ARGUMENT ? misused(verb, "%s", error->message) : wanting(verb, "%s", error->message);
+}
+
 /* Levenshtein distance; words longer than the table count as far. */
 static int distance(const char *a, const char *b)
 {

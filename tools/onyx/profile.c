@@ -234,7 +234,7 @@ int verb_profile(int argc, char **argv)
     p.peak = peak_flops(threads);
     onyx_status failed = measure(argv[0], &engine, &wish, warmup, &model, &session, &p, &error);
     if (failed) {
-        status = wanting("profile", "%s", error.message);
+        status = failed_call("profile", failed, &error);
     } else {
         status = EXIT_DONE;
         if (as_json)

@@ -50,6 +50,17 @@ static bool split_dim(const char *text, size_t *length, int64_t *value)
     return true;
 }
 
+/* Whether `text` up to `length` means this dimension: by its name, or by its place as INPUT:AXIS. */
+static bool means_dim(const char *text, size_t length, const onyx_value_info *info, int axis)
+{
+    char place[16];
+    const char *name = info->dim_names[axis];
+    const size_t input = strlen(info->name), end = (size_t)snprintf(place, sizeof place, ":%d", axis);
+    if (name && strlen(name) == length && strncmp(name, text, length) == 0)
+        return true;
+    return length == input + end && strncmp(text, info->name, input) == 0 && strncmp(text + input, place, end) == 0;
+}
+
 /* Puts the dims that --dim names into `tensor`; counts free dims that stay open, and marks the items that were used. */
 static int apply_dims(const onyx_value_info *info, const option_list *dims, bool *used, onyx_tensor *tensor)
 {
@@ -63,9 +74,7 @@ static int apply_dims(const onyx_value_info *info, const option_list *dims, bool
         for (int i = 0; i < dims->count; i++) {
             size_t length = 0;
             int64_t value = 0;
-            const char *name = info->dim_names[axis];
-            if (!name || !split_dim(dims->items[i], &length, &value) || strlen(name) != length ||
-                strncmp(name, dims->items[i], length) != 0)
+            if (!split_dim(dims->items[i], &length, &value) || !means_dim(dims->items[i], length, info, axis))
                 continue;
             tensor->dims[axis] = value;
             used[i] = named = true;
@@ -81,11 +90,11 @@ static onyx_status check_dims(const option_list *dims, const bool *used, onyx_er
         size_t length;
         int64_t value;
         if (!split_dim(dims->items[i], &length, &value))
-            return status_fail(error, ONYX_ERROR_ARGUMENT, "--dim wants NAME=N with N >= 0, not \"%s\"",
+            return status_fail(error, ONYX_ERROR_ARGUMENT, "--dim wants NAME=N or INPUT:AXIS=N with N >= 0, not \"%s\"",
                                dims->items[i]);
         if (!used[i])
             return status_fail(error, ONYX_ERROR_ARGUMENT,
-                               "--dim %s: no input has a free dimension of that name (onyx info lists them)",
+                               "--dim %s: no input has a free dimension of that name or place (onyx info lists them)",
                                dims->items[i]);
     }
     return ONYX_OK;
