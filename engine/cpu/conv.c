@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Convolution: the choice among the algorithms, and the cost model of register tiles that it rests on. */
+#include <string.h>
 #include <unistd.h>
 
 #include "cpu/conv_private.h"
@@ -124,6 +125,21 @@ conv_filters conv_filters_of(int channels, int lanes, int filters)
     const int halved = filters >= CONV_HALVED ? blocks_with_half(blocks) : 0;
     return (conv_filters){ blocks, conv_ceil_div(blocks - halved, most) + (halved > 0), conv_max(most, halved),
                            halved };
+}
+
+float *conv_pack_inputs(const conv_filters *f, int i, int lanes, conv_file file, int convolution, conv_range inputs,
+                        int tap, float *to)
+{
+    const int first = conv_filter_group(f, i).begin * lanes, width = conv_filter_floats(f, i, lanes);
+    const int halved = conv_filter_halved(f, i); /* two inputs follow each other */
+    for (int c = inputs.begin; c < inputs.end; c += 1 + halved)
+        for (int k = 0; k < width << halved; k++, to++) {
+            const float *from = conv_file_taps(&file, convolution, first + (k >> halved), c + (k & halved));
+            *to = 0;
+            if (from) /* weights may lie anywhere in a file: no plain load */
+                memcpy(to, from + tap, sizeof(*to));
+        }
+    return to;
 }
 
 int conv_best_halved(const conv_units *units, const conv_shape *s, int n)

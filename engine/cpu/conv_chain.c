@@ -87,27 +87,20 @@ void conv_link_pack_form(const conv_link *link, conv_link *form)
     }
     form->plan.shape.c_in = link->plan.shape.c_in;
     form->plan.shape.c_out = link->plan.shape.c_out;
+    form->plan.shape.groups = form->plan.shape.kernel_h = form->plan.shape.kernel_w = 1;
     form->plan.block = link->plan.block;
     form->filters = link->filters;
 }
 
-/* [filter group][input][filter block][lane]; of a group with half a block [input / 2][lane of all blocks][input % 2].
- */
+/* [filter group], as conv_pack_inputs. */
 static void pack_point(const conv_link *link, const float *weights, float *to)
 {
-    const int lanes = link->plan.block, inputs = link->plan.shape.c_in, outputs = link->plan.shape.c_out;
-    const conv_filters filters = conv_filters_of(outputs, lanes, link->filters);
-    for (int q = 0; q < filters.groups; q++) {
-        const int first = conv_filter_group(&filters, q).begin * lanes, width = conv_filter_floats(&filters, q, lanes);
-        const int turns = filters.halved > 0 && q == 0 ? 2 : 1; /* inputs that follow each other */
-        for (int c = 0; c < conv_summed_channels(inputs); c += turns)
-            for (int i = 0; i < width * turns; i++, to++) {
-                const int o = first + i / turns, from = c + i % turns;
-                *to = 0;
-                if (o < outputs && from < inputs) /* weights may lie anywhere in a file: no plain load */
-                    memcpy(to, weights + (size_t)o * (size_t)inputs + (size_t)from, sizeof(*to));
-            }
-    }
+    const int lanes = link->plan.block;
+    const conv_filters filters = conv_filters_of(link->plan.shape.c_out, lanes, link->filters);
+    const conv_file file = conv_file_of(&link->plan.shape, weights);
+    const conv_range inputs = { 0, conv_summed_channels(link->plan.shape.c_in) };
+    for (int q = 0; q < filters.groups; q++)
+        to = conv_pack_inputs(&filters, q, lanes, file, 0, inputs, 0, to);
 }
 
 void conv_link_pack(const conv_link *link, const float *weights, void *packed)
@@ -343,7 +336,7 @@ static void run_line(const conv_link *link, const conv_arguments *a, const conv_
     const float *weights = a->packed;
     for (int q = 0; q < filters.groups; q++) {
         const conv_range blocks = conv_filter_group(&filters, q);
-        conv_run_line(filters.halved > 0 && q == 0 ? &units->halved : &units->unit, blocks.end - blocks.begin, tile,
+        conv_run_line(conv_filter_halved(&filters, q) ? &units->halved : &units->unit, blocks.end - blocks.begin, tile,
                       src, weights, a->bias + blocks.begin * lanes, NULL, dst + blocks.begin * tile->dst_block_stride,
                       n, lanes);
         weights += conv_summed_channels(link->plan.shape.c_in) * conv_filter_floats(&filters, q, lanes);

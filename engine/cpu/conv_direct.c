@@ -258,7 +258,7 @@ static void run_filter_group(direct_run *r, int q, int y, int x, int rows, const
     const conv_arguments *a = r->arguments;
     const int own = q % g->filter_groups, convolution = q / g->filter_groups;
     const conv_range filters = conv_filter_group(&g->filters, own);
-    const bool halved = g->filters.halved > 0 && own == 0;
+    const bool halved = conv_filter_halved(&g->filters, own);
     const direct_group group = { halved ? &r->kernels->conv.units->halved : g->set, filters.end - filters.begin,
                                  (size_t)conv_filter_floats(&g->filters, own, g->lanes) };
     const int n = conv_min(g->unit_pixels, s->w_out - x);
@@ -396,8 +396,7 @@ static void direct_run_part(const conv_plan *plan, const conv_arguments *argumen
     }
 }
 
-/* [filter group][input block][tap][input][filter block][lane]; lanes behind the last filter are zero. Of a group with
- * half a block [input / 2][lane of all blocks][input % 2]. */
+/* [filter group][input block][tap], as conv_pack_inputs. */
 static void direct_pack(const conv_plan *plan, const float *weights, void *packed)
 {
     const conv_shape *s = &plan->shape;
@@ -406,19 +405,11 @@ static void direct_pack(const conv_plan *plan, const float *weights, void *packe
     const conv_file file = conv_file_of(s, weights);
     float *to = packed;
     for (int q = 0; q < s->groups * g.filter_groups; q++) {
-        const conv_range filters = conv_filter_group(&g.filters, q % g.filter_groups);
-        const int width = conv_filter_floats(&g.filters, q % g.filter_groups, g.lanes);
-        const int turns = g.filters.halved > 0 && q % g.filter_groups == 0 ? 2 : 1; /* inputs that follow each other */
-        for (int c0 = 0; c0 < g.channels; c0 += g.lanes)
+        const int own = q % g.filter_groups, convolution = q / g.filter_groups;
+        for (int c = 0; c < g.channels; c += g.lanes)
             for (int tap = 0; tap < taps; tap++)
-                for (int c = c0; c < conv_min(c0 + g.lanes, g.channels); c += turns)
-                    for (int i = 0; i < width * turns; i++, to++) {
-                        const int o = filters.begin * g.lanes + i / turns;
-                        const float *from = conv_file_taps(&file, q / g.filter_groups, o, c + i % turns);
-                        *to = 0;
-                        if (from) /* weights may lie anywhere in a file: no plain load */
-                            memcpy(to, from + tap, sizeof(*to));
-                    }
+                to = conv_pack_inputs(&g.filters, own, g.lanes, file, convolution,
+                                      (conv_range){ c, conv_min(c + g.lanes, g.channels) }, tap, to);
     }
 }
 

@@ -296,6 +296,10 @@ static inline conv_range conv_group(int blocks, int n, int i)
     return (conv_range){ begin, begin + size + (i < larger) };
 }
 
+static inline bool conv_filter_halved(const conv_filters *f, int i)
+{
+    return f->halved > 0 && i == 0;
+}
 /* Blocks of group i, what weights it takes for an input, and those in front of it, in floats. */
 static inline conv_range conv_filter_group(const conv_filters *f, int i)
 {
@@ -307,18 +311,23 @@ static inline conv_range conv_filter_group(const conv_filters *f, int i)
 static inline int conv_filter_floats(const conv_filters *f, int i, int lanes)
 {
     const conv_range blocks = conv_filter_group(f, i);
-    return (blocks.end - blocks.begin) * lanes - (f->halved && i == 0 ? lanes / 2 : 0);
+    return (blocks.end - blocks.begin) * lanes - (conv_filter_halved(f, i) ? lanes / 2 : 0);
 }
 static inline int conv_filter_place(const conv_filters *f, int i, int lanes)
 {
-    if (f->halved == 0 || i == 0)
-        return f->halved ? 0 : conv_filter_group(f, i).begin * lanes;
-    return (f->halved + conv_filter_group(f, i).begin) * lanes - lanes / 2;
+    const int begin = conv_filter_group(f, i).begin * lanes;
+    if (f->halved == 0)
+        return begin;
+    return i == 0 ? 0 : f->halved * lanes - lanes / 2 + begin;
 }
 /* The same of all. */
 static inline int conv_filter_all(const conv_filters *f, int lanes)
 {
     return f->blocks * lanes - (f->halved ? lanes / 2 : 0);
 }
+/* What filter group i takes of a tap of some inputs: [input][filter block][lane], with half a block [input / 2][lane of
+ * all blocks][input % 2]; zeros where the file has none. Gives where the next ones go. */
+float *conv_pack_inputs(const conv_filters *f, int i, int lanes, conv_file file, int convolution, conv_range inputs,
+                        int tap, float *to);
 
 #endif
