@@ -164,15 +164,13 @@ bool plan_conv_tail(planner *p, const graph_value *value, const char *kernel, pl
                     const void *params, size_t scratch_bytes, int output)
 {
     const int slot = p->forms[value->id].blocked;
-    program_step *step = NULL;
     image_dims d;
     if (slot < 0 || output < 0 || !wanted_once(value) || p->program->slots[slot].kind != SLOT_ARENA ||
         p->program->slots[slot].base >= 0 || parts_in_blocks(p, value, slot) || !plan_image_dims(p, value, &d))
         return false;
-    for (int i = p->program->step_count - 1; i >= 0 && !step; i--)
-        if (p->program->steps[i].output_count == 1 && p->program->steps[i].outputs[0] == slot)
-            step = &p->program->steps[i];
-    if (!step || (step->run != run_conv && step->run != run_strips))
+    const int at = plan_maker(p, slot);
+    program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    if (!step || step->output_count != 1 || (step->run != run_conv && step->run != run_strips))
         return false;
     tail_step t = { .chained = step->run == run_strips, .params = step->params, .tail = tail, .tail_params = params,
                     .h = d.h, .w = d.w, .block = (size_t)p->kernels->block };

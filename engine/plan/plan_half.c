@@ -141,12 +141,9 @@ int plan_plain_of_half(planner *p, graph_value *value)
 bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset)
 {
     const graph_value *source = plan_sole_source(value);
-    const int made = source ? p->forms[source->id].plain : -1;
-    program_step *step = NULL;
-    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
-        if (p->program->steps[i].run == run_from_half && p->program->steps[i].outputs[0] == made)
-            step = &p->program->steps[i];
-    reorder_step *r = step ? arena_copy(p->program->arena, step->params, sizeof(*r)) : NULL;
+    const int made = source ? p->forms[source->id].plain : -1, at = made < 0 ? -1 : plan_maker(p, made);
+    program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    reorder_step *r = step && step->run == run_from_half ? arena_copy(p->program->arena, step->params, sizeof(*r)) : NULL;
     int *outputs = r ? plan_alloc(p, sizeof(*outputs)) : NULL;
     if (!outputs || p->program->slots[made].tensor.dims[0] != 1 || rows != (size_t)r->c)
         return false; /* the rows must be planes */

@@ -168,12 +168,9 @@ bool plan_dequantize_into(planner *p, const graph_value *value, int to, size_t r
                           size_t dst_offset)
 {
     const graph_value *source = plan_sole_source(value);
-    const int made = source ? p->forms[source->id].plain : -1;
-    program_step *step = NULL;
-    for (int i = p->program->step_count - 1; made >= 0 && i >= 0 && !step; i--)
-        if (p->program->steps[i].run == run_dequantize && p->program->steps[i].outputs[0] == made)
-            step = &p->program->steps[i];
-    edge_step *s = step ? plan_alloc(p, sizeof(*s)) : NULL;
+    const int made = source ? p->forms[source->id].plain : -1, at = made < 0 ? -1 : plan_maker(p, made);
+    program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    edge_step *s = step && step->run == run_dequantize ? plan_alloc(p, sizeof(*s)) : NULL;
     int *outputs = s ? plan_alloc(p, sizeof(*outputs)) : NULL;
     if (!outputs)
         return false;

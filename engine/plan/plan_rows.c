@@ -388,11 +388,9 @@ static const rows_step *rows_of(const program_step *step)
 /* The step that makes rows of `slot` computes on their columns, too. False where there is no such step. */
 static bool join_rows(planner *p, const graph_node *node, columns *c, const int *inputs, int slot, plan_result *result)
 {
-    program_step *step = p->program->steps + p->program->step_count;
-    const rows_step *before = NULL;
-    while (step > p->program->steps && !before)
-        if ((--step)->output_count == 1 && step->outputs[0] == slot)
-            before = rows_of(step);
+    const int at = plan_maker(p, slot);
+    program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    const rows_step *before = step ? rows_of(step) : NULL;
     if (!before)
         return false;
     rows_step *s = plan_alloc(p, sizeof(*s));

@@ -374,12 +374,11 @@ bool plan_may_overwrite(const planner *p, const graph_value *x, int slot)
 bool plan_unblock_into(planner *p, const graph_value *value, int to, size_t rows, size_t dst_stride, size_t dst_offset)
 {
     const graph_value *source = plan_sole_source(value);
-    const int made = source ? p->forms[source->id].plain : -1;
-    const reorder_params *before = NULL;
-    program_step *step = p->program->steps + p->program->step_count;
-    while (made >= 0 && step > p->program->steps && !before)
-        if ((--step)->output_count == 1 && step->outputs[0] == made)
-            before = step->run == run_to_plain ? step->params : plan_tail_params(step, planes_tail);
+    const int made = source ? p->forms[source->id].plain : -1, at = made < 0 ? -1 : plan_maker(p, made);
+    program_step *step = at < 0 ? NULL : &p->program->steps[at];
+    const reorder_params *before = !step                       ? NULL
+                                   : step->run == run_to_plain ? step->params
+                                                               : plan_tail_params(step, planes_tail);
     if (!before)
         return false;
     reorder_params r = *before;
@@ -536,18 +535,22 @@ program_step *plan_add_step(planner *p, const graph_node *node, const char *kern
     return step;
 }
 
+int plan_maker(const planner *p, int slot)
+{
+    int i = p->program->step_count - 1;
+    while (i >= 0 && (p->program->steps[i].output_count == 0 || p->program->steps[i].outputs[0] != slot))
+        i--;
+    return i;
+}
+
 int plan_producer_any(const planner *p, const graph_value *x)
 {
     const int slot = p->forms[x->id].blocked;
     if (slot < 0 || p->forms[x->id].channels || x->user_count != 1 || x->output_uses || p->forms[x->id].plain >= 0 ||
         p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
         return -1;
-    for (int i = p->program->step_count - 1; i >= 0; i--) {
-        const program_step *step = &p->program->steps[i];
-        if (step->output_count == 1 && step->outputs[0] == slot)
-            return i;
-    }
-    return -1;
+    const int at = plan_maker(p, slot);
+    return at >= 0 && p->program->steps[at].output_count == 1 ? at : -1;
 }
 
 int plan_plain_producer(const planner *p, const graph_value *x)
@@ -556,10 +559,7 @@ int plan_plain_producer(const planner *p, const graph_value *x)
     if (slot < 0 || x->user_count != 1 || x->output_uses || plan_has_blocked(p, x) ||
         p->program->slots[slot].kind != SLOT_ARENA || p->program->slots[slot].base >= 0)
         return -1;
-    for (int i = p->program->step_count - 1; i >= 0; i--)
-        if (p->program->steps[i].output_count > 0 && p->program->steps[i].outputs[0] == slot)
-            return i;
-    return -1;
+    return plan_maker(p, slot);
 }
 
 int plan_producer(const planner *p, const graph_value *x)

@@ -186,6 +186,8 @@ const int *plan_plain_slots(planner *p, graph_node *node);
 program_step *plan_add_step(planner *p, const graph_node *node, const char *kernel, step_function *run, int parts,
                             size_t scratch_bytes, const int *inputs, int input_count, const int *outputs,
                             int output_count, const void *params, size_t params_bytes);
+/* The last step whose first output the slot is, or -1. */
+int plan_maker(const planner *p, int slot);
 /* The step with one input and one output that wrote x's blocked form, which one use of x alone waits for; or -1. */
 int plan_producer(const planner *p, const graph_value *x);
 /* The same with any number of inputs. */
