@@ -143,7 +143,8 @@ bool plan_half_into(planner *p, const graph_value *value, int to, size_t rows, s
     const graph_value *source = plan_sole_source(value);
     const int made = source ? p->forms[source->id].plain : -1, at = made < 0 ? -1 : plan_maker(p, made);
     program_step *step = at < 0 ? NULL : &p->program->steps[at];
-    reorder_step *r = step && step->run == run_from_half ? arena_copy(p->program->arena, step->params, sizeof(*r)) : NULL;
+    const bool whole = step && step->run == run_from_half;
+    reorder_step *r = whole ? arena_copy(p->program->arena, step->params, sizeof(*r)) : NULL;
     int *outputs = r ? plan_alloc(p, sizeof(*outputs)) : NULL;
     if (!outputs || p->program->slots[made].tensor.dims[0] != 1 || rows != (size_t)r->c)
         return false; /* the rows must be planes */
