@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Rows of pass_cases: matrix products, attention, products between pictures, and convolutions over three dimensions. */
+ * Rows of pass_cases: matrix products, attention, Einsum, products between pictures and rows. */
     { "linear", "FusedMatMul 1, total 1",
       "input x f32 2,5,8\ninit w f32 8,6\ninit b f32 6\na = MatMul(x, w)\nc = Add(b, a)\ny = Relu(c)\noutput y\n" },
     { "linear with layer scale", "FusedMatMul 1, total 1",
@@ -99,21 +99,55 @@
       "d = MatMul(a, w)\ne = Add(d, b)\ny = Transpose(e) perm=[0,3,1,2]\noutput y\n" },
     { "few channels of rows", "MatMul 1, Transpose 1, total 2",
       "input x f32 2,9,10,4\ninit w f32 4,4\na = MatMul(x, w)\ny = Transpose(a) perm=[0,3,1,2]\noutput y\n" },
-    { "three dimensions", "Conv 1, Concat 2, Slice 3, Transpose 2, Reshape 2, total 10",
-      "input x f32 2,4,7,6,5\ninit w f32 6,4,3,3,3\ninit b f32 6\n"
-      "y = Conv(x, w, b) pads=[1,0,1,2,1,1] strides=[2,1,2] dilations=[2,1,1]\noutput y\n" },
-    { "three dimensions, the last kernel small, with a residual", "FusedConv 1, Concat 1, Slice 2, Transpose 3",
-      "input x f32 1,4,7,6,5\ninput r f32 1,6,5,4,4\ninit w f32 6,4,3,3,2\nc = Conv(x, w)\nd = Add(r, c)\ny = Relu(d)\n"
-      "output y\n" },
-    { "one dimension of three without a kernel, grouped", "Conv 1, Transpose 2, Reshape 2, total 5",
-      "input x f32 2,4,7,6,5\ninit w f32 6,2,3,1,3\ny = Conv(x, w) group=2 pads=[1,0,0,1,0,1]\noutput y\n" },
-    { "the first dimension without a kernel", "Conv 1, Transpose 2, Slice 1",
-      "input x f32 2,4,7,6,5\ninit w f32 6,4,1,2,2\ny = Conv(x, w) strides=[3,1,1]\noutput y\n" },
-    { "dimensions side by side without a kernel", "Conv 1, Reshape 2, total 3",
-      "input x f32 2,4,7,6,5\ninit w f32 6,4,3,1,1\ny = Conv(x, w) strides=[2,1,1] pads=[1,0,0,1,0,0]\noutput y\n" },
-    { "the first dimensions without a kernel", "FusedConv 1, Reshape 2, total 3",
-      "input x f32 2,4,7,6,5\ninit w f32 6,4,1,1,3\nc = Conv(x, w)\ny = Relu(c)\noutput y\n" },
-    { "three dimensions by channels", "Conv 1, total 1",
-      "input x f32 2,4,7,6,5\ninit w f32 4,1,3,3,3\ny = Conv(x, w) group=4\noutput y\n" },
-    { "kernels of many taps in all of three dimensions", "Conv 1, total 1",
-      "input x f32 1,1,9,9,9\ninit w f32 2,1,9,9,9\ny = Conv(x, w)\noutput y\n" },
+    { "patches of a transformer", "FusedMatMul 1, Transpose 1, Reshape 3, Conv 0, total 5",
+      "input x f32 2,3,16,24\ninit w f32 100,3,8,8\ninit b f32 100\ninit s i64 3 = 2,100,-1\nc = Conv(x, w, b) strides=[8,8]\n"
+      "r = Reshape(c, s)\ny = Transpose(r) perm=[0,2,1]\noutput y\n" },
+    { "patches that overlap", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,20,20\ninit w f32 100,3,8,8\nc = Conv(x, w) strides=[4,4]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "patches that leave a rest", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,20,16\ninit w f32 100,3,8,8\nc = Conv(x, w) strides=[8,8]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "patches to few channels", "Conv 1, FusedMatMul 0",
+      "input x f32 1,3,16,16\ninit w f32 10,3,4,4\nc = Conv(x, w) strides=[4,4]\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n" },
+    { "rows of one head", "Transpose 1, Reshape 1, Relu 1, total 3",
+      "input x f32 2,5,3,4\ninit f i64 3 = 0,0,-1\nr = Relu(x)\na = Reshape(r, f)\ny = Transpose(a) perm=[0,2,1]\noutput y\n" },
+    { "rows of two heads", "Transpose 2, Reshape 2, Concat 1, Relu 2, total 7",
+      "input x f32 2,5,3,4\ninput x2 f32 2,5,2,2\ninit f i64 3 = 0,0,-1\nr = Relu(x)\ns = Relu(x2)\na = Reshape(r, f)\nb = Reshape(s, f)\n"
+      "c = Concat(a, b) axis=-1\ny = Transpose(c) perm=[0,2,1]\noutput y\n" },
+    { "attention by heads", "Attention 1, total 1",
+      "input q f32 2,3,9,16\ninput k f32 2,3,11,16\ninput v f32 2,3,11,8\ny = Attention(q, k, v)\noutput y\n" },
+    { "attention of flat operands, causal", "Attention 1, Reshape 4, total 5",
+      "input q f32 2,9,48\ninput k f32 2,9,48\ninput v f32 2,9,24\n"
+      "y = Attention(q, k, v) q_num_heads=3 kv_num_heads=3 is_causal=1 scale=0.3\noutput y\n" },
+    { "attention with a mask", "Softmax 1",
+      "input q f32 2,9,48\ninput k f32 2,10,48\ninput v f32 2,10,24\ninput m f32 9,10\n"
+      "y = Attention(q, k, v, m) q_num_heads=3 kv_num_heads=3\noutput y\n" },
+    { "attention that stays", "Attention 2, total 2",
+      "input q f32 2,4,9,16\ninput k f32 2,2,11,16\ninput v f32 2,2,11,8\ny = Attention(q, k, v)\n"
+      "z = Attention(q, q, q) softcap=2.0\noutput y\noutput z\n" },
+    { "einsum, stacks of matrices", "FusedMatMul 1, Transpose 2, total 3",
+      "input a f32 2,5,3,4\ninput b f32 2,6,3,4\ny = Einsum(a, b) equation=\"bqhc,bkhc->bhqk\"\noutput y\n" },
+    { "einsum, dense layers", "MatMul 1, FusedMatMul 1, total 2",
+      "input a f32 1,5,4\ninit w f32 4,3\ninit v f32 6,3\ninit b f32 6\nc = Einsum(a, w) equation=\"...i,ij->...j\"\n"
+      "d = Einsum(c, v) equation=\"bnk,jk->bnj\"\ny = Add(d, b)\noutput y\n" },
+    { "einsum, positions by row", "Reshape 2, FusedMatMul 1, total 3",
+      "input a f32 1,5,6,4\ninput b f32 5,6,4\ny = Einsum(a, b) equation=\"bhwc,hkc->bhwk\"\noutput y\n" },
+    { "einsum, the right one first", "FusedMatMul 1, total 1",
+      "input a f32 7,4\ninput b f32 5,4\ny = Einsum(a, b) equation=\"ij,kj->ki\"\noutput y\n" },
+    { "einsum, sums and products", "Einsum 0",
+      "input a f32 2,3\ninput b f32 3,4\ninput c f32 4,5\ninput d f32 5\ny = Einsum(a, b, c) equation=\"ij,jk,kl->il\"\n"
+      "z = Einsum(a, b) equation=\"ij,kl->lik\"\nu = Einsum(a, d) equation=\"ij,k->i\"\nv = Einsum(d, d) equation=\"i,i\"\n"
+      "w = Einsum(b) equation=\"ij->ji\"\ns = Einsum(b) equation=\"ij->\"\n"
+      "output y\noutput z\noutput u\noutput v\noutput w\noutput s\n" },
+    { "einsum, ones that broadcast", "Einsum 0",
+      "input a f32 2,1,4\ninput b f32 3,4\ny = Einsum(a, b) equation=\"...i,...i->...\"\nz = Einsum(a, b) equation=\"bij,ij->bj\"\n"
+      "output y\noutput z\n" },
+    { "einsum of a diagonal", "Einsum 1", "input a f32 3,3\ny = Einsum(a) equation=\"ii->i\"\noutput y\n" },
+    { "factors and residuals behind a transposed product", "FusedMatMul 2, Transpose 3, Conv 1, Relu 1, total 7",
+      "input x f32 1,6,4,3\ninit w f32 3,9\ninit v f32 9,9\ninit s f32 9,1,1\ninit b f32 1,9,1,1\ninit d f32 9,1,3,3\n"
+      "a = MatMul(x, w)\nc = Transpose(a) perm=[0,3,1,2]\ne = Mul(s, c)\nf = Sub(e, b)\n"
+      "h = Conv(f, d) group=9 pads=[1,1,1,1]\ni = Transpose(h) perm=[0,2,3,1]\nj = MatMul(i, v)\n"
+      "k = Transpose(j) perm=[0,3,1,2]\ny = Add(f, k)\nz = Relu(h)\noutput y\noutput z\n" },
+    { "what stays behind a transposed product", "MatMul 2, Transpose 2, Add 2, total 6",
+      "input x f32 1,6,4,3\ninput r f32 1,8,6,4\ninit w f32 3,8\ninit v f32 3,8\ninit b f32 1,8,6,4\n"
+      "a = MatMul(x, w)\nc = Transpose(a) perm=[0,3,1,2]\ny = Add(c, r)\n"
+      "d = MatMul(x, v)\ne = Transpose(d) perm=[0,3,1,2]\nz = Add(e, b)\noutput y\noutput z\n" },
