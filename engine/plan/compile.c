@@ -143,6 +143,15 @@ static plan_result plan_node(planner *p, graph_node *node)
 
 /* ---- reference steps ---- */
 
+/* Whether the row's shape function has seen all that it asks for: shapes, and values that dims depend on. */
+static bool shapes_final(const graph_node *node)
+{
+    for (int i = 1; i < node->input_count && node->row->flags & OP_SHAPE_INPUTS; i++)
+        if (node->inputs[i] && !node->inputs[i]->is_constant)
+            return false;
+    return shapes_known(node);
+}
+
 plan_result plan_reference(planner *p, graph_node *node)
 {
     if (!node->row->run) {
@@ -152,7 +161,7 @@ plan_result plan_reference(planner *p, graph_node *node)
     const int *slots = plan_plain_slots(p, node);
     if (!slots)
         return PLAN_FAILED;
-    const bool dynamic = !shapes_known(node), late = dynamic && plan_is_late(p, node);
+    const bool dynamic = !shapes_final(node), late = dynamic && plan_is_late(p, node);
     program_step *step = plan_add_step(p, node, late ? "planned_in_run" : "reference", NULL, 1, 0, slots,
                                        node->input_count, slots + node->input_count, node->output_count, NULL, 0);
     if (!step || (late && !plan_late(p, node, step)))

@@ -60,7 +60,7 @@ struct program_step {
     const op_row *row;
     const void *row_params;
     int version;
-    bool dynamic; /* shapes of inputs or outputs are found at run time, and all are looked at again then */
+    bool dynamic; /* shapes, or values that they depend on, are found at run time: the row's shape function is called */
     /* a step that owns sub-graphs: the node, and its number among these steps. Its row has OP_CONTROL, or it is a node
      * of its own as a sub-graph, to be planned when its shapes are known */
     const graph_node *control;

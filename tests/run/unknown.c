@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Steps that take values whose shapes only a run knows, though those of their results are known before: what does not
- * fit is refused then, and never read. */
+ * Steps that take what only a run knows, shapes or values, though the shapes of their results are known before: what
+ * does not fit is refused then, and never read. */
 #include "control_graphs.h"
 
 enum { LENGTH = -1 }; /* of a constant: as long as is tried */
@@ -80,6 +80,29 @@ static void test_one_known(void)
           r.error.message);
 }
 
+/* Shapes are known, but not the values that say whether they are right. */
+static void test_values(void)
+{
+    static const int64_t two = 2, none = 0;
+    for (int n = 1; n <= 1000; n += 1 + (n > 2) * 900) {
+        writer graph = begin(true);
+        put_zeros(&graph, "window", ONYX_TYPE_FLOAT32, 1, &two);
+        put(&graph, "STFT", "x i1 window n", "y", NOTHING);
+        put_output(&graph, "y");
+        result r = run(&graph, 1, 1, n, 1);
+        CHECK(n == 2 ? !r.status : r.status == ONYX_ERROR_SHAPE, "frames of %d: %s, %s", n, onyx_status_name(r.status),
+              r.error.message);
+    }
+    writer graph = begin(true);
+    put_constant(&graph, "from", ONYX_TYPE_INT64, 1, &none, sizeof(none));
+    put(&graph, "Unsqueeze", "n from", "list", NOTHING);
+    put(&graph, "Slice", "list from from", "shape", NOTHING);
+    put(&graph, "Reshape", "x shape", "y", NOTHING);
+    put_output(&graph, "y");
+    result r = run(&graph, 1, 1, 1, 1);
+    CHECK(r.status == ONYX_ERROR_SHAPE, "six elements as one: %s, %s", onyx_status_name(r.status), r.error.message);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -89,5 +112,6 @@ int main(void)
         test_fitting(i, 7, 1, false);
     }
     test_one_known();
+    test_values();
     return check_done();
 }
