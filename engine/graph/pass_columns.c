@@ -94,6 +94,17 @@ static bool trace(graph *g, const graph_value *value, const graph_node *reader, 
     return read_here_only(value, reader) && graph_is_f32(value) && r->axis == value->info.rank - 1;
 }
 
+/* The operands have moderate sizes with an element for each of their ranges. */
+static bool fits(const chain *c)
+{
+    const op_value *x = &c->inputs[0]->info;
+    const int64_t rows = graph_element_count(c->inputs[0]) / MAX(x->dims[x->rank - 1], (int64_t)1);
+    for (int i = 0; i < c->code_count; i++)
+        if (c->codes[i].input && rows > MOST_FROM_SHAPES / MAX((int64_t)c->codes[i].width, (int64_t)1))
+            return false;
+    return true;
+}
+
 /* The parts of a Concat are all columns of one value, in order. */
 static bool match(graph *g, const graph_node *concat, chain *c)
 {
@@ -111,7 +122,7 @@ static bool match(graph *g, const graph_node *concat, chain *c)
         c->inputs[0] = r.source;
         at += r.length;
     }
-    return c->code_count > 0 && graph_same_shape(c->inputs[0], concat->outputs[0]);
+    return c->code_count > 0 && graph_same_shape(c->inputs[0], concat->outputs[0]) && fits(c);
 }
 
 /* The operand with an element for each of the range, unless it is a single number. */

@@ -101,14 +101,22 @@ static onyx_status join_dims(graph *g, const conv_3d *v, int axis, onyx_error *e
 
 /* ---- one dim in the batch ---- */
 
+/* The zeros of the padding along an axis are of moderate size. */
+static bool fits_padding(const conv_3d *v, int axis)
+{
+    const op_window *w = &v->window;
+    const int64_t most = MAX(w->pad_begin[axis], w->pad_end[axis]);
+    return most == 0 ||
+           (most < w->in[axis] && graph_element_count(v->conv->inputs[0]) / w->in[axis] <= MOST_FROM_SHAPES / most);
+}
+
 /* The axis that costs least to take out: none of the taps' copies, else the fewest; -1: too many. */
 static int batched_axis(const conv_3d *v)
 {
     const op_window *w = &v->window;
     int best = -1;
     for (int i = 0; i < SPATIAL; i++)
-        if (w->kernel[i] <= MOST_TAPS && w->pad_begin[i] < w->in[i] && w->pad_end[i] < w->in[i] &&
-            (best < 0 || w->kernel[i] < w->kernel[best]))
+        if (w->kernel[i] <= MOST_TAPS && fits_padding(v, i) && (best < 0 || w->kernel[i] < w->kernel[best]))
             best = i;
     return best >= 0 && (w->kernel[best] == 1 || ((const conv_params *)v->conv->params)->group == 1) ? best : -1;
 }

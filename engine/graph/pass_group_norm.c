@@ -41,7 +41,8 @@ static onyx_status match_reshapes(graph *g, graph_node *last, bool *changed, ony
     const graph_node *first = norm && graph_sole(normed) ? graph_maker(norm->inputs[0], "Reshape") : NULL;
     graph_value *x = first ? first->inputs[0] : NULL;
     if (!x || !graph_is_f32(x) || !graph_same_shape(x, y) || x->info.rank < 3 || graph_element_count(x) < 1 ||
-        norm->inputs[0]->info.dims[0] != x->info.dims[0] || x->info.dims[1] % norm->inputs[0]->info.dims[1] != 0)
+        norm->inputs[0]->info.dims[0] != x->info.dims[0] || x->info.dims[1] % norm->inputs[0]->info.dims[1] != 0 ||
+        x->info.dims[1] > MOST_FROM_SHAPES)
         return ONYX_OK;
     const int64_t groups = norm->inputs[0]->info.dims[1];
     const float *scale = spread(g, norm->inputs[1], groups), *bias = spread(g, norm->inputs[2], groups);
@@ -80,7 +81,8 @@ static onyx_status modern(graph *g, graph_node *node, bool *changed, onyx_error 
 {
     const norm_params *params = node->params;
     graph_value *x = node->inputs[0];
-    if (params->per_channel_scale || !graph_is_f32(x) || graph_element_count(x) < 1)
+    if (params->per_channel_scale || !graph_is_f32(x) || graph_element_count(x) < 1 ||
+        x->info.dims[1] > MOST_FROM_SHAPES)
         return ONYX_OK;
     const float *scale = spread(g, node->inputs[1], params->groups), *bias = spread(g, node->inputs[2], params->groups);
     if (!scale || !bias)

@@ -53,7 +53,7 @@ static onyx_status match_division(graph *g, graph_node *div, bool *changed, onyx
     int64_t elements = 1;
     const int64_t *dims = x->info.dims + x->info.rank - count;
     for (int i = 0; i < count; i++) {
-        if (dims[i] < 1 || dims[i] > INT32_MAX / elements)
+        if (dims[i] < 1 || dims[i] > MOST_FROM_SHAPES / elements)
             return ONYX_OK;
         elements *= dims[i];
     }

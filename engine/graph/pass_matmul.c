@@ -140,7 +140,7 @@ static onyx_status convert_gemm(graph *g, graph_node *node, bool *changed, onyx_
         p.b->info.rank != 2)
         return ONYX_OK;
     if (c && params->beta != 0) {
-        if (y->info.rank != 2 || !graph_along_axis(g, c, y, 1, &numbers, &step))
+        if (y->info.rank != 2 || y->info.dims[1] > MOST_FROM_SHAPES || !graph_along_axis(g, c, y, 1, &numbers, &step))
             return ONYX_OK;
         STATUS_TRY(add_row(g, node, y->info.dims[1], NULL, 1, numbers, step, (double)params->beta, &p.bias, error));
     }
@@ -199,7 +199,7 @@ static onyx_status take_back(graph *g, graph_node *node, bool *changed, onyx_err
     const graph_node *maker = x->producer;
     const int64_t n = x->info.dims[x->info.rank - 1];
     if (!maker || !graph_sole(x) || !graph_read_product(maker, &p) || p.residual || p.activation.act != OP_ACT_NONE ||
-        (s.index == 1 && (subtracts || divides)))
+        (s.index == 1 && (subtracts || divides)) || n > MOST_FROM_SHAPES)
         return ONYX_OK;
     const float *bias = p.bias ? graph_constant_f32(g, p.bias) : NULL;
     if (p.bias && (!bias || graph_element_count(p.bias) != n))

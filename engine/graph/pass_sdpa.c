@@ -7,9 +7,6 @@
 
 #include "graph/passes.h"
 
-/* Elements of a causal mask: beyond, the reference kernel does without one. */
-enum { MASK_MOST = 1 << 24 };
-
 typedef struct builder {
     graph *g;
     graph_node *node;
@@ -67,7 +64,7 @@ static bool can_split(builder *b)
     }
     if (!graph_one_output(node) || graph_input(node, 4) || graph_input(node, 6) || p->left >= 0 || p->right >= 0 ||
         p->softcap != 0 || !op_sdpa_read(p, inputs, 3, &b->s) || b->s.q.heads != b->s.k.heads ||
-        (p->causal && b->s.q.length > MASK_MOST / b->s.k.length))
+        (p->causal && b->s.q.length > MOST_FROM_SHAPES / b->s.k.length))
         return false;
     return !mask ||
            (graph_is_f32(mask) && !p->causal && mask->info.rank > 0 &&

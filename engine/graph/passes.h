@@ -124,6 +124,8 @@ onyx_status graph_add_strided(graph *g, const char *name, const float *numbers, 
 /* The same numbers with other dims. */
 onyx_status graph_reshape_constant(graph *g, graph_value *constant, int rank, const int64_t *dims,
                                    graph_value **reshaped, onyx_error *error);
+/* A constant whose size follows from shapes alone has no more elements: a file of a few bytes can ask for any. */
+#define MOST_FROM_SHAPES (1 << 24)
 onyx_status graph_new_floats(size_t count, buffer **storage, float **data, onyx_error *error);
 
 /* pass_replace.c */
