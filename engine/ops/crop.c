@@ -33,15 +33,12 @@ onyx_status op_shape_affine_grid(op_shape_context *context)
                 return shape_fail(context, "size %d is %lld", i, (long long)given[i]);
         dims[0] = given[0];
         memcpy(dims + 1, given + 2, sizeof(*dims) * (size_t)(count - 2));
-        if (theta->rank == 3 && theta->dims[0] >= 0 && theta->dims[0] != dims[0])
-            return shape_fail(context, "%lld matrices for %lld images", (long long)theta->dims[0], (long long)dims[0]);
     }
     if (rank > 0) {
         dims[rank - 1] = rank - 2;
-        if (theta->rank == 3 && ((theta->dims[1] >= 0 && theta->dims[1] != rank - 2) ||
-                                 (theta->dims[2] >= 0 && theta->dims[2] != rank - 1)))
-            return shape_fail(context, "matrices of %lldx%lld for %d axes", (long long)theta->dims[1],
-                              (long long)theta->dims[2], rank - 2);
+        STATUS_TRY(shape_dim(context, 0, 0, dims[0]));
+        STATUS_TRY(shape_dim(context, 0, 1, rank - 2));
+        STATUS_TRY(shape_dim(context, 0, 2, rank - 1));
     }
     shape_set(&context->outputs[0], theta->type, rank, dims);
     return ONYX_OK;

@@ -24,20 +24,15 @@ static onyx_status check_map(op_shape_context *context, int index, int64_t per_t
                              const op_window *w)
 {
     const deform_params *p = context->params;
-    const op_value *map = shape_input(context, index);
     STATUS_TRY(shape_same_type(context, 0, index));
     STATUS_TRY(shape_rank(context, index, 4));
-    if (!map || map->rank != 4)
-        return ONYX_OK;
     const int64_t taps = w->kernel[0] < 0 || w->kernel[1] < 0 ? -1 : w->kernel[0] * w->kernel[1];
     int64_t channels = -1;
     if (taps >= 0 && __builtin_mul_overflow(taps, per_tap * p->offset_groups, &channels))
         return shape_fail(context, "offset_group is %lld", (long long)p->offset_groups);
-    const int64_t want[4] = { x->dims[0], channels, w->out[0], w->out[1] };
+    const int64_t wanted[4] = { x->dims[0], channels, w->out[0], w->out[1] };
     for (int i = 0; i < 4; i++)
-        if (want[i] >= 0 && map->dims[i] >= 0 && want[i] != map->dims[i])
-            return shape_fail(context, "input %d has %lld instead of %lld elements along axis %d", index,
-                              (long long)map->dims[i], (long long)want[i], i);
+        STATUS_TRY(shape_dim(context, index, i, wanted[i]));
     return ONYX_OK;
 }
 
@@ -51,7 +46,6 @@ onyx_status op_shape_deform_conv(op_shape_context *context)
     STATUS_TRY(shape_rank(context, INPUT_WEIGHTS, 4));
     STATUS_TRY(shape_rank(context, INPUT_BIAS, 1));
     const op_value *x = context->inputs[INPUT_X], *weights = context->inputs[INPUT_WEIGHTS];
-    const op_value *bias = shape_input(context, INPUT_BIAS);
     op_window w;
     int64_t dims[4] = { -1, -1, -1, -1 };
     if (x->rank == 4 && weights->rank == 4) {
@@ -61,9 +55,7 @@ onyx_status op_shape_deform_conv(op_shape_context *context)
                               (long long)p->offset_groups);
         STATUS_TRY(check_map(context, INPUT_OFFSET, 2, x, &w));
         STATUS_TRY(check_map(context, INPUT_MASK, 1, x, &w));
-        if (bias && bias->rank == 1 && bias->dims[0] >= 0 && weights->dims[0] >= 0 && bias->dims[0] != weights->dims[0])
-            return shape_fail(context, "%lld biases for %lld channels", (long long)bias->dims[0],
-                              (long long)weights->dims[0]);
+        STATUS_TRY(shape_dim(context, INPUT_BIAS, 0, weights->dims[0]));
         dims[0] = x->dims[0];
         dims[1] = weights->dims[0];
         dims[2] = w.out[0];

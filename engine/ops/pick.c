@@ -274,14 +274,10 @@ onyx_status op_shape_reverse(op_shape_context *context)
     STATUS_TRY(shape_same(context));
     STATUS_TRY(shape_type(context, 1, TYPE_BIT(ONYX_TYPE_INT64)));
     STATUS_TRY(shape_rank(context, 1, 1));
-    const op_value *x = context->inputs[0], *lengths = context->inputs[1];
+    const op_value *x = context->inputs[0];
     if (x->rank >= 0 && x->rank < 2)
         return shape_fail(context, "the input has rank %d", x->rank);
-    if (x->rank >= 0 && lengths->rank == 1 && lengths->dims[0] >= 0 && x->dims[p->batch_axis] >= 0 &&
-        lengths->dims[0] != x->dims[p->batch_axis])
-        return shape_fail(context, "%lld lengths for a batch of %lld", (long long)lengths->dims[0],
-                          (long long)x->dims[p->batch_axis]);
-    return ONYX_OK;
+    return x->rank < 0 ? ONYX_OK : shape_dim(context, 1, 0, x->dims[p->batch_axis]);
 }
 
 onyx_status op_run_reverse(op_run_context *context)
@@ -325,7 +321,7 @@ onyx_status op_shape_tensor_scatter(op_shape_context *context)
     STATUS_TRY(shape_same_type(context, 0, 1));
     STATUS_TRY(shape_type(context, 2, TYPE_BIT(ONYX_TYPE_INT64)));
     STATUS_TRY(shape_rank(context, 2, 1));
-    const op_value *past = context->inputs[0], *update = context->inputs[1], *at = shape_input(context, 2);
+    const op_value *past = context->inputs[0], *update = context->inputs[1];
     int axis = 0;
     shape_copy(&context->outputs[0], past);
     if (past->rank < 0)
@@ -339,9 +335,7 @@ onyx_status op_shape_tensor_scatter(op_shape_context *context)
             (i == axis ? update->dims[i] > past->dims[i] : update->dims[i] != past->dims[i]))
             return shape_fail(context, "%lld elements are written to %lld along axis %d", (long long)update->dims[i],
                               (long long)past->dims[i], i);
-    if (at && at->rank == 1 && at->dims[0] >= 0 && past->dims[0] >= 0 && at->dims[0] != past->dims[0])
-        return shape_fail(context, "%lld places for a batch of %lld", (long long)at->dims[0], (long long)past->dims[0]);
-    return ONYX_OK;
+    return shape_dim(context, 2, 0, past->dims[0]);
 }
 
 onyx_status op_run_tensor_scatter(op_run_context *context)

@@ -43,10 +43,8 @@ static onyx_status shape_regions(op_shape_context *context, int64_t columns)
     STATUS_TRY(shape_same_type(context, 0, 1));
     STATUS_TRY(shape_rank(context, 0, 4));
     STATUS_TRY(shape_rank(context, 1, 2));
+    STATUS_TRY(shape_dim(context, 1, 1, columns));
     const op_value *x = context->inputs[0], *regions = context->inputs[1];
-    if (regions->rank == 2 && regions->dims[1] >= 0 && regions->dims[1] != columns)
-        return shape_fail(context, "regions have %lld numbers instead of %lld", (long long)regions->dims[1],
-                          (long long)columns);
     const int64_t dims[4] = { regions->rank == 2 ? regions->dims[0] : -1, x->rank == 4 ? x->dims[1] : -1, p->height,
                               p->width };
     shape_set(&context->outputs[0], x->type, 4, dims);
@@ -60,8 +58,7 @@ onyx_status op_shape_roi_align(op_shape_context *context)
     STATUS_TRY(shape_rank(context, 2, 1));
     const op_value *images = context->inputs[2];
     int64_t *count = &context->outputs[0].dims[0];
-    if (images->rank == 1 && images->dims[0] >= 0 && *count >= 0 && images->dims[0] != *count)
-        return shape_fail(context, "%lld regions and %lld images", (long long)*count, (long long)images->dims[0]);
+    STATUS_TRY(shape_dim(context, 2, 0, *count));
     if (*count < 0 && images->rank == 1)
         *count = images->dims[0];
     return ONYX_OK;

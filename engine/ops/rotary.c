@@ -34,15 +34,6 @@ static int64_t head_size(const rotary_params *p, const op_value *x, const op_val
     return half < 0 ? -1 : half == 0 || half > all / 2 || all % (2 * half) ? -2 : 2 * half;
 }
 
-static onyx_status check_dim(op_shape_context *context, int index, int axis, int64_t wanted)
-{
-    const op_value *value = shape_input(context, index);
-    if (!value || value->rank < 0 || value->dims[axis] < 0 || wanted < 0 || value->dims[axis] == wanted)
-        return ONYX_OK;
-    return shape_fail(context, "input %d has %lld instead of %lld elements along axis %d", index,
-                      (long long)value->dims[axis], (long long)wanted, axis);
-}
-
 onyx_status op_shape_rotary(op_shape_context *context)
 {
     const rotary_params *p = context->params;
@@ -65,13 +56,13 @@ onyx_status op_shape_rotary(op_shape_context *context)
         return shape_fail(context, "num_heads or rotary_embedding_dim do not fit");
     const int64_t width = p->width ? p->width : size;
     for (int i = 1; i < 3; i++) {
-        STATUS_TRY(check_dim(context, i, positions ? 1 : 2, width < 0 ? -1 : width / 2));
-        STATUS_TRY(check_dim(context, i, 0, positions ? (cosines->rank < 0 ? -1 : cosines->dims[0]) : x->dims[0]));
-        STATUS_TRY(check_dim(context, i, 1, positions ? -1 : length));
+        STATUS_TRY(shape_dim(context, i, positions ? 1 : 2, width < 0 ? -1 : width / 2));
+        STATUS_TRY(shape_dim(context, i, 0, positions ? (cosines->rank < 0 ? -1 : cosines->dims[0]) : x->dims[0]));
+        STATUS_TRY(shape_dim(context, i, 1, positions ? -1 : length));
     }
     if (positions && positions->rank == 2) {
-        STATUS_TRY(check_dim(context, 3, 0, x->dims[0]));
-        STATUS_TRY(check_dim(context, 3, 1, length));
+        STATUS_TRY(shape_dim(context, 3, 0, x->dims[0]));
+        STATUS_TRY(shape_dim(context, 3, 1, length));
     }
     return ONYX_OK;
 }

@@ -84,6 +84,15 @@ onyx_status shape_scalar(op_shape_context *context, int index)
     return ONYX_OK;
 }
 
+onyx_status shape_dim(op_shape_context *context, int index, int axis, int64_t wanted)
+{
+    const op_value *value = shape_input(context, index);
+    if (!value || value->rank <= axis || value->dims[axis] < 0 || wanted < 0 || value->dims[axis] == wanted)
+        return ONYX_OK;
+    return shape_fail(context, "input %d has %lld instead of %lld elements along axis %d", index,
+                      (long long)value->dims[axis], (long long)wanted, axis);
+}
+
 void shape_set(op_value *value, onyx_type type, int rank, const int64_t *dims)
 {
     value->kind = OP_KIND_TENSOR;

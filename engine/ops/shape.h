@@ -52,6 +52,8 @@ onyx_status shape_same_type(op_shape_context *context, int a, int b);
 /* Input `index`, if there and known, has this rank (or, for shape_scalar, one element). */
 onyx_status shape_rank(op_shape_context *context, int index, int rank);
 onyx_status shape_scalar(op_shape_context *context, int index);
+/* Input `index`, if there and known, has `wanted` elements along the axis (wanted -1: as many as it likes). */
+onyx_status shape_dim(op_shape_context *context, int index, int axis, int64_t wanted);
 /* The input, or NULL when absent or beyond the node's inputs. */
 const op_value *shape_input(const op_shape_context *context, int index);
 onyx_status shape_fail(op_shape_context *context, const char *format, ...) ONYX_PRINTF(2, 3);
