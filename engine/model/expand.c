@@ -88,6 +88,19 @@ static const char *emit(expansion *e, const char *op, int version, const char *c
 #define NAMES(...) ((const char *const[]){ __VA_ARGS__, NULL })
 #define WITH(...) ((const op_attribute[]){ __VA_ARGS__, { .name = NULL } })
 
+/* A node with three outputs of new names; false: out of memory. */
+static bool emit_three(expansion *e, const char *op, int version, const char *x, const op_attribute *attributes,
+                       const char *made[3])
+{
+    for (int i = 0; i < 3; i++)
+        if (!(made[i] = upgrade_new_name(e->u))) {
+            e->status = status_no_memory(e->u->error, 0, "upgrading operators");
+            return false;
+        }
+    emit(e, op, version, NAMES(x), attributes, NAMES(made[0], made[1], made[2]));
+    return e->status == ONYX_OK;
+}
+
 static const char *add(expansion *e, const char *a, const char *b)
 {
     return emit(e, "Add", 14, NAMES(a, b), NULL, NULL);
@@ -101,14 +114,9 @@ static const char *turn(expansion *e, const char *x, int spatial, bool channels_
         e->status = status_no_memory(e->u->error, sizeof(*perm), "upgrading operators");
         return "";
     }
-    perm[1] = channels_first ? spatial + 1 : 2;
-    for (int i = 0; i < spatial; i++)
-        perm[2 + i] = channels_first ? 1 + i : 3 + i;
-    if (!channels_first) {
-        for (int i = 0; i < spatial; i++)
-            perm[1 + i] = 2 + i;
-        perm[spatial + 1] = 1;
-    }
+    for (int i = 1; i <= spatial; i++)
+        perm[channels_first ? i + 1 : i] = channels_first ? i : i + 1;
+    perm[channels_first ? 1 : spatial + 1] = channels_first ? spatial + 1 : 1;
     const op_attribute attribute = { .name = "perm", .type = OP_ATTRIBUTE_INTS, .ints = perm, .count = spatial + 2 };
     return emit(e, "Transpose", 13, NAMES(x), WITH(attribute), to ? NAMES(to) : NULL);
 }
@@ -224,16 +232,10 @@ static bool integer_product(expansion *e)
 
 static bool dynamic_product(expansion *e)
 {
-    arena *memory = e->u->file->arena;
-    const char *scale = arena_printf(memory, ":upgrade:%d", e->u->constants++);
-    const char *zero = arena_printf(memory, ":upgrade:%d", e->u->constants++);
-    const char *bytes = arena_printf(memory, ":upgrade:%d", e->u->constants++);
-    if (!scale || !zero || !bytes) {
-        e->status = status_no_memory(e->u->error, 0, "upgrading operators");
+    const char *made[3]; /* bytes, scale, zero point */
+    if (!emit_three(e, "DynamicQuantizeLinear", 11, input(e, 0), NULL, made))
         return true;
-    }
-    emit(e, "DynamicQuantizeLinear", 11, NAMES(input(e, 0)), NULL, NAMES(bytes, scale, zero));
-    scaled_product(e, bytes, input(e, 1), scale, input(e, 2), zero, input(e, 3), input(e, 4));
+    scaled_product(e, made[0], input(e, 1), made[1], input(e, 2), made[2], input(e, 3), input(e, 4));
     return true;
 }
 
@@ -404,17 +406,10 @@ static void attend(expansion *e, const char *q, const char *k, const char *v, co
          outputs);
 }
 
-/* Three values of one width from one, along the last dim. */
-static bool split_in_three(expansion *e, const char *x, int64_t axis, const char **parts)
+/* Three values of one width from one. */
+static bool split_in_three(expansion *e, const char *x, int64_t axis, const char *parts[3])
 {
-    for (int i = 0; i < 3; i++)
-        if (!(parts[i] = arena_printf(e->u->file->arena, ":upgrade:%d", e->u->constants++))) {
-            e->status = status_no_memory(e->u->error, 0, "upgrading operators");
-            return false;
-        }
-    emit(e, "Split", 18, NAMES(x), WITH(int_of("axis", axis), int_of("num_outputs", 3)),
-         NAMES(parts[0], parts[1], parts[2]));
-    return true;
+    return emit_three(e, "Split", 18, x, WITH(int_of("axis", axis), int_of("num_outputs", 3)), parts);
 }
 
 /* x, weights [width, 3 * width], bias, mask, past, attention bias: without masks that count, and without past. */

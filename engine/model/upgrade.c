@@ -28,6 +28,11 @@ static onyx_status no_room(upgrader *u)
     return status_no_memory(u->error, 0, "upgrading operators");
 }
 
+const char *upgrade_new_name(upgrader *u)
+{
+    return arena_printf(u->file->arena, ":upgrade:%d", u->constants++);
+}
+
 onyx_status upgrade_append(upgrader *u, const model_node *node)
 {
     if (u->count == u->capacity) {
@@ -109,7 +114,7 @@ bool upgrade_has_input(const model_node *node, int index)
 onyx_status upgrade_insert(upgrader *u, model_node *node, const char **name)
 {
     const char **outputs = arena_alloc(u->file->arena, sizeof(*outputs));
-    char *text = arena_printf(u->file->arena, ":upgrade:%d", u->constants++);
+    const char *text = upgrade_new_name(u);
     if (!outputs || !text)
         return no_room(u);
     outputs[0] = *name = text;
@@ -213,7 +218,7 @@ static onyx_status dropout(upgrader *u, model_node *node, bool *done)
         return ONYX_OK;
     const char **outputs = arena_alloc(u->file->arena, 2 * sizeof(*outputs));
     const char **inputs = arena_alloc(u->file->arena, 2 * sizeof(*inputs));
-    const char *mask = arena_printf(u->file->arena, ":upgrade:%d", u->constants++);
+    const char *mask = upgrade_new_name(u);
     if (!outputs || !inputs || !mask)
         return no_room(u);
     model_node cast = { .name = node->name, .domain = "", .op_type = "CastLike", .overload = "", .version = 19 };

@@ -15,6 +15,8 @@ typedef struct upgrader {
     int constants; /* made so far, for their names */
 } upgrader;
 
+/* A name for a new value; NULL: out of memory. */
+const char *upgrade_new_name(upgrader *u);
 onyx_status upgrade_append(upgrader *u, const model_node *node);
 /* A node with one output of a new name, which is returned in *name. */
 onyx_status upgrade_insert(upgrader *u, model_node *node, const char **name);
