@@ -336,9 +336,20 @@ static void reach(area *a, graph_node *node)
     a->nodes[a->count++] = node;
 }
 
+/* Once for each value in a count: many nodes may read one. */
+static void reach_readers(area *a, const graph_value *x)
+{
+    if (a->stamp[x->id] == a->stamps)
+        return;
+    a->stamp[x->id] = a->stamps;
+    for (int u = 0; u < x->user_count; u++)
+        reach(a, x->users[u]);
+}
+
 /* All that can be moved and hangs together with the nodes that are there. */
 static void grow(area *a)
 {
+    a->stamps++;
     for (int n = 0; n < a->count; n++) {
         const graph_node *node = a->nodes[n];
         for (int i = 0; i < node->input_count; i++) {
@@ -346,11 +357,10 @@ static void grow(area *a)
             if (!is_picture(x, a->rank))
                 continue;
             reach(a, x->producer);
-            for (int u = 0; u < x->user_count; u++)
-                reach(a, x->users[u]);
+            reach_readers(a, x);
         }
-        for (int u = 0; u < node->outputs[0]->user_count && node->outputs[0]->info.rank == a->rank; u++)
-            reach(a, node->outputs[0]->users[u]);
+        if (node->outputs[0]->info.rank == a->rank)
+            reach_readers(a, node->outputs[0]);
     }
 }
 

@@ -138,13 +138,7 @@ static graph_value *turned_picture(const graph_product *p)
     const graph_value *a = p->a;
     if (graph_sole(a) && a->producer && makes_rows(a->producer, p->trans_a))
         return a->producer->inputs[0];
-    graph_node *reshape = graph_sole(a) ? graph_maker(a, "Reshape") : NULL;
-    graph_value *x = reshape ? reshape->inputs[0] : NULL;
-    const int rank = a->info.rank;
-    if (!p->trans_a || !x || !x->producer || !is_picture(x) || rank < 2 || rank > 3 ||
-        x->info.dims[0] != (rank == 3 ? a->info.dims[0] : 1) || x->info.dims[1] != a->info.dims[rank - 2])
-        return NULL;
-    return x;
+    return p->trans_a ? graph_picture_of(a) : NULL;
 }
 
 /* The convolution's result has no more channels than the picture; a residual is added to its rows. */

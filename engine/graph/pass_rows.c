@@ -5,21 +5,6 @@
  * left it, and what is joined then lies behind each other. */
 #include "graph/passes.h"
 
-/* The picture that a value n x c x m is the flattened form of (or c x m, of a single one), or NULL. Only its reader
- * wants the value. */
-static graph_value *picture_of(const graph_value *value)
-{
-    graph_node *reshape = graph_sole(value) ? graph_maker(value, "Reshape") : NULL;
-    graph_value *x = reshape ? reshape->inputs[0] : NULL;
-    const int rank = value->info.rank;
-    if (!x || x->info.rank != 4 || rank < 2 || rank > 3 || graph_element_count(x) <= 0 ||
-        graph_element_count(value) <= 0 || !graph_is_f32(x) ||
-        x->info.dims[0] != (rank == 3 ? value->info.dims[0] : 1) || x->info.dims[1] != value->info.dims[rank - 2] ||
-        !x->producer)
-        return NULL;
-    return x;
-}
-
 /* n x c x m -> n x m x c, or c x m -> m x c */
 static bool swaps_last(const graph_node *node)
 {
@@ -40,13 +25,13 @@ static onyx_status join_rows(graph *g, graph_node *node, graph_node *concat, boo
     if (concat->input_count > MOST || (axis != 2 && axis != -1) || concat->outputs[0]->info.rank != 3)
         return ONYX_OK;
     for (int i = 0; i < concat->input_count; i++)
-        if (!picture_of(concat->inputs[i]))
+        if (!graph_picture_of(concat->inputs[i]))
             return ONYX_OK;
     for (int i = 0; i < concat->input_count; i++) {
         const op_value *flat = &concat->inputs[i]->info;
         const int64_t dims[3] = { flat->dims[0], flat->dims[2], flat->dims[1] };
         graph_value *turned = NULL;
-        STATUS_TRY(insert_rows(g, node, picture_of(concat->inputs[i]), &turned, error));
+        STATUS_TRY(insert_rows(g, node, graph_picture_of(concat->inputs[i]), &turned, error));
         STATUS_TRY(graph_insert_reshape(g, node, node->name, turned, 3, dims, &rows[i], error));
     }
     const op_attribute attribute = attribute_int("axis", 1);
@@ -61,7 +46,7 @@ onyx_status pass_rows(graph *g, const graph_pass_options *options, bool *changed
     {
         if (!swaps_last(node))
             continue;
-        graph_value *flat = node->inputs[0], *x = picture_of(flat), *turned = NULL;
+        graph_value *flat = node->inputs[0], *x = graph_picture_of(flat), *turned = NULL;
         graph_node *concat = graph_sole(flat) ? graph_maker(flat, "Concat") : NULL;
         if (x) {
             const op_value *y = &node->outputs[0]->info;

@@ -127,6 +127,18 @@ bool graph_conv_grows(graph *g, const graph_node *conv)
     return reader && graph_conv_activation(conv)->act == OP_ACT_NONE && graph_activation_of(g, reader, &activation);
 }
 
+graph_value *graph_picture_of(const graph_value *value)
+{
+    const graph_node *reshape = graph_sole(value) ? graph_maker(value, "Reshape") : NULL;
+    graph_value *x = reshape ? reshape->inputs[0] : NULL;
+    const int rank = value->info.rank;
+    if (!x || !x->producer || !graph_is_f32(x) || x->info.rank != 4 || rank < 2 || rank > 3 ||
+        graph_element_count(x) <= 0 || graph_element_count(value) <= 0 ||
+        x->info.dims[0] != (rank == 3 ? value->info.dims[0] : 1) || x->info.dims[1] != value->info.dims[rank - 2])
+        return NULL;
+    return x;
+}
+
 bool graph_has_row(const char *domain, const char *op)
 {
     return op_find(domain, op, *domain ? 1 : MODEL_NEWEST_OPSET) != NULL;

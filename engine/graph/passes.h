@@ -66,6 +66,9 @@ static inline const op_activation *graph_conv_activation(const graph_node *conv)
 }
 /* What alone reads the convolution is an activation, which it will still take in. */
 bool graph_conv_grows(graph *g, const graph_node *conv);
+/* The picture n x c x h x w that a value n x c x m (or c x m, of a single one) is the flattened form of, which only one
+ * reader wants; or NULL. The picture has a producer. */
+graph_value *graph_picture_of(const graph_value *value);
 bool graph_has_row(const char *domain, const char *op);
 
 /* value = source[..., begin : begin + length, ...] along `axis`: an output of Split, or of a Slice of one axis. */
