@@ -20,7 +20,7 @@ static onyx_status widen(graph *g, graph_node *conv, const op_window *window, on
                               .pad_begin = { 0, window->pad_begin[0] },
                               .pad_end = { 0, window->pad_end[0] } };
     const int64_t *w = conv->inputs[1]->info.dims, dims[4] = { w[0], w[1], 1, w[2] };
-    op_attribute attributes[16];
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + WINDOW_ATTRIBUTES];
     const int count = attributes_with_window(g, conv, &plane, attributes);
     if (count < 0)
         return status_no_memory(error, sizeof(plane), "attributes");
@@ -40,7 +40,7 @@ onyx_status pass_conv_1d(graph *g, const graph_pass_options *options, bool *chan
     GRAPH_EACH_NODE(g, node)
     {
         op_window window;
-        if (!graph_is_conv(node) || node->attribute_count > 11)
+        if (!graph_is_conv(node) || node->attribute_count > MOST_CONV_ATTRIBUTES)
             continue;
         const graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
         if (x->info.rank != 3 || !w->is_constant || w->info.rank != 3 || graph_element_count(x) <= 0 ||

@@ -23,7 +23,7 @@ static bool untouched(const op_window *w, int axis)
 
 static bool read_conv(graph *g, graph_node *node, conv_3d *v)
 {
-    if (!graph_is_conv(node) || node->attribute_count > 11)
+    if (!graph_is_conv(node) || node->attribute_count > MOST_CONV_ATTRIBUTES)
         return false;
     const graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
     if (x->info.rank != 2 + SPATIAL || w->info.rank != 2 + SPATIAL || !w->is_constant ||
@@ -49,7 +49,7 @@ static onyx_status insert_conv(graph *g, const conv_3d *v, int a, int b, graph_v
                               .dilation = { w->dilation[a], w->dilation[b] },
                               .pad_begin = { w->pad_begin[a], w->pad_begin[b] },
                               .pad_end = { w->pad_end[a], w->pad_end[b] } };
-    op_attribute attributes[16];
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + WINDOW_ATTRIBUTES];
     const int count = attributes_with_window(g, v->conv, &plane, attributes);
     if (count < 0)
         return status_no_memory(error, sizeof(plane), "attributes");

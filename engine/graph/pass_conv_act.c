@@ -14,7 +14,7 @@ onyx_status pass_conv_act(graph *g, const graph_pass_options *options, bool *cha
             continue;
         graph_node *conv = graph_maker_conv(node->inputs[0]);
         if (!conv || !graph_sole(node->inputs[0]) || graph_conv_activation(conv)->act != OP_ACT_NONE ||
-            conv->attribute_count > 12)
+            conv->attribute_count > MOST_CONV_ATTRIBUTES)
             continue;
         graph_value *residual = graph_input(conv, 3);
         STATUS_TRY(graph_fuse_conv(g, conv, node, residual, residual != NULL, &activation, error));

@@ -47,7 +47,7 @@ static onyx_status cut_weights(graph *g, graph_value *w, const trim *t, graph_va
 
 static onyx_status cut_conv(graph *g, graph_node *node, op_window window, const trim *t, onyx_error *error)
 {
-    op_attribute attributes[16];
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + WINDOW_ATTRIBUTES];
     graph_value *inputs[4] = { NULL };
     for (int i = 0; i < 2; i++) {
         window.kernel[i] = t[i].count;
@@ -71,7 +71,7 @@ onyx_status pass_conv_trim(graph *g, const graph_pass_options *options, bool *ch
     {
         op_window window;
         trim t[2];
-        if (!graph_is_conv(node) || node->attribute_count > 12 || node->input_count > 4)
+        if (!graph_is_conv(node) || node->attribute_count > MOST_CONV_ATTRIBUTES || node->input_count > 4)
             continue;
         const graph_value *x = node->inputs[0], *w = node->inputs[1], *y = node->outputs[0];
         if (x->info.rank != 4 || w->info.rank != 4 || !w->is_constant || !graph_is_f32(w) ||

@@ -190,18 +190,14 @@ static onyx_status add_bias(graph *g, graph_node *node, bool *changed, onyx_erro
 static onyx_status add_activation(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     op_activation activation;
-    op_attribute attributes[16 + ACTIVATION_ATTRIBUTES];
-    int count = 0;
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + ACTIVATION_ATTRIBUTES];
     graph_node *conv = float_conv(node->inputs[0]);
-    if (!conv || !graph_activation_of(g, node, &activation) || conv->attribute_count > 16)
+    if (!conv || !graph_activation_of(g, node, &activation) || conv->attribute_count > MOST_CONV_ATTRIBUTES)
         return ONYX_OK;
-    for (int i = 0; i < conv->attribute_count; i++)
-        if (strncmp(conv->attributes[i].name, "activation", 10) != 0)
-            attributes[count++] = conv->attributes[i];
-    attribute_activation(&activation, attributes + count);
+    const int count = attributes_with_activation(conv, &activation, attributes);
     *changed = true;
     return graph_substitute(g, node, OP_DOMAIN_ONYX, "QConvFloat", conv->name, conv->inputs, conv->input_count,
-                            attributes, count + ACTIVATION_ATTRIBUTES, NULL, error);
+                            attributes, count, NULL, error);
 }
 
 onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error)

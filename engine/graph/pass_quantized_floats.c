@@ -13,7 +13,6 @@
 #include "graph/pass_quantized.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* (x - zero) * scale of constant bytes, or DequantizeLinear in front of `before`; *done false where scale and zero
  * point are not one constant number each. */
@@ -93,9 +92,9 @@ static onyx_status qlinear_unary(graph *g, graph_node *node, const char *op, boo
             return ONYX_OK;
         attributes[count++] = attribute_int("axis", params->axis);
     } else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearAveragePool")) {
-        for (int i = 0; i < node->attribute_count; i++)
-            if (strcmp(node->attributes[i].name, "channels_last") != 0 && count < (int)ARRAY_LENGTH(attributes))
-                attributes[count++] = node->attributes[i];
+        if (node->attribute_count > (int)ARRAY_LENGTH(attributes))
+            return ONYX_OK;
+        count = attributes_but(node, (const char *const[]){ "channels_last" }, 1, attributes);
     }
     STATUS_TRY(dequantised(g, node, in[0], in[1], in[2], &x, &done, error));
     if (!done)

@@ -4,7 +4,6 @@
 #include "graph/passes.h"
 
 #include <assert.h>
-#include <string.h>
 
 /* Chains deeper than this are left to the pass `dead`, so that a long dead chain needs no deep stack. */
 #define PRUNE_DEPTH 100
@@ -199,16 +198,9 @@ onyx_status graph_conv_rescale(graph *g, const graph_node *conv, graph_node *las
 onyx_status graph_fuse_conv(graph *g, const graph_node *conv, graph_node *last, graph_value *residual,
                             bool residual_before, const op_activation *activation, onyx_error *error)
 {
-    op_attribute attributes[16 + ACTIVATION_ATTRIBUTES + 1];
-    int count = 0;
-    for (int i = 0; i < conv->attribute_count; i++) {
-        const char *name = conv->attributes[i].name;
-        const bool ours = strncmp(name, "activation", 10) == 0 || strcmp(name, "residual_before") == 0;
-        if (!ours && count < 16)
-            attributes[count++] = conv->attributes[i];
-    }
-    attribute_activation(activation, attributes + count);
-    count += ACTIVATION_ATTRIBUTES;
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + ACTIVATION_ATTRIBUTES + 1];
+    assert(conv->attribute_count <= MOST_CONV_ATTRIBUTES);
+    int count = attributes_with_activation(conv, activation, attributes);
     attributes[count++] = attribute_int("residual_before", residual && residual_before);
     graph_value *inputs[4] = { conv->inputs[0], conv->inputs[1], graph_input(conv, 2), residual };
     const int input_count = residual ? 4 : inputs[2] ? 3 : 2;

@@ -71,6 +71,14 @@ void attribute_activation(const op_activation *activation, op_attribute attribut
     attributes[2] = attribute_float("activation_b", activation->b);
 }
 
+int attributes_with_activation(const graph_node *conv, const op_activation *activation, op_attribute *attributes)
+{
+    static const char *const own[] = { "activation", "activation_a", "activation_b", "residual_before" };
+    const int count = attributes_but(conv, own, ARRAY_LENGTH(own), attributes);
+    attribute_activation(activation, attributes + count);
+    return count + ACTIVATION_ATTRIBUTES;
+}
+
 /* ---- looking ---- */
 
 bool graph_one_output(const graph_node *node)

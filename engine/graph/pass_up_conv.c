@@ -42,7 +42,8 @@ static bool pointwise_conv(const graph_node *conv)
     const graph_value *bias = graph_input(conv, 2), *weights = graph_input(conv, 1);
     const conv_params *params = conv->params;
     op_window window;
-    return graph_is_conv(conv) && conv->attribute_count <= 12 && conv->output_count == 1 && params->group == 1 &&
+    return graph_is_conv(conv) && conv->attribute_count <= MOST_CONV_ATTRIBUTES && conv->output_count == 1 &&
+           params->group == 1 &&
            (!graph_input(conv, 3) || params->residual_before || params->activation.act == OP_ACT_NONE) &&
            weights->is_constant && graph_is_f32(weights) && (!bias || (bias->is_constant && graph_is_f32(bias))) &&
            graph_element_count(conv->inputs[0]) > 0 && graph_element_count(conv->outputs[0]) > 0 &&
@@ -264,25 +265,22 @@ static onyx_status insert_low(graph *g, const pointwise *p, const upsampling *up
 
 static onyx_status take_out(graph *g, const pointwise *p, const upsampling *up, onyx_error *error)
 {
-    static const char *const ours[] = { "activation", "activation_a", "activation_b", "residual_before" };
     graph_node *conv = p->conv;
-    op_attribute attributes[12 + ACTIVATION_ATTRIBUTES + 1];
-    int count = attributes_but(conv, ours, ARRAY_LENGTH(ours), attributes);
+    op_attribute attributes[MOST_CONV_ATTRIBUTES + ACTIVATION_ATTRIBUTES + 1];
+    int count = attributes_with_activation(conv, graph_conv_activation(conv), attributes);
     graph_value *inputs[4] = { NULL, NULL, graph_input(conv, 2), NULL }, *sum = graph_input(conv, 3), *both = NULL;
     bool *member = arena_alloc(g->arena, sizeof(*member) * (size_t)p->count);
     if (!member)
         return status_no_memory(error, sizeof(*member) * (size_t)p->count, "a Concat");
     for (int i = 0; i < p->count; i++)
         member[i] = is_member(g, up, p->parts[i]);
-    STATUS_TRY(insert_low(g, p, up, member, attributes, count, &inputs[3], error));
+    STATUS_TRY(insert_low(g, p, up, member, attributes, count - ACTIVATION_ATTRIBUTES, &inputs[3], error));
     if (sum) {
         STATUS_TRY(graph_insert(g, conv, "", "Add", conv->name, (graph_value *[]){ sum, inputs[3] }, 2, NULL, 0, &both,
                                 error));
         inputs[3] = both;
     }
     STATUS_TRY(take_parts(g, p, member, false, inputs, error));
-    attribute_activation(graph_conv_activation(conv), attributes + count);
-    count += ACTIVATION_ATTRIBUTES;
     attributes[count++] = attribute_int("residual_before", 1);
     return graph_substitute(g, conv, OP_DOMAIN_ONYX, "FusedConv", conv->name, inputs, 4, attributes, count, NULL,
                             error);

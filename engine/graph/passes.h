@@ -31,12 +31,17 @@ int attributes_but(const graph_node *node, const char *const *names, size_t coun
 /* kernel_shape, strides, dilations, pads of a convolution. */
 #define WINDOW_ATTRIBUTES 4
 bool attribute_window(graph *g, const op_window *window, op_attribute attributes[WINDOW_ATTRIBUTES]);
+/* More than these a convolution has not, where attributes are written anew. */
+#define MOST_CONV_ATTRIBUTES 12
 /* Those of a convolution with this window instead of its own: how many, -1 where memory is out. `attributes` has room
  * for WINDOW_ATTRIBUTES more than it has. */
 int attributes_with_window(graph *g, const graph_node *conv, const op_window *window, op_attribute *attributes);
 /* activation, activation_a, activation_b of FusedConv and FusedMatMul. */
 #define ACTIVATION_ATTRIBUTES 3
 void attribute_activation(const op_activation *activation, op_attribute attributes[ACTIVATION_ATTRIBUTES]);
+/* Those of a convolution, and at the end of them this activation instead of its own: how many. residual_before goes.
+ * `attributes` has room for ACTIVATION_ATTRIBUTES more than it has. */
+int attributes_with_activation(const graph_node *conv, const op_activation *activation, op_attribute *attributes);
 
 /* ---- looking ---- */
 /* One output is wanted and it is the first. */
@@ -169,7 +174,8 @@ onyx_status graph_insert_transpose(graph *g, graph_node *before, const char *nam
 bool graph_conv_constant(graph *g, const graph_node *conv, int64_t *channels);
 onyx_status graph_conv_rescale(graph *g, const graph_node *conv, graph_node *last, const double *a, const double *b,
                                onyx_error *error);
-/* Puts FusedConv in the place of `last`: the convolution `conv` with this activation and residual (NULL: none). */
+/* Puts FusedConv in the place of `last`: the convolution `conv`, of MOST_CONV_ATTRIBUTES at most, with this activation
+ * and residual (NULL: none). */
 onyx_status graph_fuse_conv(graph *g, const graph_node *conv, graph_node *last, graph_value *residual,
                             bool residual_before, const op_activation *activation, onyx_error *error);
 
