@@ -20,8 +20,8 @@ static graph_node *candidate(const graph_node *add, int index)
 {
     graph_value *x = add->inputs[index], *other = add->inputs[1 - index];
     graph_node *conv = graph_maker_conv(x);
-    return conv && x != other && graph_sole(x) && !graph_input(conv, 3) && conv->attribute_count <= MOST_CONV_ATTRIBUTES &&
-                   graph_is_f32(other) && graph_same_shape(x, other)
+    return conv && x != other && graph_sole(x) && !graph_input(conv, 3) &&
+                   conv->attribute_count <= MOST_CONV_ATTRIBUTES && graph_is_f32(other) && graph_same_shape(x, other)
                ? conv
                : NULL;
 }

@@ -147,10 +147,10 @@ static onyx_status fold(graph *g, graph_node *conv, bool *changed, onyx_error *e
     op_attribute attributes[MOST_CONV_ATTRIBUTES + WINDOW_ATTRIBUTES];
     const conv_params *params = conv->params;
     graph_value *x = conv->inputs[0], *w = conv->inputs[1];
-    if (!graph_conv_constant(g, conv, &channels) || params->group != 1 || conv->attribute_count > MOST_CONV_ATTRIBUTES ||
-        x->info.rank != 4 || !graph_shape_known(x) || !blocks_of(g, x, &b) ||
-        !op_conv_geometry(params, &x->info, &w->info, &window) || window.dilation[0] != 1 || window.dilation[1] != 1 ||
-        w->info.dims[1] != b.picture->info.dims[1] * b.parts)
+    if (!graph_conv_constant(g, conv, &channels) || params->group != 1 ||
+        conv->attribute_count > MOST_CONV_ATTRIBUTES || x->info.rank != 4 || !graph_shape_known(x) ||
+        !blocks_of(g, x, &b) || !op_conv_geometry(params, &x->info, &w->info, &window) || window.dilation[0] != 1 ||
+        window.dilation[1] != 1 || w->info.dims[1] != b.picture->info.dims[1] * b.parts)
         return ONYX_OK;
     for (int i = 0; i < 2; i++) {
         window.kernel[i] *= b.block;
