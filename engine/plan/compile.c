@@ -110,15 +110,17 @@ static const struct {
     { "", "DynamicQuantizeLinear", plan_dynamic_quantize },
 };
 
-static bool shapes_known(const graph_node *node)
+static bool values_known(graph_value *const *values, int count)
 {
-    for (int i = 0; i < node->input_count; i++)
-        if (node->inputs[i] && graph_element_count(node->inputs[i]) < 0)
-            return false;
-    for (int i = 0; i < node->output_count; i++)
-        if (node->outputs[i] && graph_element_count(node->outputs[i]) < 0)
+    for (int i = 0; i < count; i++)
+        if (values[i] && graph_element_count(values[i]) < 0)
             return false;
     return true;
+}
+
+static bool shapes_known(const graph_node *node)
+{
+    return values_known(node->inputs, node->input_count) && values_known(node->outputs, node->output_count);
 }
 
 static plan_result plan_node(planner *p, graph_node *node)
@@ -161,7 +163,9 @@ plan_result plan_reference(planner *p, graph_node *node)
     const int *slots = plan_plain_slots(p, node);
     if (!slots)
         return PLAN_FAILED;
-    const bool dynamic = !shapes_final(node), late = dynamic && plan_is_late(p, node);
+    const bool dynamic = !shapes_final(node);
+    /* where all inputs are known a run's plan would know no more, and come here again */
+    const bool late = dynamic && !values_known(node->inputs, node->input_count) && plan_is_late(p, node);
     program_step *step = plan_add_step(p, node, late ? "planned_in_run" : "reference", NULL, 1, 0, slots,
                                        node->input_count, slots + node->input_count, node->output_count, NULL, 0);
     if (!step || (late && !plan_late(p, node, step)))

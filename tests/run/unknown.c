@@ -103,6 +103,19 @@ static void test_values(void)
     CHECK(r.status == ONYX_ERROR_SHAPE, "six elements as one: %s, %s", onyx_status_name(r.status), r.error.message);
 }
 
+/* All inputs are known, and the result has more elements than can be counted: nothing is left to be planned later. */
+static void test_impossible(void)
+{
+    const int64_t most = (int64_t)1 << 40;
+    writer graph = begin(false);
+    put_zeros(&graph, "a", ONYX_TYPE_FLOAT32, 2, (int64_t[]){ most, 0 });
+    put_zeros(&graph, "b", ONYX_TYPE_FLOAT32, 2, (int64_t[]){ 0, most });
+    put(&graph, "MatMul", "a b", "y", NOTHING);
+    put_output(&graph, "y");
+    result r = run(&graph, 1, 1, 0, 1);
+    CHECK(r.status == ONYX_ERROR_SHAPE, "2^80 elements: %s, %s", onyx_status_name(r.status), r.error.message);
+}
+
 int main(void)
 {
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -113,5 +126,6 @@ int main(void)
     }
     test_one_known();
     test_values();
+    test_impossible();
     return check_done();
 }
