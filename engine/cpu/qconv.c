@@ -41,9 +41,21 @@ static bool is_depthwise(const qconv_shape *s)
     return s->groups > 1 && s->groups == s->c_in && s->groups == s->c_out;
 }
 
+/* No coordinate overflows an int, and the strip that one row of outputs needs, or one row of all phases, is not so
+ * large, because of taps or outputs far apart, that zeros are most of the work. */
+static bool reasonable(const qconv_shape *s)
+{
+    const double limit = 1 << 28, least = 1 << 26, source = (double)s->h_in * s->w_in * s->c_in;
+    const double reach_h = (s->kernel_h - 1.0) * s->dilation_h + 1, reach_w = (s->kernel_w - 1.0) * s->dilation_w + 1;
+    const double rows = MAX(reach_h, (double)s->stride_h), columns = (double)s->w_out * s->stride_w + reach_w;
+    return s->stride_h > 0 && s->stride_w > 0 && s->dilation_h > 0 && s->dilation_w > 0 && columns < limit &&
+           (double)s->h_out * s->stride_h + reach_h < limit && s->pad_top < limit && s->pad_left < limit &&
+           rows * columns * s->c_in <= MAX(4 * source, least);
+}
+
 static bool shape_supported(const qconv_shape *s)
 {
-    if (s->groups != 1 && !is_depthwise(s))
+    if ((s->groups != 1 && !is_depthwise(s)) || !reasonable(s))
         return false;
     if (s->rows)
         return s->groups == 1 && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && !s->src_plain &&

@@ -128,7 +128,7 @@ struct qconv_plan {
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;
  * depthwise plain sources; sums for other than dense 1x1 convolutions with stride 1 and whole repetitions; rows of what
- * is no matrix product). */
+ * is no matrix product; windows or strides beyond reason). */
 bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, qconv_plan *plan);
 /* Where some zero point is not what the product takes (shape->weights_zero), but nearly all weights fit int8 less it,
  * as where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it.

@@ -216,7 +216,8 @@ bool plan_conv_shape(const conv_params *params, const graph_node *node, const im
                      conv_shape *shape)
 {
     op_window window;
-    if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[1]->info, &window) || window.spatial > 2)
+    if (!op_conv_geometry(params, &node->inputs[0]->info, &node->inputs[1]->info, &window) || window.spatial > 2 ||
+        !plan_window_fits(&window))
         return false;
     const int last = window.spatial - 1;
     *shape = (conv_shape){
@@ -525,7 +526,8 @@ plan_result plan_conv_transpose(planner *p, graph_node *node)
     op_window window;
     if (!plan_can_block(p, x) || x->info.rank != 4 || params->group != 1 || !plan_is_float_constant(w) ||
         (bias && !plan_is_float_constant(bias)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
-        op_conv_transpose_window(params, 4, x->info.dims, w->info.dims, &window, NULL) != ONYX_OK)
+        op_conv_transpose_window(params, 4, x->info.dims, w->info.dims, &window, NULL) != ONYX_OK ||
+        !plan_window_fits(&window))
         return PLAN_PASS;
     transpose_step t = {
         .c_in = xd.c,

@@ -61,7 +61,7 @@ plan_result plan_pool(planner *p, graph_node *node)
         if (node->outputs[i])
             return PLAN_PASS; /* indices */
     if ((!bytes && !plan_can_block(p, x)) || !plan_image_dims(p, x, &xd) || !plan_image_dims(p, y, &yd) ||
-        !op_pool_geometry(params, &x->info, &w) || w.spatial > 2)
+        !op_pool_geometry(params, &x->info, &w) || w.spatial > 2 || !plan_window_fits(&w))
         return PLAN_PASS;
     const int last = w.spatial - 1;
     pool_step s = {

@@ -185,7 +185,8 @@ static bool fill_shape(const graph_node *node, const graph_value *w, const image
 {
     const conv_params *params = node->params;
     op_window window;
-    if (!op_conv_geometry(params, &node->inputs[0]->info, &w->info, &window) || window.spatial > 2)
+    if (!op_conv_geometry(params, &node->inputs[0]->info, &w->info, &window) || window.spatial > 2 ||
+        !plan_window_fits(&window))
         return false;
     const int last = window.spatial - 1;
     *shape = (qconv_shape){

@@ -94,6 +94,19 @@ bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dim
            size_mul(count, (size_t)dims->w, &dims->blocked_elements);
 }
 
+bool plan_window_fits(const op_window *w)
+{
+    const int64_t limit = 1 << 28;
+    for (int i = 0; i < w->spatial; i++) {
+        const int64_t reach = (w->kernel[i] - 1) * w->dilation[i]; /* op_*_window has bounded it */
+        if (w->in[i] >= limit || w->out[i] >= limit || w->kernel[i] >= limit || w->stride[i] >= limit ||
+            w->dilation[i] >= limit || reach >= limit || w->pad_begin[i] >= limit || w->pad_end[i] >= limit ||
+            w->pad_begin[i] <= -limit || w->pad_end[i] <= -limit)
+            return false;
+    }
+    return true;
+}
+
 bool plan_can_block(const planner *p, const graph_value *value)
 {
     image_dims dims;

@@ -129,6 +129,9 @@ typedef struct image_dims {
     size_t blocked_elements; /* of one image */
 } image_dims;
 bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dims);
+/* All sizes of the window, and the coordinates that it reaches, are far from the ends of an int, as kernels want them.
+ */
+bool plan_window_fits(const op_window *window);
 /* Plain or blocked float32 from a value's half form, which is all that exists of it. Blocked: only where the blocks are
  * the same, kernels->half.lanes == kernels->block. */
 int plan_plain_of_half(planner *p, graph_value *value);

@@ -560,6 +560,10 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
     qconv_shape grouped = point_shape(8, 8, 1, 1);
     grouped.groups = 2;
     CHECK(!qconv_choose(k, &grouped, &plan), "%s: grouped convolution must be refused", k->name);
+    qconv_shape far = { 8, 8, 1, 9, 9, 9, 9, 3, 3, 1, 1, 1 << 30, 1, 1 << 30, 1 };
+    CHECK(!qconv_choose(k, &far, &plan), "%s: a dilation beyond reason must be refused", k->name);
+    far = (qconv_shape){ 8, 8, 1, 9, 9, 3, 3, 1, 1, 1 << 27, 1 << 27, 1, 1, 1 << 27, 1 << 27 };
+    CHECK(!qconv_choose(k, &far, &plan), "%s: a stride beyond reason must be refused", k->name);
     guarded_free(&region_src);
     guarded_free(&region_sum);
     guarded_free(&region_dst);
