@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "ops/shape.h"
+
 enum { FEWEST_QUERIES = 8 }; /* with less, most of a vector's work would be for nothing */
 
 /* A tensor's elements as they lie in another: an offset and a step for each of the dims, in elements of `source`. */
@@ -88,13 +90,13 @@ static bool through_range(const graph_range *range, strided_view *view)
 static bool index_range(graph *g, const graph_node *gather, graph_range *range)
 {
     const graph_value *x = gather->inputs[0];
-    int64_t axis = ((const axis_params *)gather->params)->axis, index;
-    axis += axis < 0 ? x->info.rank : 0;
-    if (axis < 0 || axis >= x->info.rank || gather->inputs[1]->info.rank != 0 ||
-        graph_constant_ints(g, gather->inputs[1], &index, 1) != 1)
+    int64_t index;
+    int axis;
+    if (!axis_resolve(((const axis_params *)gather->params)->axis, x->info.rank, &axis) ||
+        gather->inputs[1]->info.rank != 0 || graph_constant_ints(g, gather->inputs[1], &index, 1) != 1)
         return false;
     index += index < 0 ? x->info.dims[axis] : 0;
-    *range = (graph_range){ gather->inputs[0], (int)axis, index, 1 };
+    *range = (graph_range){ gather->inputs[0], axis, index, 1 };
     return index >= 0 && index < x->info.dims[axis];
 }
 

@@ -8,11 +8,7 @@
 
 #include <string.h>
 
-static bool axis_of(int64_t axis, int rank, int *result)
-{
-    *result = (int)(axis < 0 ? axis + rank : axis);
-    return rank > 0 && *result >= 0 && *result < rank;
-}
+#include "ops/shape.h"
 
 static bool split_range(const graph_value *value, graph_range *r)
 {
@@ -20,7 +16,7 @@ static bool split_range(const graph_value *value, graph_range *r)
     int axis;
     r->source = split->inputs[0];
     r->begin = 0;
-    if (!axis_of(((const split_params *)split->params)->axis, value->info.rank, &axis))
+    if (!axis_resolve(((const split_params *)split->params)->axis, value->info.rank, &axis))
         return false;
     for (int i = 0; i < value->producer_index; i++) {
         if (!split->outputs[i] || !graph_shape_known(split->outputs[i]))
@@ -99,7 +95,7 @@ static bool inner_concat(const graph_value *value, int rank, int axis)
 {
     const graph_node *node = graph_maker(value, "Concat");
     int inner;
-    return node && graph_sole(value) && axis_of(((const axis_params *)node->params)->axis, rank, &inner) &&
+    return node && graph_sole(value) && axis_resolve(((const axis_params *)node->params)->axis, rank, &inner) &&
            inner == axis;
 }
 
@@ -108,7 +104,7 @@ static onyx_status simplify_concat(graph *g, graph_node *node, bool *changed, on
     const int rank = node->outputs[0]->info.rank;
     int axis, count = 0, total = 0;
     bool here = false, done = false;
-    if (!axis_of(((const axis_params *)node->params)->axis, rank, &axis))
+    if (!axis_resolve(((const axis_params *)node->params)->axis, rank, &axis))
         return ONYX_OK;
     for (int i = 0; i < node->input_count; i++)
         total += inner_concat(node->inputs[i], rank, axis) ? node->inputs[i]->producer->input_count : 1;
@@ -159,7 +155,7 @@ static bool step_into_concat(graph_range *r)
     const graph_node *concat = graph_maker(r->source, "Concat");
     int axis;
     int64_t begin = 0;
-    if (!concat || !axis_of(((const axis_params *)concat->params)->axis, r->source->info.rank, &axis) ||
+    if (!concat || !axis_resolve(((const axis_params *)concat->params)->axis, r->source->info.rank, &axis) ||
         axis != r->axis)
         return false;
     for (int i = 0; i < concat->input_count; i++) {

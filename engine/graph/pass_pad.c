@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#include "ops/shape.h"
+
 /* Zero padding of the spatial dims only: begins[], then ends[]. */
 static bool zero_pad_of(graph *g, const graph_node *pad, int64_t pads[2 * ONYX_MAX_RANK])
 {
@@ -22,8 +24,8 @@ static bool zero_pad_of(graph *g, const graph_node *pad, int64_t pads[2 * ONYX_M
         return false;
     memset(pads, 0, sizeof(*pads) * 2 * ONYX_MAX_RANK);
     for (int i = 0; i < count; i++) {
-        const int64_t axis = axis_value ? (axes[i] < 0 ? axes[i] + rank : axes[i]) : i;
-        if (axis < 0 || axis >= rank)
+        int axis = i;
+        if (axis_value && !axis_resolve(axes[i], rank, &axis))
             return false;
         pads[axis] = listed[i];
         pads[rank + axis] = listed[count + i];

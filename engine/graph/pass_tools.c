@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/shape.h"
+
 /* ---- attributes ---- */
 
 op_attribute attribute_int(const char *name, int64_t value)
@@ -326,8 +328,8 @@ int graph_reduce_axes(graph *g, const graph_node *node, bool axes[ONYX_MAX_RANK]
     for (int i = 0; i < rank; i++)
         axes[i] = count == 0;
     for (int i = 0; i < count; i++) {
-        const int64_t axis = list[i] < 0 ? list[i] + rank : list[i];
-        if (axis < 0 || axis >= rank)
+        int axis;
+        if (!axis_resolve(list[i], rank, &axis))
             return -1;
         axes[axis] = true;
     }
