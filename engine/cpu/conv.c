@@ -6,14 +6,21 @@
 
 #include "cpu/conv_private.h"
 
-/* No coordinate overflows an int. */
-static bool reasonable(const conv_shape *s)
+bool conv_is_reasonable(const conv_shape *s)
 {
     const int64_t limit = 1 << 28;
-    int64_t height = (int64_t)(s->h_out - 1) * s->stride_h + (int64_t)(s->kernel_h - 1) * s->dilation_h + 1;
-    int64_t width = (int64_t)(s->w_out - 1) * s->stride_w + (int64_t)(s->kernel_w - 1) * s->dilation_w + 1;
+    const int sizes[] = { s->c_in,     s->c_out,    s->groups,   s->h_in,     s->w_in,       s->h_out,     s->w_out,
+                          s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->dilation_w };
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+        if (sizes[i] < 1)
+            return false;
+    const int64_t reach = (int64_t)(s->kernel_h - 1) * s->dilation_h + 1;
+    const int64_t height = (int64_t)(s->h_out - 1) * s->stride_h + reach;
+    const int64_t width = (int64_t)(s->w_out - 1) * s->stride_w + (int64_t)(s->kernel_w - 1) * s->dilation_w + 1;
+    const double row = (double)reach * (double)width * s->c_in, source = (double)s->h_in * s->w_in * s->c_in;
     return height < limit && width < limit && (int64_t)s->h_out * s->w_out < limit && s->pad_top < limit &&
-           s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit && (int64_t)s->h_in * s->w_in < limit;
+           s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit && (int64_t)s->h_in * s->w_in < limit &&
+           (row <= 1 << 25 || row <= 4 * source);
 }
 
 /* Groups that become one: the least that fills blocks, without the last one reaching into a block that is not there;
@@ -49,7 +56,7 @@ bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan 
     shape = &wide;
     *plan = (conv_plan){ .shape = wide, .block = kernels->block, .kernels = kernels };
     assert(kernels->block == kernels->conv.units->lanes);
-    return reasonable(shape) &&
+    return conv_is_reasonable(shape) &&
            (conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||
             conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
             conv_choose_taps(kernels, shape, plan) || conv_choose_direct(kernels, shape, plan));

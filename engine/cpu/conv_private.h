@@ -116,6 +116,9 @@ static inline int conv_parts_for(double multiply_adds)
 /* How evenly threads that take the next part when they are free share `items` x `groups` in so many cuts. */
 double conv_balance(int items, int item_cuts, int groups, int group_cuts, int threads);
 
+/* No coordinate overflows an int, and what a row of outputs reads, with its pads, is not much more than the image. */
+bool conv_is_reasonable(const conv_shape *s);
+
 /* Does any window reach outside the source? */
 static inline bool conv_needs_padding(const conv_shape *s)
 {

@@ -375,25 +375,10 @@ static bool choose_dense(const cpu_kernels *kernels, const conv_shape *s, half_c
     return true;
 }
 
-/* No coordinate overflows an int. */
-static bool reasonable(const conv_shape *s)
-{
-    const int64_t limit = 1 << 28;
-    const int sizes[] = { s->c_in,     s->c_out,    s->groups,   s->h_in,     s->w_in,       s->h_out,     s->w_out,
-                          s->kernel_h, s->kernel_w, s->stride_h, s->stride_w, s->dilation_h, s->dilation_w };
-    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (sizes[i] < 1)
-            return false;
-    int64_t height = (int64_t)(s->h_out - 1) * s->stride_h + (int64_t)(s->kernel_h - 1) * s->dilation_h + 1;
-    int64_t width = (int64_t)(s->w_out - 1) * s->stride_w + (int64_t)(s->kernel_w - 1) * s->dilation_w + 1;
-    return height < limit && width < limit && (int64_t)s->h_out * s->w_out < limit && s->pad_top < limit &&
-           s->pad_left < limit && s->pad_top > -limit && s->pad_left > -limit && (int64_t)s->h_in * s->w_in < limit;
-}
-
 bool half_conv_choose(const cpu_kernels *kernels, const conv_shape *shape, half_conv_plan *plan)
 {
     const half_kernels *half = &kernels->half;
-    if (half->format == HALF_NONE || !reasonable(shape))
+    if (half->format == HALF_NONE || !conv_is_reasonable(shape))
         return false;
     *plan = (half_conv_plan){ .shape = *shape, .kernels = kernels, .name = half->direct_name };
     if (choose_depthwise(shape, plan)) {

@@ -442,6 +442,8 @@ static void test_refusals(const cpu_kernels *kernels)
           kernels->name);
     s = (conv_shape){ 3, 8, 1, 8, 8, 8, 8, 3, 3, 1, 1, 1 << 30, 1, 1, 1, true, false };
     CHECK(!conv_choose(kernels, &s, &plan), "%s: a dilation beyond reason must be refused", kernels->name);
+    s = (conv_shape){ 16, 16, 1, 9, 9, 3, 3, 1, 1, 1 << 24, 1 << 24, 1, 1, 1 << 24, 1 << 24, false, false };
+    CHECK(!conv_choose(kernels, &s, &plan), "%s: a stride beyond reason must be refused", kernels->name);
 }
 
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
