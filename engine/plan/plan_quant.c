@@ -8,8 +8,6 @@
 
 #include "ops/params.h"
 
-#define GRAIN PLAN_BYTE_GRAIN
-
 bool plan_byte_scale(planner *p, graph_value *scale_value, graph_value *zero_value, float *scale, int *zero)
 {
     *zero = 0;
@@ -55,7 +53,7 @@ static void run_lookup(const step_context *context, int part)
     const uint8_t *src = context->tensors[step->inputs[0]].data;
     uint8_t *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, part, &begin, &end);
     if (begin < end)
         s->kernel(src + begin, dst + begin, end - begin, s->table);
 }
@@ -107,7 +105,7 @@ static void run_quantize(const step_context *context, int part)
     const program_step *step = context->step;
     const edge_step *s = step->params;
     size_t begin, end;
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, part, &begin, &end);
     quantize(s, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 
@@ -135,7 +133,7 @@ static void run_dequantize(const step_context *context, int part)
     const uint8_t *src = context->tensors[step->inputs[0]].data;
     float *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, part, &begin, &end);
     if (begin < end)
         dequantize(s, src + begin, dst + begin, end - begin);
 }
@@ -308,13 +306,13 @@ static void run_limits(const step_context *context, int part)
     float *limits = (float *)context->tensors[step->outputs[0]].data + 2 * part;
     size_t begin, end;
     limits[0] = limits[1] = 0; /* the range always holds 0 */
-    plan_range(s->elements, GRAIN, s->parts, s->parts - 1 - part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, s->parts - 1 - part, &begin, &end);
     if (s->lanes == s->block) {
         if (begin < end)
             s->find(x + begin, end - begin, &limits[0], &limits[1]);
         return;
     }
-    for (size_t at = begin; at < end;) { /* by pixel; a range starts at one, because GRAIN is a multiple of the block */
+    for (size_t at = begin; at < end;) { /* by pixel, where a range starts: its grain is a multiple of the block */
         const size_t pixel = at / (size_t)s->block, cb = pixel / s->pixels % (size_t)s->channel_blocks;
         const int lanes = cb + 1 == (size_t)s->channel_blocks ? s->lanes : s->block;
         s->find(x + at, (size_t)lanes, &limits[0], &limits[1]);
@@ -347,7 +345,7 @@ static void run_dynamic(const step_context *context, int part)
         *(float *)context->tensors[step->outputs[1]].data = edge.scale;
         *(uint8_t *)context->tensors[step->outputs[2]].data = (uint8_t)edge.zero;
     }
-    plan_range(s->elements, GRAIN, s->parts, s->backwards ? s->parts - 1 - part : part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, s->backwards ? s->parts - 1 - part : part, &begin, &end);
     quantize(&edge, context->tensors[step->inputs[0]].data, context->tensors[step->outputs[0]].data, begin, end);
 }
 

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#define GRAIN PLAN_BYTE_GRAIN
-
 typedef struct qbinary_step {
     qeltwise_binary *kernel;
     qeltwise_scales scales;
@@ -28,7 +26,7 @@ static void run_qbinary(const step_context *context, int part)
     const uint8_t *a = context->tensors[step->inputs[0]].data, *b = context->tensors[step->inputs[1]].data;
     uint8_t *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
-    plan_range(s->elements, GRAIN, s->parts, part, &begin, &end);
+    plan_range(s->elements, PLAN_BYTE_GRAIN, s->parts, part, &begin, &end);
     if (begin < end)
         s->kernel(a + begin, b + begin, dst + begin, end - begin, &s->scales);
 }
