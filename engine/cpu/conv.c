@@ -59,7 +59,8 @@ bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan 
     return conv_is_reasonable(shape) &&
            (conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||
             conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
-            conv_choose_taps(kernels, shape, plan) || conv_choose_direct(kernels, shape, plan));
+            conv_choose_taps(kernels, shape, plan) || conv_choose_strassen(kernels, shape, plan) ||
+            conv_choose_direct(kernels, shape, plan));
 }
 
 void conv_pack(const conv_plan *plan, const float *weights, void *packed)

@@ -2,7 +2,8 @@
  *
  * Convolution, float32, 2-D, batch 1 (callers loop over images). The family chooses among its algorithms by shape
  * (direct on blocked data for any kernel, stride and dilation; tap by tap where taps are far apart; Winograd for 3x3 of
- * stride 1 and 2, tile-fused; depthwise; the first layer, of plain data, some by Winograd) and cuts the work in parts.
+ * stride 1 and 2, tile-fused; Strassen for 1x1 of many channels; depthwise; the first layer, of plain data, some by
+ * Winograd) and cuts the work in parts.
  *
  *     conv_plan plan;
  *     if (conv_choose(&kernels, &shape, &plan)) ... conv_pack(&plan, weights, packed) once ... then for each part:
@@ -10,7 +11,7 @@
  *
  * Result: dst = act(conv(src) + bias) (+ residual, added after the activation where asked for).
  * Bound per element against double: 2 * k * eps * sum |w||x| for direct, k = c_in/groups * kh * kw; Winograd 5e-5 of
- * the output's range. Activations add what eltwise.h allows. */
+ * the output's range, Strassen 4e-6. Activations add what eltwise.h allows. */
 #ifndef ONYX_CPU_CONV_H
 #define ONYX_CPU_CONV_H
 
@@ -25,7 +26,7 @@ typedef struct conv_shape {
     int kernel_h, kernel_w, stride_h, stride_w, dilation_h, dilation_w;
     int pad_top, pad_left; /* the rest follows from h_out, w_out; taps outside read 0 */
     bool src_plain;        /* src is plain NCHW (first layer, few channels); else blocked */
-    bool exact;            /* no Winograd, and sums in their order */
+    bool exact;            /* no Winograd or Strassen, and sums in their order */
     int threads;           /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
     /* In plans alone, where groups do not fill blocks of channels: so many neighbours are one group, with zeros where
      * they do not meet, the last of them perhaps not whole; and how many there are in the weights. 0: none. */

@@ -8,6 +8,7 @@
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 #include "cpu/conv_phases_body.h"
+#include "cpu/conv_strassen_body.h"
 
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 
@@ -21,6 +22,7 @@ CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_c",
+    .strassen_name = "conv_strassen_f32_c",
     .taps_name = "conv_taps_f32_c",
     .plain_name = "conv_plain_f32_c",
     .winograd_name = { "conv_winograd43_f32_c", "conv_winograd42_f32_c", "conv_winograd23_f32_c",
@@ -34,6 +36,7 @@ static const conv_units units = {
     .plain_two = TILE_SET,
     .any = TILE_SET,
     .products = TILE_SET,
+    .strassen_sums = strassen_sums,
     .winograd_input = { winograd_input_unit, winograd_input_two, winograd_input_small, winograd_input_small_two },
     .winograd_output = { winograd_output_unit, winograd_output_two, winograd_output_small, winograd_output_small_two },
     .winograd_weights = winograd_weights,

@@ -13,6 +13,7 @@
 /* Each fills the plan and returns true where it takes the shape. */
 bool conv_choose_direct(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_winograd(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
+bool conv_choose_strassen(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 /* Dilated, where that is faster than conv_choose_direct. */
 bool conv_choose_taps(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 /* False, too, where conv_choose_first's is faster. */

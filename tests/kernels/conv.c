@@ -89,7 +89,7 @@ static const float *map_residual(const conv_plan *plan, float *whole, conv_resid
 static bool compare(const conv_plan *plan, const conv_shape *s, const conv_arguments *a, const float *residual,
                     const char *mode)
 {
-    bool winograd = strstr(plan->name, "winograd") != NULL;
+    bool winograd = strstr(plan->name, "winograd") != NULL, strassen = strstr(plan->name, "strassen") != NULL;
     size_t n = 0;
     double range = 0, k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w;
     for (int o = 0; o < s->c_out; o++)
@@ -104,7 +104,9 @@ static bool compare(const conv_plan *plan, const conv_shape *s, const conv_argum
             double add = residual ? (double)residual[at] : 0, x = sums[n] + (double)a->bias[o];
             double y = a->residual_before ? conv_oracle_act(&a->activation, x + add)
                                           : conv_oracle_act(&a->activation, x) + add;
-            double bound = winograd ? 5e-5 * range : 2 * k * FLT_EPSILON * (magnitudes[n] + fabs((double)a->bias[o]));
+            double bound = winograd   ? 5e-5 * range
+                           : strassen ? 4e-6 * range
+                                      : 2 * k * FLT_EPSILON * (magnitudes[n] + fabs((double)a->bias[o]));
             bound = 1.2 * bound + 4e-6 * fabs(y) + 2e-6;
             if (!(fabs((double)a->dst[at] - y) <= bound))
                 return CHECK(false, "%s %s %s act %d: filter %d y %d x %d: expected %.9g, got %.9g (bound %.2g)",
@@ -331,6 +333,11 @@ static void test_cuts(const cpu_kernels *kernels)
         { 96, 64, 1, 8, 8, 8, 8, 1, 3, 1, 1, 1, 1, 0, 1, false, false, 2 },
         { 64, 96, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
         { 64, 96, 1, 9, 2, 9, 3, 1, 6, 1, 1, 1, 1, 0, 3, false, false },
+        /* Strassen's: odd pixels, channels and filter blocks behind the halves, strips and filters cut for threads */
+        { 512, 512, 1, 14, 14, 14, 14, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 301, 410, 1, 17, 19, 17, 19, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 3 },
+        { 264, 592, 1, 13, 17, 13, 17, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
+        { 376, 530, 1, 21, 23, 21, 23, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 2 },
         /* few pixels: slices of the sum, a last block that is not whole */
         { 701, 100, 1, 7, 7, 7, 7, 1, 1, 1, 1, 1, 1, 0, 0, false, false },
         { 600, 41, 1, 3, 11, 3, 11, 1, 1, 1, 1, 1, 1, 0, 0, false, false, 3 },
@@ -351,7 +358,7 @@ static void test_cuts(const cpu_kernels *kernels)
         { 17, 8, 1, 1, 1300, 1, 1300, 1, 5, 1, 1, 1, 2, 0, 4, false, false },
     };
     const conv_units *units = kernels->conv.units;
-    int chosen[WINOGRAD_FORMS] = { 0 }, lines[WINOGRAD_LINE_FORMS] = { 0 }, by_taps = 0, of_seven = 0;
+    int chosen[WINOGRAD_FORMS] = { 0 }, lines[WINOGRAD_LINE_FORMS] = { 0 }, by_taps = 0, of_seven = 0, strassen = 0;
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
         conv_plan plan;
         test_shape(kernels, &shapes[i]);
@@ -359,12 +366,14 @@ static void test_cuts(const cpu_kernels *kernels)
             continue;
         by_taps += strcmp(plan.name, units->taps_name) == 0;
         of_seven += strcmp(plan.name, units->phases_name) == 0;
+        strassen += strcmp(plan.name, units->strassen_name) == 0;
         for (int form = 0; form < WINOGRAD_FORMS; form++)
             chosen[form] += strcmp(plan.name, units->winograd_name[form]) == 0;
         for (int form = 0; form < WINOGRAD_LINE_FORMS; form++)
             lines[form] += strcmp(plan.name, units->line_name[form]) == 0;
     }
     CHECK(of_seven >= 1, "%s: no shape is for %s", kernels->name, units->phases_name);
+    CHECK(strassen >= 3, "%s: %d shapes are for %s", kernels->name, strassen, units->strassen_name);
     CHECK(by_taps >= 2, "%s: %d shapes are for %s", kernels->name, by_taps, units->taps_name);
     for (int form = 0; form < WINOGRAD_FORMS; form++)
         CHECK(chosen[form] > 0, "%s: no shape is for %s", kernels->name, units->winograd_name[form]);
@@ -406,7 +415,9 @@ static void test_bits(const cpu_kernels *kernels)
 {
     static const struct {
         int c_in, c_out, size;
-    } layers[] = { { 512, 24, 14 }, { 450, 40, 14 }, { 512, 32, 14 }, { 330, 24, 13 }, { 256, 56, 15 } };
+    } layers[] = {
+        { 512, 24, 14 }, { 450, 40, 14 }, { 512, 32, 14 }, { 330, 24, 13 }, { 256, 56, 15 }, { 272, 400, 15 }
+    };
     for (size_t i = 0; i < sizeof(layers) / sizeof(layers[0]); i++) {
         conv_shape s = conv_oracle_point(layers[i].c_in, layers[i].c_out, layers[i].size, layers[i].size);
         buffers b = { 0 };

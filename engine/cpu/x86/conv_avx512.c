@@ -10,6 +10,7 @@
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 #include "cpu/conv_phases_body.h"
+#include "cpu/conv_strassen_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_16(X, 1, kind, step)                                                                                   \
@@ -44,6 +45,7 @@ CONV_PIXELS_4(CONV_TILE, 4, any, 0)
 static const conv_units units = {
     .lanes = VF_LANES,
     .direct_name = "conv_direct_f32_avx512",
+    .strassen_name = "conv_strassen_f32_avx512",
     .taps_name = "conv_taps_f32_avx512",
     .plain_name = "conv_plain_f32_avx512",
     .winograd_name = { "conv_winograd43_f32_avx512", "conv_winograd42_f32_avx512", "conv_winograd23_f32_avx512",
@@ -72,6 +74,7 @@ static const conv_units units = {
         { CONV_PIXELS_8(CONV_TILE_NAME, 2, halved, VF_LANES) },
         { CONV_PIXELS_5(CONV_TILE_NAME, 3, halved, VF_LANES) },
     } },
+    .strassen_sums = strassen_sums,
     .winograd_input = { winograd_input_unit, winograd_input_two, winograd_input_small, winograd_input_small_two },
     .winograd_output = { winograd_output_unit, winograd_output_two, winograd_output_small, winograd_output_small_two },
     .winograd_weights = winograd_weights,
