@@ -9,25 +9,27 @@
 #include "ops/elementwise.h"
 #include "ops/rows.h"
 
-/* Each expression sees x and its params a, b in type T. */
-#define ACTIVATION_LOOP(NAME, T, EXPRESSION)                                                                           \
+/* Each expression sees x in type T, and those OF_PARAMS their operator's alpha and beta as a and b, too. */
+#define OF_PARAMS(T)                                                                                                   \
+    const T a = (T)((const unary_params *)params)->alpha, b = (T)((const unary_params *)params)->beta;                 \
+    (void)a, (void)b;
+#define WITHOUT_PARAMS(T) (void)params;
+
+#define ACTIVATION_LOOP(NAME, T, PARAMS, EXPRESSION)                                                                   \
     static void NAME(const void *src, void *dst, size_t n, const void *params)                                         \
     {                                                                                                                  \
         const T *s = src;                                                                                              \
         T *d = dst;                                                                                                    \
-        const unary_params *p = params;                                                                                \
-        const T a = p ? (T)p->alpha : 0, b = p ? (T)p->beta : 0;                                                       \
-        (void)a;                                                                                                       \
-        (void)b;                                                                                                       \
+        PARAMS(T)                                                                                                      \
         for (size_t i = 0; i < n; i++) {                                                                               \
             T x = s[i];                                                                                                \
             d[i] = (T)(EXPRESSION);                                                                                    \
         }                                                                                                              \
     }
 
-#define ACTIVATION(NAME, EXPRESSION)                                                                                   \
-    ACTIVATION_LOOP(NAME##_f32, float, EXPRESSION)                                                                     \
-    ACTIVATION_LOOP(NAME##_f64, double, EXPRESSION)                                                                    \
+#define ACTIVATION(NAME, PARAMS, EXPRESSION)                                                                           \
+    ACTIVATION_LOOP(NAME##_f32, float, PARAMS, EXPRESSION)                                                             \
+    ACTIVATION_LOOP(NAME##_f64, double, PARAMS, EXPRESSION)                                                            \
     static const unary_loops NAME = { NAME##_f32, NAME##_f64, NULL, NULL, false };
 
 #define SIGMOID(x) (1 / (1 + exp(-(x))))
@@ -66,26 +68,27 @@ static double gelu_d(double x)
 #define GELU(x) (sizeof(x) == sizeof(float) ? gelu_f((float)(x)) : gelu_d(x))
 
 /* clang-format off */
-ACTIVATION(none, x)
-ACTIVATION(relu, x < 0 ? 0 : x)
-ACTIVATION(leaky_relu, x < 0 ? a * x : x)
-ACTIVATION(clip, x < a ? a : x > b ? b : x)
-ACTIVATION(sigmoid, SIGMOID(x))
-ACTIVATION(silu, SWISH(x, 1))
-ACTIVATION(hard_sigmoid, CLAMP(a * x + b, 0, 1))
-ACTIVATION(hard_swish, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6)
-ACTIVATION(hyperbolic_tangent, tanh(x))
-ACTIVATION(gelu, GELU(x))
-ACTIVATION(mish, isinf(x) ? (x > 0 ? x : 0) : x * tanh(SOFTPLUS(x)))
-ACTIVATION(elu, x < 0 ? a * expm1(x) : x)
+ACTIVATION(none, WITHOUT_PARAMS, x)
+ACTIVATION(relu, WITHOUT_PARAMS, x < 0 ? 0 : x)
+ACTIVATION(leaky_relu, OF_PARAMS, x < 0 ? a * x : x)
+ACTIVATION(clip, OF_PARAMS, x < a ? a : x > b ? b : x)
+ACTIVATION(sigmoid, WITHOUT_PARAMS, SIGMOID(x))
+ACTIVATION(silu, WITHOUT_PARAMS, SWISH(x, 1))
+ACTIVATION(hard_sigmoid, OF_PARAMS, CLAMP(a * x + b, 0, 1))
+ACTIVATION(hard_swish, WITHOUT_PARAMS, x <= -3 ? 0 : x >= 3 ? x : x * (x + 3) / 6)
+ACTIVATION(hyperbolic_tangent, WITHOUT_PARAMS, tanh(x))
+ACTIVATION(gelu, WITHOUT_PARAMS, GELU(x))
+ACTIVATION(mish, WITHOUT_PARAMS, isinf(x) ? (x > 0 ? x : 0) : x * tanh(SOFTPLUS(x)))
+ACTIVATION(elu, OF_PARAMS, x < 0 ? a * expm1(x) : x)
 
-ACTIVATION(selu, x > 0 ? b * x : b * a * expm1(x))
-ACTIVATION(celu, (x > 0 ? x : 0) + (x < 0 ? a * expm1(x / a) : 0))
-ACTIVATION(softplus, SOFTPLUS(x))
-ACTIVATION(softsign, isinf(x) ? (x > 0 ? 1 : -1) : x / (1 + fabs(x)))
-ACTIVATION(thresholded_relu, x > a ? x : x != x ? x : 0)
-ACTIVATION(swish, SWISH(x, a))
-ACTIVATION(gelu_tanh, isinf(x) ? (x > 0 ? x : 0) : x / 2 * (1 + tanh(GELU_SCALE(x) * (x + GELU_CUBE(x) * x * x * x))))
+ACTIVATION(selu, OF_PARAMS, x > 0 ? b * x : b * a * expm1(x))
+ACTIVATION(celu, OF_PARAMS, (x > 0 ? x : 0) + (x < 0 ? a * expm1(x / a) : 0))
+ACTIVATION(softplus, WITHOUT_PARAMS, SOFTPLUS(x))
+ACTIVATION(softsign, WITHOUT_PARAMS, isinf(x) ? (x > 0 ? 1 : -1) : x / (1 + fabs(x)))
+ACTIVATION(thresholded_relu, OF_PARAMS, x > a ? x : x != x ? x : 0)
+ACTIVATION(swish, OF_PARAMS, SWISH(x, a))
+ACTIVATION(gelu_tanh, WITHOUT_PARAMS,
+           isinf(x) ? (x > 0 ? x : 0) : x / 2 * (1 + tanh(GELU_SCALE(x) * (x + GELU_CUBE(x) * x * x * x))))
 /* clang-format on */
 
 /* ---- fused activations ---- */
