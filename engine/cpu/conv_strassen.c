@@ -449,9 +449,10 @@ static void cut(const geometry *g, int threads, conv_plan *plan)
 
 bool conv_choose_strassen(const cpu_kernels *kernels, const conv_shape *s, conv_plan *plan)
 {
-    enum { FEW_BLOCKS = 4, FEW_PIXELS = 16 };
+    /* Of more inputs, the sums of the smallest strip are far larger than a cache, and in the end than memory. */
+    enum { FEW_BLOCKS = 4, FEW_PIXELS = 16, MOST_INPUTS = 1 << 16 };
     const conv_units *units = kernels->conv.units;
-    if (s->exact || s->src_plain || s->groups != 1 || s->joined || !conv_is_line(s) ||
+    if (s->exact || s->src_plain || s->groups != 1 || s->joined || !conv_is_line(s) || s->c_in > MOST_INPUTS ||
         conv_min(s->c_in, s->c_out) < FEW_BLOCKS * units->lanes || s->h_out * s->w_out < FEW_PIXELS)
         return false;
     const cuts best = best_cuts(kernels, s);

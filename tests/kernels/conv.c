@@ -455,6 +455,9 @@ static void test_refusals(const cpu_kernels *kernels)
     CHECK(!conv_choose(kernels, &s, &plan), "%s: a dilation beyond reason must be refused", kernels->name);
     s = (conv_shape){ 16, 16, 1, 9, 9, 3, 3, 1, 1, 1 << 24, 1 << 24, 1, 1, 1 << 24, 1 << 24, false, false };
     CHECK(!conv_choose(kernels, &s, &plan), "%s: a stride beyond reason must be refused", kernels->name);
+    s = conv_oracle_point(1 << 24, 64, 4, 4);
+    CHECK(conv_choose(kernels, &s, &plan) && plan.scratch_bytes < 1 << 24, "%s, %s: %zu bytes of scratch",
+          kernels->name, plan.name, plan.scratch_bytes);
 }
 
 void test_conv(const cpu_kernels *kernels, int rounds, test_counts *counts)
