@@ -84,13 +84,13 @@ static void multiply(const attention_job *job, const left_operand *left, const f
             if (left->in_place && !left->transposed) {
                 const float *a = left->data + tile.begin * left->stride + ks.begin;
                 gemm_rows_f32 *run = half ? g->rows_half[at] : g->rows_in_place[at];
-                run(a, (ptrdiff_t)left->stride, panel, cols, NULL, to, cols, depth, add, ahead);
+                run(a, (ptrdiff_t)left->stride, panel, cols, NULL, to, cols, depth, add, cols, ahead);
             } else {
                 const float *a = left->in_place ? left->data + ks.begin * left->stride + tile.begin
                                                 : left->data + left->rows * ks.begin + tile.begin * depth;
                 gemm_tile_f32 *run = half ? g->tile_half[at] : g->tile[at];
                 run(a, left->in_place ? (ptrdiff_t)left->stride : (ptrdiff_t)at + 1, panel, cols, NULL, to, cols, depth,
-                    add, ahead);
+                    add, cols, ahead);
             }
         }
     }

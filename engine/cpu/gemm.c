@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/size.h"
-#include "cpu/kernels.h"
+#include "cpu/gemm_private.h"
 #include "cpu/spans.h"
 
 enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_PATH, TILE_ROWS_IN_PLACE, TILE_COLUMNS_IN_PLACE };
@@ -80,8 +80,7 @@ static void copy_a(const gemm_job *job, span rows, span ks)
     }
 }
 
-/* Columns [n0, n0 + n) of b, n <= cols, rows ks, as one panel [k][cols] with zeros behind the last column. */
-static void pack_panel(const gemm_plan *plan, const float *b, size_t stride, size_t n0, size_t n, span ks, float *to)
+void gemm_pack_panel(const gemm_plan *plan, const float *b, size_t stride, size_t n0, size_t n, span ks, float *to)
 {
     size_t cols = (size_t)plan->kernels->gemm.cols, k = ks.end - ks.begin;
     if (plan->shape.b_transposed) {
@@ -101,11 +100,16 @@ static void pack_panel(const gemm_plan *plan, const float *b, size_t stride, siz
     }
 }
 
-void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed)
+static void pack_panels(const gemm_plan *plan, const float *b, size_t b_stride, void *packed)
 {
     size_t cols = (size_t)plan->kernels->gemm.cols, n = plan->shape.n, k = plan->shape.k;
     for (size_t n0 = 0; n0 < n; n0 += cols)
-        pack_panel(plan, b, b_stride, n0, MIN(cols, n - n0), (span){ 0, k }, (float *)packed + n0 * k);
+        gemm_pack_panel(plan, b, b_stride, n0, MIN(cols, n - n0), (span){ 0, k }, (float *)packed + n0 * k);
+}
+
+void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed)
+{
+    plan->pack(plan, b, b_stride, packed);
 }
 
 /* A panel [k][cols] of b for rows ks. Where b is read in place, *stride is b's. */
@@ -122,7 +126,7 @@ static const float *panel_of(const gemm_job *job, size_t n0, size_t n, span ks, 
         *stride = (ptrdiff_t)g->b_stride;
         return g->b + ks.begin * g->b_stride + n0;
     }
-    pack_panel(job->plan, g->b, g->b_stride, n0, n, ks, job->b_packed);
+    gemm_pack_panel(job->plan, g->b, g->b_stride, n0, n, ks, job->b_packed);
     return job->b_packed;
 }
 
@@ -153,11 +157,11 @@ static void run_tile(const gemm_job *job, const tile_at *t, const float *bias, c
     const bool half = tile_columns(job, t->n) < (size_t)tiles->cols;
     if (job->in_place) {
         gemm_rows_f32 *run = half ? tiles->rows_half[at] : tiles->rows_in_place[at];
-        run(t->a, a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, add, t->ahead);
+        run(t->a, a_stride, t->b, t->b_stride, bias, c, c_stride, t->k, add, c_stride, t->ahead);
     } else {
         gemm_tile_f32 *run = half ? tiles->tile_half[at] : tiles->tile[at];
         run(t->a, job->by_columns ? a_stride : (ptrdiff_t)t->height, t->b, t->b_stride, bias, c, c_stride, t->k, add,
-            t->ahead);
+            c_stride, t->ahead);
     }
 }
 
@@ -261,7 +265,7 @@ static void pack_chunk(const gemm_job *job, span columns, span ks)
     const size_t cols = (size_t)job->tiles->cols, k = ks.end - ks.begin;
     for (size_t n0 = columns.begin; n0 < columns.end; n0 += cols) {
         float *panel = job->b_packed + (n0 - columns.begin) * k;
-        pack_panel(job->plan, g->b, g->b_stride, n0, MIN(cols, columns.end - n0), ks, panel);
+        gemm_pack_panel(job->plan, g->b, g->b_stride, n0, MIN(cols, columns.end - n0), ks, panel);
         if ((job->in_place || job->by_columns) && g->alpha != 1.0f)
             job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](panel, 1, &g->alpha, 0, panel, cols * k);
     }
@@ -441,7 +445,10 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
     const gemm_kernels *tiles = &kernels->gemm;
     int path = choose_path(tiles, shape, b_constant);
     assert(shape->m > 0 && shape->n > 0 && shape->k > 0);
-    *plan = (gemm_plan){ .name = tiles->name, .shape = *shape, .b_constant = b_constant, .kernels = kernels };
+    *plan = (gemm_plan){ .name = tiles->name, .shape = *shape, .b_constant = b_constant, .kernels = kernels,
+                         .pack = pack_panels };
+    if (b_constant && gemm_choose_strassen(plan))
+        return;
     plan->tile[TILE_PATH] = path;
     if (path == PATH_DOT_COLUMN || path == PATH_DOT_ROWS) {
         plan->name = tiles->dot_name;

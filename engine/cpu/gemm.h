@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Matrix product, float32: c[m, n] = act(alpha * a[m, k] * b[k, n] + bias + residual), for MatMul, Gemm and attention.
- * b is packed once where it is constant, else into scratch. Bound: 2 * k * eps * sum |a||b|. */
+ * b is packed once where it is constant, else into scratch. Bound: 2 * k * eps * sum |a||b|; Strassen, for large
+ * products with a constant b, 4e-6 of the output's range (and never more than 3 * k * k * eps * max |a| * max |b|).
+ * There a NaN or an infinity in a row may make NaNs of another row too. */
 #ifndef ONYX_CPU_GEMM_H
 #define ONYX_CPU_GEMM_H
 
@@ -13,6 +15,8 @@
 typedef struct gemm_shape {
     size_t m, n, k;
     bool a_transposed, b_transposed; /* a stored [k, m]; b stored [n, k] */
+    bool exact;                      /* sums in their order alone: no Strassen */
+    int threads; /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
 } gemm_shape;
 
 typedef struct gemm_arguments {
@@ -41,6 +45,7 @@ struct gemm_plan {
     size_t scratch_bytes; /* per worker */
     int tile[8];
     const struct cpu_kernels *kernels; /* must outlive the plan */
+    void (*pack)(const gemm_plan *plan, const float *b, size_t b_stride, void *packed);
     void (*run)(const gemm_plan *plan, const gemm_arguments *arguments, int part, void *scratch);
 };
 
@@ -56,22 +61,37 @@ typedef struct gemm_ahead {
 } gemm_ahead;
 
 /* One register tile: c[R, cols] = a * b (+ bias per column; + add). a: [k][R], a_stride floats apart. b: rows of
- * cols, b_stride floats apart. bias: cols values or NULL. add: NULL; or stored as c is, maybe c itself. */
+ * cols, b_stride floats apart. bias: cols values or NULL. add: NULL; or rows add_stride apart, maybe c itself. */
 typedef void gemm_tile_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
-                           float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
+                           float *c, ptrdiff_t c_stride, size_t k, const float *add, ptrdiff_t add_stride,
+                           gemm_ahead ahead);
 /* The same with a where it lies: R rows of k, a_stride floats apart. */
 typedef void gemm_rows_f32(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,
-                           float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead);
+                           float *c, ptrdiff_t c_stride, size_t k, const float *add, ptrdiff_t add_stride,
+                           gemm_ahead ahead);
 /* out[i] = sum over k of x * rows[i], i < count <= 4. */
 typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, int count, size_t k, float *out);
 /* Rows of n floats from src to dst, whose rows are cols >= n long: zeros behind. */
 typedef void gemm_copy_f32(const float *src, size_t src_stride, size_t n, float *dst, size_t dst_stride, size_t cols,
                            size_t rows);
 
+/* Strassen's sums of rows whose halves are n floats, a multiple of 16: s1 = a2 + a4, s2 = s1 - a1, s3 = a1 - a2, s4 =
+ * a3 - s2. a1, a3 = a1 + n: rows a_stride apart; a2, a4: `below` floats further. s1: rows s_stride apart; the others:
+ * `apart` floats further, each. */
+typedef void gemm_strassen_sums_f32(const float *a, ptrdiff_t a_stride, ptrdiff_t below, size_t n, float *s,
+                                    ptrdiff_t s_stride, ptrdiff_t apart, size_t rows);
+/* to = x + y, rows of cols, a multiple of the vector. bias: NULL, or what is added to each row. */
+typedef struct gemm_matrix {
+    const float *at;
+    ptrdiff_t stride;
+} gemm_matrix;
+typedef void gemm_add_f32(gemm_matrix x, gemm_matrix y, const float *bias, float *to, ptrdiff_t to_stride, size_t cols,
+                          size_t rows);
+
 enum { GEMM_MAX_ROWS = 14, GEMM_MAX_COLS = 32 };
 
 typedef struct gemm_kernels {
-    const char *name, *dot_name;
+    const char *name, *dot_name, *strassen_name;
     int rows, cols;    /* of the largest tile; every R from 1 to rows exists */
     bool reads_behind; /* tiles load whole vectors of a, up to three floats behind its R */
     gemm_tile_f32 *tile[GEMM_MAX_ROWS];
@@ -80,6 +100,8 @@ typedef struct gemm_kernels {
     gemm_tile_f32 *tile_half[GEMM_MAX_ROWS];
     gemm_dot_f32 *dot;
     gemm_copy_f32 *copy;
+    gemm_strassen_sums_f32 *strassen_sums;
+    gemm_add_f32 *add;
 } gemm_kernels;
 
 /* Each overwrites what its instruction set does better; called in this order by cpu/fill_*.c. */

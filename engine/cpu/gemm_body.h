@@ -65,8 +65,8 @@ GEMM_INLINE void gemm_step(vf *acc, const float *a, const float *b, const int R,
 }
 
 /* Adds the side sums up, and bias and what is to be added, and stores. */
-GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c_stride, const float *add, const int R,
-                               const int C, const int SPLIT)
+GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c_stride, const float *add,
+                               ptrdiff_t add_stride, const int R, const int C, const int SPLIT)
 {
     GEMM_UNROLL
     for (int i = R * C; i < R * C * SPLIT; i++)
@@ -80,7 +80,7 @@ GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c
             if (bias)
                 v = vf_add(v, vf_load(bias + j * VF_LANES));
             if (add)
-                v = vf_add(v, vf_load(add + i * c_stride + j * VF_LANES));
+                v = vf_add(v, vf_load(add + i * add_stride + j * VF_LANES));
             vf_store(to, v);
         }
     }
@@ -89,7 +89,7 @@ GEMM_INLINE void gemm_tile_end(vf *acc, const float *bias, float *c, ptrdiff_t c
 /* SPLIT sums over k side by side. */
 GEMM_INLINE void gemm_tile_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
                                 const float *bias, float *c, ptrdiff_t c_stride, size_t k, const float *add,
-                                gemm_ahead ahead, const int R, const int C, const int SPLIT)
+                                ptrdiff_t add_stride, gemm_ahead ahead, const int R, const int C, const int SPLIT)
 {
     vf acc[GEMM_MAX_ACCUMULATORS];
     GEMM_UNROLL
@@ -107,7 +107,7 @@ GEMM_INLINE void gemm_tile_body(const float *a, ptrdiff_t a_stride, const float 
     if (SPLIT > 1)
         for (; k > 0; k--, a += a_stride, b += b_stride)
             gemm_step(acc, a, b, R, C);
-    gemm_tile_end(acc, bias, c, c_stride, add, R, C, SPLIT);
+    gemm_tile_end(acc, bias, c, c_stride, add, add_stride, R, C, SPLIT);
 }
 
 /* One k of rows that lie a_stride apart: a base for every three of them, which an address of x86 reaches. */
@@ -130,7 +130,7 @@ GEMM_INLINE void gemm_rows_step(vf *acc, const float *const *a, ptrdiff_t a_stri
 
 GEMM_INLINE void gemm_rows_body(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride,
                                 const float *bias, float *c, ptrdiff_t c_stride, size_t k, const float *add,
-                                gemm_ahead ahead, const int R, const int C, const int SPLIT)
+                                ptrdiff_t add_stride, gemm_ahead ahead, const int R, const int C, const int SPLIT)
 {
     vf acc[GEMM_MAX_ACCUMULATORS];
     const float *bases[GEMM_ROW_BASES];
@@ -156,7 +156,7 @@ GEMM_INLINE void gemm_rows_body(const float *a, ptrdiff_t a_stride, const float 
         for (int i = 0; 3 * i < R; i++)
             bases[i]++;
     }
-    gemm_tile_end(acc, bias, c, c_stride, add, R, C, SPLIT);
+    gemm_tile_end(acc, bias, c, c_stride, add, add_stride, R, C, SPLIT);
 }
 
 GEMM_INLINE void gemm_dot_body(const float *x, const float *rows, size_t row_stride, size_t k, float *out, const int N)
@@ -225,17 +225,19 @@ static void gemm_copy(const float *src, size_t src_stride, size_t n, float *dst,
 /* Defines one tile function. */
 #define GEMM_TILE(name, rows, vectors, split)                                                                          \
     static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,        \
-                     float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                       \
+                     float *c, ptrdiff_t c_stride, size_t k, const float *add, ptrdiff_t add_stride,                   \
+                     gemm_ahead ahead)                                                                                 \
     {                                                                                                                  \
-        gemm_tile_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);              \
+        gemm_tile_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, add_stride, ahead, rows, vectors, split);  \
     }
 
 /* The same of rows in place. */
 #define GEMM_ROWS(name, rows, vectors, split)                                                                          \
     static void name(const float *a, ptrdiff_t a_stride, const float *b, ptrdiff_t b_stride, const float *bias,        \
-                     float *c, ptrdiff_t c_stride, size_t k, const float *add, gemm_ahead ahead)                       \
+                     float *c, ptrdiff_t c_stride, size_t k, const float *add, ptrdiff_t add_stride,                   \
+                     gemm_ahead ahead)                                                                                 \
     {                                                                                                                  \
-        gemm_rows_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, ahead, rows, vectors, split);              \
+        gemm_rows_body(a, a_stride, b, b_stride, bias, c, c_stride, k, add, add_stride, ahead, rows, vectors, split);  \
     }
 
 #endif

@@ -66,4 +66,5 @@ void gemm_pack_form(const gemm_plan *plan, gemm_plan *form)
     form->shape.b_transposed = plan->shape.b_transposed;
     form->packed_bytes = plan->packed_bytes;
     form->kernels = plan->kernels;
+    form->pack = plan->pack;
 }

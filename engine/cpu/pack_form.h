@@ -14,7 +14,7 @@
 void conv_pack_form(const conv_plan *plan, conv_plan *form);
 /* Channels, kernel, types, algorithm and filters of a tile. For qconv_pack. */
 void qconv_pack_form(const qconv_plan *plan, qconv_plan *form);
-/* Columns and rows of b. For gemm_pack_b. */
+/* Columns and rows of b, algorithm. For gemm_pack_b. */
 void gemm_pack_form(const gemm_plan *plan, gemm_plan *form);
 
 #endif

@@ -130,7 +130,8 @@ plan_result plan_matmul(planner *p, graph_node *node)
         return PLAN_PASS;
     const int64_t *ad = a->info.dims + a->info.rank - 2, *bd = b->info.dims + b->info.rank - 2;
     gemm_shape shape = { .m = (size_t)ad[d.trans_a], .k = (size_t)ad[!d.trans_a], .n = (size_t)bd[!d.trans_b],
-                         .a_transposed = d.trans_a, .b_transposed = d.trans_b };
+                         .a_transposed = d.trans_a, .b_transposed = d.trans_b,
+                         .exact = p->options->precision == ONYX_PRECISION_STRICT, .threads = plan_threads(p) };
     matmul_step mm = { .alpha = d.alpha, .activation = { (cpu_act)d.activation.act, d.activation.a, d.activation.b },
                        .a_stride = (size_t)ad[1], .b_stride = (size_t)bd[1], .c_stride = shape.n, .batches = 1,
                        .rank = y->info.rank - 2 };

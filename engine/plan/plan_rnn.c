@@ -260,7 +260,8 @@ plan_result plan_rnn(planner *p, graph_node *node)
                    .batch_first = params->batch_first, .reverse = params->direction == OP_RNN_REVERSE,
                    .linear_before_reset = params->linear_before_reset };
     const gemm_shape shape = { .m = s.steps * s.batch, .n = s.directions * s.gates * s.hidden, .k = s.inputs,
-                               .b_transposed = true };
+                               .b_transposed = true, .exact = p->options->precision == ONYX_PRECISION_STRICT,
+                               .threads = plan_threads(p) };
     gemm_choose(p->kernels, &shape, true, &s.plan);
     graph_value *products = graph_add_value(p->graph, node->name);
     const int src = plan_plain(p, x);

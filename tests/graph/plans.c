@@ -15,7 +15,7 @@
 
 typedef struct plan_case {
     const char *name;
-    const char *kernels; /* comma-separated; each is the kernel of some step */
+    const char *kernels; /* comma-separated; each is the kernel of some step. "gemm_": any that begins so */
     const char *without; /* kernels that no step has; NULL: "reference" */
     const char *text;
     bool bytes; /* only where some kernel multiplies bytes */
@@ -389,6 +389,16 @@ static const plan_case cases[] = {
       "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\noutput a\n", true },
 };
 
+#define TALL_PRODUCT                                                                                                  \
+    "input x f32 2,150,400\ninit w f32 400,320\ninit b f32 320\na = MatMul(x, w)\nc = Add(a, b)\ny = Relu(c)\noutput y\n"
+
+static const plan_case product_case =
+    { "a tall product", "gemm_strassen_f32_", "reference,eltwise_binary,eltwise_act", TALL_PRODUCT };
+
+/* With precision=strict. */
+static const plan_case strict_product_case =
+    { "a tall product, strict", "gemm_f32_", "reference,gemm_strassen_f32_", TALL_PRODUCT };
+
 /* With precision=fp16 and bf16, where the processor has such arithmetic. */
 static const plan_case half_cases[] = {
     { "views of 16 bits", "half_max_pool,half_resize_nearest,half_binary,half_act",
@@ -454,11 +464,16 @@ static bool run_program(const program *p, const memory_of *m)
     return true;
 }
 
+/* One of a list's names, of so many characters. */
+static bool is_named(const char *at, size_t length, const char *name)
+{
+    return strncmp(at, name, length) == 0 && (!name[length] || (length > 0 && at[length - 1] == '_'));
+}
+
 static bool in_list(const char *list, const char *name)
 {
-    const size_t length = strlen(name);
     for (const char *at = list; at; at = strchr(at, ','), at += at != NULL)
-        if (strncmp(at, name, length) == 0 && (at[length] == ',' || !at[length]))
+        if (is_named(at, strcspn(at, ","), name))
             return true;
     return false;
 }
@@ -470,7 +485,7 @@ static void check_kernels(const plan_case *c, const program *p, const char *tabl
     for (char *name = strtok(list, ","); name; name = strtok(NULL, ",")) {
         bool found = false;
         for (int i = 0; i < p->step_count; i++)
-            found |= strcmp(p->steps[i].kernel, name) == 0;
+            found |= is_named(name, strlen(name), p->steps[i].kernel);
         CHECK(found, "%s, %s: no step %s", c->name, table, name);
     }
     for (int i = 0; i < p->step_count; i++)
@@ -559,6 +574,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
         if (argc < 2 || strcmp(argv[1], cases[i].name) == 0)
             check_case(&cases[i], ONYX_PRECISION_AUTO);
+    check_case(&product_case, ONYX_PRECISION_AUTO);
+    check_case(&strict_product_case, ONYX_PRECISION_STRICT);
     for (size_t i = 0; i < sizeof(half_cases) / sizeof(*half_cases); i++)
         if (argc < 2 || strcmp(argv[1], half_cases[i].name) == 0) {
             check_case(&half_cases[i], ONYX_PRECISION_FP16);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Matrix product of one kernel table against double precision: odd sizes, transposed operands, strides wider than the
- * rows, constant and variable b, parts in any order; all buffers end at a guard page. */
+ * rows, constant and variable b, parts in any order, several threads; all buffers end at a guard page. */
 #include "oracle.h"
 
 enum { MAX_FLOATS = 1 << 19 };
@@ -9,6 +9,7 @@ enum { MAX_FLOATS = 1 << 19 };
 static guarded_region region_a, region_b, region_c, region_bias, region_residual, region_packed,
     region_scratch;
 static float first[MAX_FLOATS];
+static int by_strassen; /* problems that were solved so */
 
 typedef struct problem {
     gemm_shape shape;
@@ -49,12 +50,34 @@ static double result_of(const problem *p, const gemm_arguments *g, size_t i, siz
                                                : sum;
 }
 
+/* Of the products, with bias and residual. */
+static double largest_result(const problem *p, const gemm_arguments *g)
+{
+    problem plain = *p;
+    plain.activation.act = CPU_ACT_NONE;
+    double largest = 0;
+    for (size_t i = 0; i < p->shape.m; i++)
+        for (size_t j = 0; j < p->shape.n; j++) {
+            double magnitude;
+            largest = fmax(largest, fabs(result_of(&plain, g, i, j, &magnitude)));
+        }
+    return largest;
+}
+
+static bool is_strassen(const gemm_plan *plan)
+{
+    return strstr(plan->name, "strassen") != NULL;
+}
+
 static bool compare(const problem *p, const gemm_plan *plan, const gemm_arguments *g)
 {
+    const bool strassen = is_strassen(plan);
+    const double range = strassen ? largest_result(p, g) : 0;
     for (size_t i = 0; i < p->shape.m; i++)
         for (size_t j = 0; j < p->shape.n; j++) {
             double magnitude, expected = result_of(p, g, i, j, &magnitude);
-            double bound = 1.2 * 2 * (double)(p->shape.k + 1) * FLT_EPSILON * magnitude + 4e-6 * fabs(expected) + 2e-6;
+            double bound = 1.2 * (strassen ? 4e-6 * range : 2 * (double)(p->shape.k + 1) * FLT_EPSILON * magnitude);
+            bound += 4e-6 * fabs(expected) + 2e-6;
             float actual = g->c[i * p->c_stride + j];
             if (!(fabs((double)actual - expected) <= bound))
                 return CHECK(false, "%s %s [%zu, %zu]: expected %.9g, got %.9g", plan->name, problem_text(p), i, j,
@@ -72,6 +95,25 @@ static bool gaps_intact(const problem *p, const float *c)
             if (bytes[i * p->c_stride * 4 + j] != 0xa5)
                 return false;
     return guarded_front_intact(c);
+}
+
+/* As `first` is, with any number of threads: packed is that of one. */
+static void test_threads(const cpu_kernels *kernels, const problem *p, gemm_arguments g, size_t c_floats)
+{
+    static const int threads[] = { 2, 4, 16 };
+    for (size_t i = 0; i < sizeof(threads) / sizeof(threads[0]); i++) {
+        gemm_shape shape = p->shape;
+        shape.threads = threads[i];
+        gemm_plan plan;
+        gemm_choose(kernels, &shape, p->constant, &plan);
+        void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
+        memset(scratch, 0xff, plan.scratch_bytes);
+        memset(g.c, 0xa5, c_floats * 4);
+        for (int part = plan.parts - 1; part >= 0; part--)
+            plan.run(&plan, &g, part, scratch);
+        CHECK(memcmp(first, g.c, c_floats * 4) == 0 && guarded_front_intact(scratch), "%s %s: %d threads change bits",
+              plan.name, problem_text(p), threads[i]);
+    }
 }
 
 static void test_problem(const cpu_kernels *kernels, const problem *p)
@@ -120,6 +162,8 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     for (int part = plan.parts - 1; part >= 0; part--)
         plan.run(&plan, &g, part, scratch);
     CHECK(memcmp(first, c, c_floats * 4) == 0, "%s %s: order of parts changes bits", plan.name, problem_text(p));
+    test_threads(kernels, p, g, c_floats);
+    by_strassen += is_strassen(&plan);
 }
 
 static void random_problem(const cpu_kernels *kernels, int round)
@@ -159,6 +203,31 @@ static void test_cuts(const cpu_kernels *kernels)
     }
 }
 
+/* Odd rows, columns and k behind the halves; rows 4 KB apart; never where sums are to be exact. */
+static void test_strassen(const cpu_kernels *kernels)
+{
+    static const gemm_shape shapes[] = {
+        { 197, 320, 384, false, false }, { 196, 397, 333, false, true }, { 131, 300, 450, false, false },
+        { 97, 500, 511, false, true },   { 261, 330, 401, false, false }, { 130, 230, 1000, false, false },
+    };
+    static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU };
+    by_strassen = 0;
+    for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
+        problem p = { .shape = shapes[i / 2], .constant = true, .alpha = i % 4 == 3 ? 0.37f : 1, .bias = (int)(i % 3),
+                      .residual = i / 2 % 2 == i % 2 };
+        p.activation.act = acts[i / 2 % 3];
+        p.a_stride = p.shape.k == 1000 ? 1024 : p.shape.k + i % 2 * 3;
+        p.b_stride = (p.shape.b_transposed ? p.shape.k : p.shape.n) + i % 2;
+        p.c_stride = p.shape.n + i % 2 * 5;
+        test_problem(kernels, &p);
+        gemm_plan plan;
+        p.shape.exact = true;
+        gemm_choose(kernels, &p.shape, true, &plan);
+        CHECK(!is_strassen(&plan), "%s: %s is not exact", plan.name, problem_text(&p));
+    }
+    CHECK(by_strassen > 0, "%s: nothing is multiplied by Strassen's algorithm", kernels->name);
+}
+
 void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
     guarded_region *regions[] = { &region_a,        &region_b,      &region_c,      &region_bias,
@@ -166,6 +235,7 @@ void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)
         *regions[i] = guarded_create(MAX_FLOATS * 4 + (1 << 16));
     test_cuts(kernels);
+    test_strassen(kernels);
     for (int round = 0; round < rounds; round++)
         random_problem(kernels, round);
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)

@@ -4,6 +4,7 @@
 #include "cpu/x86/math_avx2.h"
 
 #include "cpu/gemm_body.h"
+#include "cpu/gemm_strassen_body.h"
 
 GEMM_TILE(tile_1x2, 1, 2, 4)
 GEMM_TILE(tile_2x2, 2, 2, 2)
@@ -30,6 +31,7 @@ void gemm_fill_avx2(gemm_kernels *kernels)
     *kernels = (gemm_kernels){
         .name = "gemm_f32_avx2",
         .dot_name = "gemm_dot_f32_avx2",
+        .strassen_name = "gemm_strassen_f32_avx2",
         .rows = 6,
         .cols = 2 * VF_LANES,
         .tile = { tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2 },
@@ -37,5 +39,7 @@ void gemm_fill_avx2(gemm_kernels *kernels)
         .rows_half = { rows_1x1, rows_2x1, rows_3x1, rows_4x1, rows_5x1, rows_6x1 },
         .dot = gemm_dot,
         .copy = gemm_copy,
+        .strassen_sums = gemm_strassen_sums,
+        .add = gemm_add,
     };
 }

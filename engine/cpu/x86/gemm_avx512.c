@@ -4,6 +4,7 @@
 #include "cpu/x86/math_avx512.h"
 
 #include "cpu/gemm_body.h"
+#include "cpu/gemm_strassen_body.h"
 
 GEMM_TILE(tile_1x2, 1, 2, 4)
 GEMM_TILE(tile_2x2, 2, 2, 2)
@@ -61,6 +62,7 @@ void gemm_fill_avx512(gemm_kernels *kernels)
     *kernels = (gemm_kernels){
         .name = "gemm_f32_avx512",
         .dot_name = "gemm_dot_f32_avx512",
+        .strassen_name = "gemm_strassen_f32_avx512",
         .rows = 12,
         .cols = 2 * VF_LANES,
         .tile = { tile_1x2, tile_2x2, tile_3x2, tile_4x2, tile_5x2, tile_6x2, tile_7x2, tile_8x2, tile_9x2, tile_10x2,
@@ -73,5 +75,7 @@ void gemm_fill_avx512(gemm_kernels *kernels)
                        tile_10x1, tile_11x1, tile_12x1 },
         .dot = gemm_dot,
         .copy = gemm_copy,
+        .strassen_sums = gemm_strassen_sums,
+        .add = gemm_add,
     };
 }
