@@ -186,16 +186,19 @@ static void depthwise_any(const half_row *row, const uint16_t *src, const void *
 
 /* ---- pool ---- */
 
-/* 32 bfloat16 as integers that are ordered as they are, NaN above all; and back. */
+/* 32 bfloat16 as integers that are ordered as they are, NaN above all; and back. Of x ^ (sign & 0x7fff), negative NaNs
+ * are below -inf, 0x807f, so that taking 0x7f away brings them around to the top. */
+BF16_INLINE __m512i flip(__m512i x)
+{
+    return _mm512_ternarylogic_epi32(x, _mm512_srai_epi16(x, 15), _mm512_set1_epi16(0x7fff), 0x78);
+}
 BF16_INLINE __m512i ordered(__m512i x)
 {
-    const __m512i sign = _mm512_srai_epi16(x, 15), rest = _mm512_set1_epi16(0x7fff);
-    const __mmask32 nan = _mm512_cmpgt_epi16_mask(_mm512_and_si512(x, rest), _mm512_set1_epi16(0x7f80));
-    return _mm512_mask_mov_epi16(_mm512_ternarylogic_epi32(x, sign, rest, 0x78), nan, rest); /* x ^ (sign & rest) */
+    return _mm512_sub_epi16(flip(x), _mm512_set1_epi16(0x7f));
 }
 BF16_INLINE __m512i unordered(__m512i x)
 {
-    return _mm512_ternarylogic_epi32(x, _mm512_srai_epi16(x, 15), _mm512_set1_epi16(0x7fff), 0x78);
+    return flip(_mm512_add_epi16(x, _mm512_set1_epi16(0x7f)));
 }
 
 enum { POOL_COLUMNS = 160 };
@@ -230,7 +233,7 @@ static void pool_output(const half_pool *s, const uint16_t *columns, int column,
     const int start = x * s->stride_w - s->pad_left, last = taps_to(start, s->kernel_w, s->dilation_w, s->w_in);
     const size_t step = (size_t)s->w_in * (size_t)s->dilation_h * BF16_LANES;
     uint16_t own[BF16_LANES];
-    __m256i most = _mm256_set1_epi16((short)0x807f); /* -inf */
+    __m256i most = _mm256_set1_epi16(INT16_MIN); /* -inf */
     for (int k = taps_from(start, s->dilation_w); k < last && rows > 0; k++) {
         const ptrdiff_t at = start + k * s->dilation_w;
         const uint16_t *tap = own;
@@ -244,16 +247,23 @@ static void pool_output(const half_pool *s, const uint16_t *columns, int column,
     _mm256_storeu_si256((__m256i *)(void *)dst, _mm512_castsi512_si256(back));
 }
 
-/* n numbers, of whole pixels: outputs of stride 1 whose windows are inside, from the maxima of columns. */
-static void pool_inside(const half_pool *s, const uint16_t *columns, size_t n, uint16_t *dst)
+BF16_INLINE __m512i load_two(const uint16_t *a, const uint16_t *b)
 {
-    const size_t step = (size_t)s->dilation_w * BF16_LANES;
-    for (size_t i = 0; i < n; i += 2 * BF16_LANES) {
-        const __mmask32 lanes = n - i >= 2 * BF16_LANES ? UINT32_MAX : UINT32_MAX >> 16;
-        __m512i most = _mm512_maskz_loadu_epi16(lanes, columns + i);
+    const __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)a);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(first), _mm256_loadu_si256((const __m256i *)(const void *)b), 1);
+}
+
+/* n outputs whose windows are inside, two at a time, from the maxima of columns. */
+static void pool_inside(const half_pool *s, const uint16_t *columns, int n, uint16_t *dst)
+{
+    const ptrdiff_t step = (ptrdiff_t)s->stride_w * BF16_LANES, next = (ptrdiff_t)s->dilation_w * BF16_LANES;
+    for (int i = 0; i < n; i += 2, columns += 2 * step, dst += 2 * BF16_LANES) {
+        const bool both = i + 1 < n;
+        const uint16_t *a = columns, *b = both ? columns + step : columns;
+        __m512i most = load_two(a, b);
         for (int k = 1; k < s->kernel_w; k++)
-            most = _mm512_max_epi16(most, _mm512_maskz_loadu_epi16(lanes, columns + i + (size_t)k * step));
-        _mm512_mask_storeu_epi16(dst + i, lanes, unordered(most));
+            most = _mm512_max_epi16(most, load_two(a += next, b += next));
+        _mm512_mask_storeu_epi64(dst, both ? 0xff : 0x0f, unordered(most));
     }
 }
 
@@ -283,15 +293,14 @@ static void pool_outputs(const half_pool *s, const uint16_t *src, int rows, int 
         columns = own;
         pool_columns(src + (ptrdiff_t)from * BF16_LANES, (size_t)s->w_in * (size_t)s->dilation_h * BF16_LANES, rows,
                      (size_t)n * BF16_LANES, columns);
-        if (s->stride_w == 1) {
-            low = at_most(at_least(x, s->pad_left), end);
-            high = at_least(low, at_most(end, s->w_in - pool_reach(s, 1) + s->pad_left + 1));
-        }
+        const int room = s->w_in - pool_reach(s, 1) + s->pad_left; /* where the last whole window begins, at most */
+        low = at_most(at_least(x, (s->pad_left + s->stride_w - 1) / s->stride_w), end);
+        high = at_least(low, at_most(end, room < 0 ? 0 : room / s->stride_w + 1));
     }
     for (int i = x; i < low; i++)
         pool_output(s, columns, from, src, rows, i, dst + (ptrdiff_t)i * BF16_LANES);
     if (high > low)
-        pool_inside(s, columns + (ptrdiff_t)(low - s->pad_left - from) * BF16_LANES, (size_t)(high - low) * BF16_LANES,
+        pool_inside(s, columns + (ptrdiff_t)(low * s->stride_w - s->pad_left - from) * BF16_LANES, high - low,
                     dst + (ptrdiff_t)low * BF16_LANES);
     for (int i = high; i < end; i++)
         pool_output(s, columns, from, src, rows, i, dst + (ptrdiff_t)i * BF16_LANES);
