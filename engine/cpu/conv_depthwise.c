@@ -33,19 +33,15 @@ static bool known(const conv_shape *s)
            (s->dilation_w == 1 || s->stride_w == 1);
 }
 
-static conv_depthwise_f32 *const *kernels_for(const conv_units *units, const conv_shape *s)
+conv_depthwise_f32 *const *conv_depthwise_kernels(const conv_units *units, const conv_shape *s, int *most)
 {
-    return known(s) ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : &units->depthwise_any;
-}
-
-/* How many rows a kernel can do at once. */
-static int most_rows(const conv_units *units, const conv_shape *s)
-{
-    int rows = 1;
+    conv_depthwise_f32 *const *kernels =
+        known(s) ? units->depthwise[s->kernel_w / 2 - 1][s->stride_w - 1] : &units->depthwise_any;
+    *most = 1;
     if (known(s) && s->stride_h == s->stride_w && (s->dilation_h == 1 || s->stride_h == 1))
-        while (rows < CONV_DEPTHWISE_ROWS && kernels_for(units, s)[rows])
-            rows++;
-    return rows;
+        while (*most < CONV_DEPTHWISE_ROWS && kernels[*most])
+            ++*most;
+    return kernels;
 }
 
 /* What registers cannot do of n outputs that stand in post: the activation, and the residual, or NULL. */
@@ -155,8 +151,7 @@ static depthwise_run start(const conv_plan *plan, const conv_arguments *argument
     depthwise_run r = { .plan = plan, .arguments = arguments, .zeros = scratch };
     r.pooled = conv_max(1, arguments->pooled);
     r.post = r.zeros + s->w_in * plan->block;
-    r.kernels = kernels_for(units, s);
-    r.most = most_rows(units, s);
+    r.kernels = conv_depthwise_kernels(units, s, &r.most);
     r.apart = r.most > 1 ? s->dilation_h : 1;
     r.job = (conv_depthwise_row){
         .kernel_h = s->kernel_h, .kernel_w = s->kernel_w, .stride = s->stride_w, .dilation = s->dilation_w
@@ -244,7 +239,8 @@ bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *s, conv
     plan->scratch_bytes = (CONV_DEPTHWISE_ROWS * POST_PIXELS + (size_t)s->w_in) * lanes * sizeof(float);
     plan->run = depthwise_run_part;
     plan->run_rows = depthwise_run_rows;
-    plan->pools = !kernels->pool.max_row ? 0 : s->dilation_h > 1 ? 1 : most_rows(units, s);
+    conv_depthwise_kernels(units, s, &plan->pools);
+    plan->pools = !kernels->pool.max_row ? 0 : s->dilation_h > 1 ? 1 : plan->pools;
     plan->balance = conv_balance((int)rows, plan->parts, 1, 1, s->threads);
     /* Two taps a cycle while rows are near (measured: 4.8 cycles of 3x3, 13 of 5x5, 25 of 7x7), and SiLU. */
     plan->cycles = (s->kernel_h * s->kernel_w * 0.5 + 6) * (double)blocks * s->h_out * s->w_out;

@@ -21,6 +21,10 @@ bool conv_choose_phases(const cpu_kernels *kernels, const conv_shape *shape, con
 bool conv_choose_first(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 bool conv_choose_depthwise(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan);
 
+/* The kernels of a depthwise shape, [n - 1] for n rows of outputs, and how many rows one can do at once; dilated ones
+ * are those that share rows of taps. */
+conv_depthwise_f32 *const *conv_depthwise_kernels(const conv_units *units, const conv_shape *s, int *most);
+
 /* G of F(4, 3). */
 extern const float conv_winograd_form[6][3];
 

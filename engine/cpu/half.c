@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Convolution of images of 16 bits: depthwise ones, and dense ones in float16, around the tiles of half.h. (Those by
- * products of tiles are in half_tiles.c.) As in conv_direct.c the output is cut in units (rows, or pieces of the one
- * line that a 1x1 kernel makes), units in strips whose input stays in the cache; where taps would read outside, and
- * where the source is plain, the strip is first copied into scratch. */
+ * Convolution of images of 16 bits in float16, around the tiles of half.h. (With sums of float32: half_tiles.c,
+ * half_depthwise.c.) As in conv_direct.c the output is cut in units (rows, or pieces of the one line that a 1x1 kernel
+ * makes), units in strips whose input stays in the cache; where taps would read outside, and where the source is plain,
+ * the strip is first copied into scratch. */
 #include <assert.h>
 #include <string.h>
 
@@ -221,7 +221,9 @@ static void run_depthwise(const half_conv_plan *plan, const half_conv_arguments 
 
 void half_conv_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch)
 {
-    if (plan->depthwise)
+    if (plan->depthwise && plan->kernels->half.finish)
+        half_depthwise_run(plan, arguments, part, scratch);
+    else if (plan->depthwise)
         run_depthwise(plan, arguments, part);
     else if (plan->tiles)
         half_tiles_run(plan, arguments, part, scratch);
@@ -322,7 +324,7 @@ static bool choose_depthwise(const conv_shape *s, half_conv_plan *plan)
     plan->parts = conv_parts_for(sums * 2); /* bound by loads too */
     plan->parts = plan->parts > rows ? (int)rows : plan->parts;
     plan->packed_bytes = (size_t)blocks * (size_t)(s->kernel_h * s->kernel_w) * (size_t)half->lanes * half->sum_bytes;
-    return true;
+    return !half->finish || half_depthwise_choose(plan);
 }
 
 /* Pixels of a unit: whole rows but long ones; pieces of a line so that there are enough and their input fits. */

@@ -47,7 +47,7 @@ struct half_conv_plan {
     size_t packed_bytes, scratch_bytes; /* as in conv.h */
     int filters, unit, cuts, filter_cuts, strip;
     bool depthwise, padded, line, tiles;
-    bool wide_dst; /* to be set behind half_conv_choose where plan.tiles */
+    bool wide_dst;                     /* to be set behind half_conv_choose where plan.tiles */
     const struct cpu_kernels *kernels; /* must outlive the plan */
 };
 
@@ -65,6 +65,10 @@ void half_conv_run(const half_conv_plan *plan, const half_conv_arguments *argume
 bool half_tiles_choose(const conv_shape *shape, half_conv_plan *plan);
 void half_tiles_pack(const half_conv_plan *plan, const float *weights, uint16_t *packed);
 void half_tiles_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch);
+
+/* half_depthwise.c: depthwise ones where sums are float32. */
+bool half_depthwise_choose(half_conv_plan *plan);
+void half_depthwise_run(const half_conv_plan *plan, const half_conv_arguments *arguments, int part, void *scratch);
 
 /* half_kernels.block and unblock, also where a table, whose float32 has the same blocks, has none of its own. */
 void half_block(const struct cpu_kernels *kernels, const float *src, size_t stride, int lanes, size_t hw,
@@ -98,7 +102,8 @@ typedef struct half_tile_set {
     half_tile_run *run[HALF_MAX_FILTERS][HALF_MAX_PIXELS];
 } half_tile_set;
 
-/* Depthwise: a row of one channel block, as conv_depthwise_f32 of conv_tile.h; strides in elements. */
+/* Depthwise, where sums are of 16 bits: a row of one channel block, as conv_depthwise_f32 of conv_tile.h; strides in
+ * elements. */
 typedef struct half_row {
     int kernel_h, kernel_w, stride, dilation;
     ptrdiff_t row_stride;
@@ -158,7 +163,10 @@ typedef struct half_kernels {
     void (*from_float)(const float *src, uint16_t *dst, size_t n);
     half_tile_kernels tiles;                         /* where there are none, the next */
     half_tile_set unit, two, any, plain;             /* by step: 8, 16, any; plain: pixels of 4, any step */
-    half_depthwise *depthwise[2][2], *depthwise_any; /* kernel width 3 and 5, stride 1 and 2 */
+    half_depthwise *depthwise[2][2], *depthwise_any; /* kernel width 3 and 5, stride 1 and 2; or: */
+    /* What follows the sums of n pixels of one block, as they come from float32's depthwise kernels. */
+    void (*finish)(const float *sums, const uint16_t *residual, uint16_t *dst, size_t n, cpu_activation activation,
+                   bool residual_before);
     /* n elements; dst may be src. Bounds: SiLU, Sigmoid 4e-3 relative + 3e-4 (bfloat16: 7e-4 + 2e-6, and rounding);
      * others as float32's, rounded. */
     void (*act)(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation);

@@ -80,108 +80,39 @@ static void binary(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t
 
 /* ---- depthwise ---- */
 
-/* What follows n sums. A function of its own: in every tile it would be half of the code, and a twentieth faster. */
-static __attribute__((noinline)) void finish(const half_row *row, const uint16_t *residual, uint16_t *dst,
-                                             const float *sums, int n)
+/* Sums of n pixels. */
+BF16_INLINE void finish_loop(const float *sums, const uint16_t *residual, uint16_t *dst, size_t n, cpu_activation a,
+                             bool before, const cpu_act ACT)
 {
-    const bool before = residual && row->residual_before, after = residual && !row->residual_before;
-    const cpu_activation act = bf16_activation(row->activation);
-    for (int i = 0; i < n * BF16_LANES; i += BF16_LANES) {
+    const vf low = vf_set1(a.a), high = vf_set1(a.b);
+    for (size_t i = 0; i < n * BF16_LANES; i += BF16_LANES) {
         vf x = vf_load(sums + i);
-        x = before ? vf_add(x, bf16_load(residual + i)) : x;
-        if (act.act == CPU_ACT_SILU)
+        if (residual && before)
+            x = vf_add(x, bf16_load(residual + i));
+        if (ACT == CPU_ACT_CLIP)
+            x = vf_clip(x, low, high);
+        else if (ACT == CPU_ACT_SILU)
             x = bf16_silu(x);
-        else if (act.act == CPU_ACT_CLIP)
-            x = vf_clip(x, vf_set1(act.a), vf_set1(act.b));
-        else if (act.act != CPU_ACT_NONE)
-            x = bf16_act(x, act);
-        bf16_store(dst + i, after ? vf_add(x, bf16_load(residual + i)) : x);
+        else if (ACT != CPU_ACT_NONE)
+            x = bf16_act(x, a);
+        if (residual && !before)
+            x = vf_add(x, bf16_load(residual + i));
+        bf16_store(dst + i, x);
     }
 }
 
-/* P neighbouring outputs; every input vector of a tap row is loaded once. EDGE: columns outside [low, high) read 0. */
-BF16_INLINE void depthwise_chunk(const half_row *row, const uint16_t *src, const float *weights, const float *bias,
-                                 const uint16_t *residual, uint16_t *dst, int low, int high, const int KW,
-                                 const int STRIDE, const int P, const bool EDGE)
+static void finish(const float *sums, const uint16_t *residual, uint16_t *dst, size_t n, cpu_activation activation,
+                   bool residual_before)
 {
-    vf acc[8];
-    BF16_UNROLL
-    for (int p = 0; p < P; p++)
-        acc[p] = vf_load(bias);
-    for (int ky = 0; ky < row->kernel_h; ky++, src += row->row_stride, weights += KW * BF16_LANES) {
-        vf w[5];
-        BF16_UNROLL
-        for (int kx = 0; kx < KW; kx++)
-            w[kx] = vf_load(weights + kx * BF16_LANES);
-        _Pragma("GCC unroll 24") for (int i = 0; i < (P - 1) * STRIDE + KW; i++)
-        {
-            if (EDGE && (i < low || i >= high))
-                continue;
-            const vf x = bf16_load(src + i * BF16_LANES);
-            BF16_UNROLL
-            for (int kx = 0; kx < KW; kx++)
-                if (i >= kx && (i - kx) % STRIDE == 0 && (i - kx) / STRIDE < P)
-                    acc[(i - kx) / STRIDE] = vf_fma(x, w[kx], acc[(i - kx) / STRIDE]);
-        }
-    }
-    float sums[8 * BF16_LANES] __attribute__((aligned(64)));
-    BF16_UNROLL
-    for (int p = 0; p < P; p++)
-        vf_store(sums + p * BF16_LANES, acc[p]);
-    finish(row, residual, dst, sums, P);
-}
-
-/* Eight at a time where all their columns are inside, else four or one. */
-BF16_INLINE void depthwise_row(const half_row *row, const uint16_t *src, const float *weights, const float *bias,
-                               const uint16_t *residual, uint16_t *dst, int count, int low, int high, const int KW,
-                               const int STRIDE)
-{
-    for (int p = 0, n; p < count; p += n) {
-        const int first = p * STRIDE, last = first + 7 * STRIDE + KW;
-        const uint16_t *at = src + (ptrdiff_t)first * BF16_LANES;
-        const uint16_t *add = residual ? residual + (ptrdiff_t)p * BF16_LANES : NULL;
-        uint16_t *to = dst + (ptrdiff_t)p * BF16_LANES;
-        n = p + 8 <= count && first >= low && last <= high ? 8 : p + 4 <= count ? 4 : 1;
-        if (n == 8)
-            depthwise_chunk(row, at, weights, bias, add, to, 0, 0, KW, STRIDE, 8, false);
-        else if (n == 4)
-            depthwise_chunk(row, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, 4, true);
-        else
-            depthwise_chunk(row, at, weights, bias, add, to, low - first, high - first, KW, STRIDE, 1, true);
-    }
-}
-
-#define DEPTHWISE(name, kw, stride)                                                                                    \
-    static void name(const half_row *row, const uint16_t *src, const void *weights, const void *bias,                  \
-                     const uint16_t *residual, uint16_t *dst, int count, int low, int high)                            \
-    {                                                                                                                  \
-        depthwise_row(row, src, weights, bias, residual, dst, count, low, high, kw, stride);                           \
-    }
-
-DEPTHWISE(depthwise_3_unit, 3, 1)
-DEPTHWISE(depthwise_3_two, 3, 2)
-DEPTHWISE(depthwise_5_unit, 5, 1)
-DEPTHWISE(depthwise_5_two, 5, 2)
-
-/* Any kernel width, stride and dilation: one output at a time. */
-static void depthwise_any(const half_row *row, const uint16_t *src, const void *all_weights, const void *bias,
-                          const uint16_t *residual, uint16_t *dst, int count, int low, int high)
-{
-    const float *weights = all_weights;
-    for (int p = 0; p < count; p++) {
-        vf acc = vf_load(bias);
-        for (int ky = 0; ky < row->kernel_h; ky++)
-            for (int kx = 0; kx < row->kernel_w; kx++) {
-                const int column = p * row->stride + kx * row->dilation;
-                if (column >= low && column < high)
-                    acc = vf_fma(bf16_load(src + ky * row->row_stride + (ptrdiff_t)column * BF16_LANES),
-                                 vf_load(weights + ((ptrdiff_t)ky * row->kernel_w + kx) * BF16_LANES), acc);
-            }
-        const ptrdiff_t at = (ptrdiff_t)p * BF16_LANES;
-        float sums[BF16_LANES] __attribute__((aligned(64)));
-        vf_store(sums, acc);
-        finish(row, residual ? residual + at : NULL, dst + at, sums, 1);
-    }
+    const cpu_activation a = bf16_activation(activation);
+    if (a.act == CPU_ACT_NONE)
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_NONE);
+    else if (a.act == CPU_ACT_CLIP)
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_CLIP);
+    else if (a.act == CPU_ACT_SILU)
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_SILU);
+    else
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_SIGMOID); /* which stands for any */
 }
 
 /* ---- pool ---- */
@@ -353,8 +284,7 @@ void half_bf16_fill(half_kernels *kernels)
         .depthwise_name = "conv_depthwise_bf16",
         .to_float = to_float,
         .from_float = from_float,
-        .depthwise = { { depthwise_3_unit, depthwise_3_two }, { depthwise_5_unit, depthwise_5_two } },
-        .depthwise_any = depthwise_any,
+        .finish = finish,
         .act = act,
         .binary = binary,
         .max_pool = max_pool,
