@@ -11,7 +11,8 @@
  *
  * Result: dst = act(conv(src) + bias) (+ residual, added after the activation where asked for).
  * Bound per element against double: 2 * k * eps * sum |w||x| for direct, k = c_in/groups * kh * kw; Winograd 5e-5 of
- * the output's range, Strassen 4e-6. Activations add what eltwise.h allows. */
+ * the output's range, Strassen 4e-6; NaN and infinity spread over their tile in Winograd, in Strassen to the pixel in
+ * the other half of the strip, too. Activations add what eltwise.h allows. */
 #ifndef ONYX_CPU_CONV_H
 #define ONYX_CPU_CONV_H
 

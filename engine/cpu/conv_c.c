@@ -8,7 +8,6 @@
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 #include "cpu/conv_phases_body.h"
-#include "cpu/conv_strassen_body.h"
 
 CONV_PIXELS_4(CONV_TILE, 1, any, 0)
 
@@ -36,7 +35,6 @@ static const conv_units units = {
     .plain_two = TILE_SET,
     .any = TILE_SET,
     .products = TILE_SET,
-    .strassen_sums = strassen_sums,
     .winograd_input = { winograd_input_unit, winograd_input_two, winograd_input_small, winograd_input_small_two },
     .winograd_output = { winograd_output_unit, winograd_output_two, winograd_output_small, winograd_output_small_two },
     .winograd_weights = winograd_weights,

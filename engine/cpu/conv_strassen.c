@@ -1,28 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 1x1 convolution with stride 1 by one step of Strassen's algorithm in Winograd's form (7 products of halves in place
- * of 8, 15 sums; S. Winograd, "On multiplication of 2 x 2 matrices", 1971, as in Higham, "Accuracy and Stability of
- * Numerical Algorithms", 23.1). Pixels A = [A1 A3; A2 A4] (halves of a strip of pixels x halves of the input channels)
- * times weights B = [B1 B3; B2 B4] (halves of the inputs x halves of the filters):
- *
- *     S1 = A2 + A4   S2 = S1 - A1   S3 = A1 - A2   S4 = A3 - S2
- *     T1 = B3 - B1   T2 = B4 - T1   T3 = B4 - B3   T4 = T2 - B2
- *     U1 = A1 B1     U2 = U1 + S2 T2     U3 = U2 + S3 T3     P = S1 T1
- *     first half of the pixels:  U1 + A3 B2, U2 + P + S4 B4     second half:  U3 - A4 T4, U3 + P
- *
- * The weights' sums are packed. Register tiles add up products as the direct algorithm does, go on with sums that they
- * find in the near cache, and end with the epilogue, so that of the 15 sums only the four of S pass over memory. What
- * the halves leave over (channels behind two halves of whole blocks, an odd filter block, an odd pixel) is summed
- * directly. Strips never depend on the number of threads: the bits would. */
+ * 1x1 convolution with stride 1 by one step of Strassen's algorithm (strassen.h): halves of a strip of pixels x halves
+ * of the input channels, times halves of the inputs x halves of the filters. The weights' sums are packed. Register
+ * tiles add up products as the direct algorithm does, and end with the epilogue. What the halves leave over (channels
+ * behind two halves of whole blocks, an odd filter block, an odd pixel) is summed directly. Strips never depend on the
+ * number of threads: the bits would. */
 #include <string.h>
 
 #include "cpu/conv_private.h"
+#include "cpu/strassen.h"
 
 enum { TILE_FILTERS, TILE_STRIPS, TILE_STRIP_CUTS, TILE_FILTER_CUTS };
 
-/* Packed, in the order of their use; FIRST and SECOND: the channels that are left over, of both halves of filters. */
-enum { PANEL_B1, PANEL_B2, PANEL_FIRST, PANEL_T2, PANEL_T3, PANEL_T4, PANEL_T1, PANEL_B4, PANEL_SECOND, PANELS };
-enum { SUMS = 4, PARTS = 3 };
+enum { PARTS = 3 };
 
 /* Everything that follows from shape and filters of a group. */
 typedef struct geometry {
@@ -82,7 +72,7 @@ typedef struct strassen_run {
     const conv_arguments *arguments;
     conv_epilogue epilogue;
     eltwise_act_f32 *act; /* the part of the activation that registers cannot do, or NULL */
-    float *sums[SUMS];    /* S1 to S4: [half_in][first][lane] */
+    float *sums[SUMS];    /* [half_in][first][lane], sum_floats apart */
     float *parts[PARTS];  /* sums of products: [filters][first][lane] */
     float *post;          /* the same, in front of act, or one filter block of the strip */
     int begin;            /* first pixel of the strip */
@@ -93,21 +83,17 @@ typedef struct strassen_run {
 static void add_inputs(const strassen_run *r)
 {
     const geometry *g = &r->g;
-    const size_t lanes = (size_t)g->lanes, both = (size_t)r->second * lanes, all = (size_t)r->first * lanes;
-    const ptrdiff_t plane = (ptrdiff_t)g->pixels * g->lanes;
+    const size_t lanes = (size_t)g->lanes, both = (size_t)r->second * lanes, first = (size_t)r->first * lanes;
+    const ptrdiff_t plane = (ptrdiff_t)g->pixels * g->lanes, right = g->half_in * plane;
+    const ptrdiff_t apart = r->sums[S2] - r->sums[S1];
+    const float *a = r->arguments->src + (ptrdiff_t)r->begin * g->lanes;
+    r->plan->kernels->gemm.strassen_sums(a, plane, (ptrdiff_t)first, right, both, r->sums[S1], (ptrdiff_t)first, apart,
+                                         (size_t)g->half_in);
+    if (both == first)
+        return;
     for (int block = 0; block < g->half_in; block++) {
-        const float *a1 = r->arguments->src + block * plane + (ptrdiff_t)r->begin * g->lanes;
-        const float *const a[4] = { a1, a1 + all, a1 + g->half_in * plane, a1 + g->half_in * plane + all };
-        float *s[SUMS];
-        for (int i = 0; i < SUMS; i++)
-            s[i] = r->sums[i] + (size_t)block * all;
-        r->plan->kernels->conv.units->strassen_sums(a, s, both, block + 1 < g->half_in ? plane : 0);
-        for (size_t i = both; i < all; i++) {
-            s[0][i] = 0;
-            s[1][i] = -a[0][i];
-            s[2][i] = a[0][i];
-            s[3][i] = a[2][i] + a[0][i];
-        }
+        const float *a1 = a + block * plane + both;
+        strassen_lone_sums(a1, a1 + right, lanes, r->sums[S1] + (size_t)block * first + both, (size_t)apart);
     }
 }
 
@@ -228,13 +214,13 @@ static void run_group(const strassen_run *r, const strassen_group *group)
 
     add_product(r, group, PANEL_B1, a1, plane, bias, NULL, u, r->first);
     finish(r, group, upper, PANEL_B2, a3, plane, u);
-    add_product(r, group, PANEL_T2, r->sums[1], sum, NULL, u, u, r->first);
-    add_product(r, group, PANEL_T3, r->sums[2], sum, NULL, u, u3, r->first);
+    add_product(r, group, PANEL_T2, r->sums[S2], sum, NULL, u, u, r->first);
+    add_product(r, group, PANEL_T3, r->sums[S3], sum, NULL, u, u3, r->first);
     finish(r, group, lower, PANEL_T4, a4, plane, u3);
-    add_product(r, group, PANEL_T1, r->sums[0], sum, more, NULL, p, r->first);
+    add_product(r, group, PANEL_T1, r->sums[S1], sum, more, NULL, p, r->first);
     e->binary[CPU_BINARY_ADD](u, 1, p, 1, u, floats);
     e->binary[CPU_BINARY_ADD](u3, 1, p, 1, u3, floats);
-    finish(r, group, upper_second, PANEL_B4, r->sums[3], sum, u);
+    finish(r, group, upper_second, PANEL_B4, r->sums[S4], sum, u);
     finish(r, group, lower_second, PANELS, NULL, 0, u3);
 }
 
@@ -322,19 +308,14 @@ static double weight_at(const conv_file *file, int o, int c)
     return w;
 }
 
-/* The panels of input c of a half and filter o of the first one; T4 with the sign that it is added with. */
+/* The panels of input c of a half and filter o of the first one. */
 static void panel_weights(const geometry *g, const conv_file *file, int o, int c, double *w)
 {
     const int right = o + g->half_out * g->lanes, low = c + g->half_in * g->lanes;
-    const double b1 = weight_at(file, o, c), b2 = weight_at(file, o, low);
-    const double b3 = weight_at(file, right, c), b4 = weight_at(file, right, low);
-    w[PANEL_B1] = b1;
-    w[PANEL_B2] = b2;
-    w[PANEL_T1] = b3 - b1;
-    w[PANEL_T2] = b4 - w[PANEL_T1];
-    w[PANEL_T3] = b4 - b3;
-    w[PANEL_T4] = b2 - w[PANEL_T2];
-    w[PANEL_B4] = b4;
+    w[PANEL_B1] = weight_at(file, o, c);
+    w[PANEL_B2] = weight_at(file, o, low);
+    w[PANEL_B4] = weight_at(file, right, low);
+    strassen_weights(weight_at(file, right, c), w);
 }
 
 static void pack_group(const geometry *g, const conv_file *file, conv_range blocks, float *to)

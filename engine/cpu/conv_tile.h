@@ -126,10 +126,6 @@ typedef struct conv_depthwise_row {
 typedef void conv_depthwise_f32(const conv_depthwise_row *row, const float *const *src, const float *weights,
                                 const float *bias, float *const *dst, int count, int low, int high);
 
-/* Strassen's sums of n floats, a multiple of V: s1 = a2 + a4, s2 = s1 - a1, s3 = a1 - a2, s4 = a3 - s2. Has what lies
- * `ahead` floats further in a fetched. */
-typedef void conv_strassen_sums_f32(const float *const a[4], float *const s[4], size_t n, ptrdiff_t ahead);
-
 struct conv_units {
     int lanes;
     const char *direct_name, *strassen_name, *taps_name, *plain_name, *depthwise_name;
@@ -143,7 +139,6 @@ struct conv_units {
      * every other input, so that a multiply-add takes two. Weights [sum / 2][2 F - 1][V / 2][2]. F is 2 or more;
      * filters 0: there are none. */
     conv_tile_set halved;
-    conv_strassen_sums_f32 *strassen_sums;
     conv_winograd_input_f32 *winograd_input[WINOGRAD_FORMS];
     conv_winograd_output_f32 *winograd_output[WINOGRAD_FORMS];
     conv_winograd_weights_f32 *winograd_weights;

@@ -75,11 +75,11 @@ typedef void gemm_dot_f32(const float *x, const float *rows, size_t row_stride, 
 typedef void gemm_copy_f32(const float *src, size_t src_stride, size_t n, float *dst, size_t dst_stride, size_t cols,
                            size_t rows);
 
-/* Strassen's sums of rows whose halves are n floats, a multiple of 16: s1 = a2 + a4, s2 = s1 - a1, s3 = a1 - a2, s4 =
- * a3 - s2. a1, a3 = a1 + n: rows a_stride apart; a2, a4: `below` floats further. s1: rows s_stride apart; the others:
- * `apart` floats further, each. */
-typedef void gemm_strassen_sums_f32(const float *a, ptrdiff_t a_stride, ptrdiff_t below, size_t n, float *s,
-                                    ptrdiff_t s_stride, ptrdiff_t apart, size_t rows);
+/* Strassen's sums (strassen.h) of rows of n floats, a multiple of the vector. A1: rows a_stride apart; A2: `below`
+ * floats further; A3, A4: `right` floats behind those. S1: rows s_stride apart; the others: `apart` floats further,
+ * each. */
+typedef void gemm_strassen_sums_f32(const float *a, ptrdiff_t a_stride, ptrdiff_t below, ptrdiff_t right, size_t n,
+                                    float *s, ptrdiff_t s_stride, ptrdiff_t apart, size_t rows);
 /* to = x + y, rows of cols, a multiple of the vector. bias: NULL, or what is added to each row. */
 typedef struct gemm_matrix {
     const float *at;

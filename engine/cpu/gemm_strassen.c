@@ -1,29 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Matrix product with a constant b by one step of Strassen's algorithm in Winograd's form (7 products of halves in
- * place of 8, 15 sums; S. Winograd, "On multiplication of 2 x 2 matrices", 1971, as in Higham, "Accuracy and Stability
- * of Numerical Algorithms", 23.1). a = [A1 A3; A2 A4], halves of the rows x halves of k, times b = [B1 B3; B2 B4]:
- *
- *     S1 = A2 + A4   S2 = S1 - A1   S3 = A1 - A2   S4 = A3 - S2
- *     T1 = B3 - B1   T2 = B4 - T1   T3 = B4 - B3   T4 = T2 - B2
- *     U1 = A1 B1     U2 = U1 + S2 T2     U3 = U2 + S3 T3     P = S1 T1
- *     upper rows:  U1 + A3 B2, U2 + P + S4 B4     lower rows:  U3 - A4 T4, U3 + P
- *
- * b's sums are packed. Tiles go on with sums that they find in the first-level cache, so that of the 15 sums only the
- * four of S pass over memory. What the halves leave over (k behind two halves of whole lines, columns behind two halves
- * of whole panels, an odd row) is summed directly. Work goes by strips, some rows of each half: a row meets the same
- * row of the other half whatever the strips are, so that they may depend on the number of threads. */
+ * Matrix product with a constant b by one step of Strassen's algorithm (strassen.h). b's sums are packed. What the
+ * halves leave over (k behind two halves of whole lines, columns behind two halves of whole panels, an odd row) is
+ * summed directly. Work goes by strips, some rows of each half: a row meets the same row of the other half whatever the
+ * strips are, so that they may depend on the number of threads. */
 #include <string.h>
 
 #include "base/size.h"
 #include "cpu/conv_private.h"
 #include "cpu/gemm_private.h"
+#include "cpu/strassen.h"
 
 enum { TILE_STRIPS, TILE_STRIP_CUTS, TILE_COL_CUTS };
 
-/* Packed for each panel of a half, in the order of their use; FIRST and SECOND: the rest of k, of both halves. */
-enum { PANEL_B1, PANEL_B2, PANEL_FIRST, PANEL_T2, PANEL_T3, PANEL_T4, PANEL_T1, PANEL_B4, PANEL_SECOND, PANELS };
-enum { S1, S2, S3, S4, SUMS };
 enum { PART_U, PART_U3, PART_P, PART_V, PARTS };
 enum { LINE = 16, APART = 16 };
 
@@ -146,18 +135,11 @@ static void sum_rows(const strassen_run *r, span rows, float *to, size_t pitch, 
     const geometry *g = &r->g;
     const float *a = r->all.at + rows.begin * r->all.stride;
     const size_t both = MIN(rows.end, r->second) - rows.begin;
-    g->tiles->strassen_sums(a, (ptrdiff_t)r->all.stride, (ptrdiff_t)(r->below * r->all.stride), g->half_k, to,
-                            (ptrdiff_t)pitch, (ptrdiff_t)apart, both);
-    if (rows.end <= r->second)
-        return;
+    g->tiles->strassen_sums(a, (ptrdiff_t)r->all.stride, (ptrdiff_t)(r->below * r->all.stride), (ptrdiff_t)g->half_k,
+                            g->half_k, to, (ptrdiff_t)pitch, (ptrdiff_t)apart, both);
     a += both * r->all.stride;
-    to += both * pitch;
-    for (size_t i = 0; i < g->half_k; i++) {
-        to[i] = 0;
-        to[i + apart] = -a[i];
-        to[i + 2 * apart] = a[i];
-        to[i + 3 * apart] = a[i + g->half_k] + a[i];
-    }
+    if (rows.end > r->second)
+        strassen_lone_sums(a, a + g->half_k, g->half_k, to + both * pitch, apart);
 }
 
 static void add_inputs(strassen_run *r)
@@ -446,18 +428,14 @@ static void run_strassen(const gemm_plan *plan, const gemm_arguments *arguments,
     }
 }
 
-/* b's sums where its quarters lie packed, in double precision. */
-static void sum_panels(const geometry *g, float *packed)
+/* b's sums where its quarters lie packed, B3 in T1's place. */
+static void sum_panels(float *const b[PANELS], size_t floats)
 {
-    const size_t part = g->half_k * g->cols, rest = g->rest_k * g->cols;
-    float *b2 = packed + part, *t2 = b2 + part + rest, *t3 = t2 + part, *t4 = t3 + part, *t1 = t4 + part;
-    const float *b1 = packed, *b4 = t1 + part;
-    for (size_t i = 0; i < part; i++) {
-        const double left = b1[i], low = b2[i], right = t1[i], both = b4[i];
-        t1[i] = (float)(right - left);
-        t2[i] = (float)(both - (right - left));
-        t3[i] = (float)(both - right);
-        t4[i] = (float)(low - (both - (right - left))); /* with the sign that it is added with */
+    for (size_t i = 0; i < floats; i++) {
+        double w[PANELS] = { [PANEL_B1] = b[PANEL_B1][i], [PANEL_B2] = b[PANEL_B2][i], [PANEL_B4] = b[PANEL_B4][i] };
+        strassen_weights(b[PANEL_T1][i], w);
+        for (int t = PANEL_T2; t <= PANEL_T1; t++)
+            b[t][i] = (float)w[t];
     }
 }
 
@@ -469,15 +447,16 @@ static void pack_strassen(const gemm_plan *plan, const float *b, size_t b_stride
     const span upper = { 0, g.half_k }, lower = { g.half_k, 2 * g.half_k }, rest = { 2 * g.half_k, g.k };
     for (size_t at = 0; at < g.panels; at++) {
         const size_t left = at * g.cols, right = left + g.half_n;
-        float *const begin = to;
+        float *panels[PANELS];
         for (int i = 0; i < PANELS; to += panel_rows(&g, i) * g.cols, i++) {
-            const bool second = i == PANEL_T1 || i == PANEL_B4 || i == PANEL_SECOND; /* T1: B3 until it is summed */
+            const bool second = i == PANEL_T1 || i == PANEL_B4 || i == PANEL_SECOND;
+            panels[i] = to;
             const span ks = i == PANEL_B1 || i == PANEL_T1 ? upper : i == PANEL_B2 || i == PANEL_B4 ? lower : rest;
             const bool of_b = i != PANEL_T2 && i != PANEL_T3 && i != PANEL_T4;
             if (of_b && ks.begin < ks.end)
                 gemm_pack_panel(plan, b, b_stride, second ? right : left, g.cols, ks, to);
         }
-        sum_panels(&g, begin);
+        sum_panels(panels, g.half_k * g.cols);
     }
     for (size_t n0 = 2 * g.half_n; n0 < g.n; n0 += g.cols, to += g.k * g.cols)
         gemm_pack_panel(plan, b, b_stride, n0, MIN(g.cols, g.n - n0), (span){ 0, g.k }, to);

@@ -1,32 +1,38 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The sums of Strassen's algorithm (gemm_strassen.c) in the words of simd_*.h. */
+ * The sums of Strassen's algorithm (strassen.h) in the words of simd_*.h. */
 #ifndef ONYX_CPU_GEMM_STRASSEN_BODY_H
 #define ONYX_CPU_GEMM_STRASSEN_BODY_H
 
 #include "cpu/gemm.h"
 
-/* What is written may lie far: unless it is fetched a row ahead, the sums take twice the time. The rows of a need none
- * of that. */
-static void gemm_strassen_sums(const float *a, ptrdiff_t a_stride, ptrdiff_t below, size_t n, float *s,
+/* A vector of each. */
+static inline void strassen_sum(const float *a, ptrdiff_t below, ptrdiff_t right, float *s, ptrdiff_t apart)
+{
+    const vf a1 = vf_load(a), a3 = vf_load(a + right), a2 = vf_load(a + below), a4 = vf_load(a + below + right);
+    const vf s1 = vf_add(a2, a4), s2 = vf_sub(s1, a1);
+    vf_store(s, s1);
+    vf_store(s + apart, s2);
+    vf_store(s + 2 * apart, vf_sub(a1, a2));
+    vf_store(s + 3 * apart, vf_sub(a3, s2));
+}
+
+/* What is written may lie far: unless it is fetched ahead, the sums take up to 30 % more time. The rows of a need
+ * none of that. */
+static void gemm_strassen_sums(const float *a, ptrdiff_t a_stride, ptrdiff_t below, ptrdiff_t right, size_t n, float *s,
                                ptrdiff_t s_stride, ptrdiff_t apart, size_t rows)
 {
-    enum { LINE = 16 };
-    const ptrdiff_t right = (ptrdiff_t)n;
+    enum { LINE = 16, AHEAD = 8 * LINE };
     for (size_t i = 0; i < rows; i++, a += a_stride, s += s_stride) {
-        for (size_t j = 0; j < n; j += LINE) {
+        size_t j = 0;
+        for (; j + LINE <= n; j += LINE) {
             for (int k = 0; k < 4; k++)
-                __builtin_prefetch(s + j + s_stride + k * apart, 1, 3);
-            for (size_t l = j; l < j + LINE; l += VF_LANES) {
-                const vf a1 = vf_load(a + l), a3 = vf_load(a + l + right);
-                const vf a2 = vf_load(a + l + below), a4 = vf_load(a + l + below + right);
-                const vf s1 = vf_add(a2, a4), s2 = vf_sub(s1, a1);
-                vf_store(s + l, s1);
-                vf_store(s + l + apart, s2);
-                vf_store(s + l + 2 * apart, vf_sub(a1, a2));
-                vf_store(s + l + 3 * apart, vf_sub(a3, s2));
-            }
+                __builtin_prefetch(s + j + AHEAD + k * apart, 1, 3);
+            for (size_t l = j; l < j + LINE; l += VF_LANES)
+                strassen_sum(a + l, below, right, s + l, apart);
         }
+        for (; VF_LANES < LINE && j < n; j += VF_LANES)
+            strassen_sum(a + j, below, right, s + j, apart);
     }
 }
 

@@ -2,6 +2,7 @@
  *
  * Matrix product of one kernel table against double precision: odd sizes, transposed operands, strides wider than the
  * rows, constant and variable b, parts in any order, several threads; all buffers end at a guard page. */
+#include "cpu/strassen.h"
 #include "oracle.h"
 
 enum { MAX_FLOATS = 1 << 19 };
@@ -203,6 +204,29 @@ static void test_cuts(const cpu_kernels *kernels)
     }
 }
 
+/* Strassen's sums alone: rows that end within a line, quarters that lie anywhere; nothing is written between them. */
+static void test_sums(const cpu_kernels *kernels)
+{
+    enum { ROWS = 3, STRIDE = 51, BELOW = 160, RIGHT = 331, APART = 173 };
+    const size_t n = 3 * (size_t)kernels->block, reach = (ROWS - 1) * STRIDE + n;
+    const size_t a_floats = BELOW + RIGHT + reach, s_floats = (SUMS - 1) * APART + reach;
+    float *a = guarded(&region_a, a_floats * 4), *s = guarded(&region_c, s_floats * 4);
+    oracle_fill_plain(a, a_floats, -1, 1);
+    memset(s, 0xa5, s_floats * 4);
+    memcpy(first, s, s_floats * 4);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t j = 0; j < n; j++) {
+            const float *a1 = a + i * STRIDE + j, *a3 = a1 + RIGHT;
+            float *sums = first + i * STRIDE + j;
+            sums[S1 * APART] = a1[BELOW] + a3[BELOW];
+            sums[S2 * APART] = sums[S1 * APART] - *a1;
+            sums[S3 * APART] = *a1 - a1[BELOW];
+            sums[S4 * APART] = *a3 - sums[S2 * APART];
+        }
+    kernels->gemm.strassen_sums(a, STRIDE, BELOW, RIGHT, n, s, STRIDE, APART, ROWS);
+    CHECK(memcmp(first, s, s_floats * 4) == 0 && guarded_front_intact(s), "%s: Strassen's sums", kernels->name);
+}
+
 /* Odd rows, columns and k behind the halves; rows 4 KB apart; never where sums are to be exact. */
 static void test_strassen(const cpu_kernels *kernels)
 {
@@ -211,6 +235,7 @@ static void test_strassen(const cpu_kernels *kernels)
         { 97, 500, 511, false, true },   { 261, 330, 401, false, false }, { 130, 230, 1000, false, false },
     };
     static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU };
+    test_sums(kernels);
     by_strassen = 0;
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
         problem p = { .shape = shapes[i / 2], .constant = true, .alpha = i % 4 == 3 ? 0.37f : 1, .bias = (int)(i % 3),

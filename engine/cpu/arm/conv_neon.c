@@ -12,7 +12,6 @@
 #include "cpu/conv_depthwise_body.h"
 #include "cpu/conv_winograd_body.h"
 #include "cpu/conv_phases_body.h"
-#include "cpu/conv_strassen_body.h"
 
 #define TILES(X, kind, step)                                                                                           \
     CONV_PIXELS_12(X, 1, kind, step)                                                                                   \
@@ -61,7 +60,6 @@ static const conv_units units = {
         { CONV_PIXELS_4(CONV_TILE_NAME, 3, any, 0) },
         { CONV_PIXELS_4(CONV_TILE_NAME, 4, any, 0) },
     } },
-    .strassen_sums = strassen_sums,
     .winograd_input = { winograd_input_unit, winograd_input_two, winograd_input_small, winograd_input_small_two },
     .winograd_output = { winograd_output_unit, winograd_output_two, winograd_output_small, winograd_output_small_two },
     .winograd_weights = winograd_weights,
