@@ -48,19 +48,16 @@ static conv_shape join_groups(const conv_shape *s, int lanes)
 
 bool conv_choose(const cpu_kernels *kernels, const conv_shape *shape, conv_plan *plan)
 {
-    if (shape->c_in < 1 || shape->c_out < 1 || shape->groups < 1 || shape->h_in < 1 || shape->w_in < 1 ||
-        shape->h_out < 1 || shape->w_out < 1 || shape->kernel_h < 1 || shape->kernel_w < 1 || shape->stride_h < 1 ||
-        shape->stride_w < 1 || shape->dilation_h < 1 || shape->dilation_w < 1)
+    if (!conv_is_reasonable(shape))
         return false;
     const conv_shape wide = join_groups(shape, kernels->block);
     shape = &wide;
     *plan = (conv_plan){ .shape = wide, .block = kernels->block, .kernels = kernels };
     assert(kernels->block == kernels->conv.units->lanes);
-    return conv_is_reasonable(shape) &&
-           (conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||
-            conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
-            conv_choose_taps(kernels, shape, plan) || conv_choose_strassen(kernels, shape, plan) ||
-            conv_choose_direct(kernels, shape, plan));
+    return conv_choose_phases(kernels, shape, plan) || conv_choose_first(kernels, shape, plan) ||
+           conv_choose_depthwise(kernels, shape, plan) || conv_choose_winograd(kernels, shape, plan) ||
+           conv_choose_taps(kernels, shape, plan) || conv_choose_strassen(kernels, shape, plan) ||
+           conv_choose_direct(kernels, shape, plan);
 }
 
 void conv_pack(const conv_plan *plan, const float *weights, void *packed)

@@ -29,8 +29,11 @@ bool conv_link_point(const cpu_kernels *kernels, const conv_shape *shape, conv_l
 {
     const conv_units *units = kernels->conv.units;
     const int line = conv_min(60, shape->w_out * 4);
-    *link = (conv_link){ .kind = CONV_LINK_POINT };
-    if (!conv_is_line(shape) || shape->groups != 1 || shape->src_plain || !conv_choose(kernels, shape, &link->plan))
+    *link = (conv_link){ .kind = CONV_LINK_POINT,
+                         .plan = { .shape = *shape, .block = kernels->block, .kernels = kernels } };
+    /* Chains do as the direct algorithm does, whatever the layer alone would take. */
+    if (!conv_is_reasonable(shape) || !conv_is_line(shape) || shape->groups != 1 ||
+        !conv_choose_direct(kernels, shape, &link->plan))
         return false;
     link->filters = conv_best_halved(units, shape, line);
     const conv_filters filters = conv_filters_of(shape->c_out, units->lanes, link->filters);
