@@ -286,9 +286,9 @@ static const char *assume_labels(recipe *r)
 static const char *describe_values(const recipe *r)
 {
     const onyx_preprocess *p = &r->public_.preprocess;
-    bool plain = p->mean[0] == 0;
     if (r->scales_pixels)
         return "0..255 (the graph scales them)";
+    bool plain = p->mean[0] == 0;
     return plain && p->scale[0] == 1 ? "0..255" : plain && p->scale[0] < 0.005 ? "0..1" : "standardised";
 }
 
