@@ -290,6 +290,7 @@ onyx_status graph_parse_node(graph *g, graph_node *node, onyx_error *error)
         .attributes = { node->attributes, node->attribute_count },
         .input_count = node->input_count,
         .output_count = node->output_count,
+        .result = node->output_count > 0 && node->outputs[0] ? node->outputs[0]->name : NULL,
         .error = error,
     };
     onyx_status status = row->parse(&context, node->params);

@@ -76,6 +76,7 @@ typedef struct op_parse_context {
     int version; /* the operator's since-version after upgrade, i.e. of the newest form the opset means */
     op_attributes attributes;
     int input_count, output_count;
+    const char *result; /* the first output's name, or NULL */
     onyx_error *error;
 } op_parse_context;
 

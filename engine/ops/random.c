@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Random numbers: RandomNormal, RandomUniform (and Like), Bernoulli, Multinomial. Each number follows from the node's
- * seed and its own place alone, so that results depend neither on threads nor on what ran before: a run gives the
- * numbers of the run before. */
+ * seed, or where it has none from its result's name, and its own place alone, so that results depend neither on threads
+ * nor on what ran before: a run gives the numbers of the run before. */
 #include <math.h>
 #include <string.h>
 
@@ -31,14 +31,26 @@ static double normal(uint64_t seed, uint64_t place)
     return sqrt(-2 * log(1 - u)) * cos(2 * 3.14159265358979323846 * v);
 }
 
+/* Beyond those of the attribute, which has 32 bits. */
+static uint64_t seed_of_name(const char *name)
+{
+    uint64_t seed = 1;
+    for (; name && *name; name++)
+        seed = mixed(seed ^ (unsigned char)*name);
+    return seed | UINT64_C(1) << 63;
+}
+
 onyx_status op_parse_random(const op_parse_context *context, void *params)
 {
     random_params *p = params;
     const bool normal_one = strncmp(context->row->name, "RandomNormal", 12) == 0;
     const bool multinomial = strcmp(context->row->name, "Multinomial") == 0;
     const op_attribute *shape = op_attribute_find(&context->attributes, "shape", OP_ATTRIBUTE_INTS);
-    const float seed = op_attribute_float(&context->attributes, "seed", 0);
-    memcpy(&p->seed, &seed, sizeof(seed));
+    const op_attribute *seed = op_attribute_find(&context->attributes, "seed", OP_ATTRIBUTE_FLOAT);
+    if (seed)
+        memcpy(&p->seed, &seed->f, sizeof(seed->f));
+    else
+        p->seed = seed_of_name(context->result);
     p->first = op_attribute_float(&context->attributes, normal_one ? "mean" : "low", 0);
     p->second = op_attribute_float(&context->attributes, normal_one ? "scale" : "high", 1);
     p->count = op_attribute_int(&context->attributes, "sample_size", 1);
