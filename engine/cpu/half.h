@@ -110,6 +110,9 @@ typedef struct half_row {
     cpu_activation activation;
     bool residual_before;
 } half_row;
+enum { HALF_DEPTHWISE_ROWS = 4 };
+typedef void half_depthwise_rows(const uint16_t *const *src, const float *weights, const float *bias,
+                                 uint16_t *const *dst, int count, int low, int high, cpu_activation activation);
 typedef void half_depthwise(const half_row *row, const uint16_t *src, const void *weights, const void *bias,
                             const uint16_t *residual, uint16_t *dst, int count, int low, int high);
 
@@ -164,7 +167,11 @@ typedef struct half_kernels {
     half_tile_kernels tiles;                         /* where there are none, the next */
     half_tile_set unit, two, any, plain;             /* by step: 8, 16, any; plain: pixels of 4, any step */
     half_depthwise *depthwise[2][2], *depthwise_any; /* kernel width 3 and 5, stride 1 and 2; or: */
-    /* What follows the sums of n pixels of one block, as they come from float32's depthwise kernels. */
+    /* HALF_DEPTHWISE_ROWS rows at once of square kernels and strides, as conv_depthwise_f32; no activation but none,
+     * ReLU, clip. */
+    half_depthwise_rows *depthwise_rows[2][2];
+    /* Where that does not do: what follows the sums of n pixels of one block, as they come from float32's depthwise
+     * kernels. */
     void (*finish)(const float *sums, const uint16_t *residual, uint16_t *dst, size_t n, cpu_activation activation,
                    bool residual_before);
     /* n elements; dst may be src. Bounds: SiLU, Sigmoid 4e-3 relative + 3e-4 (bfloat16: 7e-4 + 2e-6, and rounding);

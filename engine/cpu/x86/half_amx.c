@@ -18,6 +18,7 @@ typedef enum finish_kind {
     FINISH_CLIP,
     FINISH_SILU,
     FINISH_SIGMOID,
+    FINISH_LINES, /* LeakyReLU and HardSwish */
     FINISH_ANY,
     FINISH_KINDS
 } finish_kind;
@@ -49,6 +50,8 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
             v[k] = bf16_silu(v[k]);
         else if (KIND == FINISH_SIGMOID)
             v[k] = vf_sigmoid(v[k]);
+        else if (KIND == FINISH_LINES)
+            v[k] = p->activation.act == CPU_ACT_LEAKY_RELU ? vf_leaky_relu(v[k], low) : vf_hard_swish(v[k]);
         else if (KIND == FINISH_ANY)
             v[k] = bf16_act(v[k], p->activation);
     }
@@ -73,7 +76,7 @@ BF16_INLINE void finish(const half_products *p, int begin, int end, const finish
 {
     const int n = 4 / BLOCKS, count = p->waiting.count;
     int output = begin * n, last = end * n < count ? end * n : count;
-    for (; output + n <= last; output += n)
+    for (; KIND != FINISH_ANY && output + n <= last; output += n)
         finish_outputs(p, output, KIND, BLOCKS, n);
     for (; output < last; output++)
         finish_outputs(p, output, KIND, BLOCKS, 1);
@@ -93,21 +96,25 @@ FINISH(finish_silu_1, FINISH_SILU, 1)
 FINISH(finish_silu_2, FINISH_SILU, 2)
 FINISH(finish_sigmoid_1, FINISH_SIGMOID, 1)
 FINISH(finish_sigmoid_2, FINISH_SIGMOID, 2)
+FINISH(finish_lines_1, FINISH_LINES, 1)
+FINISH(finish_lines_2, FINISH_LINES, 2)
 FINISH(finish_any_1, FINISH_ANY, 1)
 FINISH(finish_any_2, FINISH_ANY, 2)
 
 static finish_run *finish_of(const half_products *p)
 {
-    static finish_run *const runs[FINISH_KINDS][2] = { [FINISH_NONE] = { finish_none_1, finish_none_2 },
-                                                       [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
-                                                       [FINISH_SILU] = { finish_silu_1, finish_silu_2 },
-                                                       [FINISH_SIGMOID] = { finish_sigmoid_1, finish_sigmoid_2 },
-                                                       [FINISH_ANY] = { finish_any_1, finish_any_2 } };
+    static finish_run *const runs[FINISH_KINDS][2] = {
+        [FINISH_NONE] = { finish_none_1, finish_none_2 },    [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
+        [FINISH_SILU] = { finish_silu_1, finish_silu_2 },    [FINISH_SIGMOID] = { finish_sigmoid_1, finish_sigmoid_2 },
+        [FINISH_LINES] = { finish_lines_1, finish_lines_2 }, [FINISH_ANY] = { finish_any_1, finish_any_2 }
+    };
     const cpu_act act = p->activation.act;
+    const bool lines = act == CPU_ACT_LEAKY_RELU || act == CPU_ACT_HARD_SWISH;
     return runs[act == CPU_ACT_NONE      ? FINISH_NONE
                 : act == CPU_ACT_CLIP    ? FINISH_CLIP
                 : act == CPU_ACT_SILU    ? FINISH_SILU
                 : act == CPU_ACT_SIGMOID ? FINISH_SIGMOID
+                : lines                  ? FINISH_LINES
                                          : FINISH_ANY][p->waiting.filters - 1];
 }
 

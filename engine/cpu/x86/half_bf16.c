@@ -45,12 +45,23 @@ static void from_float(const float *src, uint16_t *dst, size_t n)
 
 /* ---- elementwise ---- */
 
+vf bf16_act(vf x, cpu_activation a)
+{
+    return vf_act(a.act, x, a.a, a.b);
+}
+
 static void act(const uint16_t *src, uint16_t *dst, size_t n, cpu_activation activation)
 {
+    const vf a = vf_set1(activation.a);
     for (size_t i = 0; i < n; i += BF16_LANES) {
         const __mmask16 lanes = first_lanes(n - i);
         const vf x = load_part(src + i, lanes);
-        store_part(dst + i, activation.act == CPU_ACT_SILU ? bf16_silu(x) : bf16_act(x, activation), lanes);
+        store_part(dst + i,
+                   activation.act == CPU_ACT_SILU         ? bf16_silu(x)
+                   : activation.act == CPU_ACT_LEAKY_RELU ? vf_leaky_relu(x, a)
+                   : activation.act == CPU_ACT_HARD_SWISH ? vf_hard_swish(x)
+                                                          : bf16_act(x, activation),
+                   lanes);
     }
 }
 
@@ -80,6 +91,74 @@ static void binary(cpu_binary op, const uint16_t *a, const uint16_t *b, uint16_t
 
 /* ---- depthwise ---- */
 
+/* Four rows at once of a K x K kernel, as conv_depthwise_body.h has them; sums in the same order. */
+BF16_INLINE void depthwise_rows(const uint16_t *const *src, const float *weights, const float *bias,
+                                uint16_t *const *dst, int count, int low, int high, cpu_activation activation,
+                                const int K, const int STRIDE)
+{
+    enum { R = HALF_DEPTHWISE_ROWS };
+    const int LIVE = (K + STRIDE - 1) / STRIDE, ROWS = (R - 1) * STRIDE + K;
+    const cpu_activation act = bf16_activation(activation);
+    const bool any = act.act != CPU_ACT_NONE;
+    const vf least = vf_set1(any ? act.a : -INFINITY), most = vf_set1(any ? act.b : INFINITY);
+    const uint16_t *from[11];
+    uint16_t *to[R];
+    vf acc[R * 5], w[9];
+    BF16_UNROLL
+    for (int q = 0; q < ROWS; q++)
+        from[q] = src[q];
+    BF16_UNROLL
+    for (int r = 0; r < R; r++)
+        to[r] = dst[r];
+    BF16_UNROLL
+    for (int k = 0; k < 9; k++)
+        w[k] = vf_load(weights + k * BF16_LANES);
+    _Pragma("GCC unroll 20") for (int i = 0; i < R * LIVE; i++) acc[i] = vf_load(bias);
+    for (int p = 1 - LIVE; p < count; p++) { /* outputs before the first are left out */
+        BF16_UNROLL
+        for (int phase = 0; phase < STRIDE; phase++) {
+            const int column = p * STRIDE + K - STRIDE + phase;
+            if (column < low || column >= high)
+                continue;
+            BF16_UNROLL
+            for (int q = 0; q < ROWS; q++) {
+                const vf x = bf16_load(from[q] + (ptrdiff_t)column * BF16_LANES);
+                BF16_UNROLL
+                for (int r = 0; r < R; r++) {
+                    const int ky = q - r * STRIDE;
+                    if (ky < 0 || ky >= K)
+                        continue;
+                    BF16_UNROLL
+                    for (int kx = K - STRIDE + phase, j = 0; kx >= 0; kx -= STRIDE, j++)
+                        acc[r * LIVE + j] =
+                            vf_fma_tied(x, K == 3 ? w[ky * 3 + kx] : vf_load(weights + (ky * K + kx) * BF16_LANES),
+                                        acc[r * LIVE + j]);
+                }
+            }
+        }
+        BF16_UNROLL
+        for (int r = 0; r < R; r++) {
+            if (p >= 0)
+                bf16_store(to[r] + (ptrdiff_t)p * BF16_LANES, vf_clip(acc[r * LIVE], least, most));
+            BF16_UNROLL
+            for (int j = 0; j + 1 < LIVE; j++)
+                acc[r * LIVE + j] = acc[r * LIVE + j + 1];
+            acc[r * LIVE + LIVE - 1] = vf_load(bias);
+        }
+    }
+}
+
+#define DEPTHWISE(kernel, stride)                                                                                      \
+    static void depthwise_##kernel##_##stride(const uint16_t *const *src, const float *weights, const float *bias,     \
+                                              uint16_t *const *dst, int count, int low, int high,                      \
+                                              cpu_activation activation)                                               \
+    {                                                                                                                  \
+        depthwise_rows(src, weights, bias, dst, count, low, high, activation, kernel, stride);                         \
+    }
+DEPTHWISE(3, 1)
+DEPTHWISE(3, 2)
+DEPTHWISE(5, 1)
+
 /* Sums of n pixels. */
 BF16_INLINE void finish_loop(const float *sums, const uint16_t *residual, uint16_t *dst, size_t n, cpu_activation a,
                              bool before, const cpu_act ACT)
@@ -93,6 +172,10 @@ BF16_INLINE void finish_loop(const float *sums, const uint16_t *residual, uint16
             x = vf_clip(x, low, high);
         else if (ACT == CPU_ACT_SILU)
             x = bf16_silu(x);
+        else if (ACT == CPU_ACT_LEAKY_RELU)
+            x = vf_leaky_relu(x, low);
+        else if (ACT == CPU_ACT_HARD_SWISH)
+            x = vf_hard_swish(x);
         else if (ACT != CPU_ACT_NONE)
             x = bf16_act(x, a);
         if (residual && !before)
@@ -111,6 +194,10 @@ static void finish(const float *sums, const uint16_t *residual, uint16_t *dst, s
         finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_CLIP);
     else if (a.act == CPU_ACT_SILU)
         finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_SILU);
+    else if (a.act == CPU_ACT_LEAKY_RELU)
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_LEAKY_RELU);
+    else if (a.act == CPU_ACT_HARD_SWISH)
+        finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_HARD_SWISH);
     else
         finish_loop(sums, residual, dst, n, a, residual_before, CPU_ACT_SIGMOID); /* which stands for any */
 }
@@ -284,6 +371,7 @@ void half_bf16_fill(half_kernels *kernels)
         .depthwise_name = "conv_depthwise_bf16",
         .to_float = to_float,
         .from_float = from_float,
+        .depthwise_rows = { { depthwise_3_1, depthwise_3_2 }, { depthwise_5_1 } },
         .finish = finish,
         .act = act,
         .binary = binary,

@@ -40,11 +40,8 @@ BF16_INLINE cpu_activation bf16_activation(cpu_activation a)
     return a.act == CPU_ACT_RELU ? (cpu_activation){ CPU_ACT_CLIP, 0, INFINITY } : a;
 }
 
-/* Any activation; out of line, for those that no loop is compiled for. */
-static __attribute__((noinline, unused)) vf bf16_act(vf x, cpu_activation a)
-{
-    return vf_act(a.act, x, a.a, a.b);
-}
+/* Any activation, for those that no loop is compiled for. */
+vf bf16_act(vf x, cpu_activation a);
 
 void half_bf16_fill(half_kernels *kernels);
 
