@@ -12,7 +12,6 @@
 #include "cpu/strassen.h"
 
 enum { TILE_STRIPS, TILE_STRIP_CUTS, TILE_COL_CUTS };
-
 enum { PART_U, PART_U3, PART_P, PART_V, PARTS };
 enum { LINE = 16, APART = 16 };
 
@@ -561,13 +560,15 @@ static size_t best_strips(const gemm_plan *plan, double *cycles)
     return best;
 }
 
-/* For several threads rather more strips, then cuts of the columns, each of which sums the strip's rows anew. */
+/* For several threads rather more strips, then cuts of the columns, each of which sums the strip's rows anew. Where
+ * each strip reads b from afar, no more parts than threads: two threads lost up to half their speed by four strips. */
 static void choose_cuts(gemm_plan *plan, size_t strips)
 {
     const size_t threads = plan->shape.threads > 1 ? (size_t)plan->shape.threads : 1;
-    const size_t enough = threads == 1 ? 1 : 2 * threads, upper = span_ceil_div(plan->shape.m, 2);
-    if (strips < enough)
-        strips = MAX(strips, MIN(enough, upper / LEAST));
+    const geometry whole = geometry_of(plan, strips);
+    const bool far = b_bytes(&whole) > conv_near_bytes();
+    const size_t enough = threads == 1 || far ? threads : 2 * threads, least = far ? 2 * LEAST : LEAST;
+    strips = MAX(strips, MIN(enough, whole.upper / least));
     const geometry g = geometry_of(plan, strips);
     plan->tile[TILE_STRIPS] = (int)strips;
     plan->tile[TILE_STRIP_CUTS] = threads > 1 ? (int)strips : 1;
