@@ -125,7 +125,7 @@ typedef enum onyx_precision {
     ONYX_PRECISION_AUTO = 0, /* fp32, and what the model's own types ask for */
     ONYX_PRECISION_FP32,
     ONYX_PRECISION_STRICT, /* fp32 without Winograd and Strassen, no reordered sums beyond blocking */
-    ONYX_PRECISION_BF16, /* bfloat16 images between float32 sums, where the processor has AMX; else fp32 */
+    ONYX_PRECISION_BF16, /* bfloat16 factors of float32 sums, where the processor has AMX; else fp32 */
     ONYX_PRECISION_FP16 /* float16 arithmetic and storage, where the processor has it (ARMv8.2); else fp32 */
 } onyx_precision;
 

@@ -447,7 +447,7 @@ void gemm_choose(const cpu_kernels *kernels, const gemm_shape *shape, bool b_con
     assert(shape->m > 0 && shape->n > 0 && shape->k > 0);
     *plan = (gemm_plan){ .name = tiles->name, .shape = *shape, .b_constant = b_constant, .kernels = kernels,
                          .pack = pack_panels };
-    if (b_constant && gemm_choose_strassen(plan))
+    if (b_constant && (gemm_choose_half(plan) || gemm_choose_strassen(plan)))
         return;
     plan->tile[TILE_PATH] = path;
     if (path == PATH_DOT_COLUMN || path == PATH_DOT_ROWS) {

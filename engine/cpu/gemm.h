@@ -16,6 +16,7 @@ typedef struct gemm_shape {
     size_t m, n, k;
     bool a_transposed, b_transposed; /* a stored [k, m]; b stored [n, k] */
     bool exact;                      /* sums in their order alone: no Strassen */
+    bool half;   /* a and a constant b may be rounded to bfloat16, see half.h; then alpha is 1, bias per column */
     int threads; /* that will share the parts, as far as is known; 0 is 1. Cuts never change the bits */
 } gemm_shape;
 
@@ -52,6 +53,19 @@ struct gemm_plan {
 /* Takes every shape with m, n, k >= 1. a, b and c hold what the strides say and no byte more need be readable. */
 void gemm_choose(const struct cpu_kernels *kernels, const gemm_shape *shape, bool b_constant, gemm_plan *plan);
 void gemm_pack_b(const gemm_plan *plan, const float *b, size_t b_stride, void *packed); /* b: any alignment */
+
+/* Two products in a row, of which the first one's result, rounded, never leaves scratch: to the last bit what the two
+ * plans make of it. */
+typedef struct gemm_chain {
+    gemm_plan first, second;
+    int parts;
+    size_t scratch_bytes;
+} gemm_chain;
+/* False where they are none of bfloat16, do not fit each other, or give the threads too few rows. */
+bool gemm_chain_choose(const gemm_plan *first, const gemm_plan *second, gemm_chain *chain);
+/* first: without residual, its c ignored; second: its a ignored. */
+void gemm_chain_run(const gemm_chain *chain, const gemm_arguments *first, const gemm_arguments *second, int part,
+                    void *scratch);
 
 /* What a tile has fetched to the second-level cache while it sums: a line at `at`, and one `step` bytes on with each k.
  */

@@ -12,5 +12,7 @@ void gemm_pack_panel(const gemm_plan *plan, const float *b, size_t stride, size_
 
 /* Of a plan with shape and kernels, for a constant b: fills in the rest and returns true where it is faster. */
 bool gemm_choose_strassen(gemm_plan *plan);
+/* Likewise, where the table multiplies tiles of bfloat16 and the shape allows them. */
+bool gemm_choose_half(gemm_plan *plan);
 
 #endif

@@ -14,7 +14,8 @@
  * bfloat16 (AMX), 16 lanes. Only what is stored is bfloat16: images and, but for depthwise ones, weights. Products are
  * exact, sums, bias, residual and activation are float32. Bound per output against double, of such inputs:
  * k * 2^-23 * sum |w||x| for k inputs, 7e-4 of SiLU's result (below -10: 2e-6), and the result's rounding, 2^-8 of it.
- * Denormal numbers count as 0. What is not finite makes its neighbours NaN, too: they meet it with weight 0. */
+ * Matrix products (gemm_half.c) the same of rounded matrices, with float32 results. Denormal numbers count as 0. What
+ * is not finite makes its neighbours NaN, too: they meet it with weight 0. */
 #ifndef ONYX_CPU_HALF_H
 #define ONYX_CPU_HALF_H
 
@@ -127,14 +128,15 @@ typedef struct half_line {
     const uint16_t *weights; /* [step][filter block][16][16 filters][2]: of inputs 2i and 2i + 1 */
     const float *bias;       /* of its filters */
     const uint16_t *residual;
-    void *dst; /* of bfloat16, or float32 where products.wide_dst */
+    const float *addend; /* NULL; or what is added to the sums, stored as dst is */
+    void *dst;           /* of bfloat16, or float32 where products.wide_dst */
     int filters, count;
 } half_line;
 typedef struct half_products {
     const int32_t *offsets;
     int steps, wide;
     ptrdiff_t strides[2];
-    const int32_t *places; /* of output i in dst and residual, in elements */
+    const int32_t *places; /* of output i in dst, residual and addend, in elements; of the next lines */
     ptrdiff_t block_out;   /* elements from filter block to filter block */
     cpu_activation activation;
     bool residual_before, wide_dst;
@@ -161,7 +163,7 @@ typedef struct half_kernels {
     half_format format; /* HALF_NONE: nothing below */
     int lanes;
     size_t sum_bytes; /* of a bias, and of a weight of a depthwise convolution: 2, or 4 where they are float32 */
-    const char *direct_name, *depthwise_name;
+    const char *direct_name, *depthwise_name, *product_name;
     void (*to_float)(const uint16_t *src, float *dst, size_t n);
     void (*from_float)(const float *src, uint16_t *dst, size_t n);
     half_tile_kernels tiles;                         /* where there are none, the next */

@@ -24,18 +24,17 @@ typedef struct matmul_step {
     int residual; /* of the step's inputs; 0: none */
 } matmul_step;
 
-static void run_matmul(const step_context *context, int part)
+static gemm_arguments arguments_of(const step_context *context, const matmul_step *mm, size_t batch)
 {
     const program_step *step = context->step;
-    const matmul_step *mm = step->params;
-    size_t batch = (size_t)(part / mm->plan.parts), a = 0, b = 0, rest = batch;
+    size_t a = 0, b = 0, rest = batch;
     for (int i = mm->rank - 1; i >= 0; i--) {
         size_t at = rest % (size_t)mm->dims[i];
         rest /= (size_t)mm->dims[i];
         a += at * mm->a_steps[i];
         b += at * mm->b_steps[i];
     }
-    const gemm_arguments arguments = {
+    return (gemm_arguments){
         .a = (const float *)context->tensors[step->inputs[0]].data + a, .a_stride = mm->a_stride,
         .b = mm->packed ? NULL : (const float *)context->tensors[step->inputs[1]].data + b, .b_stride = mm->b_stride,
         .packed = mm->packed,
@@ -45,7 +44,40 @@ static void run_matmul(const step_context *context, int part)
                         : NULL,
         .alpha = mm->alpha, .bias = mm->bias, .activation = mm->activation,
     };
+}
+
+static void run_matmul(const step_context *context, int part)
+{
+    const matmul_step *mm = context->step->params;
+    const gemm_arguments arguments = arguments_of(context, mm, (size_t)(part / mm->plan.parts));
     mm->plan.run(&mm->plan, &arguments, part % mm->plan.parts, context->scratch);
+}
+
+/* Two products in a row. */
+typedef struct chain_step {
+    matmul_step first, second;
+    gemm_chain chain;
+} chain_step;
+
+static void run_chain(const step_context *context, int part)
+{
+    const chain_step *s = context->step->params;
+    const gemm_arguments first = arguments_of(context, &s->first, 0), second = arguments_of(context, &s->second, 0);
+    gemm_chain_run(&s->chain, &first, &second, part, context->scratch);
+}
+
+/* The step that made a, where it is a product that only this one reads and both can be done by one step; or -1. */
+static int choose_chain(const planner *p, const graph_value *a, const matmul_step *mm, chain_step *chain)
+{
+    const int at = mm->batches == 1 ? plan_plain_producer(p, a) : -1;
+    if (at < 0 || p->program->steps[at].run != run_matmul)
+        return -1;
+    chain->first = *(const matmul_step *)p->program->steps[at].params;
+    chain->second = *mm;
+    return chain->first.batches == 1 && !chain->first.residual &&
+                   gemm_chain_choose(&chain->first.plan, &mm->plan, &chain->chain)
+               ? at
+               : -1;
 }
 
 typedef struct product {
@@ -129,9 +161,14 @@ plan_result plan_matmul(planner *p, graph_node *node)
         graph_element_count(a) < 1)
         return PLAN_PASS;
     const int64_t *ad = a->info.dims + a->info.rank - 2, *bd = b->info.dims + b->info.rank - 2;
-    gemm_shape shape = { .m = (size_t)ad[d.trans_a], .k = (size_t)ad[!d.trans_a], .n = (size_t)bd[!d.trans_b],
-                         .a_transposed = d.trans_a, .b_transposed = d.trans_b,
-                         .exact = p->options->precision == ONYX_PRECISION_STRICT, .threads = plan_threads(p) };
+    gemm_shape shape = { .m = (size_t)ad[d.trans_a],
+                         .k = (size_t)ad[!d.trans_a],
+                         .n = (size_t)bd[!d.trans_b],
+                         .a_transposed = d.trans_a,
+                         .b_transposed = d.trans_b,
+                         .exact = p->options->precision == ONYX_PRECISION_STRICT,
+                         .half = p->options->precision == ONYX_PRECISION_BF16 && d.alpha == 1,
+                         .threads = plan_threads(p) };
     matmul_step mm = { .alpha = d.alpha, .activation = { (cpu_act)d.activation.act, d.activation.a, d.activation.b },
                        .a_stride = (size_t)ad[1], .b_stride = (size_t)bd[1], .c_stride = shape.n, .batches = 1,
                        .rank = y->info.rank - 2 };
@@ -179,12 +216,29 @@ plan_result plan_matmul(planner *p, graph_node *node)
     }
     if (inputs[0] < 0)
         return PLAN_FAILED;
+    const int64_t operations = 2 * (int64_t)(mm.batches * shape.m * shape.n * shape.k);
+    chain_step chain;
+    const int producer = choose_chain(p, a, &mm, &chain);
+    if (producer >= 0) {
+        const program_step before = plan_take_step(p, producer);
+        inputs[0] = before.inputs[0];
+        const int output = plan_new_plain(p, y);
+        program_step *step = plan_add_step(p, node, "gemm_chain_bf16", run_chain, chain.chain.parts,
+                                           chain.chain.scratch_bytes, inputs, count, &output, 1, &chain, sizeof(chain));
+        if (!step)
+            return PLAN_FAILED;
+        const char *title = arena_printf(p->program->arena, "%s, %s", before.op, step->op);
+        step->op = title ? title : step->op;
+        step->operations = before.operations + operations;
+        step->moved_bytes += (int64_t)(chain.first.plan.packed_bytes + mm.plan.packed_bytes);
+        return PLAN_DONE;
+    }
     const int output = plan_new_plain(p, y);
     program_step *step = plan_add_step(p, node, mm.plan.name, run_matmul, (int)mm.batches * mm.plan.parts,
                                        mm.plan.scratch_bytes, inputs, count, &output, 1, &mm, sizeof(mm));
     if (!step)
         return PLAN_FAILED;
-    step->operations = 2 * (int64_t)(mm.batches * shape.m * shape.n * shape.k);
+    step->operations = operations;
     step->moved_bytes += (int64_t)(mm.packed ? mm.plan.packed_bytes : 0);
     return PLAN_DONE;
 }

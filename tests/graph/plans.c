@@ -399,6 +399,16 @@ static const plan_case product_case =
 static const plan_case strict_product_case =
     { "a tall product, strict", "gemm_f32_", "reference,gemm_strassen_f32_", TALL_PRODUCT };
 
+/* With precision=bf16. */
+static const plan_case tiles_product_case = { "a tall product of bfloat16", "gemm_tiles_bf16_",
+                                              "reference,gemm_strassen_f32_,eltwise_act", TALL_PRODUCT };
+
+static const plan_case tiles_chain_case = {
+    "two products of bfloat16 in a row", "gemm_chain_bf16", "reference,gemm_tiles_bf16_,eltwise_act,eltwise_binary",
+    "input x f32 1,150,40\ninit w f32 40,96\ninit b f32 96\ninit v f32 96,70\ninit d f32 70\na = MatMul(x, w)\n"
+    "c = Add(a, b)\ne = Relu(c)\nf = MatMul(e, v)\ng = Add(f, d)\noutput g\n"
+};
+
 /* With precision=fp16 and bf16, where the processor has such arithmetic. */
 static const plan_case half_cases[] = {
     { "views of 16 bits", "half_max_pool,half_resize_nearest,half_binary,half_act",
@@ -583,5 +593,7 @@ int main(int argc, char **argv)
         }
     check_case(&float16_case, ONYX_PRECISION_FP16);
     check_case(&bfloat16_case, ONYX_PRECISION_BF16);
+    check_case(&tiles_product_case, ONYX_PRECISION_BF16);
+    check_case(&tiles_chain_case, ONYX_PRECISION_BF16);
     return check_done();
 }

@@ -252,13 +252,16 @@ void bench_gemm(const cpu_kernels *kernels, const char *filter)
         { 197, 576, 192, false, false },    { 49, 3072, 768, false, false },
         { 197, 3072, 768, false, false },   { 197, 768, 3072, false, false },
     };
-    for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
+    for (size_t i = 0; i < 3 * sizeof(shapes) / sizeof(shapes[0]); i++) {
         gemm_bench b;
-        const gemm_shape *s = &shapes[i / 2];
-        gemm_choose(kernels, s, i % 2, &b.plan);
+        gemm_shape shape = shapes[i / 3];
+        const gemm_shape *s = &shape;
+        const bool constant = i % 3 > 0;
+        shape.half = i % 3 == 2;
+        gemm_choose(kernels, s, constant, &b.plan);
         char line[120];
         snprintf(line, sizeof(line), "%-20s %zux%zux%zu%s%s%s", b.plan.name, s->m, s->n, s->k,
-                 s->a_transposed ? " aT" : "", s->b_transposed ? " bT" : "", i % 2 ? " constant" : "");
+                 s->a_transposed ? " aT" : "", s->b_transposed ? " bT" : "", constant ? " constant" : "");
         if (filter && !strstr(line, filter))
             continue;
         b.scratch = buffer(b.plan.scratch_bytes);
@@ -269,10 +272,10 @@ void bench_gemm(const cpu_kernels *kernels, const char *filter)
                                         .c = buffer(s->m * s->n * 4),
                                         .c_stride = s->n,
                                         .alpha = 1 };
-        const int copies = i % 2 ? GEMM_COPIES : 1;
+        const int copies = constant ? GEMM_COPIES : 1;
         for (int copy = 0; copy < copies; copy++) {
-            b.packed[copy] = i % 2 ? buffer(b.plan.packed_bytes) : NULL;
-            if (i % 2)
+            b.packed[copy] = constant ? buffer(b.plan.packed_bytes) : NULL;
+            if (constant)
                 gemm_pack_b(&b.plan, b.arguments.b, b.arguments.b_stride, b.packed[copy]);
         }
         const double flop = 2.0 * (double)s->m * (double)s->n * (double)s->k;

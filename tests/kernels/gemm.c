@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Matrix product of one kernel table against double precision: odd sizes, transposed operands, strides wider than the
- * rows, constant and variable b, parts in any order, several threads; all buffers end at a guard page. */
+ * rows, constant and variable b, rounded to bfloat16 or not, parts in any order, several threads; all buffers end at a
+ * guard page. */
 #include "cpu/strassen.h"
 #include "oracle.h"
 
@@ -10,7 +11,7 @@ enum { MAX_FLOATS = 1 << 19 };
 static guarded_region region_a, region_b, region_c, region_bias, region_residual, region_packed,
     region_scratch;
 static float first[MAX_FLOATS];
-static int by_strassen; /* problems that were solved so */
+static int by_strassen, by_tiles; /* problems that were solved so: by tiles of bfloat16 */
 
 typedef struct problem {
     gemm_shape shape;
@@ -25,10 +26,10 @@ typedef struct problem {
 static const char *problem_text(const problem *p)
 {
     static char text[200];
-    snprintf(text, sizeof(text), "m %zu n %zu k %zu%s%s%s strides %zu %zu %zu alpha %g bias %d act %d%s", p->shape.m,
+    snprintf(text, sizeof(text), "m %zu n %zu k %zu%s%s%s%s strides %zu %zu %zu alpha %g bias %d act %d%s", p->shape.m,
              p->shape.n, p->shape.k, p->shape.a_transposed ? " aT" : "", p->shape.b_transposed ? " bT" : "",
-             p->constant ? " constant" : "", p->a_stride, p->b_stride, p->c_stride, (double)p->alpha, p->bias,
-             p->activation.act, p->residual ? " residual" : "");
+             p->constant ? " constant" : "", p->shape.half ? " half" : "", p->a_stride, p->b_stride, p->c_stride,
+             (double)p->alpha, p->bias, p->activation.act, p->residual ? " residual" : "");
     return text;
 }
 
@@ -48,6 +49,7 @@ static double result_of(const problem *p, const gemm_arguments *g, size_t i, siz
     sum = sum * (double)p->alpha + bias;
     return p->activation.act == CPU_ACT_RELU   ? fmax(sum, 0)
            : p->activation.act == CPU_ACT_SILU ? sum / (1 + exp(-sum))
+           : p->activation.act == CPU_ACT_GELU ? sum / 2 * erfc(-sum / sqrt(2))
                                                : sum;
 }
 
@@ -70,6 +72,11 @@ static bool is_strassen(const gemm_plan *plan)
     return strstr(plan->name, "strassen") != NULL;
 }
 
+static bool is_tiles(const gemm_plan *plan)
+{
+    return strstr(plan->name, "tiles") != NULL;
+}
+
 static bool compare(const problem *p, const gemm_plan *plan, const gemm_arguments *g)
 {
     const bool strassen = is_strassen(plan);
@@ -78,7 +85,7 @@ static bool compare(const problem *p, const gemm_plan *plan, const gemm_argument
         for (size_t j = 0; j < p->shape.n; j++) {
             double magnitude, expected = result_of(p, g, i, j, &magnitude);
             double bound = 1.2 * (strassen ? 4e-6 * range : 2 * (double)(p->shape.k + 1) * FLT_EPSILON * magnitude);
-            bound += 4e-6 * fabs(expected) + 2e-6;
+            bound += (is_tiles(plan) && p->activation.act == CPU_ACT_SILU ? 7e-4 : 4e-6) * fabs(expected) + 2e-6;
             float actual = g->c[i * p->c_stride + j];
             if (!(fabs((double)actual - expected) <= bound))
                 return CHECK(false, "%s %s [%zu, %zu]: expected %.9g, got %.9g", plan->name, problem_text(p), i, j,
@@ -117,6 +124,14 @@ static void test_threads(const cpu_kernels *kernels, const problem *p, gemm_argu
     }
 }
 
+/* To what bfloat16 holds. */
+static void round_values(const cpu_kernels *kernels, float *values, size_t n)
+{
+    static uint16_t rounded[MAX_FLOATS];
+    kernels->half.from_float(values, rounded, n);
+    kernels->half.to_float(rounded, values, n);
+}
+
 static void test_problem(const cpu_kernels *kernels, const problem *p)
 {
     const gemm_shape *s = &p->shape;
@@ -133,6 +148,10 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     oracle_fill_plain(residual, c_floats, -1, 1);
     gemm_plan plan;
     gemm_choose(kernels, s, p->constant, &plan);
+    if (is_tiles(&plan)) {
+        round_values(kernels, a, a_floats);
+        round_values(kernels, b, b_floats);
+    }
     void *packed = guarded(&region_packed, (plan.packed_bytes + 63) & ~(size_t)63);
     void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
     gemm_arguments g = { a,
@@ -165,6 +184,7 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     CHECK(memcmp(first, c, c_floats * 4) == 0, "%s %s: order of parts changes bits", plan.name, problem_text(p));
     test_threads(kernels, p, g, c_floats);
     by_strassen += is_strassen(&plan);
+    by_tiles += is_tiles(&plan);
 }
 
 static void random_problem(const cpu_kernels *kernels, int round)
@@ -181,8 +201,9 @@ static void random_problem(const cpu_kernels *kernels, int round)
     p.a_stride = (p.shape.a_transposed ? p.shape.m : p.shape.k) + (size_t)oracle_int(0, 3);
     p.b_stride = (p.shape.b_transposed ? p.shape.k : p.shape.n) + (size_t)oracle_int(0, 3);
     p.c_stride = p.shape.n + (size_t)oracle_int(0, 3);
-    static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU };
-    p.activation.act = acts[oracle_int(0, 2)];
+    static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU, CPU_ACT_GELU };
+    p.activation.act = acts[oracle_int(0, 3)];
+    p.shape.half = p.bias < 2 && p.alpha == 1;
     test_problem(kernels, &p);
 }
 
@@ -253,6 +274,110 @@ static void test_strassen(const cpu_kernels *kernels)
     CHECK(by_strassen > 0, "%s: nothing is multiplied by Strassen's algorithm", kernels->name);
 }
 
+/* Several strips, one row, one vector of columns, columns and k behind the last whole tile. */
+static void test_tiles(const cpu_kernels *kernels)
+{
+    static const gemm_shape shapes[] = {
+        { 150, 40, 3072, false, false }, { 1, 1000, 300, false, true },  { 49, 100, 70, false, false },
+        { 300, 17, 33, false, false },   { 65, 16, 16, false, true },    { 130, 272, 800, false, true },
+        { 70, 4000, 60, false, false },  { 1500, 50, 20, false, false },
+    };
+    for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++) {
+        problem p = { .shape = shapes[i], .constant = true, .alpha = 1, .bias = i % 3 < 2, .residual = i % 2 == 0 };
+        p.shape.half = true;
+        p.activation.act = i % 4 == 3 ? CPU_ACT_GELU : CPU_ACT_NONE;
+        p.a_stride = p.shape.k + i % 3;
+        p.b_stride = p.shape.b_transposed ? p.shape.k : p.shape.n;
+        p.c_stride = p.shape.n + i % 2 * 7;
+        test_problem(kernels, &p);
+    }
+    CHECK((by_tiles > 0) == (kernels->half.tiles.run != NULL), "%s: %d products by tiles", kernels->name, by_tiles);
+}
+
+/* What is not finite stays in its row. */
+static void test_special(const cpu_kernels *kernels)
+{
+    enum { M = 45, N = 41, K = 35, NANS = 5, INFINITE = 40 };
+    const gemm_shape shape = { .m = M, .n = N, .k = K, .half = true };
+    gemm_plan plan;
+    gemm_choose(kernels, &shape, true, &plan);
+    float *a = guarded(&region_a, M * K * 4), *b = guarded(&region_b, K * N * 4), *c = guarded(&region_c, M * N * 4);
+    void *packed = guarded(&region_packed, (plan.packed_bytes + 63) & ~(size_t)63);
+    void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
+    oracle_fill_plain(a, M * K, -1, 1);
+    oracle_fill_plain(b, K * N, 0.5f, 1);
+    a[NANS * K + K - 1] = NAN;
+    a[INFINITE * K] = -INFINITY;
+    memset(scratch, 0xff, plan.scratch_bytes);
+    gemm_pack_b(&plan, b, N, packed);
+    const gemm_arguments g = { .a = a, .a_stride = K, .packed = packed, .c = c, .c_stride = N, .alpha = 1 };
+    for (int part = 0; part < plan.parts; part++)
+        plan.run(&plan, &g, part, scratch);
+    bool good = true;
+    for (size_t i = 0; i < M * N; i++)
+        good &= i / N == NANS ? isnan(c[i]) : i / N == INFINITE ? isinf(c[i]) && c[i] < 0 : isfinite(c[i]);
+    CHECK(good, "%s: NaN and infinity", plan.name);
+}
+
+/* Two products in a row give the bits of one behind the other, whatever the number of threads. */
+static void test_chain(const cpu_kernels *kernels)
+{
+    enum { M = 150, K = 70, BETWEEN = 1056, N = 41 };
+    const gemm_shape shapes[] = { { .m = M, .n = BETWEEN, .k = K, .half = true },
+                                  { .m = M, .n = N, .k = BETWEEN, .half = true } };
+    gemm_plan plans[2];
+    gemm_chain chain;
+    float *a = guarded(&region_a, M * K * 4), *c = guarded(&region_c, M * N * 4);
+    float *bias = guarded(&region_bias, BETWEEN * 4), *residual = guarded(&region_residual, M * N * 4);
+    static float between[M * BETWEEN];
+    char *packed[2];
+    oracle_fill_plain(a, M * K, -1, 1);
+    oracle_fill_plain(bias, BETWEEN, -1, 1);
+    oracle_fill_plain(residual, M * N, -1, 1);
+    for (int i = 0; i < 2; i++)
+        gemm_choose(kernels, &shapes[i], true, &plans[i]);
+    packed[0] = guarded(&region_packed, plans[0].packed_bytes + plans[1].packed_bytes);
+    packed[1] = packed[0] + plans[0].packed_bytes;
+    for (int i = 0; i < 2; i++) {
+        float *b = guarded(&region_b, shapes[i].k * shapes[i].n * 4);
+        oracle_fill_plain(b, shapes[i].k * shapes[i].n, -1, 1);
+        gemm_pack_b(&plans[i], b, shapes[i].n, packed[i]);
+    }
+    const gemm_arguments arguments[] = {
+        { .a = a,
+          .a_stride = K,
+          .packed = packed[0],
+          .c = between,
+          .c_stride = BETWEEN,
+          .alpha = 1,
+          .bias = bias,
+          .activation = { CPU_ACT_GELU, 0, 0 } },
+        { .a = between,
+          .a_stride = BETWEEN,
+          .packed = packed[1],
+          .c = c,
+          .c_stride = N,
+          .alpha = 1,
+          .residual = residual },
+    };
+    for (int i = 0; i < 2; i++)
+        for (int part = 0; part < plans[i].parts; part++)
+            plans[i].run(&plans[i], &arguments[i], part, guarded(&region_scratch, plans[i].scratch_bytes));
+    memcpy(first, c, M * N * 4);
+    for (int threads = 1; threads <= 2; threads++) {
+        plans[1].shape.threads = threads;
+        if (!CHECK(gemm_chain_choose(&plans[0], &plans[1], &chain), "%s: no chain", kernels->name))
+            return;
+        void *scratch = guarded(&region_scratch, chain.scratch_bytes);
+        memset(scratch, 0xff, chain.scratch_bytes);
+        memset(c, 0xff, M * N * 4);
+        for (int part = chain.parts - 1; part >= 0; part--)
+            gemm_chain_run(&chain, &arguments[0], &arguments[1], part, scratch);
+        CHECK(memcmp(first, c, M * N * 4) == 0 && guarded_front_intact(scratch), "%s: a chain for %d threads differs",
+              kernels->name, threads);
+    }
+}
+
 void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
 {
     guarded_region *regions[] = { &region_a,        &region_b,      &region_c,      &region_bias,
@@ -261,6 +386,11 @@ void test_gemm(const cpu_kernels *kernels, int rounds, test_counts *counts)
         *regions[i] = guarded_create(MAX_FLOATS * 4 + (1 << 16));
     test_cuts(kernels);
     test_strassen(kernels);
+    by_tiles = 0;
+    test_tiles(kernels);
+    test_special(kernels);
+    if (kernels->half.tiles.run)
+        test_chain(kernels);
     for (int round = 0; round < rounds; round++)
         random_problem(kernels, round);
     for (size_t i = 0; i < sizeof(regions) / sizeof(regions[0]); i++)

@@ -17,6 +17,7 @@ typedef enum finish_kind {
     FINISH_NONE,
     FINISH_CLIP,
     FINISH_SILU,
+    FINISH_GELU,
     FINISH_SIGMOID,
     FINISH_LINES, /* LeakyReLU and HardSwish */
     FINISH_ANY,
@@ -48,6 +49,8 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
             v[k] = vf_clip(v[k], low, high);
         else if (KIND == FINISH_SILU)
             v[k] = bf16_silu(v[k]);
+        else if (KIND == FINISH_GELU)
+            v[k] = vf_gelu(v[k]);
         else if (KIND == FINISH_SIGMOID)
             v[k] = vf_sigmoid(v[k]);
         else if (KIND == FINISH_LINES)
@@ -71,15 +74,28 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
     }
 }
 
-/* Works [begin, end) of the block that waits: four vectors each. */
+/* Works [begin, end) of the block that waits: four vectors each, at once but for long functions, which are rare. */
 BF16_INLINE void finish(const half_products *p, int begin, int end, const finish_kind KIND, const int BLOCKS)
 {
     const int n = 4 / BLOCKS, count = p->waiting.count;
+    const bool ALONE = KIND == FINISH_GELU || KIND == FINISH_SIGMOID || KIND == FINISH_ANY;
     int output = begin * n, last = end * n < count ? end * n : count;
-    for (; KIND != FINISH_ANY && output + n <= last; output += n)
+    for (; !ALONE && output + n <= last; output += n)
         finish_outputs(p, output, KIND, BLOCKS, n);
     for (; output < last; output++)
         finish_outputs(p, output, KIND, BLOCKS, 1);
+}
+
+/* The line's addend, to the sums of works [begin, end). */
+static __attribute__((noinline)) void add(half_products *p, int begin, int end)
+{
+    const half_line *line = &p->waiting;
+    const int blocks = line->filters, n = 4 / blocks, last = end * n < line->count ? end * n : line->count;
+    for (int output = begin * n; output < last; output++)
+        for (int f = 0; f < blocks; f++) {
+            float *sums = p->sums[blocks * output + f];
+            vf_store(sums, vf_add(vf_load(sums), vf_load(line->addend + p->waiting_places[output] + f * p->block_out)));
+        }
 }
 
 typedef void finish_run(const half_products *p, int begin, int end);
@@ -94,7 +110,7 @@ FINISH(finish_clip_1, FINISH_CLIP, 1)
 FINISH(finish_clip_2, FINISH_CLIP, 2)
 FINISH(finish_silu_1, FINISH_SILU, 1)
 FINISH(finish_silu_2, FINISH_SILU, 2)
-FINISH(finish_sigmoid_1, FINISH_SIGMOID, 1)
+FINISH(finish_gelu_2, FINISH_GELU, 2)
 FINISH(finish_sigmoid_2, FINISH_SIGMOID, 2)
 FINISH(finish_lines_1, FINISH_LINES, 1)
 FINISH(finish_lines_2, FINISH_LINES, 2)
@@ -105,17 +121,26 @@ static finish_run *finish_of(const half_products *p)
 {
     static finish_run *const runs[FINISH_KINDS][2] = {
         [FINISH_NONE] = { finish_none_1, finish_none_2 },    [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
-        [FINISH_SILU] = { finish_silu_1, finish_silu_2 },    [FINISH_SIGMOID] = { finish_sigmoid_1, finish_sigmoid_2 },
-        [FINISH_LINES] = { finish_lines_1, finish_lines_2 }, [FINISH_ANY] = { finish_any_1, finish_any_2 }
+        [FINISH_SILU] = { finish_silu_1, finish_silu_2 },    [FINISH_GELU] = { finish_any_1, finish_gelu_2 },
+        [FINISH_LINES] = { finish_lines_1, finish_lines_2 }, [FINISH_SIGMOID] = { finish_any_1, finish_sigmoid_2 },
+        [FINISH_ANY] = { finish_any_1, finish_any_2 }
     };
     const cpu_act act = p->activation.act;
     const bool lines = act == CPU_ACT_LEAKY_RELU || act == CPU_ACT_HARD_SWISH;
     return runs[act == CPU_ACT_NONE      ? FINISH_NONE
                 : act == CPU_ACT_CLIP    ? FINISH_CLIP
                 : act == CPU_ACT_SILU    ? FINISH_SILU
+                : act == CPU_ACT_GELU    ? FINISH_GELU
                 : act == CPU_ACT_SIGMOID ? FINISH_SIGMOID
                 : lines                  ? FINISH_LINES
                                          : FINISH_ANY][p->waiting.filters - 1];
+}
+
+BF16_INLINE void leave(half_products *p, finish_run *run, int begin, int end)
+{
+    if (p->waiting.addend)
+        add(p, begin, end);
+    run(p, begin, end);
 }
 
 /* ---- tiles ---- */
@@ -184,7 +209,7 @@ BF16_INLINE void sum_block(half_products *p, const half_line *line, int first, c
             fetch(p);
         const int due = step + 1 < p->steps ? rate * (step + 1) >> 16 : WORKS;
         if (run && due > done)
-            run(p, done, due);
+            leave(p, run, done, due);
         done = due;
     }
     /* Output by output, its filter blocks side by side. */
@@ -220,7 +245,7 @@ static void begin(half_products *p)
 static void end(half_products *p)
 {
     if (p->waiting.count > 0)
-        finish_of(p)(p, 0, WORKS);
+        leave(p, finish_of(p), 0, WORKS);
     p->waiting.count = 0;
     amx_end();
 }
@@ -239,5 +264,6 @@ void half_fill_amx(half_kernels *kernels)
 {
     half_bf16_fill(kernels);
     kernels->direct_name = "conv_tiles_bf16_amx";
+    kernels->product_name = "gemm_tiles_bf16_amx";
     kernels->tiles = (half_tile_kernels){ begin, run_line, end, pair };
 }
