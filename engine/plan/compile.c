@@ -259,6 +259,7 @@ static onyx_status emit(planner *p)
         return ONYX_ERROR_MEMORY;
     for (int i = 0; i < p->graph->value_count; i++)
         p->forms[i] = (value_forms){ .plain = -1, .blocked = -1, .half = -1 };
+    plan_half_wish(p);
     onyx_error local;
     if (!p->error)
         p->error = &local;

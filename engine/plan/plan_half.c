@@ -238,18 +238,9 @@ static void pack_weights(const void *form, const void *source, void *packed)
     half_conv_pack(form, source, packed);
 }
 
-/* Nobody who reads the value takes the half form: a convolution that can writes float32 at once, unrounded. */
-static bool wanted_wide(const planner *p, const graph_value *value)
+static bool is_wanted(const planner *p, const graph_value *value)
 {
-    static const char *const takers[] = { "Conv", "FusedConv", "MaxPool", "Resize", "Concat", "Split", "Slice",
-                                          "Add", "Sub", "Mul", "Relu", "Silu", "Sigmoid", "HardSwish" };
-    if (p->kernels->half.lanes != p->kernels->block)
-        return false;
-    for (int i = 0; i < value->user_count; i++)
-        for (size_t k = 0; k < ARRAY_LENGTH(takers); k++)
-            if (strcmp(value->users[i]->row->name, takers[k]) == 0)
-                return false;
-    return true;
+    return p->forms[value->id].half_wanted;
 }
 
 plan_result plan_half_conv(planner *p, graph_node *node)
@@ -268,13 +259,16 @@ plan_result plan_half_conv(planner *p, graph_node *node)
         return PLAN_PASS;
     if (residual && memcmp(residual->info.dims, y->info.dims, sizeof(int64_t) * (size_t)y->info.rank) != 0)
         return PLAN_PASS;
+    if (shape.groups == xd.image.c && shape.groups > 1 && !is_wanted(p, y) && !has_half(p, x))
+        return PLAN_PASS; /* reorders would cost more than it saves */
     shape.threads = plan_threads(p);
     shape.src_plain = xd.image.c <= 4 && shape.groups == 1 && !has_half(p, x);
     if (!half_conv_choose(p->kernels, &shape, &conv.plan))
         return PLAN_PASS;
     conv.src_bytes = shape.src_plain ? (size_t)xd.image.c * (size_t)xd.image.h * (size_t)xd.image.w * sizeof(float)
                                      : xd.elements * sizeof(uint16_t);
-    conv.plan.wide_dst = conv.plan.tiles && wanted_wide(p, y);
+    /* A convolution that can writes float32 at once, unrounded, where nobody wants 16 bits. */
+    conv.plan.wide_dst = conv.plan.tiles && p->kernels->half.lanes == p->kernels->block && !is_wanted(p, y);
     conv.dst_elements = yd.elements;
     conv.dst_bytes = yd.elements * (conv.plan.wide_dst ? sizeof(float) : sizeof(uint16_t));
     half_conv_plan form;
@@ -377,10 +371,10 @@ plan_result plan_half_binary(planner *p, graph_node *node)
                           : graph_is(node, "Sub") ? CPU_BINARY_SUB
                                                   : CPU_BINARY_MUL };
     const size_t bytes = sizeof(int64_t) * (size_t)MAX(y->info.rank, 0);
-    if (!enabled(p) || node->input_count != 2 || !(has_half(p, a) || has_half(p, b)) || a->is_constant ||
-        b->is_constant || a->info.rank != y->info.rank || b->info.rank != y->info.rank ||
-        memcmp(a->info.dims, y->info.dims, bytes) || memcmp(b->info.dims, y->info.dims, bytes) || !dims_of(p, a, &d) ||
-        !dims_of(p, b, &d) || !dims_of(p, y, &d))
+    if (!enabled(p) || node->input_count != 2 || !(has_half(p, a) || has_half(p, b)) ||
+        !(is_wanted(p, y) || (has_half(p, a) && has_half(p, b))) || a->is_constant || b->is_constant ||
+        a->info.rank != y->info.rank || b->info.rank != y->info.rank || memcmp(a->info.dims, y->info.dims, bytes) ||
+        memcmp(b->info.dims, y->info.dims, bytes) || !dims_of(p, a, &d) || !dims_of(p, b, &d) || !dims_of(p, y, &d))
         return PLAN_PASS;
     return emit_flat(p, node, "half_binary", run_binary, &f, 2);
 }

@@ -24,6 +24,7 @@ typedef struct channel_origin {
 typedef struct value_forms {
     int plain, blocked, half;       /* slots, or -1; half: of 16 bits, see plan_half.c */
     const channel_origin *channels; /* of all channels: a blocked form that is not written yet; or NULL */
+    bool half_wanted;               /* worth the half form, see plan_half_wish.c */
     bool listed;          /* such lists of other values name channels of the blocked form, which must be written */
     graph_value *picture; /* the blocked one that this is a Reshape of, whose plain form nobody wants yet; or NULL */
     const graph_node *chained; /* the producer, which its only reader computes too; then there is no form */
@@ -132,6 +133,8 @@ bool plan_image_dims(const planner *p, const graph_value *value, image_dims *dim
 /* All sizes of the window, and the coordinates that it reaches, are far from the ends of an int, as kernels want them.
  */
 bool plan_window_fits(const op_window *window);
+/* Fills in half_wanted of all forms. */
+void plan_half_wish(planner *p);
 /* Plain or blocked float32 from a value's half form, which is all that exists of it. Blocked: only where the blocks are
  * the same, kernels->half.lanes == kernels->block. */
 int plan_plain_of_half(planner *p, graph_value *value);

@@ -436,7 +436,14 @@ static const plan_case bfloat16_case = {
     "input x f32 1,3,16,18\ninit w f32 24,3,3,3\ninit v f32 20,24,3,3\ninit p f32 20,20,1,1\na = Conv(x, w)\nb = Elu(a)\n"
     "c = AveragePool(b) kernel_shape=[3,3]\nd = Conv(c, v)\nf = Relu(d)\ng = Add(f, d)\n"
     "e = AveragePool(g) kernel_shape=[2,2]\nk = MaxPool(f) kernel_shape=[2,2]\nl = Elu(k)\nm = Conv(l, p)\noutput e\n"
-    "output m\n"
+    "output m\nn = Conv(f, p)\noutput n\n"
+};
+
+/* What no dense convolution will read stays float32, a depthwise layer too. */
+static const plan_case unwanted_half_case = {
+    "a depthwise layer between float32", "conv_tiles_bf16_", "reference,half_",
+    "input x f32 1,3,32,36\ninit w f32 32,3,4,4\ninit d f32 32,1,7,7\na = Conv(x, w) strides=[4,4]\n"
+    "b = Conv(a, d) group=32 pads=[3,3,3,3]\nc = Add(a, b)\ny = Transpose(c) perm=[0,2,3,1]\noutput y\n"
 };
 
 /* ---- a runner ---- */
@@ -595,5 +602,6 @@ int main(int argc, char **argv)
     check_case(&bfloat16_case, ONYX_PRECISION_BF16);
     check_case(&tiles_product_case, ONYX_PRECISION_BF16);
     check_case(&tiles_chain_case, ONYX_PRECISION_BF16);
+    check_case(&unwanted_half_case, ONYX_PRECISION_BF16);
     return check_done();
 }
