@@ -145,6 +145,9 @@ typedef struct half_products {
     const char *next;
     size_t run_bytes, run_stride, run_at;
     int runs, fetch;
+    /* Likewise weights, `ahead_lines` a step. */
+    const char *ahead, *ahead_end;
+    int ahead_lines;
     /* The kernel's own: the line whose sums wait, and them. */
     half_line waiting;
     const int32_t *waiting_places;
@@ -155,8 +158,8 @@ typedef struct half_tile_kernels {
     void (*begin)(half_products *products);
     void (*run)(half_products *products, const half_line *line);
     void (*end)(half_products *products);
-    /* n pixels of two blocks, side by side. */
-    void (*pair)(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n);
+    /* n pixels of two blocks, `step` apart, side by side. */
+    void (*pair)(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n, size_t step);
 } half_tile_kernels;
 
 typedef struct half_kernels {

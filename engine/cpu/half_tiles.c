@@ -7,7 +7,11 @@
  *
  * All rows of a strip are one line, of `pitch` outputs each: tiles are never cut short at the ends of rows. What a line
  * has too much between two rows is written where the next row begins, and that overwrites it. With a stride, rows that
- * one tap reads for neighbouring outputs lie together: row r at place r / stride of phase r % stride. */
+ * one tap reads for neighbouring outputs lie together: row r at place r / stride of phase r % stride. Columns
+ * that are never read are left out where all blocks are in pairs.
+ *
+ * While lines run, the source of the next strip is fetched, and weights that come from afar: of the next filter group,
+ * spread over all tiles of the line, of which only the first would wait for them. */
 #include <assert.h>
 #include <string.h>
 
@@ -22,7 +26,11 @@ enum {
     LINE_BYTES = 16 * 1024,   /* of a 1x1 kernel's strip: in the first-level cache, with weights */
     STRIP_BYTES = 256 * 1024, /* of other strips: within the second */
     WIDTH_MOST = 512,
-    FILTERS = 2 /* blocks of a group */
+    FILTERS = 2,                   /* blocks of a group */
+    FAR_BYTES = 512 * 1024,        /* of weights: fewer are not worth being fetched */
+    KEPT_BYTES = 1024 * 1024,      /* so many are near once they were read */
+    FIRST_BYTES = 32 * 1024,       /* of them are fetched before the first line */
+    STEP_BYTES = LANES * ROW_BYTES /* of weights of a filter block */
 };
 
 /* Where a strip holds pixels of so many bytes. */
@@ -39,6 +47,7 @@ typedef struct geometry {
     int taps, taps_w; /* columns that one step of the single block takes; such steps of a kernel row */
     int steps, wide;  /* wide: those of pairs */
     int units, pieces, pitch, phases;
+    int every, stride_w; /* one in so many source columns is copied; columns of the copy from output to output */
     int places;
     region pair, one;
     size_t places_at, scratch;
@@ -54,7 +63,7 @@ static region region_of(const geometry *g, int strip, size_t at, size_t pixel, i
 {
     const conv_shape *s = &g->shape;
     const int slots = conv_ceil_div(reach(strip, s->stride_h, s->kernel_h, s->dilation_h), s->stride_h);
-    region r = { .at = at, .pixel = pixel, .row = (size_t)g->pitch * (size_t)s->stride_w * pixel };
+    region r = { .at = at, .pixel = pixel, .row = (size_t)g->pitch * (size_t)g->stride_w * pixel };
     r.phase = (size_t)slots * r.row + ROW_BYTES; /* the last row's reads, and zeros, go beyond it */
     r.plane = planes > 0 ? conv_round_bytes((size_t)g->phases * r.phase) : 0;
     return r;
@@ -81,19 +90,21 @@ static geometry geometry_of(const half_conv_plan *plan)
     g.pieces = conv_ceil_div(g.shape.w_out, plan->unit);
     g.units = g.shape.h_out * g.pieces;
     g.pitch = conv_ceil_div(reach(plan->unit, s->stride_w, s->kernel_w, s->dilation_w), s->stride_w);
+    g.every = s->kernel_w == 1 && !g.single ? s->stride_w : 1;
+    g.stride_w = s->stride_w / g.every;
     g.phases = conv_min(s->stride_h, (s->kernel_h - 1) * s->dilation_h + 1);
     g.places = (plan->strip - 1) * g.pitch + plan->unit;
     g.places_at = conv_round_bytes((size_t)g.steps * sizeof(int32_t));
     g.pair = region_of(&g, plan->strip, g.places_at + conv_round_bytes((size_t)g.places * sizeof(int32_t)), ROW_BYTES,
                        g.pairs);
     g.one = region_of(&g, plan->strip, g.pair.at + (size_t)g.pairs * g.pair.plane, pixel, g.single);
-    g.scratch = g.one.at + g.one.plane + HALF_TILE_READS * ROW_BYTES * (size_t)s->stride_w + ROW_BYTES;
+    g.scratch = g.one.at + g.one.plane + HALF_TILE_READS * ROW_BYTES * (size_t)g.stride_w + ROW_BYTES;
     return g;
 }
 
 /* ---- strips ---- */
 
-/* What outputs from (y, x) on, `rows` of n, need: of a row, columns [first, first + width). */
+/* What outputs from (y, x) on, `rows` of n, need: of a row, `width` columns from `first` on, one in g->every. */
 typedef struct window {
     int y, x, rows, n;
     int first_row, first, height, width;
@@ -109,7 +120,7 @@ static window window_of(const geometry *g, int y, int x, int rows, int n)
                      .first_row = y * s->stride_h - s->pad_top,
                      .first = x * s->stride_w - s->pad_left,
                      .height = reach(rows, s->stride_h, s->kernel_h, s->dilation_h),
-                     .width = reach(n, s->stride_w, s->kernel_w, s->dilation_w) };
+                     .width = reach(n, g->stride_w, s->kernel_w, s->dilation_w) };
 }
 
 /* Place of row `row` of a window in a plane. */
@@ -125,8 +136,9 @@ static void copy_row(const half_conv_plan *plan, const geometry *g, const window
     const conv_shape *s = &g->shape;
     const half_kernels *half = &plan->kernels->half;
     const size_t plane = (size_t)s->h_in * (size_t)s->w_in;
-    const int left = conv_min(conv_max(-w->first, 0), w->width), from = conv_max(w->first, 0);
-    const int inside = src ? conv_max(0, conv_min(w->width - left, s->w_in - from)) : 0;
+    const int left = conv_min(conv_ceil_div(conv_max(-w->first, 0), g->every), w->width);
+    const int from = w->first + left * g->every;
+    const int inside = src ? conv_min(w->width - left, conv_ceil_div(conv_max(s->w_in - from, 0), g->every)) : 0;
     const int right = w->width - left - inside;
     memset(to, 0, (size_t)left * r->pixel);
     to += (size_t)left * r->pixel;
@@ -134,8 +146,8 @@ static void copy_row(const half_conv_plan *plan, const geometry *g, const window
         half->interleave((const float *)src + from, plane, s->c_in, (size_t)inside, (uint16_t *)(void *)to);
     else if (inside > 0 && r->pixel == ROW_BYTES)
         half->tiles.pair((const uint16_t *)src + (size_t)from * LANES,
-                         (const uint16_t *)src + (plane + (size_t)from) * LANES, (uint16_t *)(void *)to,
-                         (size_t)inside);
+                         (const uint16_t *)src + (plane + (size_t)from) * LANES, (uint16_t *)(void *)to, (size_t)inside,
+                         (size_t)g->every);
     else if (inside > 0)
         memcpy(to, (const uint16_t *)src + (size_t)from * LANES, (size_t)inside * r->pixel);
     to += (size_t)inside * r->pixel;
@@ -198,7 +210,8 @@ static void fetch_next(const geometry *g, const window *w, const char *src, int 
     const conv_shape *s = &g->shape;
     const size_t pixel = s->src_plain ? sizeof(float) : BLOCK_BYTES;
     const bool beside = w->x + w->n < s->w_out;
-    int row = conv_max(w->first_row, 0), rows = conv_min(w->height, s->h_in - row), column = w->first + w->width;
+    int row = conv_max(w->first_row, 0), rows = conv_min(w->height, s->h_in - row);
+    int column = w->first + w->width * g->every;
     if (!beside) {
         row = conv_max(w->first_row + w->height, 0);
         rows = conv_min(w->rows * s->stride_h, s->h_in - row);
@@ -213,17 +226,56 @@ static void fetch_next(const geometry *g, const window *w, const char *src, int 
     p->run_stride = (size_t)s->h_in * (size_t)s->w_in * pixel;
     p->run_at = 0;
     p->runs = s->src_plain ? s->c_in : g->blocks_in;
-    const int blocks = conv_ceil_div((w->rows - 1) * g->pitch + w->n, HALF_TILE_READS / FILTERS);
+    const int blocks =
+        conv_ceil_div((w->rows - 1) * g->pitch + w->n, HALF_TILE_READS / conv_min(FILTERS, g->blocks_out));
     const size_t lines = (size_t)p->runs * (p->run_bytes / 64 + 1);
     p->fetch = (int)(lines / ((size_t)blocks * (size_t)groups * (size_t)g->steps)) + 1;
 }
 
+/* The weights that a part fetches, if any. */
+typedef struct part_weights {
+    const char *begin, *end;
+    bool first, again; /* no line has run yet; another strip will */
+} part_weights;
+
+/* Of filter group q. */
+static const char *weights_of(const geometry *g, const half_conv_arguments *a, int q)
+{
+    const int block = q / g->groups * g->blocks_out + q % g->groups * FILTERS;
+    return (const char *)a->packed + (size_t)block * (size_t)g->steps * STEP_BYTES;
+}
+
+/* Before the first line. */
+static void fetch_first(const part_weights *w)
+{
+    for (const char *at = w->begin; at < w->end && at < w->begin + FIRST_BYTES; at += 64)
+        __builtin_prefetch(at, 0, 2);
+}
+
+/* What the line behind this one will want; of the first one itself, too, what is not fetched yet, as fast as it is
+ * read. */
+static void fetch_weights(const geometry *g, const part_weights *w, const half_line *line, half_products *p)
+{
+    const int own = line->filters * g->steps * STEP_BYTES, fetched = w->first ? conv_min(own, FIRST_BYTES) : own;
+    const int blocks = conv_ceil_div(line->count, HALF_TILE_READS / line->filters);
+    p->ahead = (const char *)line->weights + fetched;
+    p->ahead_end = p->ahead + (2 * own - fetched);
+    if (p->ahead == w->end && w->again) {
+        p->ahead = w->begin;
+        p->ahead_end = w->begin + own;
+    }
+    if (p->ahead_end > w->end)
+        p->ahead_end = w->end;
+    p->ahead_lines = conv_ceil_div((int)(p->ahead_end - p->ahead) / 64, blocks * g->steps);
+    if (w->first)
+        p->ahead_lines = conv_max(p->ahead_lines, line->filters * STEP_BYTES / 64);
+}
+
 static void run_strip(const half_conv_plan *plan, const geometry *g, const half_conv_arguments *a, conv_range groups,
-                      const window *w, half_products *p, char *scratch)
+                      const window *w, half_products *p, part_weights *all, char *scratch)
 {
     const conv_shape *s = &g->shape;
     const size_t plane_in = (size_t)g->blocks_in * (size_t)s->h_in * (size_t)s->w_in * BLOCK_BYTES;
-    const size_t step = FILTERS * HALF_STEP * LANES; /* weights, of a whole group of filters */
     int copied = -1;
     for (int q = groups.begin; q < groups.end; q++) {
         const int group = q / g->groups, first = q % g->groups * FILTERS;
@@ -238,13 +290,15 @@ static void run_strip(const half_conv_plan *plan, const geometry *g, const half_
         const size_t to = block * (size_t)p->block_out + at * LANES;
         const half_line line = {
             .src = scratch,
-            .weights = (const uint16_t *)a->packed + block * (step / FILTERS) * (size_t)g->steps,
+            .weights = (const uint16_t *)(const void *)weights_of(g, a, q),
             .bias = (const float *)a->bias + block * LANES,
             .residual = a->residual ? a->residual + to : NULL,
             .dst = (char *)a->dst + to * (plan->wide_dst ? sizeof(float) : sizeof(uint16_t)),
             .filters = conv_min(FILTERS, g->blocks_out - first),
             .count = (w->rows - 1) * g->pitch + w->n,
         };
+        fetch_weights(g, all, &line, p);
+        all->first = false;
         plan->kernels->half.tiles.run(p, &line);
     }
 }
@@ -263,22 +317,31 @@ void half_tiles_run(const half_conv_plan *plan, const half_conv_arguments *a, in
     p.offsets = offsets;
     p.steps = g.steps;
     p.wide = g.wide;
-    p.strides[0] = (ptrdiff_t)g.pair.pixel * s->stride_w;
-    p.strides[1] = (ptrdiff_t)g.one.pixel * s->stride_w;
+    p.strides[0] = (ptrdiff_t)g.pair.pixel * g.stride_w;
+    p.strides[1] = (ptrdiff_t)g.one.pixel * g.stride_w;
     p.places = places;
     p.block_out = (ptrdiff_t)s->h_out * s->w_out * LANES;
     p.activation = a->activation;
     p.residual_before = a->residual_before;
     p.wide_dst = plan->wide_dst;
     p.runs = 0;
+    part_weights all = { .begin = weights_of(&g, a, groups.begin),
+                         .end = weights_of(&g, a, groups.end),
+                         .first = true };
+    if (all.end - all.begin < FAR_BYTES)
+        all.end = all.begin;
+    fetch_first(&all);
     tiles->begin(&p);
     for (int unit = units.begin; unit < units.end;) {
         const int y = unit % s->h_out, x = unit / s->h_out * plan->unit;
         const int left = conv_min(units.end - unit, s->h_out - y); /* in strips of nearly equal size */
         const int rows = conv_ceil_div(left, conv_ceil_div(left, plan->strip));
         const window w = window_of(&g, y, x, rows, conv_min(plan->unit, s->w_out - x));
-        run_strip(plan, &g, a, groups, &w, &p, scratch);
         unit += rows;
+        all.again = unit < units.end && all.end - all.begin > KEPT_BYTES;
+        run_strip(plan, &g, a, groups, &w, &p, &all, scratch);
+        if (!all.again)
+            all.end = all.begin;
     }
     tiles->end(&p);
 }
@@ -343,7 +406,7 @@ static void cut_lines(half_conv_plan *plan, int parts)
         plan->unit = conv_ceil_div(width, HALF_TILE_READS) * HALF_TILE_READS;
         return; /* what is too much between two rows would be written into the next piece */
     }
-    const double row = (double)bytes * reach(plan->unit, s->stride_w, s->kernel_w, s->dilation_w);
+    const double row = (double)bytes * reach(plan->unit, s->kernel_w > 1 ? s->stride_w : 1, s->kernel_w, s->dilation_w);
     const double strip = (STRIP_BYTES / row - (s->kernel_h - 1) * s->dilation_h - 1) / s->stride_h + 1;
     plan->strip = strip < 1 ? 1 : strip > s->h_out ? s->h_out : (int)strip;
 }

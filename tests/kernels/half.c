@@ -220,6 +220,9 @@ static void test_cuts(const cpu_kernels *kernels)
         { 20, 20, 20, 15, 75, 15, 75, 3, 3, 1, 1, 2, 2, 2, 2, false, false },
         { 18, 35, 1, 1, 1500, 1, 1500, 1, 3, 1, 1, 1, 1, 0, 1, false, false },
         { 3, 20, 1, 3, 2100, 2, 1051, 3, 5, 2, 2, 1, 1, 1, 3, true, false },
+        { 520, 300, 1, 12, 21, 12, 21, 1, 1, 1, 1, 1, 1, 0, 0, false, false }, /* weights from afar */
+        { 520, 300, 1, 25, 27, 13, 14, 1, 1, 2, 2, 1, 1, 0, 0, false, false },
+        { 80, 72, 1, 5, 1100, 3, 367, 1, 1, 2, 3, 1, 1, 0, 0, false, false },
     };
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         test_shape(kernels, &shapes[i]);

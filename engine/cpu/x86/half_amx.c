@@ -18,7 +18,6 @@ typedef enum finish_kind {
     FINISH_CLIP,
     FINISH_SILU,
     FINISH_GELU,
-    FINISH_SIGMOID,
     FINISH_LINES, /* LeakyReLU and HardSwish */
     FINISH_ANY,
     FINISH_KINDS
@@ -51,8 +50,6 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
             v[k] = bf16_silu(v[k]);
         else if (KIND == FINISH_GELU)
             v[k] = vf_gelu(v[k]);
-        else if (KIND == FINISH_SIGMOID)
-            v[k] = vf_sigmoid(v[k]);
         else if (KIND == FINISH_LINES)
             v[k] = p->activation.act == CPU_ACT_LEAKY_RELU ? vf_leaky_relu(v[k], low) : vf_hard_swish(v[k]);
         else if (KIND == FINISH_ANY)
@@ -78,7 +75,7 @@ BF16_INLINE void finish_outputs(const half_products *p, int first, const finish_
 BF16_INLINE void finish(const half_products *p, int begin, int end, const finish_kind KIND, const int BLOCKS)
 {
     const int n = 4 / BLOCKS, count = p->waiting.count;
-    const bool ALONE = KIND == FINISH_GELU || KIND == FINISH_SIGMOID || KIND == FINISH_ANY;
+    const bool ALONE = KIND == FINISH_GELU || KIND == FINISH_ANY;
     int output = begin * n, last = end * n < count ? end * n : count;
     for (; !ALONE && output + n <= last; output += n)
         finish_outputs(p, output, KIND, BLOCKS, n);
@@ -104,14 +101,12 @@ typedef void finish_run(const half_products *p, int begin, int end);
     {                                                                                                                  \
         finish(p, begin, end, kind, blocks);                                                                           \
     }
-FINISH(finish_none_1, FINISH_NONE, 1)
 FINISH(finish_none_2, FINISH_NONE, 2)
 FINISH(finish_clip_1, FINISH_CLIP, 1)
 FINISH(finish_clip_2, FINISH_CLIP, 2)
 FINISH(finish_silu_1, FINISH_SILU, 1)
 FINISH(finish_silu_2, FINISH_SILU, 2)
 FINISH(finish_gelu_2, FINISH_GELU, 2)
-FINISH(finish_sigmoid_2, FINISH_SIGMOID, 2)
 FINISH(finish_lines_1, FINISH_LINES, 1)
 FINISH(finish_lines_2, FINISH_LINES, 2)
 FINISH(finish_any_1, FINISH_ANY, 1)
@@ -120,20 +115,18 @@ FINISH(finish_any_2, FINISH_ANY, 2)
 static finish_run *finish_of(const half_products *p)
 {
     static finish_run *const runs[FINISH_KINDS][2] = {
-        [FINISH_NONE] = { finish_none_1, finish_none_2 },    [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
+        [FINISH_NONE] = { finish_clip_1, finish_none_2 },    [FINISH_CLIP] = { finish_clip_1, finish_clip_2 },
         [FINISH_SILU] = { finish_silu_1, finish_silu_2 },    [FINISH_GELU] = { finish_any_1, finish_gelu_2 },
-        [FINISH_LINES] = { finish_lines_1, finish_lines_2 }, [FINISH_SIGMOID] = { finish_any_1, finish_sigmoid_2 },
-        [FINISH_ANY] = { finish_any_1, finish_any_2 }
+        [FINISH_LINES] = { finish_lines_1, finish_lines_2 }, [FINISH_ANY] = { finish_any_1, finish_any_2 }
     };
     const cpu_act act = p->activation.act;
     const bool lines = act == CPU_ACT_LEAKY_RELU || act == CPU_ACT_HARD_SWISH;
-    return runs[act == CPU_ACT_NONE      ? FINISH_NONE
-                : act == CPU_ACT_CLIP    ? FINISH_CLIP
-                : act == CPU_ACT_SILU    ? FINISH_SILU
-                : act == CPU_ACT_GELU    ? FINISH_GELU
-                : act == CPU_ACT_SIGMOID ? FINISH_SIGMOID
-                : lines                  ? FINISH_LINES
-                                         : FINISH_ANY][p->waiting.filters - 1];
+    return runs[act == CPU_ACT_NONE   ? FINISH_NONE
+                : act == CPU_ACT_CLIP ? FINISH_CLIP
+                : act == CPU_ACT_SILU ? FINISH_SILU
+                : act == CPU_ACT_GELU ? FINISH_GELU
+                : lines               ? FINISH_LINES
+                                      : FINISH_ANY][p->waiting.filters - 1];
 }
 
 BF16_INLINE void leave(half_products *p, finish_run *run, int begin, int end)
@@ -145,8 +138,8 @@ BF16_INLINE void leave(half_products *p, finish_run *run, int begin, int end)
 
 /* ---- tiles ---- */
 
-/* The next lines of what will be wanted. */
-BF16_INLINE void fetch(half_products *p)
+/* The next lines of what will be wanted, if anything: sources, weights. */
+static __attribute__((noinline)) void fetch_rows(half_products *p)
 {
     for (int i = 0; i < p->fetch && p->runs > 0; i++) {
         _mm_prefetch(p->next + p->run_at, _MM_HINT_T1);
@@ -157,6 +150,14 @@ BF16_INLINE void fetch(half_products *p)
             p->runs--;
         }
     }
+}
+
+static __attribute__((noinline)) void fetch_weights(half_products *p)
+{
+    const char *at = p->ahead;
+    for (int i = 0; i < p->ahead_lines; i++, at += 64)
+        _mm_prefetch(at, _MM_HINT_T1);
+    p->ahead = at;
 }
 
 BF16_INLINE void step_pair(const char *src, ptrdiff_t stride, const uint16_t *weights)
@@ -206,7 +207,9 @@ BF16_INLINE void sum_block(half_products *p, const half_line *line, int first, c
             step_single(src, stride, weights);
         weights += (PAIR ? 2 : 1) * AMX_TILE_BYTES / 2;
         if (p->runs > 0)
-            fetch(p);
+            fetch_rows(p);
+        if (p->ahead < p->ahead_end)
+            fetch_weights(p);
         const int due = step + 1 < p->steps ? rate * (step + 1) >> 16 : WORKS;
         if (run && due > done)
             leave(p, run, done, due);
@@ -238,6 +241,10 @@ static void run_line(half_products *p, const half_line *line)
 static void begin(half_products *p)
 {
     p->activation = bf16_activation(p->activation);
+    if (p->activation.act == CPU_ACT_NONE) { /* for finish_clip_1 */
+        p->activation.a = -INFINITY;
+        p->activation.b = INFINITY;
+    }
     p->waiting.count = 0;
     amx_begin();
 }
@@ -250,9 +257,9 @@ static void end(half_products *p)
     amx_end();
 }
 
-static void pair(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n)
+static void pair(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n, size_t step)
 {
-    for (size_t i = 0; i < n; i++, a += BF16_LANES, b += BF16_LANES, dst += 2 * BF16_LANES) {
+    for (size_t i = 0; i < n; i++, a += step * BF16_LANES, b += step * BF16_LANES, dst += 2 * BF16_LANES) {
         const __m256i first = _mm256_loadu_si256((const __m256i *)(const void *)a);
         const __m256i second = _mm256_loadu_si256((const __m256i *)(const void *)b);
         _mm256_storeu_si256((__m256i *)(void *)dst, first);
