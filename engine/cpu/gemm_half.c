@@ -11,7 +11,7 @@
 enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_STRIP };
 enum { LINE = 64, LANES = 16, COLUMNS = 32, ROWS = 32 }; /* of a group, of a block of tiles */
 /* Of the second cache, which is 2 MB wherever AMX is: a strip; all of b, where strips find it there. */
-enum { STRIP_BYTES = 512 * 1024, NEAR_BYTES = 1024 * 1024 };
+enum { STRIP_BYTES = 1024 * 1024, NEAR_BYTES = 1024 * 1024 };
 enum { STRIP_MOST = 1024, COLUMNS_MOST = 1 << 20 };
 
 /* Scratch of a part: the rounded strip, and these, in bytes behind its beginning. */
