@@ -46,15 +46,16 @@ def main():
     lines = -(-len(groups) // columns)
     heights = [0.9 + 0.33 * max(len(models) for _, models in groups[i * columns:(i + 1) * columns])
                for i in range(lines)]
-    figure, axes = pyplot.subplots(lines, columns, figsize=(1 + 5 * columns, sum(heights) + 0.4), squeeze=False,
+    height = sum(heights) + 0.4
+    figure, axes = pyplot.subplots(lines, columns, figsize=(1 + 5 * columns, height), squeeze=False,
                                    gridspec_kw={"height_ratios": heights})
     for axis in axes.flat[len(groups):]:
         axis.set_visible(False)
     for axis, (name, models) in zip(axes.flat, groups):
         draw_group(axis, name, models)
     figure.supxlabel("time of the other engine / time of Onyx; lines: smallest to largest of the pairs", fontsize=8)
-    figure.suptitle(data["title"], fontsize=9, x=0.01, ha="left")
-    figure.tight_layout()
+    figure.suptitle(data["title"], fontsize=9, x=0.01, y=1 - 0.1 / height, ha="left", va="top")
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / height))  # inches below the title
     figure.savefig(sys.argv[2], metadata={"Date": None})
 
 
