@@ -12,7 +12,7 @@ enum { TILE_ROW_CUTS, TILE_COL_CUTS, TILE_STRIP };
 enum { LINE = 64, LANES = 16, COLUMNS = 32, ROWS = 32 }; /* of a group, of a block of tiles */
 /* Of the second cache, which is 2 MB wherever AMX is: a strip; all of b, where strips find it there. */
 enum { STRIP_BYTES = 1024 * 1024, NEAR_BYTES = 1024 * 1024 };
-enum { STRIP_MOST = 1024, COLUMNS_MOST = 1 << 20 };
+enum { STRIP_MOST = 1024, COLUMNS_MOST = 1 << 20, INPUTS_MOST = 1 << 18 }; /* places are ints; scratch, 32 MB */
 
 /* Scratch of a part: the rounded strip, and these, in bytes behind its beginning. */
 typedef struct layout {
@@ -225,7 +225,7 @@ bool gemm_choose_half(gemm_plan *plan)
     const gemm_shape *s = &plan->shape;
     const half_kernels *half = &plan->kernels->half;
     if (!s->half || !half->tiles.run || plan->kernels->gemm.cols != COLUMNS || s->a_transposed || s->n < LANES ||
-        s->k < LANES || s->n > COLUMNS_MOST) /* places are ints */
+        s->k < LANES || s->n > COLUMNS_MOST || s->k > INPUTS_MOST)
         return false;
     plan->name = half->product_name;
     plan->packed_bytes = span_ceil_div(s->k, HALF_STEP) * HALF_STEP * size_align(s->n, LANES) * sizeof(uint16_t);

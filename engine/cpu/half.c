@@ -11,6 +11,7 @@
 #include "cpu/half.h"
 
 enum { STRIP_BYTES = 192 * 1024, LINE_BYTES = 128 * 1024, LINE_LEAST = 48, ROW_MOST = 512, PLAIN_LANES = 4 };
+enum { SCRATCH_MOST = 64 << 20 }; /* of a strip of one row, where inputs are many beyond reason */
 
 /* What follows from a plan. */
 typedef struct geometry {
@@ -383,11 +384,11 @@ bool half_conv_choose(const cpu_kernels *kernels, const conv_shape *shape, half_
     if (half->format == HALF_NONE || !conv_is_reasonable(shape))
         return false;
     *plan = (half_conv_plan){ .shape = *shape, .kernels = kernels, .name = half->direct_name };
-    if (choose_depthwise(shape, plan)) {
+    if (choose_depthwise(shape, plan))
         plan->name = half->depthwise_name;
-        return true;
-    }
-    return half->tiles.run ? half_tiles_choose(shape, plan) : choose_dense(kernels, shape, plan);
+    else if (!(half->tiles.run ? half_tiles_choose(shape, plan) : choose_dense(kernels, shape, plan)))
+        return false;
+    return plan->scratch_bytes <= SCRATCH_MOST;
 }
 
 /* ---- reorders ---- */

@@ -292,6 +292,10 @@ static void test_tiles(const cpu_kernels *kernels)
         test_problem(kernels, &p);
     }
     CHECK((by_tiles > 0) == (kernels->half.tiles.run != NULL), "%s: %d products by tiles", kernels->name, by_tiles);
+    const gemm_shape far = { .m = 100, .n = 16, .k = 1 << 24, .half = true };
+    gemm_plan plan;
+    gemm_choose(kernels, &far, true, &plan);
+    CHECK(plan.scratch_bytes < 1 << 26, "%s, k = 2^24: %zu bytes of scratch", plan.name, plan.scratch_bytes);
 }
 
 /* What is not finite stays in its row. */

@@ -230,6 +230,26 @@ static void test_cuts(const cpu_kernels *kernels)
 
 /* ---- the rest ---- */
 
+static void test_refusals(const cpu_kernels *kernels)
+{
+    const conv_shape s = { .c_in = 1 << 24,
+                           .c_out = 64,
+                           .groups = 1,
+                           .h_in = 4,
+                           .w_in = 4,
+                           .h_out = 4,
+                           .w_out = 4,
+                           .kernel_h = 1,
+                           .kernel_w = 1,
+                           .stride_h = 1,
+                           .stride_w = 1,
+                           .dilation_h = 1,
+                           .dilation_w = 1 };
+    half_conv_plan plan;
+    CHECK(!half_conv_choose(kernels, &s, &plan) || plan.scratch_bytes <= 64 << 20, "%s: %zu bytes of scratch",
+          plan.name, plan.scratch_bytes);
+}
+
 static void test_act(const cpu_kernels *kernels)
 {
     enum { N = 1003 };
@@ -378,6 +398,7 @@ void test_float16(const cpu_kernels *kernels, int rounds, test_counts *counts)
     for (int round = 0; round < rounds; round++)
         random_shape(kernels, round % 5);
     test_cuts(kernels);
+    test_refusals(kernels);
     test_act(kernels);
     test_binary(kernels);
     test_pool_max(kernels);
