@@ -8,8 +8,7 @@
 
 enum { MAX_FLOATS = 1 << 19 };
 
-static guarded_region region_a, region_b, region_c, region_bias, region_residual, region_packed,
-    region_scratch;
+static guarded_region region_a, region_b, region_c, region_bias, region_residual, region_packed, region_scratch;
 static float first[MAX_FLOATS];
 static int by_strassen, by_tiles; /* problems that were solved so: by tiles of bfloat16 */
 
@@ -189,7 +188,9 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
 
 static void random_problem(const cpu_kernels *kernels, int round)
 {
-    problem p = { .alpha = oracle_int(0, 2) ? 1 : 0.37f, .bias = oracle_int(0, 2), .constant = oracle_int(0, 1),
+    problem p = { .alpha = oracle_int(0, 2) ? 1 : 0.37f,
+                  .bias = oracle_int(0, 2),
+                  .constant = oracle_int(0, 1),
                   .residual = oracle_int(0, 1) };
     int largest = round % 4 == 0 ? 6 : 70;
     p.shape = (gemm_shape){ (size_t)oracle_int(1, largest), (size_t)oracle_int(1, 100), (size_t)oracle_int(1, 100),
@@ -211,13 +212,14 @@ static void random_problem(const cpu_kernels *kernels, int round)
 static void test_cuts(const cpu_kernels *kernels)
 {
     static const gemm_shape shapes[] = {
-        { 210, 500, 33, false, false }, { 130, 270, 300, true, true }, { 1, 1100, 300, false, false },
-        { 2, 1000, 260, false, true },  { 600, 1, 500, false, false }, { 20, 700, 290, false, false },
+        { 210, 500, 33, false, false },  { 130, 270, 300, true, true }, { 1, 1100, 300, false, false },
+        { 2, 1000, 260, false, true },   { 600, 1, 500, false, false }, { 20, 700, 290, false, false },
         { 100, 40, 1024, false, false }, /* rows 4 KB apart */
     };
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
-        problem p = { .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1,
-                      .residual = i / 2 % 2 == 1 };
+        problem p = {
+            .shape = shapes[i / 2], .constant = i % 2 == 1, .alpha = 1, .bias = 1, .residual = i / 2 % 2 == 1
+        };
         p.a_stride = p.shape.a_transposed ? p.shape.m : p.shape.k;
         p.b_stride = p.shape.b_transposed ? p.shape.k : p.shape.n;
         p.c_stride = p.shape.n;
@@ -252,14 +254,17 @@ static void test_sums(const cpu_kernels *kernels)
 static void test_strassen(const cpu_kernels *kernels)
 {
     static const gemm_shape shapes[] = {
-        { 197, 320, 384, false, false }, { 196, 397, 333, false, true }, { 131, 300, 450, false, false },
+        { 197, 320, 384, false, false }, { 196, 397, 333, false, true },  { 131, 300, 450, false, false },
         { 97, 500, 511, false, true },   { 261, 330, 401, false, false }, { 130, 230, 1000, false, false },
     };
     static const cpu_act acts[] = { CPU_ACT_NONE, CPU_ACT_RELU, CPU_ACT_SILU };
     test_sums(kernels);
     by_strassen = 0;
     for (size_t i = 0; i < 2 * sizeof(shapes) / sizeof(shapes[0]); i++) {
-        problem p = { .shape = shapes[i / 2], .constant = true, .alpha = i % 4 == 3 ? 0.37f : 1, .bias = (int)(i % 3),
+        problem p = { .shape = shapes[i / 2],
+                      .constant = true,
+                      .alpha = i % 4 == 3 ? 0.37f : 1,
+                      .bias = (int)(i % 3),
                       .residual = i / 2 % 2 == i % 2 };
         p.activation.act = acts[i / 2 % 3];
         p.a_stride = p.shape.k == 1000 ? 1024 : p.shape.k + i % 2 * 3;
