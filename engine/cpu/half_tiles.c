@@ -256,8 +256,9 @@ static void fetch_first(const part_weights *w)
  * read. */
 static void fetch_weights(const geometry *g, const part_weights *w, const half_line *line, half_products *p)
 {
-    const int own = line->filters * g->steps * STEP_BYTES, fetched = w->first ? conv_min(own, FIRST_BYTES) : own;
-    const int blocks = conv_ceil_div(line->count, HALF_TILE_READS / line->filters);
+    const ptrdiff_t own = (ptrdiff_t)line->filters * g->steps * STEP_BYTES;
+    const ptrdiff_t fetched = w->first && own > FIRST_BYTES ? FIRST_BYTES : own;
+    const ptrdiff_t tiles = (ptrdiff_t)conv_ceil_div(line->count, HALF_TILE_READS / line->filters) * g->steps;
     p->ahead = (const char *)line->weights + fetched;
     p->ahead_end = p->ahead + (2 * own - fetched);
     if (p->ahead == w->end && w->again) {
@@ -266,7 +267,7 @@ static void fetch_weights(const geometry *g, const part_weights *w, const half_l
     }
     if (p->ahead_end > w->end)
         p->ahead_end = w->end;
-    p->ahead_lines = conv_ceil_div((int)(p->ahead_end - p->ahead) / 64, blocks * g->steps);
+    p->ahead_lines = (int)(((p->ahead_end - p->ahead) / 64 + tiles - 1) / tiles);
     if (w->first)
         p->ahead_lines = conv_max(p->ahead_lines, line->filters * STEP_BYTES / 64);
 }

@@ -232,19 +232,7 @@ static void test_cuts(const cpu_kernels *kernels)
 
 static void test_refusals(const cpu_kernels *kernels)
 {
-    const conv_shape s = { .c_in = 1 << 24,
-                           .c_out = 64,
-                           .groups = 1,
-                           .h_in = 4,
-                           .w_in = 4,
-                           .h_out = 4,
-                           .w_out = 4,
-                           .kernel_h = 1,
-                           .kernel_w = 1,
-                           .stride_h = 1,
-                           .stride_w = 1,
-                           .dilation_h = 1,
-                           .dilation_w = 1 };
+    const conv_shape s = conv_oracle_point(1 << 24, 64, 4, 4);
     half_conv_plan plan;
     CHECK(!half_conv_choose(kernels, &s, &plan) || plan.scratch_bytes <= 64 << 20, "%s: %zu bytes of scratch",
           plan.name, plan.scratch_bytes);
