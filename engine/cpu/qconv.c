@@ -1,15 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * 8-bit convolution: geometry and packing for every instruction set, and the plain C version.
- *
- * Packed weights: int32 sum[c], the sum over a filter of weight - zero, and int32 zero[c], both for c_out rounded up to
- * the block, where zero is in terms of int8 weights; int32 number of each extra group: tap + taps * (channel / 4); then
- * from the next multiple of 64 bytes
- *   dense      [tile of plan.filter_blocks vectors][source block][kh][kw][group of channels][vector][lane][group's
- * channels] as int8 (uint8 weights less 128, folded ones less their zero), 16 bits in groups of 2, each tile followed
- * by [extra group][vector][lane][4]; tiles are as even as can be (qconv_wide); depthwise  [block][kh][kw][lane] as
- * int32 weight - zero; depthwise_dot  [block][kh][ceil(kw / 4)][lane][4] as int8; plain C    [c_out][c_in /
- * groups][kh][kw] as int16 weight - zero. */
+ * 8-bit convolution: geometry for every instruction set, and the plain C version. qconv_pack.c packs the weights. */
 #include "cpu/qconv.h"
 
 #include <assert.h>
@@ -28,18 +19,12 @@ enum {
     DEEP_BYTES = 512 * 1024,  /* of all weights: too many to read for every strip */
     FILTER_PARTS = 4,
     PLAIN_CHANNELS = 16,
-    FEW_EXTRA = 2,
 };
 
 /* Of a group's weights that come from the second cache for a tile of four pixels, as ResNet-50's layers took them. */
 #define LONELY_CYCLES 9.0
 /* What a line must take of its rows' time: the copies are not counted. */
 #define LINE_GAIN 0.95
-
-static bool is_depthwise(const qconv_shape *s)
-{
-    return s->groups > 1 && s->groups == s->c_in && s->groups == s->c_out;
-}
 
 /* No coordinate overflows an int, and the strip that one row of outputs needs, or one row of all phases, is not so
  * large, because of taps or outputs far apart, that zeros are most of the work. */
@@ -55,7 +40,7 @@ static bool reasonable(const qconv_shape *s)
 
 static bool shape_supported(const qconv_shape *s)
 {
-    if ((s->groups != 1 && !is_depthwise(s)) || !reasonable(s))
+    if ((s->groups != 1 && !qconv_is_depthwise(s)) || !reasonable(s))
         return false;
     if (s->rows)
         return s->groups == 1 && s->kernel_h * s->kernel_w * s->stride_h * s->stride_w == 1 && !s->src_plain &&
@@ -81,7 +66,7 @@ static size_t packed_filters(const qconv_plan *plan)
     size_t taps = (size_t)s->kernel_h * (size_t)s->kernel_w, c_out = size_align((size_t)s->c_out, (size_t)plan->block);
     if (!plan->units)
         return (size_t)s->c_out * (size_t)(s->c_in / s->groups) * taps * sizeof(int16_t);
-    if (is_depthwise(s))
+    if (qconv_is_depthwise(s))
         return c_out * taps * sizeof(int32_t);
     return c_out * (size_t)qconv_filter_groups(plan) * 4;
 }
@@ -107,7 +92,8 @@ static void choose_strips(qconv_plan *plan)
     if (rows > fit)
         rows = fit < 1 ? 1 : fit;
     plan->filter_parts = 1;
-    if (!is_depthwise(s) && packed_filters(plan) > DEEP_BYTES && s->h_out <= fit) { /* weights are read once a run */
+    if (!qconv_is_depthwise(s) && packed_filters(plan) > DEEP_BYTES &&
+        s->h_out <= fit) { /* weights are read once a run */
         const int wide = plan->block * plan->filter_blocks, tiles = (s->c_out + wide - 1) / wide;
         rows = s->h_out;
         plan->filter_parts = tiles < FILTER_PARTS ? tiles : FILTER_PARTS;
@@ -167,7 +153,7 @@ static void choose_kernel(qconv_plan *plan)
     const int bytes = units->group == 2 ? 2 : 1; /* of one source value in the strip */
     const bool flip = s->src_signed != units->src_signed;
     plan->name = units->name;
-    plan->run = is_depthwise(s) ? units->depthwise : units->dense;
+    plan->run = qconv_is_depthwise(s) ? units->depthwise : units->dense;
     plan->block_channels = s->src_plain ? s->c_in : plan->block;
     plan->src_blocks = (s->c_in + plan->block_channels - 1) / plan->block_channels;
     plan->pixel_bytes = (int)size_align((size_t)plan->block_channels * (size_t)bytes, 4);
@@ -177,7 +163,7 @@ static void choose_kernel(qconv_plan *plan)
                      !(s->rows && s->c_in % 4); /* a row's last group would reach into the next, or beyond */
     plan->strip_w = (s->w_out - 1) * s->stride_w + (s->kernel_w - 1) * s->dilation_w + 1;
     plan->filter_blocks = choose_filter_blocks(plan);
-    plan->depthwise_dot = is_depthwise(s) && units->depthwise_dot && s->dilation_w == 1 && !s->weights_zero;
+    plan->depthwise_dot = qconv_is_depthwise(s) && units->depthwise_dot && s->dilation_w == 1 && !s->weights_zero;
     if (plan->depthwise_dot) {
         plan->run = units->depthwise_dot;
         plan->in_place = false;
@@ -260,209 +246,6 @@ bool qconv_choose(const cpu_kernels *kernels, const qconv_shape *shape, qconv_pl
     return true;
 }
 
-/* Weights from one filter, or one channel, to the next. */
-static size_t filter_step(const qconv_shape *s)
-{
-    return s->rows ? 1 : (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
-}
-
-static size_t channel_step(const qconv_shape *s)
-{
-    return s->rows ? (size_t)s->c_out : (size_t)s->kernel_h * (size_t)s->kernel_w;
-}
-
-/* One dense filter's weight for a channel, as int8; 0 behind the last channel and the last filter. */
-static int dense_weight(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int tap)
-{
-    const qconv_shape *s = &plan->shape;
-    if (filter >= s->c_out || channel >= s->c_in)
-        return 0;
-    size_t at = (size_t)filter * filter_step(s) + (size_t)channel * channel_step(s) + (size_t)tap;
-    int value = qconv_weight_at(plan, w->values, at);
-    return value - (s->zeros_folded ? qconv_zero_of(plan, w->zeros, filter) : s->weights_signed ? 0 : 128);
-}
-
-/* The same where weights stay as they are, but for their sign: one filter's for four channels, less those behind the
- * last. */
-static void pack_plain_group(const qconv_plan *plan, const uint8_t *weights, int filter, int channel, int limit,
-                             int tap, uint8_t *out, size_t pair_step)
-{
-    const qconv_shape *s = &plan->shape;
-    const size_t step = channel_step(s);
-    const uint8_t *at = weights + (size_t)filter * filter_step(s) + (size_t)channel * step + (size_t)tap;
-    const uint8_t flip = s->weights_signed ? 0 : 0x80;
-    const int count = filter < s->c_out ? limit - channel : 0;
-    for (int k = 0; k < 4; k++)
-        out[(size_t)(k / 2) * pair_step + (size_t)(k % 2)] = k < count ? at[(size_t)k * step] ^ flip : 0;
-}
-
-/* 32 bits: the weights of one filter for a group of channels; rest: what of them does not fit int8. */
-static void pack_group(const qconv_plan *plan, const qconv_weights *w, int filter, int channel, int limit, int tap,
-                       bool rest, uint8_t *out, size_t pair_step)
-{
-    for (int k = 0; k < plan->units->group; k++) {
-        int value = channel + k < limit ? dense_weight(plan, w, filter, channel + k, tap) : 0;
-        if (plan->units->group == 4)
-            value = rest ? value - qconv_clamp_int8(value) : qconv_clamp_int8(value);
-        if (plan->units->group == 2) {
-            int16_t wide = (int16_t)value;
-            memcpy(out + 2 * k, &wide, 2);
-        } else {
-            out[k / 2 * (int)pair_step + k % 2] = (uint8_t)value;
-        }
-    }
-}
-
-/* The same group of `wide` vectors of filters. */
-static uint8_t *pack_vectors(const qconv_plan *plan, const qconv_weights *w, int first, int wide, int channel,
-                             int limit, int tap, bool rest, uint8_t *out)
-{
-    const qconv_units *u = plan->units;
-    const bool plain = u->group == 4 && !plan->shape.zeros_folded;
-    const int end = limit < plan->shape.c_in ? limit : plan->shape.c_in;
-    const size_t pair_step = u->split_pairs ? 2 * (size_t)u->lanes : 2;
-    for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
-        for (int lane = 0; lane < u->lanes; lane++) {
-            /* split: [lane][2] of the first pairs, then of the second */
-            uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
-            if (plain)
-                pack_plain_group(plan, w->values, f * u->lanes + lane, channel, end, tap, at, pair_step);
-            else
-                pack_group(plan, w, f * u->lanes + lane, channel, limit, tap, rest, at, pair_step);
-        }
-    }
-    return out;
-}
-
-static void pack_dense(const qconv_plan *plan, const qconv_weights *w, const int32_t *extra, uint8_t *out)
-{
-    const qconv_shape *s = &plan->shape;
-    const qconv_units *u = plan->units;
-    int blocks = (s->c_out + u->lanes - 1) / u->lanes, taps = s->kernel_h * s->kernel_w;
-    for (int first = 0, wide; first < blocks; first += wide) {
-        wide = qconv_wide(plan->filter_blocks, blocks - first);
-        for (int block = 0; block < plan->src_blocks; block++) {
-            int start = block * plan->block_channels, limit = start + plan->block_channels;
-            for (int tap = 0; tap < taps; tap++)
-                for (int g = 0; g < qconv_groups(plan, block); g++)
-                    out = pack_vectors(plan, w, first, wide, start + g * u->group, limit, tap, false, out);
-        }
-        for (int i = 0; i < s->extra_groups; i++)
-            out = pack_vectors(plan, w, first, wide, extra[i] / taps * 4, s->c_in, extra[i] % taps, true, out);
-    }
-}
-
-/* Whether some filter's weight of this group less its zero point does not fit int8. */
-static bool group_overflows(const void *weights, const int *zeros, const qconv_shape *s, int number)
-{
-    const int taps = s->kernel_h * s->kernel_w, tap = number % taps, first = number / taps * 4;
-    const int end = first + 4 < s->c_in ? first + 4 : s->c_in;
-    for (int c = 0; c < s->c_out; c++)
-        for (int k = first; k < end; k++) {
-            const size_t at = (size_t)c * filter_step(s) + (size_t)k * channel_step(s) + (size_t)tap;
-            const int w = s->weights_signed ? ((const int8_t *)weights)[at] : ((const uint8_t *)weights)[at];
-            if (qconv_clamp_int8(w - zeros[c]) != w - zeros[c])
-                return true;
-        }
-    return false;
-}
-
-void qconv_fold_zeros(const cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *s)
-{
-    const qconv_units *units = kernels->qconv.units;
-    if (!units || s->groups != 1 || !s->weights_zero)
-        return;
-    const int taps = s->kernel_h * s->kernel_w, groups = (s->c_in + 3) / 4 * taps;
-    const int most = groups / 4 > FEW_EXTRA ? groups / 4 : FEW_EXTRA;
-    int extra = 0;
-    if (units->group == 4) {
-        for (size_t i = 0; i < (size_t)s->c_out; i++) /* -255 .. 254 are sums of two */
-            if ((s->weights_signed ? 127 : 255) - zeros[i] > 254)
-                return;
-        for (int number = 0; number < groups && extra <= most; number++)
-            extra += group_overflows(weights, zeros, s, number);
-    }
-    if (extra > most)
-        return;
-    s->weights_zero = false;
-    s->zeros_folded = true;
-    s->extra_groups = extra;
-}
-
-static void pack_depthwise_dot(const qconv_plan *plan, const void *weights, const int *zeros, int8_t *out)
-{
-    const qconv_shape *s = &plan->shape;
-    int blocks = (s->c_out + plan->block - 1) / plan->block, fours = qconv_fours(plan);
-    for (int b = 0; b < blocks; b++)
-        for (int ky = 0; ky < s->kernel_h; ky++)
-            for (int four = 0; four < fours; four++)
-                for (int lane = 0; lane < plan->block; lane++)
-                    for (int k = 0; k < 4; k++) {
-                        int c = b * plan->block + lane, kx = 4 * four + k;
-                        size_t at = ((size_t)c * (size_t)s->kernel_h + (size_t)ky) * (size_t)s->kernel_w + (size_t)kx;
-                        bool real = c < s->c_out && kx < s->kernel_w;
-                        const int value = real ? qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, c) : 0;
-                        *out++ = (int8_t)value;
-                    }
-}
-
-static void pack_depthwise(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
-{
-    const qconv_shape *s = &plan->shape;
-    int block = plan->block, taps = s->kernel_h * s->kernel_w, blocks = (s->c_out + block - 1) / block;
-    int32_t *out = packed;
-    for (int b = 0; b < blocks; b++)
-        for (int tap = 0; tap < taps; tap++)
-            for (int lane = 0; lane < block; lane++) {
-                int c = b * block + lane;
-                size_t at = (size_t)c * (size_t)taps + (size_t)tap;
-                *out++ = c < s->c_out ? qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, c) : 0;
-            }
-}
-
-void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
-{
-    const qconv_shape *s = &plan->shape;
-    size_t filter = (size_t)(s->c_in / s->groups) * (size_t)s->kernel_h * (size_t)s->kernel_w;
-    size_t c_out = size_align((size_t)s->c_out, (size_t)plan->block);
-    const size_t one = s->rows ? channel_step(s) : 1; /* from one weight of a filter to the next */
-    int32_t *sums = packed, *header_zeros = sums + c_out;
-    uint8_t *body = (uint8_t *)packed + qconv_filters_at(plan);
-    assert(zeros || !(s->weights_zero || s->zeros_folded));
-    if (plan->winograd) {
-        qconv_winograd_pack(plan, weights, zeros, packed);
-        return;
-    }
-    memset(packed, 0, qconv_filters_at(plan));
-    int32_t *extra = header_zeros + c_out;
-    for (int number = 0, found = 0; found < s->extra_groups; number++)
-        if (group_overflows(weights, zeros, s, number))
-            extra[found++] = number;
-    for (int c = 0; c < s->c_out; c++) {
-        int zero = qconv_zero_of(plan, zeros, c);
-        int32_t sum = 0;
-        for (size_t i = 0; i < filter; i++)
-            sum += qconv_weight_at(plan, weights, (size_t)c * filter_step(s) + i * one) - zero;
-        sums[c] = sum;
-        header_zeros[c] = zero - (s->weights_signed ? 0 : 128);
-    }
-    if (plan->matrix) {
-        qconv_matrix_pack(plan, &(qconv_weights){ weights, zeros }, extra, body);
-    } else if (!plan->units) {
-        int16_t *out = (int16_t *)(void *)body;
-        for (size_t i = 0; i < (size_t)s->c_out * filter; i++) {
-            const size_t at = i / filter * filter_step(s) + i % filter * one;
-            out[i] = (int16_t)(qconv_weight_at(plan, weights, at) - qconv_zero_of(plan, zeros, (int)(i / filter)));
-        }
-    } else if (plan->depthwise_dot) {
-        pack_depthwise_dot(plan, weights, zeros, (int8_t *)(void *)body);
-    } else if (is_depthwise(s)) {
-        pack_depthwise(plan, weights, zeros, body);
-    } else {
-        pack_dense(plan, &(qconv_weights){ weights, zeros }, extra, body);
-    }
-}
-
 /* A float source's byte less its zero point; NaN is the lowest. */
 static int byte_of(const qconv_plan *plan, const qconv_arguments *a, float value)
 {
@@ -538,7 +321,7 @@ static void qconv_run_c(const qconv_plan *plan, const qconv_arguments *a, int pa
     for (int b = 0; a->limits && b < (s->c_out + plan->block - 1) / plan->block; b++)
         a->limits[2 * b] = a->limits[2 * b + 1] = 0;
     for (int c = 0; c < s->c_out; c++) {
-        int first = is_depthwise(s) ? c : 0;
+        int first = qconv_is_depthwise(s) ? c : 0;
         for (int x = 0; x < s->w_out; x++) {
             const int16_t *w = weights + (size_t)c * (size_t)channels * taps;
             int32_t acc = (a->bias ? a->bias[c] : 0) + sum_at(plan, a, c, part, x);

@@ -134,6 +134,9 @@ bool qconv_choose(const struct cpu_kernels *kernels, const qconv_shape *shape, q
  * as where a filter's largest weight is far from the next: makes the shape one with folded zero points. Else leaves it.
  */
 void qconv_fold_zeros(const struct cpu_kernels *kernels, const void *weights, const int *zeros, qconv_shape *shape);
+/* Notes in the shape what the sums of `filters` 3x3 filters can grow to, which decides whether Winograd is exact; other
+ * kernels it leaves alone. weights: [filters][c_in / groups][3][3] bytes. zeros: of each filter, in their type. */
+void qconv_measure(const void *weights, const int *zeros, int filters, qconv_shape *shape);
 /* weights: plain [c_out][c_in / groups][kh][kw] bytes; of rows [c_in][c_out]. zeros: c_out zero points in the weights'
  * type, or NULL when shape.weights_zero and zeros_folded are false (0 for int8, 128 for uint8). packed:
  * plan->packed_bytes, 64-byte aligned. */

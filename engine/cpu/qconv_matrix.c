@@ -177,39 +177,51 @@ static void pack_filter(const uint8_t *weights, size_t taps, int channels, bool 
     }
 }
 
-/* The group's weights of every filter to its row of the step; rest: what of them does not fit int8. */
-static void pack_group(const qconv_plan *plan, const qconv_weights *w, int channel, int tap, bool rest, int step,
-                       int row, uint8_t *out)
+/* A group's weights of a vector of filters; rest: what of them does not fit int8. */
+static void pack_group(const qconv_plan *plan, const qconv_weights *w, int vector, int channel, int tap, bool rest,
+                       uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
-    const int vectors = divide_up(s->c_out, LANES), channels = MIN(s->c_in - channel, 4);
+    const int first = vector * LANES, filters = MIN(s->c_out - first, (int)LANES), channels = MIN(s->c_in - channel, 4);
     const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = (size_t)s->c_in * taps;
-    const uint8_t *plain = (const uint8_t *)w->values + (size_t)channel * taps + (size_t)tap;
-    for (int c = 0; c < s->c_out; c++, plain += filter) {
-        const int vector = c / LANES, first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
-        const int wide = MIN(vectors - first, (int)GROUP_BLOCKS);
-        const size_t tile = (size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first);
-        uint8_t *at = out + tile * TILE_BYTES + row * 64 + c % LANES * 4;
-        const int zero = s->zeros_folded ? qconv_zero_of(plan, w->zeros, c) : s->weights_signed ? 0 : 128;
-        pack_filter(plain, taps, channels, s->weights_signed, zero, rest, at);
+    const uint8_t *plain = (const uint8_t *)w->values + (size_t)first * filter + (size_t)channel * taps + (size_t)tap;
+    const uint8_t flip = s->weights_signed ? 0 : 0x80;
+    for (int lane = 0; lane < filters; lane++, plain += filter, out += 4) {
+        if (s->zeros_folded)
+            pack_filter(plain, taps, channels, s->weights_signed, qconv_zero_of(plan, w->zeros, first + lane), rest,
+                        out);
+        else
+            for (int k = 0; k < channels; k++)
+                out[k] = plain[(size_t)k * taps] ^ flip;
     }
+}
+
+/* Where a vector of filters has its weights of a step. */
+static uint8_t *vector_at(const qconv_plan *plan, int vector, int step, uint8_t *out)
+{
+    const int vectors = divide_up(plan->shape.c_out, LANES), first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
+    const int wide = MIN(vectors - first, (int)GROUP_BLOCKS);
+    return out + ((size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first)) * TILE_BYTES;
 }
 
 void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *w, const int32_t *extra, uint8_t *out)
 {
     const qconv_shape *s = &plan->shape;
-    const int taps = s->kernel_h * s->kernel_w;
+    const int taps = s->kernel_h * s->kernel_w, vectors = divide_up(s->c_out, LANES);
     uint16_t again[MOST_STEPS];
     int step, row;
-    memset(out, 0, (size_t)divide_up(s->c_out, LANES) * (size_t)plan->steps * TILE_BYTES);
-    for (int channel = 0; channel < s->c_in; channel += 4)
-        for (int tap = 0; tap < taps; tap++) {
-            group_place(plan, channel, tap, &step, &row);
-            pack_group(plan, w, channel, tap, false, step, row, out);
-        }
+    memset(out, 0, (size_t)vectors * (size_t)plan->steps * TILE_BYTES);
     number_again(plan, extra, again);
-    for (int i = 0; i < s->extra_groups; i++) {
-        group_place(plan, extra[i] / taps * 4, extra[i] % taps, &step, &row);
-        pack_group(plan, w, extra[i] / taps * 4, extra[i] % taps, true, again[step], row, out);
+    for (int vector = 0; vector < vectors; vector++) {
+        for (int channel = 0; channel < s->c_in; channel += 4)
+            for (int tap = 0; tap < taps; tap++) {
+                group_place(plan, channel, tap, &step, &row);
+                pack_group(plan, w, vector, channel, tap, false, vector_at(plan, vector, step, out) + row * 64);
+            }
+        for (int i = 0; i < s->extra_groups; i++) {
+            const int channel = extra[i] / taps * 4, tap = extra[i] % taps;
+            group_place(plan, channel, tap, &step, &row);
+            pack_group(plan, w, vector, channel, tap, true, vector_at(plan, vector, again[step], out) + row * 64);
+        }
     }
 }

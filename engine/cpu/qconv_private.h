@@ -30,6 +30,11 @@ static inline int qconv_clamp_int8(int value)
     return value < -128 ? -128 : value > 127 ? 127 : value;
 }
 
+static inline bool qconv_is_depthwise(const qconv_shape *s)
+{
+    return s->groups > 1 && s->groups == s->c_in && s->groups == s->c_out;
+}
+
 /* Groups of channels (units->group each) in a block of the source. */
 static inline int qconv_groups(const qconv_plan *plan, int block)
 {

@@ -112,10 +112,13 @@ bool quantized_read_bias(graph *g, graph_value *value, int64_t channels, double 
     return true;
 }
 
-/* What the sum of output c may reach without its bias, for any bytes. */
-static double largest_sum(const onyx_tensor *w, const byte_weights *weights, int64_t c, int zero)
+/* What the sum of output c may reach without its bias, for any bytes: so many as a weight less its zero point can be,
+ * if that is no more than `enough`, else what these weights are. */
+static double largest_sum(const onyx_tensor *w, const byte_weights *weights, int64_t c, int zero, double enough)
 {
     const int64_t count = graph_element_count(weights->w) / weights->outputs;
+    if ((double)count * 255 * 255 <= enough)
+        return (double)count * 255 * 255;
     const int64_t step = weights->columns ? weights->outputs : 1, first = weights->columns ? c : c * count;
     double sum = 0;
     for (int64_t i = 0; i < count; i++)
@@ -159,7 +162,8 @@ onyx_status quantized_integer_bias(graph *g, const char *name, const double *bia
     for (int64_t i = 0; i < weights->outputs && fits; i++) {
         const double unit = (double)x_scale * scales[i * step], number = rint(bias[i] / unit);
         const int zero = zeros ? byte_at(zeros, i * zero_step) : 0;
-        fits = fabs(number) + largest_sum(w, weights, i, zero) <= INT32_MAX && bias_rounds(bias[i], unit, y_scale);
+        const double room = INT32_MAX - fabs(number);
+        fits = largest_sum(w, weights, i, zero, room) <= room && bias_rounds(bias[i], unit, y_scale);
         sums[i] = fits ? (int32_t)number : 0;
     }
     onyx_status status = fits ? quantized_add_sums(g, name, sums, weights->outputs, value, error) : ONYX_OK;

@@ -235,24 +235,6 @@ static bool choose(planner *p, const graph_node *node, qconv_shape *shape, qconv
     return qconv_choose(p->kernels, shape, plan);
 }
 
-/* What the sums of a 3x3 convolution can grow to: it decides whether Winograd is exact. */
-static void measure_weights(const uint8_t *w, const int *zeros, int filters, qconv_shape *shape)
-{
-    const int filter = shape->c_in / shape->groups * shape->kernel_h * shape->kernel_w;
-    if (shape->kernel_h != 3 || shape->kernel_w != 3 || filter > INT32_MAX / 512)
-        return;
-    for (int c = 0; c < filters; c++, w += filter) {
-        int sum = 0, largest = 0;
-        for (int i = 0; i < filter; i++) {
-            const int size = abs((shape->weights_signed ? (int8_t)w[i] : w[i]) - zeros[c]);
-            sum += size;
-            largest = MAX(largest, size);
-        }
-        shape->largest_filter = MAX(shape->largest_filter, sum);
-        shape->largest_weight = MAX(shape->largest_weight, largest);
-    }
-}
-
 #define MOST_WASTE 32 /* products with nothing for one that counts */
 
 /* How many groups are done as one dense convolution: 1 for what is dense or depthwise; 0: that would be too dear. */
@@ -340,7 +322,7 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
     const int bundle = bundle_groups(&shape, p->kernels->block);
     if (!bundle)
         return PLAN_PASS;
-    measure_weights(weights, list, yd.c, &shape);
+    qconv_measure(weights, list, yd.c, &shape);
     s->bundles = 1;
     s->filters = yd.c;
     if (shape.groups > 1 && !(shape.groups == xd.c && shape.groups == yd.c)) {
