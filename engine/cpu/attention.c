@@ -123,11 +123,14 @@ static void run_panel(const attention_job *job, size_t panel)
     const size_t used = half ? cols / 2 : cols;
     pack_queries(job, first, count);
     if (s->biased)
-        memcpy(job->scores, g->bias + panel * s->keys * cols, s->keys * cols * sizeof(float));
+        memcpy(job->scores, g->bias + (s->bias_of_keys ? 0 : panel) * s->keys * cols, s->keys * cols * sizeof(float));
     multiply(job, &job->k, job->q, s->depth, job->scores, s->biased, half);
     kernels->softmax.powers(job->scores, cols, s->keys, used, job->factors);
     multiply(job, &job->v, job->scores, s->keys, job->result, false, half);
     kernels->softmax.scale_columns(job->result, cols, s->width, used, job->factors);
+    for (size_t c = 0; s->zeros && c < count; c++)
+        for (size_t w = 0; isnan(job->factors[c]) && w < s->width; w++)
+            job->result[w * cols + c] = 0;
     if (s->y_transposed)
         job->tiles->copy(job->result, cols, count, g->y + first, g->y_stride, count, s->width);
     else
@@ -158,15 +161,31 @@ void attention_run(const attention_plan *plan, const attention_arguments *argume
         run_panel(&job, panel);
 }
 
+/* Masks are often the least number there is; a query for which all keys have it needs it finite. */
+static float in_powers(float bias)
+{
+    const float scaled = bias * log2_e;
+    return isinf(scaled) && !isinf(bias) ? copysignf(FLT_MAX, bias) : scaled;
+}
+
 void attention_pack_bias(const attention_plan *plan, const float *bias, float *packed)
 {
     const attention_shape *s = &plan->shape;
     const size_t cols = (size_t)plan->kernels->gemm.cols;
-    for (size_t i = 0; i < plan->bias_floats; i++) {
-        const size_t query = i / (s->keys * cols) * cols + i % cols, key = i / cols % s->keys;
-        const float own = query < s->queries ? bias[query * s->keys + key] : 0;
-        /* Masks are often the least number there is; a query for which all keys have it needs it finite. */
-        packed[i] = isfinite(own) ? fminf(fmaxf(own * log2_e, -FLT_MAX), FLT_MAX) : own;
+    for (size_t first = 0; !s->bias_of_keys && first < s->queries; first += cols) {
+        const size_t count = MIN(cols, s->queries - first);
+        float *panel = packed + first * s->keys;
+        if (count < cols)
+            memset(panel, 0, s->keys * cols * sizeof(float));
+        plan->kernels->layout.transpose((const uint32_t *)(bias + first * s->keys), s->keys, (uint32_t *)panel, cols,
+                                        count, s->keys);
+    }
+    for (size_t i = 0; !s->bias_of_keys && i < plan->bias_floats; i++)
+        packed[i] = in_powers(packed[i]);
+    for (size_t k = 0; s->bias_of_keys && k < s->keys; k++) {
+        const float own = in_powers(bias[k]);
+        for (size_t c = 0; c < cols; c++)
+            packed[k * cols + c] = own;
     }
 }
 
@@ -196,7 +215,7 @@ void attention_choose(const cpu_kernels *kernels, const attention_shape *shape, 
     *plan = (attention_plan){ .shape = *shape, .parts = (int)parts_for(shape, panels), .kernels = kernels };
     plan->k_in_place = in_place(tiles, shape->k_transposed, shape->depth, k_stride);
     plan->v_in_place = in_place(tiles, !shape->v_transposed, shape->keys, v_stride);
-    plan->bias_floats = shape->biased ? panels * shape->keys * cols : 0;
+    plan->bias_floats = shape->biased ? (shape->bias_of_keys ? 1 : panels) * shape->keys * cols : 0;
     const size_t rows = 1 + shape->depth + shape->keys + shape->width;
     const size_t packed =
         (plan->k_in_place ? 0 : shape->keys * shape->depth) + (plan->v_in_place ? 0 : shape->keys * shape->width);

@@ -13,6 +13,8 @@ typedef struct attention_shape {
     size_t queries, keys, depth, width; /* q [queries, depth], k [keys, depth], v [keys, width], y [queries, width] */
     bool q_transposed, k_transposed, v_transposed, y_transposed; /* stored the other way round, as [depth, queries] */
     bool biased;
+    bool bias_of_keys; /* one row of the bias for all queries */
+    bool zeros;        /* a query all of whose keys are left out by -inf gets zeros, not NaN */
 } attention_shape;
 
 typedef struct attention_arguments {
@@ -37,7 +39,7 @@ typedef struct attention_plan {
 /* Takes every shape with all sizes >= 1. The strides are those of k and v in attention_arguments. */
 void attention_choose(const struct cpu_kernels *kernels, const attention_shape *shape, size_t k_stride, size_t v_stride,
                       attention_plan *plan);
-/* bias [queries, keys], contiguous. */
+/* bias [queries, keys], or [keys] where it is of keys alone; contiguous. */
 void attention_pack_bias(const attention_plan *plan, const float *bias, float *packed);
 void attention_run(const attention_plan *plan, const attention_arguments *arguments, int part, void *scratch);
 

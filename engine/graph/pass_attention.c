@@ -160,27 +160,45 @@ typedef struct attention {
     attention_scores scores;
     graph_product result;
     graph_node *softmax;
-    bool swapped; /* the result is transposed */
+    graph_value *weights; /* the softmax, or what follows */
+    bool swapped;         /* the result is transposed */
+    bool zeros;           /* instead of what is no number in the softmax, as PyTorch exports it */
 } attention;
 
-static bool match(const graph_node *node, attention *found)
+static graph_node *softmax_behind(graph *g, graph_value *weights, attention *found)
+{
+    const graph_node *where = graph_maker(weights, "Where"),
+                     *is_nan = where ? graph_maker(where->inputs[0], "IsNaN") : NULL;
+    double number;
+    found->weights = weights;
+    found->zeros = is_nan && where->inputs[2] == is_nan->inputs[0];
+    if (!found->zeros)
+        return graph_sole(weights) ? graph_maker(weights, "Softmax") : NULL;
+    const graph_value *softmax = where->inputs[2];
+    return graph_sole(weights) && graph_sole(where->inputs[0]) && softmax->user_count == 2 &&
+                   softmax->output_uses == 0 && graph_uniform(g, where->inputs[1], &number) && number == 0 &&
+                   graph_same_shape(softmax, weights)
+               ? graph_maker(softmax, "Softmax")
+               : NULL;
+}
+
+static bool match(graph *g, const graph_node *node, attention *found)
 {
     if (!attention_plain_product(node, &found->result) || found->result.alpha != 1)
         return false;
     const graph_product *r = &found->result;
-    found->softmax = graph_maker(r->a, "Softmax");
+    found->softmax = softmax_behind(g, r->a, found);
     found->swapped = !found->softmax || r->trans_a;
     if (found->swapped) {
-        found->softmax = graph_maker(r->b, "Softmax");
+        found->softmax = softmax_behind(g, r->b, found);
         if (!found->softmax || !r->trans_b)
             return false;
     }
     const softmax_params *params = found->softmax->params;
-    const graph_value *weights = found->softmax->outputs[0];
+    const graph_value *weights = found->weights;
     const int rank = weights->info.rank;
     return r->a != r->b && !params->flatten && (params->axis == -1 || params->axis == rank - 1) &&
-           graph_sole(weights) && rank == node->outputs[0]->info.rank &&
-           weights->info.dims[rank - 2] >= FEWEST_QUERIES &&
+           rank == node->outputs[0]->info.rank && weights->info.dims[rank - 2] >= FEWEST_QUERIES &&
            attention_read_scores(found->softmax->inputs[0], &found->scores) &&
            graph_element_count(found->scores.product.a) > 0 && /* the sums are over something */
            memcmp(weights->info.dims, node->outputs[0]->info.dims, sizeof(int64_t) * (size_t)(rank - 2)) == 0 &&
@@ -215,7 +233,8 @@ static onyx_status fuse(graph *g, const attention *found, const graph_value *y, 
     dims[batch + 1] = scores->dims[batch + 1];
     dims[batch + 2] = s->a->info.dims[s->a->info.rank - (s->trans_a ? 2 : 1)];
     dims[batch + 3] = y->info.dims[y->info.rank - (found->swapped ? 2 : 1)];
-    op_attribute attributes[7] = { attribute_float("alpha", (float)s->alpha) };
+    op_attribute attributes[8] = { attribute_float("alpha", (float)s->alpha) };
+    attributes[7] = attribute_int("zeros", found->zeros);
     if (!attribute_ints(g, "dims", dims, batch + 4, &attributes[1]) ||
         !attribute_ints(g, "shape", shape->dims, shape->rank, &attributes[2]) ||
         !write_steps(g, "q", &q, batch, s->trans_a, &attributes[3]) ||
@@ -224,13 +243,13 @@ static onyx_status fuse(graph *g, const attention *found, const graph_value *y, 
         !write_steps(g, "y", out, batch, found->swapped, &attributes[6]))
         return status_no_memory(error, sizeof(dims), "attributes");
     graph_value *inputs[5] = { q.source, k.source, v.source };
-    STATUS_TRY(attention_add_terms(g, &found->scores, found->softmax->name, &inputs[3], &inputs[4], error));
+    STATUS_TRY(attention_add_terms(g, &found->scores, found->softmax, &inputs[3], &inputs[4], error));
     *changed = true;
     return graph_substitute(g, last, OP_DOMAIN_ONYX, "Attention", found->softmax->name, inputs,
                             inputs[4]   ? 5
                             : inputs[3] ? 4
                                         : 3,
-                            attributes, 7, NULL, error);
+                            attributes, 8, NULL, error);
 }
 
 /* By its last node: the second product, or a Transpose that alone reads it. */
@@ -239,7 +258,7 @@ static onyx_status try_last(graph *g, graph_node *last, bool *changed, onyx_erro
     const bool moved = graph_is(last, "Transpose") && graph_sole(last->inputs[0]);
     const graph_node *product = moved ? last->inputs[0]->producer : last;
     attention found = { 0 };
-    if (!product || !match(product, &found))
+    if (!product || !match(g, product, &found))
         return ONYX_OK;
     const graph_value *y = product->outputs[0];
     strided_view out = { .rank = y->info.rank }, behind;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * The scores of an attention: one constant made of all that is added to them, and one of all their factors. */
+ * The scores of an attention: one value made of all that is added to them, and one of all their factors. */
 #include "graph/pass_attention.h"
 
 #include <string.h>
@@ -16,14 +16,14 @@ bool attention_plain_product(const graph_node *node, graph_product *p)
            graph_element_count(node->outputs[0]) > 0 && graph_shape_known(p->a) && graph_shape_known(p->b);
 }
 
-/* The constant broadcasts to the value's shape, alone. */
-static bool is_term(const graph_value *constant, const graph_value *x)
+/* A term broadcasts to the value's shape, alone. */
+static bool is_term(const graph_value *term, const graph_value *x)
 {
-    const int lead = x->info.rank - constant->info.rank;
-    if (!constant->is_constant || !graph_is_f32(constant) || lead < 0)
+    const int lead = x->info.rank - term->info.rank;
+    if (!graph_is_f32(term) || lead < 0)
         return false;
-    for (int i = 0; i < constant->info.rank; i++)
-        if (constant->info.dims[i] != 1 && constant->info.dims[i] != x->info.dims[lead + i])
+    for (int i = 0; i < term->info.rank; i++)
+        if (term->info.dims[i] != 1 && term->info.dims[i] != x->info.dims[lead + i])
             return false;
     return true;
 }
@@ -52,35 +52,64 @@ static bool add_term(attention_term *terms, int *count, graph_value *constant, c
     return true;
 }
 
-/* The input that an Add or a Mul changes by a constant that fits; NULL: it is none. */
-static graph_value *take_term(attention_scores *s, const graph_node *node)
+static bool take_mask(attention_scores *s, graph_value *mask, const graph_value *x)
 {
-    const bool adds = graph_is(node, "Add");
-    for (int i = 0; i < 2 && (adds || graph_is(node, "Mul")) && node->input_count == 2; i++) {
-        graph_value *x = node->inputs[i], *constant = node->inputs[1 - i];
-        if (!is_term(constant, x) || !graph_same_shape(x, node->outputs[0]))
-            continue;
-        if (adds) /* a factor behind it would have come first */
-            return s->factor_count == 0 && add_term(s->summands, &s->summand_count, constant, x) ? x : NULL;
-        const bool whole = dim_back(constant, 0) == 1 && dim_back(constant, 1) == 1;
-        return whole && add_term(s->factors, &s->factor_count, constant, x) ? x : NULL;
+    if (s->mask || mask->info.rank < 2 || dim_back(mask, 0) != dim_back(x, 0) || !graph_same_shape(x, s->scores))
+        return false;
+    s->mask = mask;
+    return true;
+}
+
+/* An Add or a Mul changes its input `at` by a term that fits; a factor behind a summand would have come first. */
+static bool take_term(attention_scores *s, const graph_node *node, int at)
+{
+    graph_value *x = node->inputs[at], *term = node->inputs[1 - at];
+    if (!is_term(term, x) || !graph_same_shape(x, node->outputs[0]))
+        return false;
+    if (graph_is(node, "Add"))
+        return s->factor_count == 0 &&
+               (term->is_constant ? add_term(s->summands, &s->summand_count, term, x) : take_mask(s, term, x));
+    return graph_is(node, "Mul") && term->is_constant && dim_back(term, 0) == 1 && dim_back(term, 1) == 1 &&
+           add_term(s->factors, &s->factor_count, term, x);
+}
+
+/* The product that the scores come from; what another pass has put into it, to be added, is a term. */
+static bool read_product(const graph_node *node, graph_value *x, attention_scores *found)
+{
+    graph_product *p = &found->product;
+    if (!graph_read_product(node, p) || p->activation.act != OP_ACT_NONE || !graph_same_shape(x, found->scores) ||
+        graph_element_count(x) < 1 || !graph_shape_known(p->a) || !graph_shape_known(p->b) ||
+        (found->factor_count > 0 && (p->bias || p->residual)) ||
+        (p->bias && !add_term(found->summands, &found->summand_count, p->bias, x)) ||
+        (p->residual && (p->residual->is_constant ? !add_term(found->summands, &found->summand_count, p->residual, x)
+                                                  : !take_mask(found, p->residual, x))))
+        return false;
+    p->bias = p->residual = NULL;
+    return true;
+}
+
+static bool read_up(graph_value *x, attention_scores *found)
+{
+    const graph_node *maker = x->producer;
+    if (x->info.rank < 2 || !graph_sole(x) || !maker || !graph_one_output(maker))
+        return false;
+    if (graph_is(maker, "MatMul") || graph_is_in(maker, OP_DOMAIN_ONYX, "FusedMatMul"))
+        return read_product(maker, x, found);
+    if (keeps_matrices(maker))
+        return read_up(maker->inputs[0], found);
+    const attention_scores before = *found;
+    for (int i = 0; i < 2 && maker->input_count == 2; i++) { /* which of two is the mask shows further up */
+        if (take_term(found, maker, i) && read_up(maker->inputs[i], found))
+            return true;
+        *found = before;
     }
-    return NULL;
+    return false;
 }
 
 bool attention_read_scores(graph_value *scores, attention_scores *found)
 {
     *found = (attention_scores){ .scores = scores };
-    for (graph_value *x = scores; x && x->info.rank >= 2;) {
-        const graph_node *maker = x->producer;
-        if (!graph_sole(x) || !maker || !graph_one_output(maker))
-            return false;
-        if (attention_plain_product(maker, &found->product))
-            return x->info.rank == scores->info.rank &&
-                   memcmp(x->info.dims, scores->info.dims, sizeof(int64_t) * (size_t)x->info.rank) == 0;
-        x = keeps_matrices(maker) ? maker->inputs[0] : take_term(found, maker);
-    }
-    return false;
+    return read_up(scores, found);
 }
 
 /* Where matrix `at` of the batch has its numbers in the constant. */
@@ -202,9 +231,10 @@ bool attention_terms_fit(const attention_scores *s)
            bytes <= MOST_BYTES;
 }
 
-onyx_status attention_add_terms(graph *g, const attention_scores *s, const char *name, graph_value **bias,
+onyx_status attention_add_terms(graph *g, const attention_scores *s, graph_node *node, graph_value **bias,
                                 graph_value **factors, onyx_error *error)
 {
+    const char *name = node->name;
     *bias = *factors = NULL;
     for (int t = 0; t < s->summand_count + s->factor_count; t++) {
         graph_value *constant =
@@ -221,5 +251,11 @@ onyx_status attention_add_terms(graph *g, const attention_scores *s, const char 
         *bias = only;
     else if (s->summand_count)
         STATUS_TRY(add_summands(g, s, name, bias, error));
+    if (s->mask && *bias) {
+        graph_value *const terms[2] = { s->mask, *bias };
+        *bias = NULL;
+        return graph_insert(g, node, "", "Add", name, terms, 2, NULL, 0, bias, error);
+    }
+    *bias = s->mask ? s->mask : *bias;
     return ONYX_OK;
 }

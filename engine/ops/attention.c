@@ -23,6 +23,7 @@ onyx_status op_parse_attention(const op_parse_context *context, void *params)
     if (!dims || dims->count < 4 || dims->count > 4 + ONYX_MAX_RANK || !shape || shape->count > ONYX_MAX_RANK)
         return status_fail(context->error, ONYX_ERROR_SHAPE, "attribute dims or shape is missing or incomplete");
     p->alpha = op_attribute_float(&context->attributes, "alpha", 1);
+    p->zeros = op_attribute_int(&context->attributes, "zeros", 0) != 0;
     p->rank = dims->count - 4;
     p->dims = dims->ints;
     p->shape_rank = shape->count;
@@ -88,6 +89,7 @@ onyx_status op_run_attention(op_run_context *context)
     const int64_t *sizes = p->dims + p->rank, queries = sizes[0], keys = sizes[1], depth = sizes[2], width = sizes[3];
     const int row = 1 + p->rank, column = 2 + p->rank;
     const onyx_tensor *bias = run_input(context, 3), *factors = run_input(context, 4);
+    const int64_t bias_step = bias ? bias->dims[bias->rank - 2] : 0;
     double *scores = context->scratch(context, sizeof(*scores) * (size_t)keys);
     if (!scores)
         return status_no_memory(context->error, sizeof(*scores) * (size_t)keys, "scores");
@@ -98,7 +100,7 @@ onyx_status op_run_attention(op_run_context *context)
         const float *q = (const float *)context->inputs[0]->data + begin_of(p, p->q, b);
         const float *k = (const float *)context->inputs[1]->data + begin_of(p, p->k, b);
         const float *v = (const float *)context->inputs[2]->data + begin_of(p, p->v, b);
-        const float *more = bias ? constant_of(p, bias, queries * keys, b) : NULL;
+        const float *more = bias ? constant_of(p, bias, bias_step * keys, b) : NULL;
         const double factor = (double)p->alpha * (factors ? (double)*constant_of(p, factors, 1, b) : 1);
         float *y = (float *)context->outputs[0]->data + begin_of(p, p->y, b);
         for (int64_t i = 0; i < queries; i++) {
@@ -107,7 +109,7 @@ onyx_status op_run_attention(op_run_context *context)
                 double dot = 0;
                 for (int64_t d = 0; d < depth; d++)
                     dot += (double)q[i * p->q[row] + d * p->q[column]] * (double)k[j * p->k[row] + d * p->k[column]];
-                scores[j] = dot * factor + (more ? (double)more[i * keys + j] : 0);
+                scores[j] = dot * factor + (more ? (double)more[(bias_step == 1 ? 0 : i * keys) + j] : 0);
                 largest = fmax(largest, scores[j]);
             }
             for (int64_t j = 0; j < keys; j++)
@@ -116,7 +118,7 @@ onyx_status op_run_attention(op_run_context *context)
                 double mean = 0;
                 for (int64_t j = 0; j < keys; j++)
                     mean += scores[j] * (double)v[j * p->v[row] + w * p->v[column]];
-                y[i * p->y[row] + w * p->y[column]] = (float)(mean / sum);
+                y[i * p->y[row] + w * p->y[column]] = p->zeros && isnan(sum) ? 0 : (float)(mean / sum);
             }
         }
     }

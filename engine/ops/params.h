@@ -135,11 +135,12 @@ typedef struct qmatmul_params { /* onyx QMatMulFloat */
 } qmatmul_params;
 
 /* onyx Attention: y = softmax(alpha * factor * q * k^T + bias) * v for each matrix of a batch; bias and factor are
- * inputs 3 and 4, [.., queries, keys] and [.., 1, 1], which broadcast over the batch. q [queries, depth],
+ * inputs 3 and 4, [.., queries or 1, keys] and [.., 1, 1], which broadcast over the batch. q [queries, depth],
  * k [keys, depth], v [keys, width] and y [queries, width] lie anyhow in their tensors: an offset, a step for each dim
  * of the batch, from row to row and from column to column, in elements. */
 typedef struct attention_params {
     float alpha;
+    bool zeros;                   /* where all keys of a query are left out, else NaN */
     int rank;                     /* of the batch */
     const int64_t *dims;          /* of the batch, queries, keys, depth, width */
     const int64_t *q, *k, *v, *y; /* 1 + rank + 2 each */

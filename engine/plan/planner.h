@@ -31,12 +31,20 @@ typedef struct value_forms {
     const limits_part *limits; /* of all blocks, or NULL where they are not known */
 } value_forms;
 
+/* The bias of the attention that was planned last, if a step packs it. */
+typedef struct packed_bias {
+    const graph_value *value;
+    size_t queries;
+    int slot;
+} packed_bias;
+
 typedef struct planner {
     program *program;
     graph *graph;
     const cpu_kernels *kernels;
     const plan_options *options;
     value_forms *forms; /* by value id */
+    packed_bias bias;
     int slot_capacity, step_capacity;
     size_t memory_limit; /* of the arena and the outputs, in bytes */
     onyx_error *error;

@@ -63,9 +63,23 @@
     { "attention whose weights are read", "Softmax 1, MatMul 2, total 3",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\na = MatMul(q, k)\nb = Softmax(a)\ny = MatMul(b, v)\n"
       "output y\noutput b\n" },
-    { "attention with a mask that is no constant", "FusedMatMul 1, Softmax 1, MatMul 1, total 3",
+    { "attention with a mask that is no constant", "Attention 1, total 1",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\ninput m f32 1,9,9\na = MatMul(q, k)\nd = Add(a, m)\n"
       "b = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
+    { "attention with a mask of keys, and a table", "Attention 1, Add 1, total 2",
+      "input q f32 2,3,9,4\ninput k f32 2,3,4,9\ninput v f32 2,3,9,4\ninput m f32 2,1,1,9\ninit t f32 3,9,9\n"
+      "a = MatMul(q, k)\nc = Add(a, t)\nd = Add(m, c)\nb = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
+    { "attention with two masks", "Attention 0, Softmax 1",
+      "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\ninput m f32 1,9,9\ninput n f32 1,9,9\na = MatMul(q, k)\n"
+      "c = Add(a, m)\nd = Add(n, c)\nb = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
+    { "attention as PyTorch exports it", "Attention 1, Where 1, total 2",
+      "input q f32 1,3,9,4\ninput k f32 1,3,4,2\ninput v f32 1,3,2,4\ninput m bool 1,1,9,2\n" SCALAR("zero", "0")
+      SCALAR("least", "-inf")
+      "t = Where(m, zero, least)\na = MatMul(q, k)\nc = Add(a, t)\nb = Softmax(c)\nn = IsNaN(b)\n"
+      "w = Where(n, zero, b)\ny = MatMul(w, v)\noutput y\n" },
+    { "attention with ones for what is no number", "Attention 0, Softmax 1",
+      "input q f32 1,3,9,4\ninput k f32 1,3,4,2\ninput v f32 1,3,2,4\n" SCALAR("one", "1")
+      "a = MatMul(q, k)\nb = Softmax(a)\nn = IsNaN(b)\nw = Where(n, one, b)\ny = MatMul(w, v)\noutput y\n" },
     { "softmax over queries", "Softmax 1, MatMul 2, total 3",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\na = MatMul(q, k)\nb = Softmax(a) axis=1\ny = MatMul(b, v)\noutput y\n" },
     { "a picture between rows", "MatMul 0, FusedMatMul 0, Conv 2, FusedConv 1, Transpose 2, Reshape 2, Add 1, total 8",
@@ -118,12 +132,19 @@
     { "attention of flat operands, causal", "Attention 1, Reshape 4, total 5",
       "input q f32 2,9,48\ninput k f32 2,9,48\ninput v f32 2,9,24\n"
       "y = Attention(q, k, v) q_num_heads=3 kv_num_heads=3 is_causal=1 scale=0.3\noutput y\n" },
-    { "attention with a mask", "Softmax 1",
+    { "attention with a mask", "Attention 1, Reshape 4, total 5",
       "input q f32 2,9,48\ninput k f32 2,10,48\ninput v f32 2,10,24\ninput m f32 9,10\n"
       "y = Attention(q, k, v, m) q_num_heads=3 kv_num_heads=3\noutput y\n" },
-    { "attention that stays", "Attention 2, total 2",
-      "input q f32 2,4,9,16\ninput k f32 2,2,11,16\ninput v f32 2,2,11,8\ny = Attention(q, k, v)\n"
-      "z = Attention(q, q, q) softcap=2.0\noutput y\noutput z\n" },
+    { "attention with a mask of truth values, causal", "Attention 1, Where 1, Add 1, total 3",
+      "input q f32 2,3,9,8\ninput k f32 2,3,5,8\ninput v f32 2,3,5,8\ninput m bool 2,1,1,5\n"
+      "y = Attention(q, k, v, m) is_causal=1\noutput y\n" },
+    { "attention of groups", "Attention 1, Reshape 3, total 4",
+      "input q f32 2,4,9,16\ninput k f32 2,2,11,16\ninput v f32 2,2,11,8\ny = Attention(q, k, v)\noutput y\n" },
+    { "attention of groups, flat, with masks of heads", "Attention 1, Where 1",
+      "input q f32 2,9,32\ninput k f32 2,5,16\ninput v f32 2,5,16\ninput m bool 4,9,5\n"
+      "y = Attention(q, k, v, m) q_num_heads=4 kv_num_heads=2\noutput y\n" },
+    { "attention that stays", "Attention 1, total 1",
+      "input q f32 2,4,9,16\nz = Attention(q, q, q) softcap=2.0\noutput z\n" },
     { "einsum, stacks of matrices", "FusedMatMul 1, Transpose 2, total 3",
       "input a f32 2,5,3,4\ninput b f32 2,6,3,4\ny = Einsum(a, b) equation=\"bqhc,bkhc->bhqk\"\noutput y\n" },
     { "einsum, dense layers", "MatMul 1, FusedMatMul 1, total 2",

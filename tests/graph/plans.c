@@ -284,6 +284,13 @@ static const plan_case cases[] = {
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
       "d = Add(c, m)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n" },
+    { "attention of two layers with a computed mask", "attention,attention_bias", "reference,softmax_rows",
+      "input q f32 2,3,35,7\ninput k f32 2,3,7,50\ninput v f32 2,3,50,7\ninput x f32 2,1,35,50\nm = Exp(x)\n"
+      "a = MatMul(q, k)\nb = Add(a, m)\nc = Softmax(b)\nd = MatMul(c, v)\ne = MatMul(d, k)\nf = Add(e, m)\n"
+      "g = Softmax(f)\ny = MatMul(g, v)\noutput y\n" },
+    { "attention with a computed mask of keys", "attention,attention_bias", "reference,softmax_rows",
+      "input q f32 2,3,35,7\ninput k f32 2,3,7,50\ninput v f32 2,3,50,7\ninput x f32 2,1,1,50\nm = Exp(x)\n"
+      "a = MatMul(q, k)\nb = Add(a, m)\nc = Softmax(b)\ny = MatMul(c, v)\noutput y\n" },
     { "attention over shifted windows", "attention", "reference,softmax_rows,eltwise_broadcast",
       "input q f32 4,3,33,4\ninput k f32 4,3,35,4\ninput v f32 4,3,35,5\ninit f f32 3,1,1\ninit table f32 1,3,33,35\n"
       "init mask f32 2,1,33,35\ninit cut i64 5 = 2,2,3,33,35\ninit back i64 4 = 4,3,33,35\n"

@@ -99,15 +99,16 @@ static void fused_matmul_case(bool trans_a, bool trans_b, bool bias, bool residu
 }
 
 /* Two matrices of one x [2, keys, 3 * 4]: queries of the first 4 columns, keys of the next, values behind. y is
- * [width, 2, queries]. factors: of each matrix. */
-static void attention_case(bool bias, bool factors)
+ * [width, 2, queries]. bias: how many rows it has. factors: of each matrix. */
+static void attention_case(size_t bias, bool factors)
 {
     enum { QUERIES = 3, KEYS = 5, DEPTH = 4, ROW = 3 * DEPTH };
     runner *r = runner_new(NULL);
     const int64_t dims[] = { 2, QUERIES, KEYS, DEPTH, DEPTH }, q_steps[] = { 0, KEYS * ROW, ROW, 1 },
                   k_steps[] = { DEPTH, KEYS * ROW, ROW, 1 }, v_steps[] = { 2 * DEPTH, KEYS * ROW, ROW, 1 },
                   y_steps[] = { 0, QUERIES, 1, 2 * QUERIES }, shape[] = { DEPTH, 2, QUERIES };
-    onyx_tensor x = filled(r, 3, (int64_t[]){ 2, KEYS, ROW }), m = filled(r, 3, (int64_t[]){ 1, QUERIES, KEYS }),
+    onyx_tensor x = filled(r, 3, (int64_t[]){ 2, KEYS, ROW }),
+                m = filled(r, 3, (int64_t[]){ 1, bias == 1 ? 1 : QUERIES, KEYS }),
                 f = filled(r, 3, (int64_t[]){ 2, 1, 1 }), y = { 0 };
     const onyx_tensor *inputs[5] = { &x, &x, &x, bias ? &m : NULL, factors ? &f : NULL };
     op_attribute attributes[] = { own_float("alpha", 0.5f), own_ints("dims", dims, 5), own_ints("q", q_steps, 4),
@@ -125,7 +126,7 @@ static void attention_case(bool bias, bool factors)
             for (size_t d = 0; d < DEPTH; d++)
                 dot += own_get(&x, base + query * ROW + d) * own_get(&x, base + j * ROW + DEPTH + d);
             dot *= factors ? 0.5 * own_get(&f, batch) : 0.5;
-            sum += weights[j] = exp(dot + (bias ? own_get(&m, query * KEYS + j) : 0));
+            sum += weights[j] = exp(dot + (bias ? own_get(&m, query % bias * KEYS + j) : 0));
         }
         for (size_t d = 0; d < DEPTH; d++) {
             double mean = 0;
@@ -233,10 +234,11 @@ void own_fused(void)
         fused_conv_case((op_act)act, true, true);
         fused_matmul_case(act % 2, act / 2 % 2, act / 4 % 2, act % 3 == 1, act % 3 ? OP_ACT_NONE : OP_ACT_RELU);
     }
-    attention_case(false, false);
-    attention_case(true, false);
-    attention_case(false, true);
-    attention_case(true, true);
+    attention_case(0, false);
+    attention_case(3, false);
+    attention_case(1, false);
+    attention_case(0, true);
+    attention_case(3, true);
     silu_and_shuffle();
     column_chain();
     softmax_mean();
