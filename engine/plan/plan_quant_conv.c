@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Convolutions of bytes on blocked data: QConv and QLinearConv give bytes, ConvInteger sums, QConvFloat float32. Groups
- * that are not single channels run as dense convolutions, as many of them together as fill whole channel blocks; what a
- * filter does not see has weights equal to its zero point. */
+ * that are not single channels run as dense convolutions, as many of them together as fill whole channel blocks, of
+ * which the last ones may have fewer; what a filter does not see has weights equal to its zero point. */
 #include "plan/plan_quant.h"
 
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #define PLAIN_CHANNELS 4
 
 typedef struct qconv_step {
-    qconv_plan plan;
+    qconv_plan plan, last; /* of the last bundle, which may have fewer filters in as many blocks */
     const void *packed;
     const int32_t *bias;
     const float *scale; /* by channel; QConvFloat: of the weights alone; ConvInteger: NULL */
@@ -26,7 +26,7 @@ typedef struct qconv_step {
     cpu_activation activation;
     bool finds_limits;  /* output 1 */
     int channel_blocks; /* of the whole output */
-    int bundles;        /* of groups; 1 where the convolution is dense or depthwise. The plan is that of one bundle: */
+    int bundles;        /* of groups; 1 where the convolution is dense or depthwise. A plan is that of one bundle: */
     int filters;
     size_t packed_step, src_step, dst_step; /* bytes from one bundle to the next */
     size_t scale_at;                        /* QConvFloat: offset in scratch of the scales of this run */
@@ -44,6 +44,11 @@ static qconv_part part_of(const qconv_step *s, int part)
 {
     const int bundle = part / s->plan.parts;
     return (qconv_part){ (size_t)(bundle / s->bundles), (size_t)(bundle % s->bundles), part % s->plan.parts };
+}
+
+static const qconv_plan *plan_of(const qconv_step *s, const qconv_part *at)
+{
+    return at->bundle + 1 == (size_t)s->bundles ? &s->last : &s->plan;
 }
 
 static qconv_arguments arguments_of(const step_context *context, const qconv_part *at)
@@ -74,7 +79,7 @@ static void run_qconv(const step_context *context, int part)
     qconv_arguments arguments = arguments_of(context, &at);
     if (s->sums)
         arguments.sum = (const int32_t *)context->tensors[context->step->inputs[1]].data + at.image * s->sums;
-    s->plan.run(&s->plan, &arguments, at.part, context->scratch);
+    s->plan.run(plan_of(s, &at), &arguments, at.part, context->scratch);
 }
 
 /* Inputs: x, x_scale, x_zero. */
@@ -87,7 +92,7 @@ static void run_qconv_float(const step_context *context, int part)
     const float x_scale = *(const float *)context->tensors[step->inputs[1]].data;
     const void *zero = context->tensors[step->inputs[2]].data;
     float *scale = (float *)(void *)((char *)context->scratch + s->scale_at);
-    for (int c = 0; c < s->filters; c++)
+    for (int c = 0; c < plan_of(s, &at)->shape.c_out; c++)
         scale[c] = x_scale * arguments.scale[c];
     arguments.scale = scale;
     if (s->finds_limits) {
@@ -97,7 +102,7 @@ static void run_qconv_float(const step_context *context, int part)
         arguments.limits = limits + 2 * at.bundle * (size_t)(s->filters / s->plan.block);
     }
     arguments.src_zero = s->plan.shape.src_signed ? *(const int8_t *)zero : *(const uint8_t *)zero;
-    s->plan.run(&s->plan, &arguments, at.part, context->scratch);
+    s->plan.run(plan_of(s, &at), &arguments, at.part, context->scratch);
 }
 
 /* ---- constants ---- */
@@ -237,14 +242,23 @@ static bool choose(planner *p, const graph_node *node, qconv_shape *shape, qconv
 
 #define MOST_WASTE 32 /* products with nothing for one that counts */
 
+/* Bundles of so many groups begin where blocks of channels do, on both sides, and the last one ends where they end. */
+static bool fill_blocks(const qconv_shape *s, int bundle, int block)
+{
+    const int in = s->c_in / s->groups * bundle, out = s->c_out / s->groups * bundle;
+    const int bundles = (s->groups + bundle - 1) / bundle;
+    return bundles == 1 ||
+           (in % block == 0 && out % block == 0 && (s->c_in + block - 1) / block == bundles * (in / block) &&
+            (s->c_out + block - 1) / block == bundles * (out / block));
+}
+
 /* How many groups are done as one dense convolution: 1 for what is dense or depthwise; 0: that would be too dear. */
 static int bundle_groups(const qconv_shape *s, int block)
 {
-    const int in = s->c_in / s->groups, out = s->c_out / s->groups;
     if (s->groups == 1 || (s->groups == s->c_in && s->groups == s->c_out))
         return 1;
     int bundle = 1;
-    while (bundle < s->groups && (s->groups % bundle || in * bundle % block || out * bundle % block))
+    while (!fill_blocks(s, bundle, block))
         bundle++;
     return bundle > MOST_WASTE ? 0 : bundle;
 }
@@ -274,12 +288,14 @@ static bool pack_later(planner *p, qconv_step *s, const graph_value *w, const in
 static bool pack(planner *p, qconv_step *s, const uint8_t *w, const int *zeros)
 {
     const qconv_shape *shape = &s->plan.shape;
-    const size_t filter = (size_t)(shape->c_in / shape->groups) * (size_t)(shape->kernel_h * shape->kernel_w);
+    const size_t filter = (size_t)shape->c_in * (size_t)(shape->kernel_h * shape->kernel_w);
     s->packed_step = size_align(s->plan.packed_bytes, ONYX_ALIGNMENT);
     char *packed = plan_packed(p, s->packed_step * (size_t)s->bundles);
-    for (int i = 0; packed && i < s->bundles; i++)
-        qconv_pack(&s->plan, w + (size_t)i * (size_t)s->filters * filter, zeros + i * s->filters,
+    for (int i = 0; packed && i < s->bundles; i++) {
+        const qconv_part at = { .bundle = (size_t)i };
+        qconv_pack(plan_of(s, &at), w + (size_t)i * (size_t)s->filters * filter, zeros + i * s->filters,
                    packed + (size_t)i * s->packed_step);
+    }
     s->packed = packed;
     return packed != NULL;
 }
@@ -329,10 +345,11 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         weights = spread = spread_weights(weights, list, &shape, bundle);
         if (!spread)
             return plan_no_memory(p);
-        s->bundles = shape.groups / bundle;
+        s->bundles = (shape.groups + bundle - 1) / bundle;
+        s->filters = yd.c / shape.groups * bundle;
+        shape.c_in = xd.c / shape.groups * bundle;
+        shape.c_out = s->filters;
         shape.groups = 1;
-        shape.c_in /= s->bundles;
-        s->filters = shape.c_out /= s->bundles;
     }
     if (s->bundles == 1)
         qconv_fold_zeros(p->kernels, weights, list, &shape);
@@ -340,6 +357,8 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         memory_free(spread);
         return PLAN_PASS;
     }
+    s->last = s->plan;
+    s->last.shape.c_out = yd.c - (s->bundles - 1) * s->filters;
     s->src_bytes = s->plan.shape.src_plain ? (size_t)xd.c * (size_t)xd.h * (size_t)xd.w : xd.blocked_elements;
     s->src_bytes *= s->plan.shape.src_float ? sizeof(float) : 1;
     s->dst_bytes = yd.blocked_elements * (output == QCONV_F32 || output == QCONV_S32 ? sizeof(float) : 1);

@@ -379,6 +379,14 @@ static const plan_case cases[] = {
       "init w i8 19,50\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
       "f = QLinearMatMul(a, xs, xz, w, ws, wz, cs, cz)\ng = DequantizeLinear(f, cs, cz)\nh = Sigmoid(g)\n"
       "i = QuantizeLinear(h, ws, cz)\nz = DequantizeLinear(i, ws, cz)\noutput z\n", true },
+    { "groups of bytes, the last bundle with fewer", "eltwise_quantize,eltwise_dequantize", "reference,eltwise_cast",
+      "input x f32 2,84,9,7\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"
+      "init w i8 84,12,3,3\ninit ws f32 84\ninit wz i8 84 = 0\ninit b i32 84\ninit v i8 56,12,1,1\ninit z i8 - = 0\n"
+      "a = QuantizeLinear(x, xs, xz)\nc = QLinearConv(a, xs, xz, w, xs, z, cs, cz, b) group=7 pads=[1,1,1,1]\n"
+      "y = DequantizeLinear(c, cs, cz)\noutput y\nq, qs, qz = DynamicQuantizeLinear(x)\n"
+      "d = ConvInteger(q, v, qz, z) group=7\ne = Cast(d) to=f32\nf = Mul(qs, xs)\ng = Mul(e, f)\n"
+      "init k f32 56,1,1 = -9\nl = Add(g, k)\nh = Sigmoid(l)\nr, rs, rz = DynamicQuantizeLinear(h)\n"
+      "output rs\noutput rz\n", true },
     { "bytes by way of an upsampling", "eltwise_quantize,qeltwise_lookup", "reference,qplane_resize_nearest",
       "input x f32 2,90,12,12\ninput v f32 2,20,24,36\ninit xs f32 - = 0.01\n"
       "init xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\ninit w i8 70,110,1,1\ninit ws f32 - = 0.002\n"
