@@ -19,7 +19,7 @@ enum {
     WIDE_PIXELS = 32,
 };
 
-typedef enum amx_kind { AMX_BYTES, AMX_SILU, AMX_OTHER } amx_kind;
+typedef enum amx_kind { AMX_BYTES, AMX_TABLE, AMX_SILU, AMX_OTHER } amx_kind;
 
 typedef struct amx_job amx_job;
 
@@ -38,7 +38,7 @@ struct amx_job {
     bool run;              /* its pixels are neighbours in the image, too */
     size_t first[2];       /* each vector's first pixel, or its channel block's, among all of the output */
     _Alignas(64) int32_t places[NARROW_PIXELS]; /* no run: each pixel's in its channel block, or -1 */
-    _Alignas(64) uint8_t table[256];            /* of the output's bytes as unsigned ones */
+    _Alignas(64) uint8_t table[256];            /* of the output's bytes as unsigned ones, where these are looked up */
     _Alignas(64) int32_t sums[PIECES * PIECE];
 };
 
@@ -162,19 +162,18 @@ typedef struct amx_bytes {
     uint8_t *dst;
 } amx_bytes;
 
-AMX_INLINE amx_bytes bytes_begin(const amx_job *t)
+AMX_INLINE void bytes_begin(const amx_job *t, amx_bytes *b)
 {
-    amx_bytes b = { .zero = _mm512_set1_epi16((short)t->zero),
-                    .order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15),
-                    .high = vf_set1((float)(255 - t->zero)),
-                    .clamp = t->part.clamp,
-                    .dst = t->part.arguments->dst };
+    b->zero = _mm512_set1_epi16((short)t->zero);
+    b->order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    b->high = vf_set1((float)(255 - t->zero));
+    b->clamp = t->part.clamp;
+    b->dst = t->part.arguments->dst;
     for (int i = 0; i < 4; i++)
-        b.table[i] = _mm512_load_si512(t->table + 64 * i);
-    return b;
+        b->table[i] = _mm512_load_si512(t->table + 64 * i);
 }
 
-AMX_INLINE __m512i piece_bytes(const amx_bytes *b, const int32_t *sums, vf scale)
+AMX_INLINE __m512i piece_bytes(const amx_bytes *b, const int32_t *sums, vf scale, const bool looks_up)
 {
     vf values[4];
     vi q[4];
@@ -191,6 +190,8 @@ AMX_INLINE __m512i piece_bytes(const amx_bytes *b, const int32_t *sums, vf scale
     const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), b->zero);
     const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), b->zero);
     const __m512i x = _mm512_permutexvar_epi32(b->order, _mm512_packus_epi16(first, second));
+    if (!looks_up)
+        return x;
     const __m512i low = _mm512_permutex2var_epi8(b->table[0], x, b->table[1]);
     const __m512i high = _mm512_permutex2var_epi8(b->table[2], x, b->table[3]);
     return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
@@ -205,19 +206,31 @@ static __attribute__((noinline)) void store_apart(uint8_t *dst, const int32_t *p
             memcpy(dst + 16 * (size_t)places[k], pixels + 16 * k, 16);
 }
 
-/* first: of the piece's vector, p: the piece's first pixel of the block. */
-AMX_INLINE void store_piece_bytes(const amx_job *t, const amx_bytes *b, const int32_t *sums, size_t first, int p,
-                                  int block)
+/* Pieces begin .. end of one vector, as bytes; places: of its first piece. */
+AMX_INLINE void store_bytes(const amx_bytes *b, const int32_t *sums, vf scale, uint8_t *dst, const int32_t *places,
+                            bool run, int begin, int end, const bool looks_up)
 {
-    const __m512i bytes = piece_bytes(b, sums, vf_load(t->part.scale + 16 * block));
-    uint8_t *dst = b->dst + 16 * first;
-    const int32_t *places = t->places + p;
-    if (t->run)
-        _mm512_storeu_si512(dst + 16 * p, bytes);
-    else if (places[0] >= 0 && places[3] - places[0] == 3)
-        _mm512_storeu_si512(dst + 16 * (size_t)places[0], bytes);
-    else
-        store_apart(dst, places, bytes);
+    for (int i = begin; i < end; i++) {
+        const __m512i bytes = piece_bytes(b, sums + PIECE * i, scale, looks_up);
+        const int32_t *at = places + 4 * i;
+        if (run)
+            _mm512_storeu_si512(dst + 64 * i, bytes);
+        else if (at[0] >= 0 && at[3] - at[0] == 3)
+            _mm512_storeu_si512(dst + 16 * (size_t)at[0], bytes);
+        else
+            store_apart(dst, at, bytes);
+    }
+}
+
+AMX_INLINE void pieces_bytes(const amx_job *t, const amx_bytes *b, int begin, int end, const bool looks_up)
+{
+    const int per = t->per_vector;
+    if (begin < per)
+        store_bytes(b, t->sums, vf_load(t->part.scale + 16 * t->block), b->dst + 16 * t->first[0], t->places, t->run,
+                    begin, end < per ? end : per, looks_up);
+    if (end > per)
+        store_bytes(b, t->sums + PIECE * per, vf_load(t->part.scale + 16 * t->block + 16), b->dst + 16 * t->first[1],
+                    t->places, t->run, begin > per ? begin - per : 0, end - per, looks_up);
 }
 
 AMX_INLINE void store_piece_floats(const amx_job *t, const int32_t *sums, size_t first, int p, int block,
@@ -260,17 +273,21 @@ static __attribute__((noinline)) void store_piece_other(const amx_job *t, const 
 AMX_INLINE void pieces(amx_job *t, const amx_bytes *b, int count, const amx_kind kind)
 {
     const int begin = t->piece, end = begin + count < PIECES ? begin + count : PIECES, per_vector = t->per_vector;
+    t->piece = end;
+    if (begin == end)
+        return;
+    if (kind == AMX_BYTES || kind == AMX_TABLE) {
+        pieces_bytes(t, b, begin, end, kind == AMX_TABLE);
+        return;
+    }
     for (int piece = begin; piece < end; piece++) {
         const int32_t *sums = t->sums + PIECE * piece;
         const int second = piece >= per_vector, block = t->block + second, p = 4 * (piece & (per_vector - 1));
-        if (kind == AMX_BYTES)
-            store_piece_bytes(t, b, sums, t->first[second], p, block);
-        else if (kind == AMX_SILU)
+        if (kind == AMX_SILU)
             store_piece_floats(t, sums, t->first[second], p, block, true);
         else
             store_piece_other(t, sums, t->first[second], p, block);
     }
-    t->piece = end;
 }
 
 /* ---- the products ---- */
@@ -310,7 +327,8 @@ AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const u
 {
     const qconv_step *step = t->list;
     const int32_t *second = bias + (filters == 2 ? 16 : 0);
-    const amx_bytes bytes = bytes_begin(t);
+    amx_bytes bytes;
+    bytes_begin(t, &bytes);
     AMX_FENCE();
     if (filters) {
         AMX_LOAD(0, bias, 0);
@@ -338,6 +356,12 @@ static void multiply_bytes(amx_job *t, const uint8_t *strip, size_t first, const
                            int filters)
 {
     multiply(t, strip, first, w, bias, filters, AMX_BYTES);
+}
+
+static void multiply_table(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                           int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_TABLE);
 }
 
 static void multiply_silu(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
@@ -429,13 +453,13 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
     t->pitch = plan->line / s->stride_w;
     t->end = j->row_end * s->w_out;
     t->plane = (size_t)s->h_out * (size_t)s->w_out;
-    t->multiply = j->bytes ? multiply_bytes : multiply_other;
+    t->multiply = !j->bytes ? multiply_other : a->table || j->bytes_signed ? multiply_table : multiply_bytes;
     if (s->output == QCONV_F32 && a->activation.act == CPU_ACT_SILU)
         t->multiply = multiply_silu;
     t->piece = PIECES;
     t->zero = a->dst_zero + (j->bytes_signed ? 128 : 0);
     const int flip = j->bytes_signed ? 0x80 : 0;
-    for (int i = 0; j->bytes && i < 256; i++)
+    for (int i = 0; t->multiply == multiply_table && i < 256; i++)
         t->table[i] = a->table ? a->table[i ^ flip] : (uint8_t)(i ^ flip);
 }
 
