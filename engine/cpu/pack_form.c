@@ -55,6 +55,7 @@ void qconv_pack_form(const qconv_plan *plan, qconv_plan *form)
     form->planes = plan->planes;
     form->rest_bytes = plan->rest_bytes;
     form->rest_taps = plan->rest_taps;
+    form->rest_rows = plan->rest_rows;
     form->steps = plan->steps;
 }
 

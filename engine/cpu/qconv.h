@@ -112,7 +112,7 @@ struct qconv_plan {
     int pixel_bytes;                          /* of one pixel of one source block, in the strip */
     bool in_place;                            /* the source is read where it lies */
     size_t taps_at, up_at, sums_at, strip_at; /* offsets in scratch */
-    size_t bytes_at;                          /* a row of a float source as bytes, plane by plane; too */
+    size_t bytes_at;                          /* rows of a float source as bytes, plane by plane; too */
     bool winograd;
     bool depthwise_dot;
     size_t spread_at; /* in scratch: its pixels, each with the three behind it */
@@ -121,6 +121,7 @@ struct qconv_plan {
     bool matrix;            /* by qconv_matrix; the following are about its strip, see qconv_matrix.c: */
     int planes, rest_bytes; /* of 64-byte pixels; bytes of a pixel in the last, narrower plane, or 0 */
     int rest_taps;          /* taps of a row that 64 bytes of the narrower plane hold */
+    int rest_rows;          /* rows of a picture that each of its pixels has; else 1 */
     int steps;              /* products of one sum, those for what does not fit int8 included */
     int line, phase_rows;   /* pixels of a row, and rows of a phase; without matrix: of short rows as one line, or 0 */
     size_t line_at;         /* in scratch: bytes of such a line */

@@ -11,10 +11,15 @@
  *
  *   [plane][phase][phase_rows][line][pixel's bytes], a plane's last row followed by pad_left pixels
  *
+ * A plain source of up to four channels, the first layer's picture, is one such narrower plane: a pixel is four bytes
+ * of each of rest_rows rows, its own and those below, so that a product has all taps of 3x3 or a quarter of 7x7.
+ *
  * Packed, behind the header of qconv.c: [two vectors of filters, or the last one][step][vector][16 groups of 4
- * channels] [16 filters][4] int8, where steps are [plane][kh][kw], of the narrower plane [kh][ceil(kw / rest_taps)],
- * then those of them, once more, in which some weight does not fit int8: for what is left of it. */
+ * channels] [16 filters][4] int8, where steps are [plane][kh][kw], of the narrower plane [ceil(kh / rest_rows)]
+ * [ceil(kw / rest_taps)], then those of them, once more, in which some weight does not fit int8: for what is left of
+ * it. */
 #include <assert.h>
+#include <limits.h>
 #include <string.h>
 
 #include "base/size.h"
@@ -26,6 +31,9 @@ enum {
     TILE_BYTES = 1024,
     LANES = 16,
     BLOCKS = 4,               /* of channels in a plane */
+    PICTURE_CHANNELS = 4,     /* of a plain source, at most: and bytes of a pixel in a row */
+    PICTURE_ROWS = 4,         /* that a pixel may have; 1, 2 or 4 */
+    PICTURE_TAPS = 9,         /* at least: fewer are faster one by one */
     GROUP_BLOCKS = 2,         /* vectors of filters that are done together */
     MOST_PIXELS = 64,         /* of a line, that are done together */
     STRIP_BYTES = 256 * 1024, /* of the second cache, which is 2 MB wherever AMX is */
@@ -42,15 +50,18 @@ static int divide_up(int n, int by)
 
 bool qconv_matrix_fits(const qconv_shape *s)
 {
-    return s->groups == 1 && !s->src_plain && !s->rows && !s->weights_zero &&
+    const bool picture = s->c_in <= PICTURE_CHANNELS && s->dilation_h == 1 && s->dilation_w == 1 &&
+                         s->kernel_h * s->kernel_w >= PICTURE_TAPS;
+    return s->groups == 1 && (!s->src_plain || picture) && !s->rows && !s->weights_zero &&
            (int64_t)divide_up(s->c_in, LANES) * s->kernel_h * s->kernel_w <= MOST_STEPS;
 }
 
 static int whole_steps(const qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
-    const int narrow = plan->rest_bytes ? divide_up(s->kernel_w, plan->rest_taps) : 0;
-    return s->kernel_h * (plan->planes * s->kernel_w + narrow);
+    const int narrow =
+        plan->rest_bytes ? divide_up(s->kernel_h, plan->rest_rows) * divide_up(s->kernel_w, plan->rest_taps) : 0;
+    return s->kernel_h * s->kernel_w * plan->planes + narrow;
 }
 
 /* A group of four channels in one tap: its step, and its row of the step's weights. */
@@ -63,9 +74,9 @@ static void group_place(const qconv_plan *plan, int channel, int tap, int *step,
         *row = at;
         return;
     }
-    *step = plan->planes * plan->shape.kernel_h * kernel_w + ky * divide_up(kernel_w, plan->rest_taps);
-    *step += kx / plan->rest_taps;
-    *row = kx % plan->rest_taps * (plan->rest_bytes / 4) + at;
+    *step = plan->planes * plan->shape.kernel_h * kernel_w;
+    *step += ky / plan->rest_rows * divide_up(kernel_w, plan->rest_taps) + kx / plan->rest_taps;
+    *row = kx % plan->rest_taps * (plan->rest_bytes / 4) + ky % plan->rest_rows + at;
 }
 
 static void choose_strips(qconv_plan *plan, size_t weights)
@@ -88,21 +99,37 @@ static void choose_strips(qconv_plan *plan, size_t weights)
     plan->phase_rows = divide_up(plan->strip_rows_in, s->stride_h);
 }
 
-void qconv_matrix_plan(qconv_plan *plan)
+/* How the channels, or the rows of a picture, fill pixels: with the fewest products. */
+static void choose_planes(qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
     const int blocks = divide_up(s->c_in, LANES), left = blocks % BLOCKS;
+    plan->rest_rows = 1;
+    plan->planes = s->src_plain ? 0 : blocks / BLOCKS + (left == 3);
+    plan->rest_bytes = left == 3 ? 0 : left * LANES;
+    plan->rest_taps = left == 0 || left == 3 || s->dilation_w > 1 ? 1 : BLOCKS / left;
+    plan->steps = s->src_plain ? INT_MAX : whole_steps(plan);
+    for (int rows = 1; s->src_plain && rows <= PICTURE_ROWS; rows *= 2) {
+        qconv_plan with = *plan;
+        with.rest_rows = rows;
+        with.rest_bytes = rows * PICTURE_CHANNELS;
+        with.rest_taps = 64 / with.rest_bytes;
+        with.steps = whole_steps(&with);
+        if (with.steps < plan->steps)
+            *plan = with;
+    }
+    plan->steps += MIN(s->extra_groups, plan->steps);
+}
+
+void qconv_matrix_plan(qconv_plan *plan)
+{
+    const qconv_shape *s = &plan->shape;
     assert(plan->block == LANES);
     plan->name = plan->kernels->qconv.matrix->name;
     plan->run = plan->kernels->qconv.matrix->run;
     plan->matrix = true;
     plan->in_place = false;
-    plan->planes = blocks / BLOCKS + (left == 3);
-    plan->rest_bytes = left == 3 ? 0 : left * LANES;
-    plan->rest_taps = left == 0 || left == 3 || s->dilation_w > 1 ? 1 : BLOCKS / left;
-    plan->steps = whole_steps(plan);
-    plan->steps += MIN(s->extra_groups, plan->steps);
-
+    choose_planes(plan);
     plan->line = qconv_line_pixels(plan);
     const size_t vectors = (size_t)divide_up(s->c_out, LANES), weights = vectors * (size_t)plan->steps * TILE_BYTES;
     choose_strips(plan, weights);
@@ -117,6 +144,9 @@ void qconv_matrix_plan(qconv_plan *plan)
     plan->strip_at = size_align(plan->up_at + (size_t)plan->steps * sizeof(uint16_t), 64);
     plan->scratch_bytes = plan->strip_at + size_align(pixels * pixel, 64) + 64 * (size_t)(plan->planes + 1);
     plan->scratch_bytes += 64 * ((size_t)(MOST_PIXELS * s->stride_w) + taps + (size_t)plan->line);
+    plan->bytes_at = size_align(plan->scratch_bytes, 64);
+    if (s->src_float)
+        plan->scratch_bytes = plan->bytes_at + (size_t)(plan->rest_rows * s->c_in) * (size_t)s->w_in;
 }
 
 size_t qconv_plane_bytes(const qconv_plan *plan, int pixel)
@@ -151,7 +181,7 @@ int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint16_t *a
         const bool narrow = plane == plan->planes;
         const size_t pixel = narrow ? (size_t)plan->rest_bytes : 64,
                      start = (size_t)plane * qconv_plane_bytes(plan, 64);
-        for (int ky = 0; ky < s->kernel_h; ky++)
+        for (int ky = 0; ky < s->kernel_h; ky += narrow ? plan->rest_rows : 1)
             for (int kx = 0; kx < s->kernel_w; kx += narrow ? plan->rest_taps : 1) {
                 const int y = ky * s->dilation_h, slot = y % s->stride_h * plan->phase_rows + y / s->stride_h;
                 list[step].offset = start + ((size_t)slot * line + (size_t)(kx * s->dilation_w)) * pixel;

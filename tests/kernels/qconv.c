@@ -406,6 +406,29 @@ static int out_size(int in, int kernel, int dilation, int stride, int pad)
     return in + pad + far < extent ? 0 : (in + pad + far - extent) / stride + 1;
 }
 
+/* A picture of few channels and every kernel: rows that go together in pixels, and what of them lies outside. */
+static void test_picture(const cpu_kernels *k)
+{
+    qconv_shape s = point_shape(oracle_int(1, 5), oracle_int(1, 70), oracle_int(1, 19), oracle_int(1, 60));
+    s.kernel_h = oracle_int(1, 9);
+    s.kernel_w = oracle_int(1, 9);
+    s.stride_h = oracle_int(1, 4);
+    s.stride_w = oracle_int(1, 4);
+    s.src_plain = true;
+    s.src_float = oracle_int(0, 1);
+    s.src_signed = oracle_int(0, 1);
+    s.weights_signed = oracle_int(0, 1);
+    s.weights_zero = !oracle_int(0, 3);
+    s.threads = oracle_int(1, 3);
+    s.output = (qconv_output)oracle_int(0, 3);
+    s.pad_top = oracle_int(0, s.kernel_h - 1);
+    s.pad_left = oracle_int(0, s.kernel_w - 1);
+    s.h_out = out_size(s.h_in, s.kernel_h, 1, s.stride_h, s.pad_top);
+    s.w_out = out_size(s.w_in, s.kernel_w, 1, s.stride_w, s.pad_left);
+    if (s.h_out > 0 && s.w_out > 0)
+        test_shape(k, s, !oracle_int(0, 3));
+}
+
 static void test_random(const cpu_kernels *k)
 {
     static const int kernels[] = { 1, 1, 3, 3, 2, 5 };
@@ -466,6 +489,8 @@ static const struct {
     { "1x1 80x80 128-64, u8 weights", { 128, 64, 1, 80, 80, 80, 80, 1, 1, 1, 1, 1, 1, 0, 0, .weights_zero = true } },
     { "3x3 s2 640x640 3-16 plain",
       { 3, 16, 1, 640, 640, 320, 320, 3, 3, 2, 2, 1, 1, 1, 1, .src_plain = true, .weights_signed = true } },
+    { "7x7 s2 224x224 3-64 plain",
+      { 3, 64, 1, 224, 224, 112, 112, 7, 7, 2, 2, 1, 1, 3, 3, .src_plain = true, .weights_signed = true } },
     { "197x192 * 192x768, bytes",
       { 192, 768, 1, 197, 1, 197, 1, 1, 1, 1, 1, 1, 1, 0, 0, .rows = true, .weights_signed = true } },
     { "197x192 * 192x768, floats",
@@ -544,6 +569,8 @@ void test_qconv(const cpu_kernels *k, bool bench, test_counts *counts)
         test_line(k);
     CHECK(!k->qconv.units || k->qconv.matrix || !k->qconv.units->deep_pixels || lines > 9, "%s: %d of 60 are lines",
           k->name, lines);
+    for (int i = 0; i < 60; i++)
+        test_picture(k);
     for (int i = 0; i < 24 && k->qconv.matrix; i++)
         test_matrix(k, i == 0);
     /* every tile width */

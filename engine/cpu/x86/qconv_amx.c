@@ -9,6 +9,7 @@
 #include "cpu/kernels.h"
 #include "cpu/qconv_job_body.h"
 #include "cpu/x86/amx.h"
+#include "cpu/x86/qconv_amx_picture.h"
 
 #define AMX_INLINE static inline __attribute__((always_inline))
 
@@ -470,7 +471,10 @@ static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part
     uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
     amx_job t;
     prepare(&t, plan, a, part, scratch);
-    prepare_strip(&t.part, strip);
+    if (plan->shape.src_plain)
+        amx_prepare_picture(&t.part, strip, (uint8_t *)scratch + plan->bytes_at);
+    else
+        prepare_strip(&t.part, strip);
     amx_begin();
     for (int block = groups * filter_part / plan->filter_parts * 2; block < end && block < blocks; block += 2) {
         const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
