@@ -88,7 +88,8 @@ typedef struct qconv_units {
 } qconv_units;
 
 /* Products of whole matrices, where the processor has them: 64 bytes of a pixel, or of neighbouring ones, times as many
- * of 16 filters in one instruction. They take dense shapes of blocked sources before the units do. */
+ * of 16 filters in one instruction. They take dense shapes, of blocked sources, of pictures with up to four channels or
+ * of eight rows and more, before the units do. */
 typedef struct qconv_matrix {
     const char *name;
     qconv_run_function *run;

@@ -12,7 +12,8 @@
  *   [plane][phase][phase_rows][line][pixel's bytes], a plane's last row followed by pad_left pixels
  *
  * A plain source of up to four channels, the first layer's picture, is one such narrower plane: a pixel is four bytes
- * of each of rest_rows rows, its own and those below, so that a product has all taps of 3x3 or a quarter of 7x7.
+ * of each of rest_rows rows, its own and those below, so that a product has all taps of 3x3 or a quarter of 7x7. The
+ * rows of a matrix are pixels of planes of 64 columns.
  *
  * Packed, behind the header of qconv.c: [two vectors of filters, or the last one][step][vector][16 groups of 4
  * channels] [16 filters][4] int8, where steps are [plane][kh][kw], of the narrower plane [ceil(kh / rest_rows)]
@@ -34,6 +35,7 @@ enum {
     PICTURE_CHANNELS = 4,     /* of a plain source, at most: and bytes of a pixel in a row */
     PICTURE_ROWS = 4,         /* that a pixel may have; 1, 2 or 4 */
     PICTURE_TAPS = 9,         /* at least: fewer are faster one by one */
+    FEWEST_ROWS = 8,          /* of a matrix product: a vector is faster by VNNI */
     GROUP_BLOCKS = 2,         /* vectors of filters that are done together */
     MOST_PIXELS = 64,         /* of a line, that are done together */
     STRIP_BYTES = 256 * 1024, /* of the second cache, which is 2 MB wherever AMX is */
@@ -52,7 +54,7 @@ bool qconv_matrix_fits(const qconv_shape *s)
 {
     const bool picture = s->c_in <= PICTURE_CHANNELS && s->dilation_h == 1 && s->dilation_w == 1 &&
                          s->kernel_h * s->kernel_w >= PICTURE_TAPS;
-    return s->groups == 1 && (!s->src_plain || picture) && !s->rows && !s->weights_zero &&
+    return s->groups == 1 && (!s->src_plain || picture) && (!s->rows || s->h_out >= FEWEST_ROWS) && !s->weights_zero &&
            (int64_t)divide_up(s->c_in, LANES) * s->kernel_h * s->kernel_w <= MOST_STEPS;
 }
 
@@ -108,6 +110,11 @@ static void choose_planes(qconv_plan *plan)
     plan->planes = s->src_plain ? 0 : blocks / BLOCKS + (left == 3);
     plan->rest_bytes = left == 3 ? 0 : left * LANES;
     plan->rest_taps = left == 0 || left == 3 || s->dilation_w > 1 ? 1 : BLOCKS / left;
+    if (s->rows) {
+        plan->planes = divide_up(blocks, BLOCKS);
+        plan->rest_bytes = 0;
+        plan->rest_taps = 1;
+    }
     plan->steps = s->src_plain ? INT_MAX : whole_steps(plan);
     for (int rows = 1; s->src_plain && rows <= PICTURE_ROWS; rows *= 2) {
         qconv_plan with = *plan;
@@ -196,12 +203,12 @@ int qconv_matrix_steps(const qconv_plan *plan, const int32_t *extra, uint16_t *a
     return count;
 }
 
-/* One filter's weights for the first `channels` of a group, `taps` bytes apart, less their zero point: clamped to int8,
+/* One filter's weights for the first `channels` of a group, `next` bytes apart, less their zero point: clamped to int8,
  * or what that leaves. */
-static void pack_filter(const uint8_t *weights, size_t taps, int channels, bool is_signed, int zero, bool rest,
+static void pack_filter(const uint8_t *weights, size_t next, int channels, bool is_signed, int zero, bool rest,
                         uint8_t out[4])
 {
-    for (int k = 0; k < channels; k++, weights += taps) {
+    for (int k = 0; k < channels; k++, weights += next) {
         const int value = (is_signed ? (int8_t)*weights : *weights) - zero, near = qconv_clamp_int8(value);
         out[k] = (uint8_t)(rest ? value - near : near);
     }
@@ -213,16 +220,17 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int vecto
 {
     const qconv_shape *s = &plan->shape;
     const int first = vector * LANES, filters = MIN(s->c_out - first, (int)LANES), channels = MIN(s->c_in - channel, 4);
-    const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = (size_t)s->c_in * taps;
-    const uint8_t *plain = (const uint8_t *)w->values + (size_t)first * filter + (size_t)channel * taps + (size_t)tap;
+    const size_t taps = (size_t)(s->kernel_h * s->kernel_w), filter = s->rows ? 1 : (size_t)s->c_in * taps;
+    const size_t next = s->rows ? (size_t)s->c_out : taps; /* channel */
+    const uint8_t *plain = (const uint8_t *)w->values + (size_t)first * filter + (size_t)channel * next + (size_t)tap;
     const uint8_t flip = s->weights_signed ? 0 : 0x80;
     for (int lane = 0; lane < filters; lane++, plain += filter, out += 4) {
         if (s->zeros_folded)
-            pack_filter(plain, taps, channels, s->weights_signed, qconv_zero_of(plan, w->zeros, first + lane), rest,
+            pack_filter(plain, next, channels, s->weights_signed, qconv_zero_of(plan, w->zeros, first + lane), rest,
                         out);
         else
             for (int k = 0; k < channels; k++)
-                out[k] = plain[(size_t)k * taps] ^ flip;
+                out[k] = plain[(size_t)k * next] ^ flip;
     }
 }
 

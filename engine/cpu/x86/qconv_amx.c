@@ -9,39 +9,8 @@
 #include "cpu/kernels.h"
 #include "cpu/qconv_job_body.h"
 #include "cpu/x86/amx.h"
-#include "cpu/x86/qconv_amx_picture.h"
-
-#define AMX_INLINE static inline __attribute__((always_inline))
-
-enum {
-    PIECES = 16,    /* of a block's sums: */
-    PIECE = 4 * 16, /* four pixels of a vector of filters */
-    NARROW_PIXELS = 64,
-    WIDE_PIXELS = 32,
-};
-
-typedef enum amx_kind { AMX_BYTES, AMX_TABLE, AMX_SILU, AMX_OTHER } amx_kind;
-
-typedef struct amx_job amx_job;
-
-struct amx_job {
-    qconv_job part;
-    void (*multiply)(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                     int filters);
-    const qconv_step *list;
-    int steps, pace; /* pieces a step, so that all are done with the last one */
-    int pitch, end;  /* outputs of a row of the line; the pixel of the image behind the part's last */
-    int zero;        /* of the output, unsigned */
-    size_t plane;    /* pixels of a channel block of the output */
-    /* The block that waits to leave: */
-    int piece, per_vector; /* the next piece; pieces of each vector of filters */
-    int block;             /* its first channel block */
-    bool run;              /* its pixels are neighbours in the image, too */
-    size_t first[2];       /* each vector's first pixel, or its channel block's, among all of the output */
-    _Alignas(64) int32_t places[NARROW_PIXELS]; /* no run: each pixel's in its channel block, or -1 */
-    _Alignas(64) uint8_t table[256];            /* of the output's bytes as unsigned ones, where these are looked up */
-    _Alignas(64) int32_t sums[PIECES * PIECE];
-};
+#include "cpu/x86/qconv_amx_out_body.h"
+#include "cpu/x86/qconv_amx_picture_body.h"
 
 /* ---- the strip ---- */
 
@@ -144,151 +113,38 @@ static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *st
     }
 }
 
-static void prepare_strip(const qconv_job *j, uint8_t *strip)
+/* Rows of a matrix: planes of 64 of its columns. */
+static void prepare_rows(const qconv_job *j, uint8_t *strip)
 {
     const qconv_plan *plan = j->plan;
+    const size_t columns = (size_t)plan->shape.c_in, rows = (size_t)(j->row_end - j->row_begin);
+    const uint8_t *src = (const uint8_t *)j->arguments->src + (size_t)j->row_begin * columns;
+    const __m512i flip = _mm512_set1_epi8((char)(plan->shape.src_signed ? 0x80 : 0));
+    for (size_t at = 0; at < columns; at += 64, strip += qconv_plane_bytes(plan, 64)) {
+        const size_t left = columns - at;
+        const __mmask64 real = left < 64 ? (1ull << left) - 1 : ~0ull;
+        for (size_t row = 0; row < rows; row++) {
+            const __m512i x = _mm512_maskz_loadu_epi8(real, src + row * columns + at);
+            _mm512_storeu_si512(strip + 64 * row, _mm512_xor_si512(x, flip));
+        }
+    }
+}
+
+static void prepare_strip(const qconv_job *j, uint8_t *strip, uint8_t *bytes)
+{
+    const qconv_plan *plan = j->plan;
+    if (plan->shape.rows) {
+        prepare_rows(j, strip);
+        return;
+    }
+    if (plan->shape.src_plain) {
+        amx_prepare_picture(j, strip, bytes);
+        return;
+    }
     for (int plane = 0; plane < plan->planes; plane++, strip += qconv_plane_bytes(plan, 64))
         prepare_plane(j, 4 * plane, 4, strip);
     if (plan->rest_bytes)
         prepare_plane(j, 4 * plan->planes, plan->rest_bytes / 16, strip);
-}
-
-/* ---- the way out ---- */
-
-/* What all pieces of bytes need, in registers. */
-typedef struct amx_bytes {
-    __m512i table[4], zero, order;
-    vf high;
-    bool clamp;
-    uint8_t *dst;
-} amx_bytes;
-
-AMX_INLINE void bytes_begin(const amx_job *t, amx_bytes *b)
-{
-    b->zero = _mm512_set1_epi16((short)t->zero);
-    b->order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    b->high = vf_set1((float)(255 - t->zero));
-    b->clamp = t->part.clamp;
-    b->dst = t->part.arguments->dst;
-    for (int i = 0; i < 4; i++)
-        b->table[i] = _mm512_load_si512(t->table + 64 * i);
-}
-
-AMX_INLINE __m512i piece_bytes(const amx_bytes *b, const int32_t *sums, vf scale, const bool looks_up)
-{
-    vf values[4];
-    vi q[4];
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++)
-        values[k] = vf_mul(vf_from_vi(vi_load(sums + 16 * k)), scale);
-    if (b->clamp)
-#pragma GCC unroll 4
-        for (int k = 0; k < 4; k++)
-            values[k] = vf_min(b->high, values[k]);
-#pragma GCC unroll 4
-    for (int k = 0; k < 4; k++)
-        q[k] = vi_from_vf(values[k]);
-    const __m512i first = _mm512_adds_epi16(_mm512_packs_epi32(q[0], q[1]), b->zero);
-    const __m512i second = _mm512_adds_epi16(_mm512_packs_epi32(q[2], q[3]), b->zero);
-    const __m512i x = _mm512_permutexvar_epi32(b->order, _mm512_packus_epi16(first, second));
-    if (!looks_up)
-        return x;
-    const __m512i low = _mm512_permutex2var_epi8(b->table[0], x, b->table[1]);
-    const __m512i high = _mm512_permutex2var_epi8(b->table[2], x, b->table[3]);
-    return _mm512_mask_blend_epi8(_mm512_movepi8_mask(x), low, high);
-}
-
-static __attribute__((noinline)) void store_apart(uint8_t *dst, const int32_t *places, __m512i bytes)
-{
-    uint8_t pixels[64];
-    _mm512_storeu_si512(pixels, bytes);
-    for (int k = 0; k < 4; k++)
-        if (places[k] >= 0)
-            memcpy(dst + 16 * (size_t)places[k], pixels + 16 * k, 16);
-}
-
-/* Pieces begin .. end of one vector, as bytes; places: of its first piece. */
-AMX_INLINE void store_bytes(const amx_bytes *b, const int32_t *sums, vf scale, uint8_t *dst, const int32_t *places,
-                            bool run, int begin, int end, const bool looks_up)
-{
-    for (int i = begin; i < end; i++) {
-        const __m512i bytes = piece_bytes(b, sums + PIECE * i, scale, looks_up);
-        const int32_t *at = places + 4 * i;
-        if (run)
-            _mm512_storeu_si512(dst + 64 * i, bytes);
-        else if (at[0] >= 0 && at[3] - at[0] == 3)
-            _mm512_storeu_si512(dst + 16 * (size_t)at[0], bytes);
-        else
-            store_apart(dst, at, bytes);
-    }
-}
-
-AMX_INLINE void pieces_bytes(const amx_job *t, const amx_bytes *b, int begin, int end, const bool looks_up)
-{
-    const int per = t->per_vector;
-    if (begin < per)
-        store_bytes(b, t->sums, vf_load(t->part.scale + 16 * t->block), b->dst + 16 * t->first[0], t->places, t->run,
-                    begin, end < per ? end : per, looks_up);
-    if (end > per)
-        store_bytes(b, t->sums + PIECE * per, vf_load(t->part.scale + 16 * t->block + 16), b->dst + 16 * t->first[1],
-                    t->places, t->run, begin > per ? begin - per : 0, end - per, looks_up);
-}
-
-AMX_INLINE void store_piece_floats(const amx_job *t, const int32_t *sums, size_t first, int p, int block,
-                                   const bool silu)
-{
-    const cpu_activation activation = t->part.arguments->activation;
-    const vf scale = vf_load(t->part.scale + 16 * block), bias = vf_load(t->part.float_bias + 16 * block);
-    float *dst = (float *)t->part.arguments->dst + 16 * first, *limits = t->part.limits + 32 * block;
-    vf low = vf_load(limits), high = vf_load(limits + 16);
-    for (int k = 0; k < 4; k++) {
-        vf x = vf_fma(vf_from_vi(vi_load(sums + 16 * k)), scale, bias);
-        const int place = t->run ? p + k : t->places[p + k];
-        x = silu ? vf_silu(x) : vf_act(activation.act, x, activation.a, activation.b);
-        if (place < 0)
-            continue;
-        low = vf_min(low, x);
-        high = vf_max(high, x);
-        vf_store(dst + 16 * (size_t)place, x);
-    }
-    vf_store(limits, low);
-    vf_store(limits + 16, high);
-}
-
-static __attribute__((noinline)) void store_piece_other(const amx_job *t, const int32_t *sums, size_t first, int p,
-                                                        int block)
-{
-    if (t->part.plan->shape.output == QCONV_F32) {
-        store_piece_floats(t, sums, first, p, block, false);
-        return;
-    }
-    int32_t *dst = (int32_t *)t->part.arguments->dst + 16 * first;
-    for (int k = 0; k < 4; k++) {
-        const int place = t->run ? p + k : t->places[p + k];
-        if (place >= 0)
-            vi_store(dst + 16 * (size_t)place, vi_load(sums + 16 * k));
-    }
-}
-
-/* The next `count` pieces of the block that waits, or what is left of it. */
-AMX_INLINE void pieces(amx_job *t, const amx_bytes *b, int count, const amx_kind kind)
-{
-    const int begin = t->piece, end = begin + count < PIECES ? begin + count : PIECES, per_vector = t->per_vector;
-    t->piece = end;
-    if (begin == end)
-        return;
-    if (kind == AMX_BYTES || kind == AMX_TABLE) {
-        pieces_bytes(t, b, begin, end, kind == AMX_TABLE);
-        return;
-    }
-    for (int piece = begin; piece < end; piece++) {
-        const int32_t *sums = t->sums + PIECE * piece;
-        const int second = piece >= per_vector, block = t->block + second, p = 4 * (piece & (per_vector - 1));
-        if (kind == AMX_SILU)
-            store_piece_floats(t, sums, t->first[second], p, block, true);
-        else
-            store_piece_other(t, sums, t->first[second], p, block);
-    }
 }
 
 /* ---- the products ---- */
@@ -365,6 +221,18 @@ static void multiply_table(amx_job *t, const uint8_t *strip, size_t first, const
     multiply(t, strip, first, w, bias, filters, AMX_TABLE);
 }
 
+static void multiply_plain_bytes(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                                 int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_PLAIN_BYTES);
+}
+
+static void multiply_plain_other(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
+                                 int filters)
+{
+    multiply(t, strip, first, w, bias, filters, AMX_PLAIN_OTHER);
+}
+
 static void multiply_silu(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
                           int filters)
 {
@@ -384,7 +252,7 @@ static void find_places(amx_job *t, int first, int count)
     const int w_out = j->plan->shape.w_out, row = first / t->pitch, left = first - row * t->pitch;
     const int place = (j->row_begin + row) * w_out + left;
     t->run = t->pitch == w_out ? place + count <= t->end : left + count <= w_out;
-    t->first[0] = (size_t)t->block * t->plane + (t->run ? (size_t)place : 0);
+    t->first[0] = (j->plan->shape.rows ? 0 : (size_t)t->block * t->plane) + (t->run ? (size_t)place : 0);
     t->first[1] = t->first[0] + t->plane;
     if (t->run)
         return;
@@ -454,13 +322,19 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
     t->pitch = plan->line / s->stride_w;
     t->end = j->row_end * s->w_out;
     t->plane = (size_t)s->h_out * (size_t)s->w_out;
-    t->multiply = !j->bytes ? multiply_other : a->table || j->bytes_signed ? multiply_table : multiply_bytes;
-    if (s->output == QCONV_F32 && a->activation.act == CPU_ACT_SILU)
+    t->looks_up = j->bytes && (a->table || j->bytes_signed);
+    if (s->rows)
+        t->multiply = j->bytes ? multiply_plain_bytes : multiply_plain_other;
+    else if (j->bytes)
+        t->multiply = t->looks_up ? multiply_table : multiply_bytes;
+    else if (s->output == QCONV_F32 && a->activation.act == CPU_ACT_SILU)
         t->multiply = multiply_silu;
+    else
+        t->multiply = multiply_other;
     t->piece = PIECES;
     t->zero = a->dst_zero + (j->bytes_signed ? 128 : 0);
     const int flip = j->bytes_signed ? 0x80 : 0;
-    for (int i = 0; t->multiply == multiply_table && i < 256; i++)
+    for (int i = 0; t->looks_up && i < 256; i++)
         t->table[i] = a->table ? a->table[i ^ flip] : (uint8_t)(i ^ flip);
 }
 
@@ -471,10 +345,7 @@ static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part
     uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
     amx_job t;
     prepare(&t, plan, a, part, scratch);
-    if (plan->shape.src_plain)
-        amx_prepare_picture(&t.part, strip, (uint8_t *)scratch + plan->bytes_at);
-    else
-        prepare_strip(&t.part, strip);
+    prepare_strip(&t.part, strip, (uint8_t *)scratch + plan->bytes_at);
     amx_begin();
     for (int block = groups * filter_part / plan->filter_parts * 2; block < end && block < blocks; block += 2) {
         const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);

@@ -2,8 +2,8 @@
  *
  * The strip of a picture for AMX's tiles: plain rows of up to four channels, of bytes or of floats that become bytes,
  * to pixels of four bytes a row, of one, two or four rows (plan.rest_rows); see qconv_matrix.c. */
-#ifndef ONYX_CPU_X86_QCONV_AMX_PICTURE_H
-#define ONYX_CPU_X86_QCONV_AMX_PICTURE_H
+#ifndef ONYX_CPU_X86_QCONV_AMX_PICTURE_BODY_H
+#define ONYX_CPU_X86_QCONV_AMX_PICTURE_BODY_H
 
 #include "cpu/kernels.h"
 #include "cpu/qconv_job_body.h"
@@ -91,16 +91,15 @@ static inline __attribute__((always_inline)) void amx_picture_line(const uint8_t
                                                                    uint8_t *dst, const int count)
 {
     const size_t pixel = 4 * (size_t)count;
-    if (n < AMX_PICTURE_PIXELS) {
-        uint8_t few[AMX_PICTURE_PIXELS * 4 * AMX_PICTURE_ROWS];
-        amx_picture_pixels(planes, there, 0, (__mmask16)((1u << n) - 1), p, few, count);
-        memcpy(dst, few, n * pixel);
-        return;
-    }
+    const bool is_short = n < AMX_PICTURE_PIXELS;
+    const __mmask16 real = (__mmask16)(is_short ? (1u << n) - 1 : 0xffff);
+    uint8_t few[AMX_PICTURE_PIXELS * 4 * AMX_PICTURE_ROWS];
     for (size_t i = 0; i < n; i += AMX_PICTURE_PIXELS) {
-        const size_t x = i + AMX_PICTURE_PIXELS <= n ? i : n - AMX_PICTURE_PIXELS;
-        amx_picture_pixels(planes, there, x, (__mmask16)-1, p, dst + x * pixel, count);
+        const size_t x = is_short || i + AMX_PICTURE_PIXELS <= n ? i : n - AMX_PICTURE_PIXELS;
+        amx_picture_pixels(planes, there, x, real, p, is_short ? few : dst + x * pixel, count);
     }
+    if (is_short)
+        memcpy(dst, few, n * pixel);
 }
 
 /* Whether some product of the strip starts in its row r. */
