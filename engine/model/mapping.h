@@ -40,5 +40,7 @@ onyx_status mapping_check(const model_mapping *list, onyx_error *error);
 
 void mapping_close(model_mapping *list);
 void mapping_drop_pages(const model_mapping *list);
+/* The same for the pages that hold nothing but these bytes, where they lie in a file; elsewhere nothing happens. */
+void mapping_drop_bytes(const model_mapping *list, const void *bytes, size_t size);
 
 #endif

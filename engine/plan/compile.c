@@ -278,7 +278,8 @@ static onyx_status emit(planner *p)
     return plan_memory(p);
 }
 
-/* Constants that no step reads are given back: their packed form is all that runs need. */
+/* Constants that no step reads are given back: their packed form, for which packed_set holds them while it is to be
+ * made, is all that runs need. */
 static void release_constants(program *p)
 {
     graph *g = p->graph;
@@ -340,13 +341,15 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
         pl.memory_limit = MIN(memory_limit(options), (uint64_t)1 << 42); /* 4 TiB: see too_large */
         status = emit(&pl);
     }
-    if (status == ONYX_OK)
-        status = packed_set_write(p->weights, wish->pool, limit, error);
+    if (status == ONYX_OK) {
+        release_constants(p);
+        model_drop_pages(file); /* constants that others were made from */
+        status = packed_set_write(p->weights, file, wish->pool, limit, error);
+    }
     if (status != ONYX_OK) {
         program_free(p);
         return status;
     }
-    release_constants(p);
     *result = p;
     return ONYX_OK;
 }

@@ -28,7 +28,8 @@ typedef struct entry {
     const void *form;
     size_t form_bytes, bytes;
     void *memory;
-    const graph_value *source; /* until it is written */
+    const void *data; /* of the constant, and a reference to it: until it is written */
+    buffer *source;
 } entry;
 
 struct batch {
@@ -60,6 +61,8 @@ packed_store *packed_store_new(void)
 
 static void batch_free(batch *b)
 {
+    for (int i = 0; i < b->count; i++)
+        buffer_unref(b->entries[i]->source);
     region_free(b->memory);
     arena_free(b->arena);
     free(b->entries);
@@ -223,7 +226,8 @@ static const void *add_new(packed_set *set, entry wanted, const graph_value *con
     if (!e || !wanted.form || !wanted.memory)
         return NULL;
     wanted.batch = b;
-    wanted.source = constant;
+    wanted.data = constant->constant.data;
+    wanted.source = buffer_ref(constant->storage);
     wanted.next = *bucket;
     *e = wanted;
     *bucket = e;
@@ -254,16 +258,26 @@ static int larger_first(const void *a, const void *b)
     return (uintptr_t)x->memory < (uintptr_t)y->memory ? -1 : 1;
 }
 
+typedef struct writing {
+    entry **entries;
+    const model_file *file;
+} writing;
+
 static void write_entry(void *context, int part, int worker)
 {
-    entry *e = ((entry **)context)[part];
+    const writing *w = context;
+    entry *e = w->entries[part];
     (void)worker;
     region_populate(e->memory, e->bytes);
-    e->function(e->form, e->source->constant.data, e->memory);
+    e->function(e->form, e->data, e->memory);
+    if (buffer_is_borrowed(e->source))
+        model_drop_bytes(w->file, e->data, e->constant.bytes);
+    buffer_unref(e->source);
     e->source = NULL;
 }
 
-onyx_status packed_set_write(packed_set *set, workers *pool, size_t limit_bytes, onyx_error *error)
+onyx_status packed_set_write(packed_set *set, const model_file *file, workers *pool, size_t limit_bytes,
+                             onyx_error *error)
 {
     batch *b = set->own;
     set->written = true;
@@ -279,6 +293,6 @@ onyx_status packed_set_write(packed_set *set, workers *pool, size_t limit_bytes,
         return status_no_memory(error, region_size(b->memory), "packed weights");
     }
     qsort(b->entries, (size_t)b->count, sizeof(*b->entries), larger_first);
-    workers_run(pool, write_entry, b->entries, b->count);
+    workers_run(pool, write_entry, &(writing){ b->entries, file }, b->count);
     return ONYX_OK;
 }

@@ -26,11 +26,14 @@ typedef void packed_function(const void *form, const void *source, void *packed)
 
 /* Where the packed form of a constant is, or will be after packed_set_write. Another program shares it if the constant,
  * the function and all bytes of `form` are the same, so form holds all that the result depends on, and its padding is
- * zero. Both the constant and the copy of `form` are read in packed_set_write at the latest. NULL when memory is out.
+ * zero. The constant's data, of which a reference is held, and the copy of `form` are read in packed_set_write at the
+ * latest. NULL when memory is out.
  */
 const void *packed_set_add(packed_set *set, const graph_value *constant, packed_function *function, const void *form,
                            size_t form_bytes, size_t bytes);
-/* Packs what no earlier program had, on the threads of the pool (or NULL). */
-onyx_status packed_set_write(packed_set *set, workers *pool, size_t limit_bytes, onyx_error *error);
+/* Packs what no earlier program had, on the threads of the pool (or NULL). What has been packed goes from memory, be it
+ * a constant that nobody else holds or pages of `file`: else all weights would be there twice. */
+onyx_status packed_set_write(packed_set *set, const model_file *file, workers *pool, size_t limit_bytes,
+                             onyx_error *error);
 
 #endif
