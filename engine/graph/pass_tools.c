@@ -208,10 +208,16 @@ bool graph_uniform(graph *g, graph_value *value, double *number)
 {
     if (!value || !value->is_constant || type_size(value->info.type) == 0 || graph_element_count(value) < 1)
         return false;
-    const onyx_tensor *tensor = graph_constant(g, value);
-    if (!tensor || !element_number(tensor, 0, number))
-        return false;
+    const onyx_tensor *tensor = &value->constant; /* at any alignment: many are asked that are large, and not uniform */
     const size_t size = type_size(tensor->type), count = tensor->size_bytes / size;
+    max_align_t aligned;
+    onyx_tensor first = *tensor;
+    first.data = &aligned;
+    if (size > sizeof(aligned))
+        return false;
+    memcpy(first.data, tensor->data, size);
+    if (!element_number(&first, 0, number))
+        return false;
     for (size_t i = 1; i < count; i++)
         if (memcmp((const char *)tensor->data + i * size, tensor->data, size) != 0)
             return false;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * What opening a model takes at most: its weights packed, and not beside these the file's pages and what passes made of
- * them. */
+ * What opening a model takes at most: its weights packed, and not the file's pages beside these. */
 #include <malloc.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -12,7 +11,7 @@
 
 enum { LAYERS = 16, WIDTH = 1024, ROWS = 32, WEIGHT_BYTES = WIDTH * WIDTH * 4 };
 
-/* A product with noise, of the file's matrix or of its transpose, and Relu. */
+/* A product with a matrix of noise, and Relu. */
 static void add_layer(writer *body, int i)
 {
     char in[16], product[16], out[16], weights[16];
@@ -28,15 +27,11 @@ static void add_layer(writer *body, int i)
     write_bytes(&tensor, 9, values, WEIGHT_BYTES);
     free(values);
     write_message(body, 5, &tensor);
-    writer node = { 0 }, transposed = { 0 }, relu = make_node("Relu", product, out);
+    writer node = { 0 }, relu = make_node("Relu", product, out);
     write_text(&node, 1, in);
     write_text(&node, 1, weights);
     write_text(&node, 2, product);
-    write_text(&node, 4, "Gemm");
-    write_text(&transposed, 1, "transB");
-    write_int(&transposed, 3, i % 2);
-    write_int(&transposed, 20, 2);
-    write_message(&node, 5, &transposed);
+    write_text(&node, 4, "MatMul");
     write_message(body, 1, &node);
     write_message(body, 1, &relu);
 }
