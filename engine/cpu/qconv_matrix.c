@@ -88,7 +88,7 @@ static void choose_strips(qconv_plan *plan, size_t weights)
     const int fit = MAX((int)(STRIP_BYTES / row), 1);
     int strips = divide_up(s->h_out, fit);
     plan->filter_parts = 1;
-    if (weights > DEEP_BYTES && strips == 1) { /* these are read once a run */
+    if (s->threads > 1 && weights > DEEP_BYTES && strips == 1) { /* these are read once a run */
         const int groups = divide_up(divide_up(s->c_out, LANES), GROUP_BLOCKS);
         plan->filter_parts = MIN(groups, (int)FILTER_PARTS);
     } else if (s->threads > 1) { /* few rows: what neighbouring strips read twice would weigh more */

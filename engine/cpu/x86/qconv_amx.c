@@ -177,6 +177,14 @@ AMX_INLINE void step_narrow(const uint8_t *at, size_t step, const uint8_t *w)
     AMX_DOT_U8_S8(3, 4, 6);
 }
 
+static __attribute__((noinline)) void fetch_weights(amx_job *t)
+{
+    const uint8_t *at = t->ahead;
+    for (int i = 0; i < t->ahead_lines; i++, at += 64)
+        _mm_prefetch((const char *)at, _MM_HINT_T1);
+    t->ahead = at;
+}
+
 /* One block of the line's pixels from the first one, whose sums then wait; filters: 2 or 1 vectors, or 0, and what
  * waits leaves. */
 AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
@@ -200,6 +208,8 @@ AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const u
         else if (filters)
             step_narrow(at, step->step, w);
         pieces(t, &bytes, t->pace, kind);
+        if (t->ahead < t->ahead_end)
+            fetch_weights(t);
     }
     if (filters) {
         AMX_STORE(0, t->sums, AMX_ROW_BYTES);
@@ -291,12 +301,30 @@ static void add_sums(amx_job *t, int filters, int pixels)
     }
 }
 
+/* What is fetched while a group of filters runs: the next one's weights; of a part's first group, its own as well, as
+ * fast as they are wanted. */
+static void fetch_ahead(amx_job *t, const uint8_t *w, int filters, int lines, bool is_first)
+{
+    const ptrdiff_t own = (ptrdiff_t)filters * t->steps * AMX_TILE_BYTES, left = t->weights_end - w;
+    const ptrdiff_t begin = is_first && own > FIRST_BYTES ? FIRST_BYTES : own, end = 2 * own < left ? 2 * own : left;
+    if (is_first)
+        for (ptrdiff_t i = 0; i < begin; i += 64)
+            _mm_prefetch((const char *)w + i, _MM_HINT_T1);
+    t->ahead = w + begin;
+    t->ahead_end = w + end;
+    t->ahead_lines = (int)((end - begin) / 64 / (lines * t->steps)) + 1;
+    if (is_first && t->ahead_lines < filters * AMX_TILE_BYTES / 64)
+        t->ahead_lines = filters * AMX_TILE_BYTES / 64;
+}
+
 /* All pixels of the strip times one or two vectors of filters. */
-static void multiply_strip(amx_job *t, const uint8_t *strip, const uint8_t *w, int block, int filters)
+static void multiply_strip(amx_job *t, const uint8_t *strip, const uint8_t *w, int block, int filters, bool is_first)
 {
     const qconv_job *j = &t->part;
     const int count = (j->row_end - j->row_begin - 1) * t->pitch + j->plan->shape.w_out;
     const int pixels = filters == 2 ? WIDE_PIXELS : NARROW_PIXELS;
+    if (t->weights_end)
+        fetch_ahead(t, w, filters, (count + pixels - 1) / pixels, is_first);
     for (int first = 0; first < count; first += pixels) {
         t->multiply(t, strip, (size_t)first, w, j->bias + 16 * block, filters);
         t->piece = 0;
@@ -332,6 +360,7 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
     else
         t->multiply = multiply_other;
     t->piece = PIECES;
+    t->ahead = t->ahead_end = NULL;
     t->zero = a->dst_zero + (j->bytes_signed ? 128 : 0);
     const int flip = j->bytes_signed ? 0x80 : 0;
     for (int i = 0; t->looks_up && i < 256; i++)
@@ -341,18 +370,18 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
 static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part, void *scratch)
 {
     const int blocks = (plan->shape.c_out + 15) / 16, groups = (blocks + 1) / 2, filter_part = part / plan->strips;
-    const int end = groups * (filter_part + 1) / plan->filter_parts * 2;
+    const int begin = groups * filter_part / plan->filter_parts * 2, after = groups * (filter_part + 1);
+    const int end = after / plan->filter_parts * 2 < blocks ? after / plan->filter_parts * 2 : blocks;
+    const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
+    const size_t vector = (size_t)plan->steps * AMX_TILE_BYTES;
     uint8_t *strip = (uint8_t *)scratch + plan->strip_at;
     amx_job t;
     prepare(&t, plan, a, part, scratch);
+    t.weights_end = vector * (size_t)blocks > FAR_BYTES ? w + (size_t)end * vector : NULL;
     prepare_strip(&t.part, strip, (uint8_t *)scratch + plan->bytes_at);
     amx_begin();
-    for (int block = groups * filter_part / plan->filter_parts * 2; block < end && block < blocks; block += 2) {
-        const uint8_t *w = (const uint8_t *)a->packed + qconv_filters_at(plan);
-        const int filters = blocks - block < 2 ? 1 : 2;
-        w += (size_t)block * (size_t)plan->steps * AMX_TILE_BYTES;
-        multiply_strip(&t, strip, w, block, filters);
-    }
+    for (int block = begin; block < end; block += 2)
+        multiply_strip(&t, strip, w + (size_t)block * vector, block, blocks - block < 2 ? 1 : 2, block == begin);
     amx_end();
     t.multiply(&t, strip, 0, a->packed, t.part.bias, 0);
     qconv_finish_limits(&t.part);

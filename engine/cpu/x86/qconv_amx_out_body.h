@@ -13,6 +13,8 @@ enum {
     PIECE = 4 * 16, /* four pixels of a vector of filters */
     NARROW_PIXELS = 64,
     WIDE_PIXELS = 32,
+    FAR_BYTES = 128 * 1024,  /* of weights: fewer are not worth being fetched */
+    FIRST_BYTES = 32 * 1024, /* of them are fetched before the first product */
 };
 
 /* What leaves, blocked; of matrix products (rows), plain. */
@@ -30,6 +32,9 @@ struct amx_job {
     int zero;        /* of the output, unsigned */
     bool looks_up;   /* bytes in the table */
     size_t plane;    /* pixels of a channel block of the output */
+    const uint8_t *ahead, *ahead_end; /* weights from afar, fetched so many lines of 64 bytes a step */
+    int ahead_lines;
+    const uint8_t *weights_end; /* of the part, where these come from afar; else NULL */
     /* The block that waits to leave: */
     int piece, per_vector; /* the next piece; pieces of each vector of filters */
     int block;             /* its first channel block */
