@@ -39,26 +39,58 @@ size_t qplane_pool_scratch_bytes(const pool_shape *s)
     return (2 * padded_columns(s) + ring_rows(s) * (size_t)s->w_out) * (size_t)s->block;
 }
 
-static void merge(const qplane_pool *p, uint8_t *dst, const uint8_t *other, size_t n)
+/* dst = max(a, b) */
+static void merge(const qplane_pool *p, const uint8_t *a, const uint8_t *b, uint8_t *dst, size_t n)
 {
     if (p->is_signed)
-        p->kernels->max_s8((const int8_t *)dst, (const int8_t *)other, (int8_t *)dst, n);
+        p->kernels->max_s8((const int8_t *)a, (const int8_t *)b, (int8_t *)dst, n);
     else
-        p->kernels->max_u8(dst, other, dst, n);
+        p->kernels->max_u8(a, b, dst, n);
 }
 
-/* out: w_out pixels, each the maximum of its window's columns in the source row. */
-static void reduce_row(const qplane_pool *p, const uint8_t *src, uint8_t *out)
+/* memcpy of a constant size is one or two moves. */
+static inline void copy_pixel(uint8_t *dst, const uint8_t *src, size_t block)
+{
+    if (block == 16)
+        memcpy(dst, src, 16);
+    else if (block == 8)
+        memcpy(dst, src, 8);
+    else if (block == 4)
+        memcpy(dst, src, 4);
+    else
+        memcpy(dst, src, block);
+}
+
+/* out: w_out pixels, each the maximum of its window's columns in the padded row. */
+static void reduce_columns(const qplane_pool *p, uint8_t *out)
 {
     const pool_shape *s = p->shape;
-    size_t columns = (size_t)(s->w_out - 1) * (size_t)s->stride_w + 1, step = (size_t)s->dilation_w * p->block;
-    memcpy(p->row + (size_t)s->pad_left * p->block, src, (size_t)s->w_in * p->block);
+    const size_t step = (size_t)s->dilation_w * p->block;
+    const size_t bytes = ((size_t)(s->w_out - 1) * (size_t)s->stride_w + 1) * p->block;
+    const uint8_t *row = p->row;
     uint8_t *merged = s->stride_w == 1 ? out : p->merged;
-    memcpy(merged, p->row, columns * p->block);
-    for (int k = 1; k < s->kernel_w; k++)
-        merge(p, merged, p->row + (size_t)k * step, columns * p->block);
-    for (size_t x = 0; s->stride_w != 1 && x < (size_t)s->w_out; x++)
-        memcpy(out + x * p->block, merged + x * (size_t)s->stride_w * p->block, p->block);
+    if (s->kernel_w > 1) {
+        merge(p, row, row + step, merged, bytes);
+        for (int k = 2; k < s->kernel_w; k++)
+            merge(p, merged, row + (size_t)k * step, merged, bytes);
+        row = merged;
+    }
+    for (size_t x = 0; row != out && x < (size_t)s->w_out; x++)
+        copy_pixel(out + x * p->block, row + x * (size_t)s->stride_w * p->block, p->block);
+}
+
+/* One row of outputs: source rows `step` bytes apart, reduced along y and then along x. */
+static void reduce_rows(const qplane_pool *p, const uint8_t *src, size_t step, int rows, uint8_t *out)
+{
+    const size_t bytes = (size_t)p->shape->w_in * p->block;
+    uint8_t *row = p->row + (size_t)p->shape->pad_left * p->block;
+    if (rows == 1)
+        memcpy(row, src, bytes);
+    else
+        merge(p, src, src + step, row, bytes);
+    for (int k = 2; k < rows; k++)
+        merge(p, row, src + (size_t)k * step, row, bytes);
+    reduce_columns(p, out);
 }
 
 void qplane_max_pool(const qeltwise_kernels *kernels, const pool_shape *s, bool is_signed, const void *src, void *dst,
@@ -75,32 +107,26 @@ void qplane_max_pool(const qeltwise_kernels *kernels, const pool_shape *s, bool 
     for (int y = 0; y < s->h_out; y++, out += out_bytes) {
         int start = y * s->stride_h - s->pad_top, first, last;
         pool_taps(start, s->kernel_h, s->dilation_h, s->h_in, &first, &last);
-        int end = last > first ? start + (last - 1) * s->dilation_h + 1 : 0;
-        for (done = done > start ? done : start; done < end; done++)
-            reduce_row(&p, in + (size_t)done * in_bytes, p.ring + (size_t)done % ring * out_bytes);
-        if (first == last)
+        if (first == last) {
             memset(out, smallest, out_bytes);
+            continue;
+        }
+        if (s->stride_h > 1) { /* windows that share few rows */
+            reduce_rows(&p, in + (size_t)(start + first * s->dilation_h) * in_bytes, (size_t)s->dilation_h * in_bytes,
+                        last - first, out);
+            continue;
+        }
+        int end = start + (last - 1) * s->dilation_h + 1;
+        for (done = done > start ? done : start; done < end; done++)
+            reduce_rows(&p, in + (size_t)done * in_bytes, 0, 1, p.ring + (size_t)done % ring * out_bytes);
         for (int k = first; k < last; k++) {
             const uint8_t *row = p.ring + (size_t)(start + k * s->dilation_h) % ring * out_bytes;
             if (k == first)
                 memcpy(out, row, out_bytes);
             else
-                merge(&p, out, row, out_bytes);
+                merge(&p, out, row, out, out_bytes);
         }
     }
-}
-
-/* memcpy of a constant size is one or two moves. */
-static inline void copy_pixel(uint8_t *dst, const uint8_t *src, int block)
-{
-    if (block == 16)
-        memcpy(dst, src, 16);
-    else if (block == 8)
-        memcpy(dst, src, 8);
-    else if (block == 4)
-        memcpy(dst, src, 4);
-    else
-        memcpy(dst, src, (size_t)block);
 }
 
 void qplane_resize_nearest(const resize_shape *s, const void *src, void *dst, const int *y_index, const int *x_index,
@@ -116,7 +142,7 @@ void qplane_resize_nearest(const resize_shape *s, const void *src, void *dst, co
         }
         const uint8_t *row = in + (size_t)y_index[y] * in_row;
         for (size_t x = 0; x < (size_t)s->w_out; x++)
-            copy_pixel(out + (size_t)y * out_row + x * block, row + (size_t)x_index[x] * block, s->block);
+            copy_pixel(out + (size_t)y * out_row + x * block, row + (size_t)x_index[x] * block, block);
     }
 }
 
