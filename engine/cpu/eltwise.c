@@ -28,6 +28,7 @@ ELTWISE_ACT(act_tanh, CPU_ACT_TANH)
 ELTWISE_ACT(act_gelu, CPU_ACT_GELU)
 ELTWISE_ACT(act_mish, CPU_ACT_MISH)
 ELTWISE_ACT(act_elu, CPU_ACT_ELU)
+ELTWISE_ACT(act_swish, CPU_ACT_SWISH)
 
 #define ELTWISE_UNARY(name, expression)                                                                                \
     static void name(const float *src, float *dst, size_t n)                                                           \
@@ -187,6 +188,7 @@ void eltwise_fill_c(eltwise_kernels *kernels)
             [CPU_ACT_GELU] = act_gelu,
             [CPU_ACT_MISH] = act_mish,
             [CPU_ACT_ELU] = act_elu,
+            [CPU_ACT_SWISH] = act_swish,
         },
         .unary = {
             [CPU_UNARY_EXP] = unary_exp,

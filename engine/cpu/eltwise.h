@@ -12,16 +12,17 @@
 typedef enum cpu_act {
     CPU_ACT_NONE,
     CPU_ACT_RELU,
-    CPU_ACT_LEAKY_RELU,   /* a: slope of x < 0 */
-    CPU_ACT_CLIP,         /* min(max(x, a), b) */
+    CPU_ACT_LEAKY_RELU, /* a: slope of x < 0 */
+    CPU_ACT_CLIP,       /* min(max(x, a), b) */
     CPU_ACT_SIGMOID,
     CPU_ACT_SILU,         /* x * sigmoid(x) */
     CPU_ACT_HARD_SIGMOID, /* clip(a * x + b, 0, 1) */
     CPU_ACT_HARD_SWISH,   /* x * clip(x / 6 + 0.5, 0, 1) */
     CPU_ACT_TANH,
-    CPU_ACT_GELU,         /* exact, by erf */
-    CPU_ACT_MISH,         /* x * tanh(softplus(x)) */
-    CPU_ACT_ELU,          /* a: alpha */
+    CPU_ACT_GELU,  /* exact, by erf */
+    CPU_ACT_MISH,  /* x * tanh(softplus(x)) */
+    CPU_ACT_ELU,   /* a: alpha */
+    CPU_ACT_SWISH, /* x * sigmoid(a * x + b * x^3), a 0.5 or more, b 0 or more: GELU by tanh, too */
     CPU_ACT_COUNT
 } cpu_act;
 

@@ -37,6 +37,15 @@ ELTWISE_ACT(act_gelu, CPU_ACT_GELU)
 ELTWISE_ACT(act_mish, CPU_ACT_MISH)
 ELTWISE_ACT(act_elu, CPU_ACT_ELU)
 
+static void act_swish(const float *src, float *dst, size_t n, float a, float b)
+{
+    size_t i = 0;
+    for (; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(dst + i, vf_swish(vf_load(src + i), vf_set1(a), vf_set1(b)));
+    if (i < n)
+        vf_store_part(dst + i, vf_swish(vf_load_part(src + i, n - i), vf_set1(a), vf_set1(b)), n - i);
+}
+
 #define ELTWISE_UNARY(name, function)                                                                                  \
     static void name(const float *src, float *dst, size_t n)                                                           \
     {                                                                                                                  \
@@ -204,6 +213,7 @@ static void eltwise_body_fill(eltwise_kernels *kernels)
     kernels->act[CPU_ACT_GELU] = act_gelu;
     kernels->act[CPU_ACT_MISH] = act_mish;
     kernels->act[CPU_ACT_ELU] = act_elu;
+    kernels->act[CPU_ACT_SWISH] = act_swish;
     kernels->unary[CPU_UNARY_EXP] = unary_exp;
     kernels->unary[CPU_UNARY_LOG] = unary_log;
     kernels->unary[CPU_UNARY_SQRT] = unary_sqrt;

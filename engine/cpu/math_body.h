@@ -202,6 +202,13 @@ static inline vf vf_elu(vf x, vf alpha)
     return vf_select(vf_lt(x, vf_zero()), vf_mul(alpha, vf_sub(e, vf_set1(1.0f))), x);
 }
 
+/* Beyond 200 the sigmoid is 0 or 1. */
+static inline vf vf_swish(vf x, vf a, vf b)
+{
+    const vf c = vf_max(vf_set1(-200.0f), x), d = vf_min(vf_set1(200.0f), c);
+    return vf_mul(c, vf_sigmoid(vf_mul(d, vf_fma(vf_mul(d, d), b, a))));
+}
+
 /* Any activation of eltwise.h. Where act is a constant the switch folds away. */
 static inline vf vf_act(cpu_act act, vf x, float a, float b)
 {
@@ -226,6 +233,8 @@ static inline vf vf_act(cpu_act act, vf x, float a, float b)
         return vf_gelu(x);
     case CPU_ACT_MISH:
         return vf_mish(x);
+    case CPU_ACT_SWISH:
+        return vf_swish(x, vf_set1(a), vf_set1(b));
     case CPU_ACT_ELU:
         return vf_elu(x, vf_set1(a));
     case CPU_ACT_NONE:

@@ -47,6 +47,12 @@ static inline float math_c_mish(float x)
     return c * (w / (w + 2.0f));
 }
 
+static inline float math_c_swish(float x, float a, float b)
+{
+    const float c = math_c_clip(x, -200.0f, 200.0f);
+    return math_c_at_least(x, -200.0f) * math_c_sigmoid(c * (a + b * c * c));
+}
+
 static inline float math_c_act(cpu_act act, float x, float a, float b)
 {
     switch (act) {
@@ -70,6 +76,8 @@ static inline float math_c_act(cpu_act act, float x, float a, float b)
         return math_c_gelu(x);
     case CPU_ACT_MISH:
         return math_c_mish(x);
+    case CPU_ACT_SWISH:
+        return math_c_swish(x, a, b);
     case CPU_ACT_ELU:
         return x < 0 ? a * (expf(x) - 1) : x;
     case CPU_ACT_NONE:

@@ -60,7 +60,7 @@ typedef struct qconv_arguments {
     const uint8_t *table;      /* 256 entries by the byte's bits, or NULL; 8-bit output only */
     const float *float_bias;   /* c_out values, or NULL; QCONV_F32 only */
     const float *residual;     /* rows and QCONV_F32: stored as dst is, but elsewhere; or NULL */
-    cpu_activation activation; /* QCONV_F32 only */
+    cpu_activation activation; /* QCONV_F32 only; any but CPU_ACT_SWISH */
     float
         *limits; /* NULL, or by channel block: the smallest and the largest value of this part, and 0; QCONV_F32 only */
 } qconv_arguments;

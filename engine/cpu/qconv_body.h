@@ -302,6 +302,8 @@ QCONV_INLINE void qconv_store_runs(const qconv_job *j, const qconv_runs *runs, c
                                    float *dst, const bool silu)
 {
     const cpu_activation activation = j->arguments->activation;
+    if (activation.act == CPU_ACT_SWISH)
+        __builtin_unreachable();
     for (int i = 0; i < runs->count; i++, acc += runs->acc_step, channel += runs->channel_step, dst += runs->dst_step) {
         const vf scale = vf_load(j->scale + channel), bias = vf_load(j->float_bias + channel);
         float *limits = j->limits + 2 * channel;

@@ -149,6 +149,8 @@ static void qconv_finish_rows(const qconv_job *j, const int32_t *acc, int first,
         qconv_row_floats(j, acc, &to, filters, pixels, CPU_ACT_NONE);
     else if (act == CPU_ACT_GELU)
         qconv_row_floats(j, acc, &to, filters, pixels, CPU_ACT_GELU);
+    else if (act == CPU_ACT_SWISH)
+        __builtin_unreachable();
     else
         qconv_row_floats(j, acc, &to, filters, pixels, act);
 }

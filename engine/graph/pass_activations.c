@@ -113,6 +113,17 @@ static bool is_sigmoid(graph *g, double number, graph_value *x, graph_value *f)
     return near(number, 1) && argument(f, "Sigmoid") == x;
 }
 
+/* f = sigmoid(alpha * x), of an alpha that is not 1 */
+static bool is_swish(graph *g, double number, const graph_value *x, const graph_value *f, double *alpha)
+{
+    graph_value *inner = near(number, 1) ? argument(f, "Sigmoid") : NULL, *y;
+    double b;
+    if (!inner || inner == x)
+        return false;
+    linear_of(g, inner, x, &y, alpha, &b);
+    return y == x && b == 0 && *alpha != 1;
+}
+
 static bool is_hard_sigmoid(graph *g, double number, graph_value *x, graph_value *f)
 {
     graph_node *node = graph_maker(f, "HardSigmoid");
@@ -137,6 +148,38 @@ static bool is_gelu(graph *g, double number, graph_value *x, graph_value *f)
         return false;
     linear_of(g, inner, x, &y, &inner_a, &inner_b);
     return y == x && near(inner_a, 0.70710678118654752) && inner_b == 0;
+}
+
+/* value = x^3 */
+static bool is_cube(graph *g, const graph_value *value, const graph_value *x)
+{
+    double exponent;
+    graph_node *pow = graph_maker(value, "Pow"), *mul = graph_maker(value, "Mul");
+    for (int i = 0; mul && i < 2; i++) {
+        graph_node *square = mul->inputs[i] == x ? graph_maker(mul->inputs[1 - i], "Mul") : NULL;
+        if (square && square->inputs[0] == x && square->inputs[1] == x)
+            return true;
+    }
+    return pow && pow->inputs[0] == x && graph_uniform(g, pow->inputs[1], &exponent) && exponent == 3;
+}
+
+/* f = 1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)) */
+static bool is_gelu_tanh(graph *g, double number, const graph_value *x, graph_value *f)
+{
+    graph_value *tanh, *sum, *cube;
+    double a, b;
+    linear_of(g, f, NULL, &tanh, &a, &b);
+    graph_value *inner = argument(tanh, "Tanh");
+    if (!inner || !near(number * a, 0.5) || !near(number * b, 0.5))
+        return false;
+    linear_of(g, inner, x, &sum, &a, &b);
+    const graph_node *add = near(a, 0.79788456) && b == 0 ? graph_maker(sum, "Add") : NULL;
+    for (int i = 0; add && i < 2; i++)
+        if (add->inputs[i] == x) {
+            linear_of(g, add->inputs[1 - i], NULL, &cube, &a, &b);
+            return near(a, 0.044715) && b == 0 && is_cube(g, cube, x);
+        }
+    return false;
 }
 
 static bool is_mish(graph *g, double number, graph_value *x, graph_value *f)
@@ -171,14 +214,24 @@ static onyx_status match_product(graph *g, graph_node *node, bool *changed, onyx
     product p = { .number = 1 };
     if (!graph_is_f32(node->outputs[0]) || !add_factor(g, &p, node->outputs[0], true, 0) || p.count != 2)
         return ONYX_OK;
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        graph_value *x = p.factors[i], *f = p.factors[1 - i];
+        double alpha;
+        const bool swish = is_swish(g, p.number, x, f, &alpha);
+        if (graph_is_f32(x) && (swish || is_gelu_tanh(g, p.number, x, f))) {
+            const op_attribute attribute =
+                swish ? attribute_float("alpha", (float)alpha) : attribute_string("approximate", "tanh");
+            *changed = true;
+            return graph_substitute(g, node, "", swish ? "Swish" : "Gelu", node->name, &x, 1, &attribute, 1, NULL,
+                                    error);
+        }
         for (size_t r = 0; r < ARRAY_LENGTH(pairs); r++) {
-            graph_value *x = p.factors[i], *f = p.factors[1 - i];
             if (!graph_is_f32(x) || !pairs[r].is(g, p.number, x, f))
                 continue;
             *changed = true;
             return graph_substitute(g, node, pairs[r].domain, pairs[r].op, node->name, &x, 1, NULL, 0, NULL, error);
         }
+    }
     return ONYX_OK;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * LayerNormalization in parts: d = x - mean(x); y = d / sqrt(mean(d * d) + epsilon), over the last dims. The division
- * is found first and gets a scale of ones; a Mul and an Add by constants of the normalised shape then go into it. */
+ * LayerNormalization in parts: d = x - mean(x); y = d / sqrt(mean(d * d) + epsilon), over the last dims; and
+ * RMSNormalization, where d is x. The division is found first and gets a scale of ones; a Mul and an Add by constants
+ * of the normalised shape then go into it. */
 #include "graph/passes.h"
 
 #include <string.h>
@@ -47,8 +48,11 @@ static onyx_status match_division(graph *g, graph_node *div, bool *changed, onyx
     const int index = add ? graph_with_scalar(g, add, &epsilon) : -1;
     graph_value *square = index >= 0 ? mean_of_last(g, add->inputs[index], &var_count) : NULL;
     graph_value *d = square ? square_of(g, square) : NULL;
-    graph_value *x = d ? centred(g, d, &count) : NULL;
-    if (!x || count != var_count || centred(g, div->inputs[0], &again) != x || again != count || !graph_is_f32(x))
+    const bool uncentred = d && d == div->inputs[0] && !centred(g, d, &count);
+    graph_value *x = uncentred ? d : d ? centred(g, d, &count) : NULL;
+    count = uncentred ? var_count : count;
+    if (!x || count != var_count || !graph_is_f32(x) ||
+        (!uncentred && (centred(g, div->inputs[0], &again) != x || again != count)))
         return ONYX_OK;
     int64_t elements = 1;
     const int64_t *dims = x->info.dims + x->info.rank - count;
@@ -66,15 +70,18 @@ static onyx_status match_division(graph *g, graph_node *div, bool *changed, onyx
     STATUS_TRY(graph_add_f32(g, div->name, count, dims, storage, &inputs[1], error));
     const op_attribute attributes[] = { attribute_int("axis", -count), attribute_float("epsilon", (float)epsilon) };
     *changed = true;
-    return graph_substitute(g, div, "", "LayerNormalization", div->name, inputs, 2, attributes, 2, NULL, error);
+    return graph_substitute(g, div, "", uncentred ? "RMSNormalization" : "LayerNormalization", div->name, inputs, 2,
+                            attributes, 2, NULL, error);
 }
 
-/* LayerNormalization(x) * c or + c, c constant with the normalised shape (or one number): into scale and bias. */
+/* LayerNormalization(x) * c or + c, c constant with the normalised shape (or one number): into scale and bias.
+ * RMSNormalization has no bias. */
 static onyx_status absorb(graph *g, graph_node *node, bool *changed, onyx_error *error)
 {
     for (int i = 0; i < 2; i++) {
         graph_value *y = node->inputs[i], *c = node->inputs[1 - i];
         graph_node *norm = graph_maker(y, "LayerNormalization");
+        norm = norm || graph_is(node, "Add") ? norm : graph_maker(y, "RMSNormalization");
         if (!norm || !graph_sole(y) || !graph_one_output(norm) || !graph_one_output(node) ||
             !graph_is_f32(norm->inputs[0]))
             continue;
@@ -108,8 +115,8 @@ static onyx_status absorb(graph *g, graph_node *node, bool *changed, onyx_error 
             STATUS_TRY(graph_add_f32(g, c->name, scale->info.rank, scale->info.dims, storage, &inputs[k], error));
         }
         *changed = true;
-        return graph_substitute(g, node, "", "LayerNormalization", norm->name, inputs, inputs[2] ? 3 : 2,
-                                norm->attributes, norm->attribute_count, NULL, error);
+        return graph_substitute(g, node, "", norm->row->name, norm->name, inputs, inputs[2] ? 3 : 2, norm->attributes,
+                                norm->attribute_count, NULL, error);
     }
     return ONYX_OK;
 }

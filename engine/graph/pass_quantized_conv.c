@@ -192,7 +192,8 @@ static onyx_status add_activation(graph *g, graph_node *node, bool *changed, ony
     op_activation activation;
     op_attribute attributes[MOST_CONV_ATTRIBUTES + ACTIVATION_ATTRIBUTES];
     graph_node *conv = float_conv(node->inputs[0]);
-    if (!conv || !graph_activation_of(g, node, &activation) || conv->attribute_count > MOST_CONV_ATTRIBUTES)
+    if (!conv || !graph_activation_of(g, node, &activation) || activation.act == OP_ACT_SWISH ||
+        conv->attribute_count > MOST_CONV_ATTRIBUTES)
         return ONYX_OK;
     const int count = attributes_with_activation(conv, &activation, attributes);
     *changed = true;

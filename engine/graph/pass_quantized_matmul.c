@@ -325,7 +325,8 @@ static onyx_status take_activation(graph *g, graph_node *node, bool *changed, on
     graph_value *in[FLOAT_INPUTS];
     op_activation activation;
     const graph_node *product = bare_product(node->inputs[0], in);
-    if (!product || !graph_activation_of(g, node, &activation) || activation.act == OP_ACT_NONE)
+    if (!product || !graph_activation_of(g, node, &activation) || activation.act == OP_ACT_NONE ||
+        activation.act == OP_ACT_SWISH)
         return ONYX_OK;
     return put_float(g, node, product->name, in, &activation, changed, error);
 }

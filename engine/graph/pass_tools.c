@@ -285,6 +285,8 @@ bool graph_activation_of(graph *g, const graph_node *node, op_activation *activa
         { "", "Mish", OP_ACT_MISH },
         { "", "Elu", OP_ACT_ELU },
         { OP_DOMAIN_ONYX, "Silu", OP_ACT_SILU },
+        { "", "Swish", OP_ACT_SWISH },
+        { OP_DOMAIN_MICROSOFT, "QuickGelu", OP_ACT_SWISH },
     };
     *activation = (op_activation){ .act = OP_ACT_NONE };
     if (!graph_one_output(node) || node->input_count < 1 || !graph_is_f32(node->inputs[0]))
@@ -304,8 +306,13 @@ bool graph_activation_of(graph *g, const graph_node *node, op_activation *activa
         activation->a = unary->alpha;
         activation->b = unary->beta;
         return true;
+    case OP_ACT_SWISH:
+        activation->a = unary->alpha;
+        return unary->alpha >= 0.5f && unary->alpha <= 100;
     case OP_ACT_GELU:
-        return !unary->tanh_form;
+        if (unary->tanh_form) /* (1 + tanh(z)) / 2 = sigmoid(2 * z) */
+            *activation = (op_activation){ OP_ACT_SWISH, 1.59576912f, 0.0713548163f };
+        return true;
     case OP_ACT_CLIP:
         return graph_clip_limits(g, node, &activation->a, &activation->b);
     default:

@@ -94,10 +94,11 @@ static onyx_status simplify(graph *g, graph_node *node, const permutation *p, bo
 /* Nodes for which f(transpose(x)) = transpose(f(x)), by their first input; other inputs must be single numbers. */
 static bool passes_through(const graph_node *node)
 {
-    static const char *const names[] = { "Relu", "LeakyRelu", "Clip", "Sigmoid", "Tanh", "HardSigmoid",
-                                         "Gelu", "HardSwish", "Mish", "Elu",     "Exp",  "Log",
-                                         "Sqrt", "Neg",       "Abs",  "Erf",     "Cast", "Softplus",
-                                         "Add",  "Sub",       "Mul",  "Div",     "Pow",  "Reciprocal" };
+    static const char *const names[] = { "Relu",        "LeakyRelu", "Clip",      "Sigmoid",    "Tanh",
+                                         "HardSigmoid", "Gelu",      "HardSwish", "Mish",       "Elu",
+                                         "Exp",         "Log",       "Sqrt",      "Neg",        "Abs",
+                                         "Erf",         "Cast",      "Softplus",  "Add",        "Sub",
+                                         "Mul",         "Div",       "Pow",       "Reciprocal", "Swish" };
     if (!graph_one_output(node) || node->input_count < 1)
         return false;
     bool known = graph_is_in(node, OP_DOMAIN_ONYX, "Silu");

@@ -81,6 +81,8 @@ ACTIVATION(gelu, WITHOUT_PARAMS, GELU(x))
 ACTIVATION(mish, WITHOUT_PARAMS, isinf(x) ? (x > 0 ? x : 0) : x * tanh(SOFTPLUS(x)))
 ACTIVATION(elu, OF_PARAMS, x < 0 ? a * expm1(x) : x)
 
+ACTIVATION(swish_of_cube, OF_PARAMS, SWISH(x, a + (b == 0 ? 0 : b * x * x)))
+
 ACTIVATION(selu, OF_PARAMS, x > 0 ? b * x : b * a * expm1(x))
 ACTIVATION(celu, OF_PARAMS, (x > 0 ? x : 0) + (x < 0 ? a * expm1(x / a) : 0))
 ACTIVATION(softplus, WITHOUT_PARAMS, SOFTPLUS(x))
@@ -111,6 +113,7 @@ static const act_row act_rows[OP_ACT_COUNT] = {
     [OP_ACT_GELU] = { "gelu", &gelu },
     [OP_ACT_MISH] = { "mish", &mish },
     [OP_ACT_ELU] = { "elu", &elu },
+    [OP_ACT_SWISH] = { "swish", &swish_of_cube },
 };
 
 const char *op_act_name(op_act act)

@@ -26,6 +26,7 @@ typedef enum op_act {
     OP_ACT_GELU,
     OP_ACT_MISH,
     OP_ACT_ELU,
+    OP_ACT_SWISH,
     OP_ACT_COUNT
 } op_act;
 

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "graph/passes.h"
 #include "ops/params.h"
 
 /* Parts start at multiples of this many elements: whole cache lines. */
@@ -56,16 +57,6 @@ static void run_unary(const step_context *context, int part)
 
 static const struct {
     const char *op;
-    cpu_act act;
-} acts[] = {
-    { "Silu", CPU_ACT_SILU },       { "Relu", CPU_ACT_RELU },           { "LeakyRelu", CPU_ACT_LEAKY_RELU },
-    { "Clip", CPU_ACT_CLIP },       { "Sigmoid", CPU_ACT_SIGMOID },     { "HardSigmoid", CPU_ACT_HARD_SIGMOID },
-    { "Tanh", CPU_ACT_TANH },       { "HardSwish", CPU_ACT_HARD_SWISH }, { "Gelu", CPU_ACT_GELU },
-    { "Mish", CPU_ACT_MISH },       { "Elu", CPU_ACT_ELU },
-};
-
-static const struct {
-    const char *op;
     cpu_unary unary;
     bool finite; /* finite in, finite out */
 } unaries[] = {
@@ -75,33 +66,14 @@ static const struct {
     { "Ceil", CPU_UNARY_CEIL, true },    { "Round", CPU_UNARY_ROUND, true },
 };
 
-static bool clip_bounds(planner *p, const graph_node *node, unary_step *u)
-{
-    u->a = -__builtin_inff();
-    u->b = __builtin_inff();
-    float *bounds[2] = { &u->a, &u->b };
-    for (int i = 1; i < node->input_count && i < 3; i++)
-        if (node->inputs[i] && !graph_scalar(p->graph, node->inputs[i], bounds[i - 1]))
-            return false;
-    return u->a <= u->b;
-}
-
 /* Fills the kernel and its parameters; false if there is none. */
 static bool choose_unary(planner *p, const graph_node *node, unary_step *u, bool *finite)
 {
+    op_activation activation;
     *finite = true;
-    for (size_t i = 0; i < ARRAY_LENGTH(acts); i++) {
-        if (strcmp(node->row->name, acts[i].op) != 0)
-            continue;
-        u->act = p->kernels->eltwise.act[acts[i].act];
-        if (acts[i].act == CPU_ACT_CLIP)
-            return u->act && clip_bounds(p, node, u);
-        if (acts[i].act == CPU_ACT_LEAKY_RELU || acts[i].act == CPU_ACT_ELU || acts[i].act == CPU_ACT_HARD_SIGMOID) {
-            const unary_params *params = node->params;
-            u->a = params->alpha;
-            u->b = params->beta;
-        }
-        return u->act && !(acts[i].act == CPU_ACT_GELU && ((const unary_params *)node->params)->tanh_form);
+    if (graph_activation_of(p->graph, node, &activation)) {
+        *u = (unary_step){ p->kernels->eltwise.act[activation.act], NULL, activation.a, activation.b, 0, 0 };
+        return u->act != NULL;
     }
     for (size_t i = 0; i < ARRAY_LENGTH(unaries); i++)
         if (strcmp(node->row->name, unaries[i].op) == 0) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Softmax along any axis of plain data, its mean of channels, and LayerNormalization of rows. */
+ * Softmax along any axis of plain data, its mean of channels, and LayerNormalization and RMSNormalization of rows. */
 #include "plan/planner.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "ops/params.h"
@@ -195,10 +196,11 @@ plan_result plan_softmax_mean(planner *p, graph_node *node)
                : PLAN_FAILED;
 }
 
-/* ---- LayerNormalization ---- */
+/* ---- LayerNormalization, RMSNormalization ---- */
 
 typedef struct norm_step {
-    layer_norm_f32 *kernel;
+    layer_norm_f32 *kernel; /* NULL: RMSNormalization, by these */
+    const cpu_kernels *kernels;
     size_t rows, n;
     float epsilon;
     int parts;
@@ -213,7 +215,12 @@ static void run_norm(const step_context *context, int part)
     float *dst = context->tensors[step->outputs[0]].data;
     size_t begin, end;
     plan_range(s->rows, 1, s->parts, part, &begin, &end);
-    if (begin < end)
+    for (size_t i = begin * s->n; !s->kernel && i < end * s->n; i += s->n) {
+        const float factor = 1.0f / sqrtf(s->kernels->softmax.sum_squares(src + i, s->n) / (float)s->n + s->epsilon);
+        s->kernels->eltwise.binary[CPU_BINARY_MUL](src + i, 1, &factor, 0, dst + i, s->n);
+        s->kernels->eltwise.binary[CPU_BINARY_MUL](dst + i, 1, scale, 1, dst + i, s->n);
+    }
+    if (s->kernel && begin < end)
         s->kernel(src + begin * s->n, dst + begin * s->n, end - begin, s->n, scale, bias, s->epsilon);
 }
 
@@ -228,13 +235,18 @@ plan_result plan_layer_norm(planner *p, graph_node *node)
     const norm_params *params = node->params;
     graph_value *x = node->inputs[0], *bias = graph_input(node, 2);
     const int64_t axis = params->axis < 0 ? params->axis + x->info.rank : params->axis;
-    norm_step s = { .kernel = p->kernels->softmax.layer_norm, .rows = 1, .n = 1, .epsilon = params->epsilon };
+    const bool centred = graph_is(node, "LayerNormalization");
+    norm_step s = { .kernel = centred ? p->kernels->softmax.layer_norm : NULL,
+                    .kernels = p->kernels,
+                    .rows = 1,
+                    .n = 1,
+                    .epsilon = params->epsilon };
     for (int i = 1; i < node->output_count; i++)
         if (node->outputs[i])
             return PLAN_PASS;
     for (int i = 0; i < x->info.rank; i++)
         *(i < axis ? &s.rows : &s.n) *= (size_t)x->info.dims[i];
-    if (!s.kernel || x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || !is_row(node->inputs[1], s.n) ||
+    if (x->info.type != ONYX_TYPE_FLOAT32 || graph_element_count(x) < 1 || !is_row(node->inputs[1], s.n) ||
         (bias && !is_row(bias, s.n)))
         return PLAN_PASS;
     const int inputs[3] = { plan_plain(p, x), plan_plain(p, node->inputs[1]), bias ? plan_plain(p, bias) : -1 };
@@ -242,6 +254,8 @@ plan_result plan_layer_norm(planner *p, graph_node *node)
         return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
     s.parts = (int)MIN((size_t)plan_parts(s.rows * s.n * 3 * sizeof(float)), s.rows);
-    return plan_add_step(p, node, "layer_norm", run_norm, s.parts, 0, inputs, bias ? 3 : 2, &output, 1, &s, sizeof(s))
-               ? PLAN_DONE : PLAN_FAILED;
+    return plan_add_step(p, node, centred ? "layer_norm" : "rms_norm", run_norm, s.parts, 0, inputs, bias ? 3 : 2,
+                         &output, 1, &s, sizeof(s))
+               ? PLAN_DONE
+               : PLAN_FAILED;
 }

@@ -124,6 +124,27 @@ static const pass_case pass_cases[] = {
       "input x f32 3,40\n" SCALAR("o", "1") SCALAR("a", "3") SCALAR("z", "0") SCALAR("s", "6")
       "b = Add(x, o)\nc = Add(b, a)\nd = Clip(c, z, s)\ne = Mul(b, d)\ny = Div(e, s)\noutput y\n" },
 
+    { "GELU by a sigmoid", "Swish 1, total 1",
+      "input x f32 3,40\n" SCALAR("a", "1.702") "b = Mul(x, a)\ns = Sigmoid(b)\ny = Mul(x, s)\noutput y\n" },
+    { "GELU by tanh", "Gelu 1, total 1",
+      "input x f32 3,40\n" SCALAR("three", "3") SCALAR("c", "0.044715") SCALAR("r", "0.7978845608") SCALAR("o", "1")
+      SCALAR("half", "0.5") "p = Pow(x, three)\nq = Mul(p, c)\ns = Add(x, q)\nu = Mul(s, r)\nt = Tanh(u)\nv = Add(t, o)\n"
+      "h = Mul(x, half)\ny = Mul(h, v)\noutput y\n" },
+    { "almost GELU by tanh", "Gelu 0, Tanh 1",
+      "input x f32 3,40\n" SCALAR("three", "3") SCALAR("c", "0.05") SCALAR("r", "0.7978845608") SCALAR("o", "1")
+      SCALAR("half", "0.5") "p = Pow(x, three)\nq = Mul(p, c)\ns = Add(x, q)\nu = Mul(s, r)\nt = Tanh(u)\nv = Add(t, o)\n"
+      "h = Mul(x, half)\ny = Mul(h, v)\noutput y\n" },
+    { "product and GELU by tanh", "FusedMatMul 2, total 2",
+      "input x f32 5,8\ninit w f32 8,8\na = MatMul(x, w)\nb = Gelu(a) approximate=\"tanh\"\nc = MatMul(b, w)\n"
+      "y = com.microsoft.QuickGelu(c)\noutput y\n" },
+
+    { "RMS norm", "RMSNormalization 1, total 1",
+      "input x f32 2,5,8\ninit ax i64 1 = -1\n" SCALAR("two", "2") SCALAR("e", "0.001") "init g f32 8\n"
+      "q = Pow(x, two)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\ni = Reciprocal(r)\nn = Mul(x, i)\n"
+      "y = Mul(g, n)\noutput y\n" },
+    { "RMS norm and a bias", "RMSNormalization 1, Add 1, total 2",
+      "input x f32 2,5,8\ninit ax i64 1 = -1\n" SCALAR("e", "0.001") "init g f32 8\n"
+      "q = Mul(x, x)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\nn = Div(x, r)\ny = Add(n, g)\noutput y\n" },
     { "layer norm", "LayerNormalization 1, total 1",
       "input x f32 2,5,8\ninit ax i64 1 = -1\n" SCALAR("two", "2") SCALAR("e", "0.001") "init g f32 8\ninit b f32 8\n"
       "m = ReduceMean(x, ax)\nd = Sub(x, m)\nq = Pow(d, two)\nv = ReduceMean(q, ax)\nw = Add(v, e)\nr = Sqrt(w)\nn = Div(d, r)\n"

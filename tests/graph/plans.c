@@ -251,6 +251,8 @@ static const plan_case cases[] = {
       "input x f32 2,3,6,5\ninit w f32 11,3,3,3\ninit v f32 4,30,2,2\ninit pads i64 8 = 0,0,1,2,0,19,2,0\n"
       "a = Conv(x, w)\nr = Relu(a)\nb = Pad(r, pads)\nm = MaxPool(b) kernel_shape=[2,2]\nc = Conv(b, v)\noutput c\n"
       "output m\n" },
+    { "RMS norm", "rms_norm", "reference",
+      "input x f32 3,7,19\ninit s f32 19\ny = RMSNormalization(x, s) axis=-1\noutput y\n" },
     { "layer norm", "layer_norm", NULL,
       "input x f32 3,7,19\ninit s f32 19\ninit b f32 19\ny = LayerNormalization(x, s, b) axis=-1\n"
       "z = LayerNormalization(x, s) axis=2 epsilon=0.01\noutput y\noutput z\n" },

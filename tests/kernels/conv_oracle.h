@@ -45,6 +45,8 @@ __attribute__((unused)) static double conv_oracle_act(const cpu_activation *acti
         return x * tanh(log1p(exp(x)));
     case CPU_ACT_ELU:
         return x < 0 ? a * expm1(x) : x;
+    case CPU_ACT_SWISH:
+        return x / (1 + exp(-x * (a + b * x * x)));
     default:
         return x;
     }
@@ -123,6 +125,8 @@ __attribute__((unused)) static cpu_activation conv_oracle_activation(void)
         { CPU_ACT_GELU, 0, 0 },
         { CPU_ACT_MISH, 0, 0 },
         { CPU_ACT_ELU, 0.5f, 0 },
+        { CPU_ACT_SWISH, 1.702f, 0 },
+        { CPU_ACT_SWISH, 1.6f, 0.07f },
     };
     int count = sizeof(all) / sizeof(all[0]);
     return all[oracle_int(0, 2) ? oracle_int(0, 2) : oracle_int(0, count - 1)];

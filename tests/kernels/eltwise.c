@@ -26,6 +26,7 @@ static const struct {
     [CPU_ACT_GELU] = { "gelu", 0, 0, 4e-6, 2e-6 },
     [CPU_ACT_MISH] = { "mish", 0, 0, 4e-6, 2e-6 },
     [CPU_ACT_ELU] = { "elu", 0.7f, 0, 4e-6, 2e-6 },
+    [CPU_ACT_SWISH] = { "swish", 1.59576912f, 0.0713548163f, 4e-6, 2e-6 },
 };
 
 static const struct {
@@ -78,6 +79,8 @@ static double oracle_act(cpu_act act, double x, double a, double b)
         return bottom ? 0 : x * tanh(log1p(exp(x)));
     case CPU_ACT_ELU:
         return x < 0 ? a * expm1(x) : x;
+    case CPU_ACT_SWISH:
+        return bottom ? 0 : x / (1 + exp(-x * (a + b * x * x)));
     default:
         return x;
     }

@@ -34,6 +34,8 @@ static double act_value(op_act act, double x, double a, double b)
         return x * tanh(log(1 + exp(x)));
     case OP_ACT_ELU:
         return x < 0 ? a * (exp(x) - 1) : x;
+    case OP_ACT_SWISH:
+        return x / (1 + exp(-x * (a + b * x * x)));
     default:
         return x;
     }
