@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * An activation behind Reshape, Transpose, DepthToSpace or Concat of convolutions (the class scores of YOLO heads:
- * Sigmoid of a Concat of reshaped convolutions) moves up to them, where conv_act makes it part of them. It computes the
- * same numbers, so the order does not matter; it moves only where each of its parts ends at a convolution that has no
- * activation yet and that nobody else reads. */
+ * An activation behind Reshape, Transpose, DepthToSpace, Concat or a Slice of most of convolutions (the class scores of
+ * YOLO heads: Sigmoid of a Concat of reshaped convolutions) moves up to them, where conv_act makes it part of them. It
+ * computes the same numbers, so the order does not matter; it moves only where each of its parts ends at a convolution
+ * that has no activation yet and that nobody else reads. */
 #include "graph/passes.h"
 
 static graph_node *mover(const graph_value *value)
@@ -12,7 +12,11 @@ static graph_node *mover(const graph_value *value)
     for (size_t i = 0; i < ARRAY_LENGTH(names); i++)
         if (graph_maker(value, names[i]))
             return graph_maker(value, names[i]);
-    return NULL;
+    graph_node *slice = graph_maker(value, "Slice");
+    return slice && graph_shape_known(slice->inputs[0]) &&
+                   graph_element_count(value) >= graph_element_count(slice->inputs[0]) / 2
+               ? slice
+               : NULL;
 }
 
 /* Up from `value`, read once at each step, stands a convolution that can take an activation. */
@@ -41,7 +45,9 @@ static onyx_status insert_act(graph *g, graph_node *act, graph_value *value, gra
 /* act(move(x)) -> move(act(x)) */
 static onyx_status above_mover(graph *g, graph_node *act, graph_node *move, onyx_error *error)
 {
-    graph_value *inputs[2] = { NULL, graph_input(move, 1) };
+    graph_value *inputs[5] = { NULL };
+    for (int i = 1; i < move->input_count && i < 5; i++)
+        inputs[i] = move->inputs[i];
     STATUS_TRY(insert_act(g, act, move->inputs[0], &inputs[0], error));
     return graph_substitute(g, act, "", move->row->name, move->name, inputs, move->input_count, move->attributes,
                             move->attribute_count, NULL, error);

@@ -25,7 +25,7 @@ static const graph_pass table[] = {
     { "conv_bn", "puts BatchNormalization into the weights before it", pass_conv_bn },
     { "conv_scale", "puts constant factors and summands around a convolution into it", pass_conv_scale },
     { "conv_sum", "makes sums of convolutions of one value a single convolution", pass_conv_sum },
-    { "conv_transpose", "makes transposed convolutions without overlap 1x1 ones and DepthToSpace",
+    { "conv_transpose", "makes transposed convolutions of whole strides others, and DepthToSpace",
       pass_conv_transpose },
     { "transpose", "removes, merges and moves Transposes", pass_transpose },
     { "concat_split", "removes Concats, Splits and Slices that undo each other", pass_concat_split },

@@ -6,7 +6,7 @@
 
     { "batch norm", "Conv 1, total 1",
       CONV3 "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
-    { "batch norm of a transposed convolution", "ConvTranspose 1, total 1",
+    { "batch norm of a transposed convolution", "Conv 1, DepthToSpace 1, total 2",
       "input x f32 1,4,5,5\ninit w f32 4,3,2,2\nc = ConvTranspose(x, w) group=2 strides=[2,2]\n"
       "init s f32 6\ninit o f32 6\ninit m f32 6\ninit v f32 6 = 1,2,0.5,0.7,3,1.5\ny = BatchNormalization(c, s, o, m, v)\noutput y\n" },
     { "batch norm alone", "Mul 1, Add 1, total 2",
@@ -59,8 +59,21 @@
       "input x f32 1,4,3,5\ninit w f32 4,2,3,3\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n" },
     { "upsampling with gaps", "ConvTranspose 1, total 1",
       "input x f32 1,4,3,5\ninit w f32 4,2,2,2\ny = ConvTranspose(x, w) strides=[2,2] output_padding=[1,0]\noutput y\n" },
-    { "upsampling in groups", "ConvTranspose 1, total 1",
+    { "upsampling in groups", "Conv 1, DepthToSpace 1, total 2",
       "input x f32 1,4,3,5\ninit w f32 4,2,2,2\ny = ConvTranspose(x, w) strides=[2,2] group=2\noutput y\n" },
+    { "upsampling with overlap of whole strides", "FusedConv 1, DepthToSpace 1, Slice 1, total 3",
+      "input x f32 2,4,3,5\ninit w f32 4,6,4,4\ninit b f32 6\nc = ConvTranspose(x, w, b) strides=[2,2] pads=[1,1,1,1]\n"
+      "y = Relu(c)\noutput y\n" },
+    { "upsampling with overlap, nothing cut off", "Conv 1, DepthToSpace 1, total 2",
+      "input x f32 1,4,3,5\ninit w f32 4,5,4,6\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n" },
+    { "upsampling with overlap, cut off unevenly", "Conv 1, DepthToSpace 1, Slice 1, total 3",
+      "input x f32 1,4,3,5\ninit w f32 4,3,6,9\ny = ConvTranspose(x, w) strides=[3,3] pads=[1,3,0,4] group=2\noutput y\n" },
+    { "upsampling with overlap to few channels", "ConvTranspose 1, total 1",
+      "input x f32 1,4,3,5\ninit w f32 4,1,4,4\ny = ConvTranspose(x, w) strides=[2,2]\noutput y\n" },
+    { "a transposed convolution of stride 1", "Conv 1, total 1",
+      "input x f32 1,4,7,5\ninit w f32 4,6,3,2\ninit b f32 6\ny = ConvTranspose(x, w, b) pads=[1,0,0,1]\noutput y\n" },
+    { "a transposed convolution of no stride and much padding", "ConvTranspose 1, total 1",
+      "input x f32 1,4,7,5\ninit w f32 4,6,3,3\ny = ConvTranspose(x, w) pads=[3,0,0,1]\noutput y\n" },
 
     { "focus", "FusedConv 1, total 1",
       "input x f32 1,3,8,12\ninit z i64 1 = 0\ninit o i64 1 = 1\ninit m i64 1 = 9223372036854775807\ninit two i64 1 = 2\ninit three i64 1 = 3\n"
