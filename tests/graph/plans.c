@@ -330,6 +330,10 @@ static const plan_case cases[] = {
       "input c f32 2,2,11\n"
       "y, yh, yc = LSTM(x, w, r, b, , h, c) hidden_size=11 direction=\"bidirectional\"\noutput y\noutput yh\n"
       "output yc\n" },
+    { "LSTM of more sequences than one part takes", "lstm_cells", NULL,
+      "input x f32 4,10,7\ninit w f32 2,44,7\ninit r f32 2,44,11\ninput h f32 2,10,11\ninput c f32 2,10,11\n"
+      "y, yh, yc = LSTM(x, w, r, , , h, c) hidden_size=11 direction=\"bidirectional\"\noutput y\noutput yh\n"
+      "output yc\n" },
     { "LSTM, reverse, the last state", "lstm_cells", NULL,
       "input x f32 5,1,7\ninit w f32 1,64,7\ninit r f32 1,64,16\n"
       ", yh = LSTM(x, w, r) hidden_size=16 direction=\"reverse\"\noutput yh\n" },
@@ -337,6 +341,9 @@ static const plan_case cases[] = {
       "input x f32 4,3,6\ninit w f32 2,27,6\ninit r f32 2,27,9\ninit b f32 2,54\n"
       "y, yh = GRU(x, w, r, b) hidden_size=9 direction=\"bidirectional\" linear_before_reset=1\noutput y\n"
       "output yh\n" },
+    { "GRU of more sequences than one part takes", "gru_cells", NULL,
+      "input x f32 9,4,6\ninit w f32 2,27,6\ninit r f32 2,27,9\ninput h f32 9,2,9\ninit b f32 2,54\n"
+      "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1 direction=\"bidirectional\"\noutput y\noutput yh\n" },
     { "GRU, batches first", "gru_cells", NULL,
       "input x f32 3,4,6\ninit w f32 1,27,6\ninit r f32 1,27,9\ninput h f32 3,1,9\ninit b f32 1,54\n"
       "y, yh = GRU(x, w, r, b, , h) hidden_size=9 layout=1\noutput y\noutput yh\n" },
