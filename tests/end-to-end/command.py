@@ -9,7 +9,7 @@ import struct
 
 import common
 from common import ONYX, Checks, run
-from tiny_model import block, model, node, number, tensor, value_info
+from tiny_model import block, integer, model, node, number, tensor, value_info
 
 VERBS = ("info", "run", "conformance", "bench", "profile", "graph", "operators")
 
@@ -146,6 +146,29 @@ def check_conformance(checks, folder):
     checks.check(done.returncode == 1 and "[0,1,5]" in done.stdout, f"onyx run on a wrong value: {done.stdout}")
 
 
+def half_tensor(name, dims, values):
+    packed = struct.pack("<%de" % len(values), *values)
+    return b"".join(number(1, d) for d in dims) + number(2, 10) + block(8, name) + block(9, packed)
+
+
+def check_half_bounds(checks, folder):
+    """Whole models with float16 weights have float16's bounds, though what goes in and out is float32; others do not."""
+    suite = folder / "half"
+    for name, kind, weights in (("half", 10, half_tensor), ("single", 1, tensor)):
+        data = suite / name / "test_data_set_0"
+        data.mkdir(parents=True)
+        graph = node("Cast", ["x"], "n0", integer("to", kind))
+        for i in range(32):
+            graph += node("Add", [f"n{i}", "w"], f"n{i + 1}")
+        graph += node("Cast", ["n32"], "y", integer("to", 1)) + block(2, "g") + block(5, weights("w", [2], [0.0, 1.0]))
+        graph += block(11, value_info("x", [2])) + block(12, value_info("y", [2]))
+        (suite / name / "model.onnx").write_bytes(number(1, 8) + block(7, graph) + block(8, number(2, 17)))
+        (data / "input_0.pb").write_bytes(tensor("x", [2], [0.0, 0.0]))
+        (data / "output_0.pb").write_bytes(tensor("y", [2], [0.3, 32.0]))
+    done = run(ONYX, "conformance", "--verbose", suite)
+    checks.check("1 passed, 1 failed" in done.stdout and "single: " in done.stdout, f"float16's bounds: {done.stdout}")
+
+
 def check_bad_models(checks, folder):
     bad = folder / "bad.onnx"
     for what, content in (("empty", b""), ("text", b"this is no model at all\n" * 20), ("cut", model()[:-200])):
@@ -172,6 +195,7 @@ def main():
         check_profile_and_graph(checks, tiny, folder)
         check_dims(checks, folder)
         check_conformance(checks, folder)
+        check_half_bounds(checks, folder)
         check_bad_models(checks, folder)
         shutil.rmtree(folder / "suite", ignore_errors=True)
     checks.done()

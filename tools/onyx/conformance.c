@@ -375,8 +375,9 @@ int verb_conformance(int argc, char **argv)
         "atol + rtol * |expected|; NaN equals NaN. float16 has at least rtol 2^-9 and atol 2^-14, bfloat16 at least\n"
         "rtol 2^-6 (a unit of their last place is 2^-10 and 2^-7). Rows that a model sorted by a score may\n"
         "change places where scores are equal within the bounds. Whole models (32 nodes or more) of 8-bit integers\n"
-        "may differ by 3 % of the output's range, and 1 in 1000 elements by more; float16 ones by 2 %; with precision\n"
-        "bf16 any by 6 %, and 1 in 100 elements by more: rounding decides there, in ONNX Runtime's own runs too.\n"
+        "may differ by 3 % of the output's range, and 1 in 1000 elements by more; float16 ones by 2 %, whatever type\n"
+        "goes in and out; with precision bf16 any by 6 %, and 1 in 100 elements by more: rounding decides there, in\n"
+        "ONNX Runtime's own runs too.\n"
         "Operators and types that this build does not have count as skipped and are named. The last line is\n"
         "\"N passed, N failed, N skipped\".",
         options,
