@@ -11,9 +11,12 @@
 
 enum { FEWEST_QUERIES = 8 }; /* with less, most of a vector's work would be for nothing */
 
-/* A tensor's elements as they lie in another: an offset and a step for each of the dims, in elements of `source`. */
+/* A tensor's elements as they lie in another: an offset and a step for each of the dims, in elements of `source`; times
+ * a factor, where one may be. */
 typedef struct strided_view {
     graph_value *source;
+    bool scaled;
+    double factor;
     int rank;
     int64_t dims[ONYX_MAX_RANK], steps[ONYX_MAX_RANK], offset;
 } strided_view;
@@ -100,12 +103,15 @@ static bool index_range(graph *g, const graph_node *gather, graph_range *range)
     return index >= 0 && index < x->info.dims[axis];
 }
 
-/* One step back; false where the source is no view. *moves: it moves elements, which saves a step of the program. */
+/* One step back; false where the source is no view. *moves: it moves elements, or multiplies them by one number, which
+ * saves a step of the program. */
 static bool step_back(graph *g, strided_view *view, bool *moves)
 {
     graph_node *maker = view->source->producer;
     graph_range range;
-    graph_value *x = maker && maker->input_count ? maker->inputs[0] : NULL;
+    double factor = 1;
+    const int scaled = view->scaled && maker && graph_is(maker, "Mul") ? graph_with_scalar(g, maker, &factor) : -1;
+    graph_value *x = maker && maker->input_count ? maker->inputs[MAX(scaled, 0)] : NULL;
     if (!x || !graph_is_f32(x) || !graph_shape_known(x) || graph_element_count(x) < 1)
         return false;
     if (graph_is(maker, "Transpose")) {
@@ -115,9 +121,11 @@ static bool step_back(graph *g, strided_view *view, bool *moves)
                (graph_is(maker, "Gather") && index_range(g, maker, &range))) {
         if (!through_range(&range, view))
             return false;
-    } else if (!(maker->row->flags & OP_VIEW) || graph_element_count(x) != graph_element_count(view->source)) {
+    } else if ((scaled < 0 && !(maker->row->flags & OP_VIEW)) ||
+               graph_element_count(x) != graph_element_count(view->source)) {
         return false;
     }
+    view->factor *= factor;
     *moves = !(maker->row->flags & OP_VIEW);
     view->source = x;
     return true;
@@ -130,9 +138,9 @@ static bool readable(const strided_view *view)
     return view->dims[row] == 1 || view->dims[column] == 1 || view->steps[row] == 1 || view->steps[column] == 1;
 }
 
-static strided_view find_view(graph *g, graph_value *value)
+static strided_view find_view(graph *g, graph_value *value, bool scaled)
 {
-    strided_view view = { .source = value, .rank = value->info.rank }, best;
+    strided_view view = { .source = value, .scaled = scaled, .factor = 1, .rank = value->info.rank }, best;
     memcpy(view.dims, value->info.dims, sizeof(view.dims));
     contiguous(view.rank, view.dims, view.steps);
     best = view;
@@ -160,7 +168,7 @@ typedef struct attention {
     attention_scores scores;
     graph_product result;
     graph_node *softmax;
-    graph_value *weights; /* the softmax, or what follows */
+    graph_value *weights; /* the softmax, or what follows, as the second product reads it */
     bool swapped;         /* the result is transposed */
     bool zeros;           /* instead of what is no number in the softmax, as PyTorch exports it */
 } attention;
@@ -170,7 +178,6 @@ static graph_node *softmax_behind(graph *g, graph_value *weights, attention *fou
     const graph_node *where = graph_maker(weights, "Where"),
                      *is_nan = where ? graph_maker(where->inputs[0], "IsNaN") : NULL;
     double number;
-    found->weights = weights;
     found->zeros = is_nan && where->inputs[2] == is_nan->inputs[0];
     if (!found->zeros)
         return graph_sole(weights) ? graph_maker(weights, "Softmax") : NULL;
@@ -182,24 +189,34 @@ static graph_node *softmax_behind(graph *g, graph_value *weights, attention *fou
                : NULL;
 }
 
+/* What a Reshape of the batch alone, that nobody else reads, is made of. */
+static graph_value *unsplit(graph_value *weights)
+{
+    const graph_node *maker = graph_sole(weights) ? weights->producer : NULL;
+    return maker && graph_one_output(maker) && attention_keeps_matrices(maker) ? maker->inputs[0] : weights;
+}
+
 static bool match(graph *g, const graph_node *node, attention *found)
 {
     if (!attention_plain_product(node, &found->result) || found->result.alpha != 1)
         return false;
     const graph_product *r = &found->result;
-    found->softmax = softmax_behind(g, r->a, found);
+    found->weights = r->a;
+    found->softmax = softmax_behind(g, unsplit(r->a), found);
     found->swapped = !found->softmax || r->trans_a;
     if (found->swapped) {
-        found->softmax = softmax_behind(g, r->b, found);
+        found->weights = r->b;
+        found->softmax = softmax_behind(g, unsplit(r->b), found);
         if (!found->softmax || !r->trans_b)
             return false;
     }
     const softmax_params *params = found->softmax->params;
     const graph_value *weights = found->weights;
     const int rank = weights->info.rank;
-    return r->a != r->b && !params->flatten && (params->axis == -1 || params->axis == rank - 1) &&
+    return r->a != r->b && !params->flatten &&
+           (params->axis == -1 || params->axis == found->softmax->outputs[0]->info.rank - 1) &&
            rank == node->outputs[0]->info.rank && weights->info.dims[rank - 2] >= FEWEST_QUERIES &&
-           attention_read_scores(found->softmax->inputs[0], &found->scores) &&
+           attention_read_scores(found->softmax->inputs[0], weights, &found->scores) &&
            graph_element_count(found->scores.product.a) > 0 && /* the sums are over something */
            memcmp(weights->info.dims, node->outputs[0]->info.dims, sizeof(int64_t) * (size_t)(rank - 2)) == 0 &&
            attention_terms_fit(&found->scores);
@@ -223,9 +240,10 @@ static onyx_status fuse(graph *g, const attention *found, const graph_value *y, 
                         graph_node *last, bool *changed, onyx_error *error)
 {
     const graph_product *s = &found->scores.product, *r = &found->result;
-    const strided_view q = find_view(g, s->a), k = find_view(g, s->b), v = find_view(g, found->swapped ? r->a : r->b);
+    const strided_view q = find_view(g, s->a, true), k = find_view(g, s->b, true),
+                       v = find_view(g, found->swapped ? r->a : r->b, false);
     const bool v_swapped = found->swapped ? !r->trans_a : r->trans_b;
-    const op_value *scores = &found->softmax->outputs[0]->info, *shape = &last->outputs[0]->info;
+    const op_value *scores = &found->weights->info, *shape = &last->outputs[0]->info;
     const int batch = y->info.rank - 2;
     int64_t dims[4 + ONYX_MAX_RANK];
     memcpy(dims, y->info.dims, sizeof(*dims) * (size_t)batch);
@@ -233,7 +251,7 @@ static onyx_status fuse(graph *g, const attention *found, const graph_value *y, 
     dims[batch + 1] = scores->dims[batch + 1];
     dims[batch + 2] = s->a->info.dims[s->a->info.rank - (s->trans_a ? 2 : 1)];
     dims[batch + 3] = y->info.dims[y->info.rank - (found->swapped ? 2 : 1)];
-    op_attribute attributes[8] = { attribute_float("alpha", (float)s->alpha) };
+    op_attribute attributes[8] = { attribute_float("alpha", (float)(s->alpha * q.factor * k.factor)) };
     attributes[7] = attribute_int("zeros", found->zeros);
     if (!attribute_ints(g, "dims", dims, batch + 4, &attributes[1]) ||
         !attribute_ints(g, "shape", shape->dims, shape->rank, &attributes[2]) ||

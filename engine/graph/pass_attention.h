@@ -20,14 +20,17 @@ typedef struct attention_term {
 /* scores = product * factors + summands + mask */
 typedef struct attention_scores {
     graph_product product;
-    const graph_value *scores; /* what Softmax reads */
+    const graph_value *scores; /* as the products have them */
     attention_term factors[ATTENTION_MOST_TERMS], summands[ATTENTION_MOST_TERMS];
     int factor_count, summand_count;
     graph_value *mask; /* no constant; [.., queries or 1, keys], which broadcasts to the scores; or NULL */
 } attention_scores;
 
-/* Reads up from the value that Softmax reads to the product; false where something else is on the way. */
-bool attention_read_scores(graph_value *scores, attention_scores *found);
+/* Reads up from the value that Softmax reads to the product; false where something else is on the way. `scores` has the
+ * shape that the product must have. */
+bool attention_read_scores(graph_value *softmax_input, const graph_value *scores, attention_scores *found);
+/* A view that joins or splits dims in front of the last two. */
+bool attention_keeps_matrices(const graph_node *node);
 /* The summands fit into one constant of moderate size. */
 bool attention_terms_fit(const attention_scores *s);
 /* The summands and the mask as one value [.., queries or 1, keys], computed in front of `node`, and the factors as one

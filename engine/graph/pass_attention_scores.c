@@ -34,8 +34,7 @@ static int64_t dim_back(const graph_value *x, int i)
     return i < x->info.rank ? x->info.dims[x->info.rank - 1 - i] : 1;
 }
 
-/* Joins or splits dims in front of the last two. */
-static bool keeps_matrices(const graph_node *node)
+bool attention_keeps_matrices(const graph_node *node)
 {
     return (node->row->flags & OP_VIEW) && node->inputs[0]->info.rank >= 2 && node->outputs[0]->info.rank >= 2 &&
            graph_element_count(node->inputs[0]) > 0 && dim_back(node->inputs[0], 0) == dim_back(node->outputs[0], 0) &&
@@ -95,7 +94,7 @@ static bool read_up(graph_value *x, attention_scores *found)
         return false;
     if (graph_is(maker, "MatMul") || graph_is_in(maker, OP_DOMAIN_ONYX, "FusedMatMul"))
         return read_product(maker, x, found);
-    if (keeps_matrices(maker))
+    if (attention_keeps_matrices(maker))
         return read_up(maker->inputs[0], found);
     const attention_scores before = *found;
     for (int i = 0; i < 2 && maker->input_count == 2; i++) { /* which of two is the mask shows further up */
@@ -106,10 +105,10 @@ static bool read_up(graph_value *x, attention_scores *found)
     return false;
 }
 
-bool attention_read_scores(graph_value *scores, attention_scores *found)
+bool attention_read_scores(graph_value *softmax_input, const graph_value *scores, attention_scores *found)
 {
     *found = (attention_scores){ .scores = scores };
-    return read_up(scores, found);
+    return read_up(softmax_input, found);
 }
 
 /* Where matrix `at` of the batch has its numbers in the constant. */

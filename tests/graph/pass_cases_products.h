@@ -69,6 +69,12 @@
     { "attention with a mask of keys, and a table", "Attention 1, Add 1, total 2",
       "input q f32 2,3,9,4\ninput k f32 2,3,4,9\ninput v f32 2,3,9,4\ninput m f32 2,1,1,9\ninit t f32 3,9,9\n"
       "a = MatMul(q, k)\nc = Add(a, t)\nd = Add(m, c)\nb = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
+    { "attention whose batch is split between its products", "Attention 1, total 1",
+      "input x f32 6,9,24\ninit s i64 4 = 6,9,2,4\ninit cut i64 3 = 8,8,8\n" SCALAR("f", "0.5") "init t f32 2,9,9\n"
+      "init five i64 5 = 2,3,2,9,9\ninit four i64 4 = 6,2,9,9\na, b, c = Split(x, cut) axis=2\nq = Reshape(a, s)\n"
+      "k = Reshape(b, s)\nv = Reshape(c, s)\nqt = Transpose(q) perm=[0,2,1,3]\nkt = Transpose(k) perm=[0,2,3,1]\n"
+      "vt = Transpose(v) perm=[0,2,1,3]\nks = Mul(kt, f)\np = MatMul(qt, ks)\nh = Reshape(p, five)\nm = Add(h, t)\n"
+      "w = Softmax(m) axis=4\nu = Reshape(w, four)\nz = MatMul(u, vt)\ny = Transpose(z) perm=[0,2,1,3]\noutput y\n" },
     { "attention with two masks", "Attention 0, Softmax 1",
       "input q f32 1,9,4\ninput k f32 1,4,9\ninput v f32 1,9,4\ninput m f32 1,9,9\ninput n f32 1,9,9\na = MatMul(q, k)\n"
       "c = Add(a, m)\nd = Add(n, c)\nb = Softmax(d)\ny = MatMul(b, v)\noutput y\n" },
