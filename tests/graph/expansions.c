@@ -21,6 +21,15 @@ typedef struct pair {
 #define BYTES                                                                                                          \
     "input x f32 1,5,6,3\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit ys f32 - = 0.02\ninit yz u8 - = 130\n"        \
     "init w u8 4,3,3,3\ninit ws f32 - = 0.01\ninit wz u8 - = 128\nq = QuantizeLinear(x, xs, xz)\n"
+#define BITS                                                                                                           \
+    "input x f32 3,20\ninit b u8 2,2,8\ninit s f32 4\ninit e f32 - = 8\ninit t u8 - = 16\ninit wide i64 3 = 2,2,16\n"      \
+    "init each i64 3 = 2,2,1\ninit flat i64 2 = 2,32\ninit i0 i64 1 = 0\ninit i1 i64 1 = 1\ninit i3 i64 1 = 3\n"       \
+    "init k i64 1 = 20\n"
+#define NIBBLES                                                                                                        \
+    "lo = Mod(b, t)\nhi = Div(b, t)\nlu = Unsqueeze(lo, i3)\nhu = Unsqueeze(hi, i3)\nn = Concat(lu, hu) axis=3\n"    \
+    "r = Reshape(n, wide)\nf = Cast(r) to=f32\n"
+#define BLOCKS                                                                                                         \
+    "q = Reshape(s, each)\nm = Mul(z, q)\nv = Reshape(m, flat)\nw = Slice(v, i0, k, i1)\ng = Gemm(x, w) transB=1\n"
 #define HEADS "input q f32 2,5,8\ninput k f32 2,6,8\ninput v f32 2,6,8\ninit b f32 24\ninit m f32 2,2,5,6\n"
 
 static const pair pairs[] = {
@@ -102,6 +111,30 @@ static const pair pairs[] = {
       "p = com.microsoft.QLinearReduceMean(q, xs, xz, ys, yz)\ny = DequantizeLinear(p, ys, yz)\n",
       "f = DequantizeLinear(q, xs, xz)\nm = ReduceMean(f)\np = QuantizeLinear(m, ys, yz)\n"
       "y = DequantizeLinear(p, ys, yz)\n" },
+    { "MatMulNBits", BITS, "y = com.microsoft.MatMulNBits(x, b, s) K=20 N=2 bits=4 block_size=16\n",
+      NIBBLES "z = Sub(f, e)\n" BLOCKS "y = Identity(g)\n" },
+    { "MatMulNBits with zero points and bias",
+      BITS "init p u8 2 = 147,46\ninit zf f32 2,2,1 = 3,9,14,2\ninit c f32 2\n",
+      "y = com.microsoft.MatMulNBits(x, b, s, p, , c) K=20 N=2 bits=4 block_size=16\n",
+      NIBBLES "z = Sub(f, zf)\n" BLOCKS "y = Add(g, c)\n" },
+    { "MatMulNBits of bytes", BITS "init b8 u8 2,2,16\ninit p u8 4 = 3,9,140,2\ninit zf f32 2,2,1 = 3,9,140,2\n",
+      "y = com.microsoft.MatMulNBits(x, b8, s, p) K=20 N=2 bits=8 block_size=16\n",
+      "f = Cast(b8) to=f32\nz = Sub(f, zf)\n" BLOCKS "y = Identity(g)\n" },
+    { "MatMulNBits with zero points that are floats", BITS "init zf f32 4 = 3,9.5,14,2\ninit sh i64 3 = 2,2,1\n",
+      "y = com.microsoft.MatMulNBits(x, b, s, zf) K=20 N=2 bits=4 block_size=16\n",
+      NIBBLES "zr = Reshape(zf, sh)\nz = Sub(f, zr)\n" BLOCKS "y = Identity(g)\n" },
+    { "MatMulNBits of two bits",
+      "input x f32 3,16\ninit b u8 1,1,4 = 228,228,228,228\ninit s f32 1 = 0.5\n"
+      "init w f32 1,16 = -1,-0.5,0,0.5,-1,-0.5,0,0.5,-1,-0.5,0,0.5,-1,-0.5,0,0.5\n",
+      "y = com.microsoft.MatMulNBits(x, b, s) K=16 N=1 bits=2 block_size=16\n", "y = Gemm(x, w) transB=1\n" },
+    { "MatMulBnb4, NF4",
+      "input x f32 3,4\ninit b u8 4 = 240,127,7,248\ninit m f32 2 = 2,10\n"
+      "init w f32 2,4 = 2,-2,0,2,-10,0,10,0.7958029955625534\n",
+      "y = com.microsoft.MatMulBnb4(x, b, m) K=4 N=2 block_size=4 quant_type=1\n", "y = Gemm(x, w) transB=1\n" },
+    { "MatMulBnb4, FP4",
+      "input x f32 3,4\ninit b u8 4 = 48,123,92,213\ninit m f32 2 = 2,10\n"
+      "init w f32 2,4 = 2,0,0.5,-2,5,-3.3333333,-5,5\n",
+      "y = com.microsoft.MatMulBnb4(x, b, m) K=4 N=2 block_size=4 quant_type=0\n", "y = Gemm(x, w) transB=1\n" },
 };
 
 static bool run(const pair *p, const char *nodes, onyx_tensor *output)
@@ -158,6 +191,9 @@ int main(void)
     }
     refused(MATRICES, "y = com.microsoft.FusedGemm(x, w) activation=\"Cosh\"\n");
     refused(HEADS, "y = com.microsoft.MultiHeadAttention(q) num_heads=2\n");
+    refused(BITS, "y = com.microsoft.MatMulNBits(x, b, s) K=20 N=2 bits=3 block_size=16\n");
+    refused(BITS, "y = com.microsoft.MatMulNBits(x, b, s) K=20 bits=4 block_size=16\n");
+    refused(BITS, "y = com.microsoft.MatMulBnb4(x, b, s) K=20 N=2 block_size=16 quant_type=1\n");
     refused(HEADS, "y = com.microsoft.MultiHeadAttention(q, k, v)\n");
     refused(BYTES, "y = com.microsoft.NhwcMaxPool(q)\n");
     refused(BYTES, "y = com.microsoft.QLinearReduceMean(q, xs, xz, ys)\n");
