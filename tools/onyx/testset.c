@@ -210,16 +210,17 @@ static const char *kind_name(op_kind kind)
     return "a tensor";
 }
 
-/* Whether the weights are float16, whatever inputs and outputs are (converters keep these float32 on request). */
+/* Whether the weights are float16, but for integers, whatever inputs and outputs are (converters keep these float32 on
+ * request). */
 static bool is_half(const model_graph *g)
 {
-    size_t half = 0, all = 0;
+    size_t half = 0, single = 0;
     for (int i = 0; i < g->initializer_count; i++) {
         const onyx_tensor *tensor = &g->initializers[i].tensor;
         half += tensor->type == ONYX_TYPE_FLOAT16 ? tensor->size_bytes : 0;
-        all += tensor->size_bytes;
+        single += tensor->type == ONYX_TYPE_FLOAT32 ? tensor->size_bytes : 0;
     }
-    return half > all / 2;
+    return half > single;
 }
 
 /* Inputs and outputs that are no tensors cannot be handed over through onyx.h. */
