@@ -37,6 +37,7 @@ static const struct {
     { "", "Gemm", plan_matmul },
     { OP_DOMAIN_ONYX, "FusedMatMul", plan_matmul },
     { OP_DOMAIN_ONYX, "Attention", plan_attention },
+    { "", "GridSample", plan_grid_sample },
     { OP_DOMAIN_ONYX, "Silu", plan_unary },
     { "", "Relu", plan_unary },
     { "", "LeakyRelu", plan_unary },

@@ -55,13 +55,13 @@ typedef struct planner {
 typedef enum plan_result { PLAN_DONE, PLAN_PASS, PLAN_FAILED } plan_result;
 typedef plan_result plan_function(planner *p, graph_node *node);
 
-plan_function plan_attention, plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul, plan_unary,
-    plan_binary, plan_pool, plan_global_pool, plan_resize, plan_softmax, plan_concat, plan_split, plan_slice, plan_view,
-    plan_transpose, plan_arg_max, plan_reduce, plan_shuffle, plan_pad, plan_group_norm, plan_layer_norm, plan_rnn,
-    plan_qconv, plan_conv_integer, plan_qconv_float, plan_qmatmul, plan_matmul_integer, plan_qmatmul_float,
-    plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize, plan_half_conv, plan_half_unary,
-    plan_half_binary, plan_columns, plan_depth_to_space, plan_softmax_mean, plan_half_concat, plan_half_split,
-    plan_half_slice, plan_half_pool, plan_half_resize, plan_conv_few;
+plan_function plan_attention, plan_grid_sample, plan_cast, plan_chain, plan_conv, plan_conv_transpose, plan_matmul,
+    plan_unary, plan_binary, plan_pool, plan_global_pool, plan_resize, plan_softmax, plan_concat, plan_split,
+    plan_slice, plan_view, plan_transpose, plan_arg_max, plan_reduce, plan_shuffle, plan_pad, plan_group_norm,
+    plan_layer_norm, plan_rnn, plan_qconv, plan_conv_integer, plan_qconv_float, plan_qmatmul, plan_matmul_integer,
+    plan_qmatmul_float, plan_qlookup, plan_qbinary, plan_quantize, plan_dequantize, plan_dynamic_quantize,
+    plan_half_conv, plan_half_unary, plan_half_binary, plan_columns, plan_depth_to_space, plan_softmax_mean,
+    plan_half_concat, plan_half_split, plan_half_slice, plan_half_pool, plan_half_resize, plan_conv_few;
 
 /* The reference kernel on plain data; takes everything, dynamic shapes too. */
 plan_result plan_reference(planner *p, graph_node *node);

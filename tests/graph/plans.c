@@ -287,6 +287,12 @@ static const plan_case cases[] = {
       "input q f32 2,35,3,7\ninput k f32 2,50,3,7\ninput v f32 2,50,3,6\ninit m f32 3,35,50\n"
       "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
       "d = Add(c, m)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n" },
+    { "points of a grid", "grid_sample", "reference",
+      "input x f32 2,5,7,9\ninput s f32 2,30,11,2\ninit f f32 - = 2.6\ng = Mul(s, f)\ny = GridSample(x, g)\n"
+      "z = GridSample(x, g) padding_mode=\"border\" align_corners=1\noutput y\noutput z\n" },
+    { "points of a grid, all inside", "grid_sample", "reference",
+      "input x f32 1,3,40,50\ninput s f32 1,30,11,2\ninit f f32 - = 0.9\ng = Mul(s, f)\n"
+      "y = GridSample(x, g) align_corners=1\noutput y\n" },
     { "attention of two layers with a computed mask", "attention,attention_bias", "reference,softmax_rows",
       "input q f32 2,3,35,7\ninput k f32 2,3,7,50\ninput v f32 2,3,50,7\ninput x f32 2,1,35,50\nm = Exp(x)\n"
       "a = MatMul(q, k)\nb = Add(a, m)\nc = Softmax(b)\nd = MatMul(c, v)\ne = MatMul(d, k)\nf = Add(e, m)\n"
