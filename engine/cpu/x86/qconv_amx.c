@@ -10,9 +10,22 @@
 #include "cpu/qconv_job_body.h"
 #include "cpu/x86/amx.h"
 #include "cpu/x86/qconv_amx_out_body.h"
-#include "cpu/x86/qconv_amx_picture_body.h"
 
 /* ---- the strip ---- */
+
+/* Whether some product starts in row r of the strip, of so many rows of outputs: strides may leap over rows. */
+static bool amx_needs_row(const qconv_plan *plan, int r, int rows)
+{
+    const qconv_shape *s = &plan->shape;
+    for (int ky = 0; ky < s->kernel_h && ky * s->dilation_h <= r; ky += plan->rest_rows) {
+        const int top = r - ky * s->dilation_h;
+        if (top % s->stride_h == 0 && top / s->stride_h < rows)
+            return true;
+    }
+    return false;
+}
+
+#include "cpu/x86/qconv_amx_picture_body.h"
 
 AMX_INLINE __m512i flipped(const uint8_t *src, __m512i flip)
 {
@@ -88,6 +101,7 @@ static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *st
     const size_t pixel = 16 * (size_t)blocks, line = (size_t)plan->line * pixel, left = (size_t)s->pad_left * pixel;
     const size_t row_bytes = (size_t)s->w_in * 16, block_bytes = (size_t)s->h_in * row_bytes;
     const uint8_t flip = s->src_signed ? 0x80 : 0, zero = (uint8_t)(j->arguments->src_zero + flip);
+    const bool leaps = s->kernel_h < s->stride_h && s->dilation_h == 1; /* whole phases */
     const uint8_t *src[4];
     for (int b = 0; b < 4; b++) { /* those that are not there have weights 0 */
         const int block = first + b < plan->src_blocks ? first + b : first;
@@ -95,6 +109,8 @@ static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *st
     }
     for (int r = 0; r < rows; r++) {
         const int y = top + r, slot = r % s->stride_h * plan->phase_rows + r / s->stride_h;
+        if (leaps && !amx_needs_row(plan, r, j->row_end - j->row_begin))
+            continue;
         uint8_t *dst = strip + (size_t)slot * line;
         if (y < 0 || y >= s->h_in || columns <= 0) {
             memset(dst, zero, line);

@@ -102,16 +102,6 @@ static inline __attribute__((always_inline)) void amx_picture_line(const uint8_t
         memcpy(dst, few, n * pixel);
 }
 
-/* Whether some product of the strip starts in its row r. */
-static bool amx_picture_needs(const qconv_plan *plan, int r, int rows)
-{
-    const qconv_shape *s = &plan->shape;
-    for (int ky = 0; ky < s->kernel_h && ky <= r; ky += plan->rest_rows)
-        if ((r - ky) % s->stride_h == 0 && (r - ky) / s->stride_h < rows)
-            return true;
-    return false;
-}
-
 static void amx_prepare_picture(const qconv_job *j, uint8_t *strip, uint8_t *bytes)
 {
     const qconv_plan *plan = j->plan;
@@ -124,7 +114,7 @@ static void amx_prepare_picture(const qconv_job *j, uint8_t *strip, uint8_t *byt
     const size_t left = (size_t)s->pad_left * pixel, columns = (size_t)(room < 0 ? 0 : room < s->w_in ? room : s->w_in);
     const size_t used = left + columns * pixel;
     for (int r = 0; r < end; r++) {
-        if (!amx_picture_needs(plan, r, rows))
+        if (!amx_needs_row(plan, r, rows))
             continue;
         uint8_t *dst = strip + (size_t)(r % s->stride_h * plan->phase_rows + r / s->stride_h) * line;
         const uint8_t *planes[AMX_PICTURE_ROWS][4] = { { NULL } };
