@@ -126,8 +126,29 @@ static inline void softmax_scale(float *dst, size_t n, float factor)
         vf_store_part(dst + i, vf_mul(vf_load_part(dst + i, n - i), f), n - i);
 }
 
+enum { SOFTMAX_SHORT = 1024 }; /* columns: two such rows stay in the first cache */
+
+/* A row is scaled behind the exponents of the next: its sum is the end of a long chain, and the scaling of its last few
+ * elements would wait until they are stored. */
+static void softmax_short_rows(const float *src, float *dst, size_t rows, size_t n)
+{
+    float factor = 0;
+    for (size_t r = 0; r < rows; r++, src += n, dst += n) {
+        const float sum = softmax_exponents(src, dst, n, softmax_top(src, n));
+        if (r)
+            softmax_scale(dst - n, n, factor);
+        factor = 1.0f / sum;
+    }
+    if (rows)
+        softmax_scale(dst - n, n, factor);
+}
+
 static void softmax_rows(const float *src, float *dst, size_t rows, size_t n)
 {
+    if (n <= SOFTMAX_SHORT) {
+        softmax_short_rows(src, dst, rows, n);
+        return;
+    }
     for (size_t r = 0; r < rows; r++, src += n, dst += n)
         softmax_scale(dst, n, 1.0f / softmax_exponents(src, dst, n, softmax_top(src, n)));
 }
