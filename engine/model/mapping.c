@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -125,6 +126,35 @@ static int open_beneath(int folder, const char *location)
     return -1;
 }
 
+/* The file that `location` is a link to, if the model's path is a link, too, and both lead to one folder: there the
+ * file lies beside the model, under another name (the cache of Hugging Face's hub has such folders of links). -1 and
+ * errno ELOOP otherwise. */
+static int open_beside_target(const char *model, const char *location)
+{
+    const char *slash = strrchr(model, '/');
+    const int folder_length = slash ? (int)(slash + 1 - model) : 0;
+    char path[4096];
+    struct stat state;
+    int descriptor = -1, failure = ELOOP;
+    const int length = snprintf(path, sizeof path, "%.*s%s", folder_length, model, location);
+    const bool linked = lstat(model, &state) == 0 && S_ISLNK(state.st_mode) && length < (int)sizeof path;
+    char *target = linked ? realpath(model, NULL) : NULL, *data = target ? realpath(path, NULL) : NULL;
+    if (data) {
+        const size_t in = (size_t)(strrchr(data, '/') + 1 - data);
+        if (strncmp(target, data, in) == 0 && !strchr(target + in, '/')) {
+            const int folder = open_folder_of(target);
+            descriptor = folder < 0 ? -1 : open_beneath(folder, data + in);
+            failure = errno;
+            if (folder >= 0)
+                close(folder);
+        }
+    }
+    free(target);
+    free(data);
+    errno = failure;
+    return descriptor;
+}
+
 /* Whether a location can only name something beneath the folder. */
 static bool is_beneath(const char *location)
 {
@@ -162,10 +192,16 @@ onyx_status mapping_external(arena *a, model_mapping *list, const char *location
     int descriptor = open_beneath(folder, location);
     int failure = errno;
     close(folder);
+    if (descriptor < 0 && failure == ELOOP) {
+        descriptor = open_beside_target(list->name, location);
+        failure = errno;
+    }
     if (descriptor < 0)
         return status_fail(error, ONYX_ERROR_IO, "external data '%s' cannot be opened: %s%s", location,
                            strerror(failure),
-                           failure == ELOOP || failure == ENOTDIR ? " (links are not followed)" : "");
+                           failure == ELOOP || failure == ENOTDIR
+                               ? " (links are not followed, but from a link to the model to a file beside it)"
+                               : "");
     char what[512];
     snprintf(what, sizeof what, "external data '%.450s'", location);
     model_mapping *m = NULL;

@@ -33,7 +33,7 @@ onyx_status mapping_wrap(arena *a, const char *name, const void *bytes, size_t s
 
 /* Finds or maps external data. `list` begins with the model's own file; `location` is relative to its folder, may have
  * neither ".." nor links in it, and must name a regular file with one name only (a hard link may be a file from
- * elsewhere). */
+ * elsewhere). Where the model is opened through a link, the file may be one to what lies beside the model itself. */
 onyx_status mapping_external(arena *a, model_mapping *list, const char *location, size_t max_bytes,
                              const model_mapping **result, onyx_error *error);
 

@@ -154,6 +154,49 @@ int main(void)
     model_free(file);
     writer_free(&model);
 
+    /* A folder of links to the files of another one, where these have other names; and what else such links may name. */
+    static const struct {
+        const char *name, *target;
+        bool good;
+    } links[] = { { "w.bin", "../blobs/0f", true },
+                  { "w.bin", "../secret.bin", false },
+                  { "w.bin", "../blobs/sub/0f", false },
+                  { "w.bin", "../blobs/linked", false },
+                  { "w.bin", "../blobs/hard", false },
+                  { "w.bin", "../blobs", false },
+                  { "w.bin", "../blobs/none", false } };
+    model = model_with("w.bin", NULL, NULL);
+    static const char *const more[] = { "blobs", "blobs/sub", "snapshot" };
+    for (size_t i = 0; i < ARRAY_LENGTH(more); i++) {
+        in_folder(path, more[i]);
+        CHECK(mkdir(path, 0700) == 0, "%s", path);
+    }
+    store("blobs/0e", model.data, model.size);
+    store("blobs/0f", data, sizeof data);
+    store("blobs/sub/0f", data, sizeof data);
+    in_folder(path, "blobs/linked");
+    CHECK(symlink("../secret.bin", path) == 0, "symlink");
+    in_folder(path, "secret.bin");
+    in_folder(other, "blobs/hard");
+    CHECK(link(path, other) == 0, "link");
+    for (size_t i = 0; i < ARRAY_LENGTH(links); i++) {
+        in_folder(path, "snapshot/w.bin");
+        unlink(path);
+        CHECK(symlink(links[i].target, path) == 0, "symlink");
+        in_folder(path, "snapshot/model.onnx");
+        unlink(path);
+        CHECK(symlink("../blobs/0e", path) == 0, "symlink");
+        const bool good = model_load(path, NULL, &file, &error) == ONYX_OK;
+        CHECK(good == links[i].good, "a link to the model, and one to %s: %s", links[i].target, error.message);
+        if (good)
+            model_free(file);
+        unlink(path); /* the same with a model that lies there itself */
+        store("snapshot/model.onnx", model.data, model.size);
+        CHECK(model_load(path, NULL, &file, &error) == ONYX_ERROR_IO, "a link to %s from a real folder",
+              links[i].target);
+    }
+    writer_free(&model);
+
     snprintf(command, sizeof command, "rm -r %s", folder);
     CHECK(system(command) == 0, "%s", command);
     return check_done();
