@@ -154,16 +154,14 @@ int main(void)
     model_free(file);
     writer_free(&model);
 
-    /* A folder of links to the files of another one, where these have other names; and what else such links may name. */
+    /* A folder of links to the files of another one, where these have other names; and what else such links may name.
+     */
     static const struct {
         const char *name, *target;
         bool good;
-    } links[] = { { "w.bin", "../blobs/0f", true },
-                  { "w.bin", "../secret.bin", false },
-                  { "w.bin", "../blobs/sub/0f", false },
-                  { "w.bin", "../blobs/linked", false },
-                  { "w.bin", "../blobs/hard", false },
-                  { "w.bin", "../blobs", false },
+    } links[] = { { "w.bin", "../blobs/0f", true },      { "w.bin", "../secret.bin", false },
+                  { "w.bin", "../blobs/sub/0f", false }, { "w.bin", "../blobs/linked", false },
+                  { "w.bin", "../blobs/hard", false },   { "w.bin", "../blobs", false },
                   { "w.bin", "../blobs/none", false } };
     model = model_with("w.bin", NULL, NULL);
     static const char *const more[] = { "blobs", "blobs/sub", "snapshot" };
