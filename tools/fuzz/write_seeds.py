@@ -232,6 +232,26 @@ def control():
     return net
 
 
+def packed_rows():
+    """Weights of a few bits, recurrent layers of several sequences, a transposed convolution, samples of a grid."""
+    net = Net()
+    x = net.input("x", [4, 2, 16])
+    y = net.add("MatMulNBits", x, net.constant(RANDOM.integers(0, 255, (16, 1, 8)), np.uint8), net.random(16),
+                net.constant(RANDOM.integers(0, 255, 16), np.uint8), "", net.random(16), domain="com.microsoft", K=16, N=16,
+                bits=4, block_size=16)
+    y = net.add("MatMulBnb4", y, net.constant(RANDOM.integers(0, 255, 128), np.uint8), net.random(16),
+                domain="com.microsoft", K=16, N=16, block_size=16, quant_type=1)
+    for operator, gates in (("LSTM", 4), ("GRU", 3)):
+        y = net.add(operator, y, net.random(2, gates * 8, 16), net.random(2, gates * 8, 8), hidden_size=8,
+                    direction="bidirectional")
+        y = net.add("Reshape", net.add("Transpose", y, perm=[0, 2, 1, 3]), net.constant([4, 2, 16], np.int64))
+    picture = net.add("Reshape", y, net.constant([1, 4, 4, 8], np.int64))
+    y = net.add("Relu", net.add("ConvTranspose", picture, net.random(4, 5, 4, 4), net.random(5), strides=[2, 2],
+                                pads=[1, 1, 1, 1]))
+    net.output(net.add("GridSample", y, net.random(1, 3, 3, 2), align_corners=1))
+    return net
+
+
 def main():
     if len(sys.argv) != 2:
         sys.exit(__doc__)
@@ -240,7 +260,7 @@ def main():
     for name, net in {"detector": detector(), "convolutions": convolutions(), "qdq": quantised(False),
                       "dynamic": quantised(True), "qlinear": qlinear(), "attention": attention(),
                       "shapes": dynamic_shapes(), "boxes": boxes(), "halves": halves(),
-                      "pointwise": pointwise(), "control": control()}.items():
+                      "pointwise": pointwise(), "control": control(), "packed-rows": packed_rows()}.items():
         net.write(folder / f"{name}.onnx")
 
 
