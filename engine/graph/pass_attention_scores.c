@@ -87,15 +87,19 @@ static bool read_product(const graph_node *node, graph_value *x, attention_score
     return true;
 }
 
+/* As deep as there are terms: a chain of Reshapes is no recursion. */
 static bool read_up(graph_value *x, attention_scores *found)
 {
-    const graph_node *maker = x->producer;
-    if (x->info.rank < 2 || !graph_sole(x) || !maker || !graph_one_output(maker))
-        return false;
+    const graph_node *maker;
+    for (;; x = maker->inputs[0]) {
+        maker = x->producer;
+        if (x->info.rank < 2 || !graph_sole(x) || !maker || !graph_one_output(maker))
+            return false;
+        if (!attention_keeps_matrices(maker))
+            break;
+    }
     if (graph_is(maker, "MatMul") || graph_is_in(maker, OP_DOMAIN_ONYX, "FusedMatMul"))
         return read_product(maker, x, found);
-    if (attention_keeps_matrices(maker))
-        return read_up(maker->inputs[0], found);
     const attention_scores before = *found;
     for (int i = 0; i < 2 && maker->input_count == 2; i++) { /* which of two is the mask shows further up */
         if (take_term(found, maker, i) && read_up(maker->inputs[i], found))

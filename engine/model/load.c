@@ -208,6 +208,11 @@ void model_drop_pages(const model_file *file)
     mapping_drop_pages(file->mappings);
 }
 
+void model_drop_bytes(const model_file *file, const void *bytes, size_t size)
+{
+    mapping_drop_bytes(file->mappings, bytes, size);
+}
+
 onyx_status model_check_unchanged(const model_file *file, onyx_error *error)
 {
     onyx_status status = mapping_check(file->mappings, error);

@@ -244,3 +244,17 @@ void mapping_drop_pages(const model_mapping *list)
         if (m->mapped && m->data)
             madvise((void *)(uintptr_t)m->data, m->size, MADV_DONTNEED);
 }
+
+void mapping_drop_bytes(const model_mapping *list, const void *bytes, size_t size)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)bytes;
+    const uintptr_t first = (at + page - 1) / page * page, end = (at + size) / page * page;
+    for (const model_mapping *m = list; m; m = m->next) {
+        const uintptr_t start = (uintptr_t)m->data;
+        if (m->mapped && m->data && at >= start && at - start < m->size) {
+            if (end > first)
+                madvise((void *)first, end - first, MADV_DONTNEED);
+            return;
+        }
+    }
+}

@@ -6,9 +6,7 @@
 #define ONYX_MODEL_MAPPING_H
 
 #include <stdint.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/status.h"
@@ -43,19 +41,7 @@ onyx_status mapping_check(const model_mapping *list, onyx_error *error);
 void mapping_close(model_mapping *list);
 void mapping_drop_pages(const model_mapping *list);
 /* The same for the pages that hold nothing but these bytes, where they lie in a file; elsewhere nothing happens. Others
- * may read them at the same time. Here, because the graph knows the loader's structures, but calls nothing of it. */
-static inline void mapping_drop_bytes(const model_mapping *list, const void *bytes, size_t size)
-{
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)bytes;
-    const uintptr_t first = (at + page - 1) / page * page, end = (at + size) / page * page;
-    for (const model_mapping *m = list; m; m = m->next) {
-        const uintptr_t start = (uintptr_t)m->data;
-        if (m->mapped && m->data && at >= start && at - start < m->size) {
-            if (end > first)
-                madvise((void *)first, end - first, MADV_DONTNEED);
-            return;
-        }
-    }
-}
+ * may read them at the same time. */
+void mapping_drop_bytes(const model_mapping *list, const void *bytes, size_t size);
 
 #endif

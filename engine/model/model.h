@@ -107,6 +107,8 @@ onyx_status model_load_memory(const void *bytes, size_t size_bytes, const char *
 void model_free(model_file *file);
 /* Tells the system that the weights' pages are not needed for now (they are read again from the file if touched). */
 void model_drop_pages(const model_file *file);
+/* The same for some weights, if they are the file's. Others may read them at the same time. */
+void model_drop_bytes(const model_file *file, const void *bytes, size_t size);
 /* Fails when the model's file has changed since it was loaded, so that weights read from it mean nothing. To be called
  * once they have been packed. */
 onyx_status model_check_unchanged(const model_file *file, onyx_error *error);

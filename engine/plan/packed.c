@@ -9,7 +9,6 @@
 
 #include "base/region.h"
 #include "base/size.h"
-#include "model/mapping.h"
 
 #define BUCKETS 256
 
@@ -272,7 +271,7 @@ static void write_entry(void *context, int part, int worker)
     region_populate(e->memory, e->bytes);
     e->function(e->form, e->data, e->memory);
     if (buffer_is_borrowed(e->source))
-        mapping_drop_bytes(w->file->mappings, e->data, e->constant.bytes);
+        model_drop_bytes(w->file, e->data, e->constant.bytes);
     buffer_unref(e->source);
     e->source = NULL;
 }

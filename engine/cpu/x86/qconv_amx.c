@@ -235,41 +235,19 @@ AMX_INLINE void multiply(amx_job *t, const uint8_t *strip, size_t first, const u
     }
 }
 
-static void multiply_bytes(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                           int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_BYTES);
-}
+#define MULTIPLY(name, kind)                                                                                           \
+    static void name(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,            \
+                     int filters)                                                                                      \
+    {                                                                                                                  \
+        multiply(t, strip, first, w, bias, filters, kind);                                                             \
+    }
 
-static void multiply_table(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                           int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_TABLE);
-}
-
-static void multiply_plain_bytes(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                                 int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_PLAIN_BYTES);
-}
-
-static void multiply_plain_other(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                                 int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_PLAIN_OTHER);
-}
-
-static void multiply_silu(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                          int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_SILU);
-}
-
-static void multiply_other(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
-                           int filters)
-{
-    multiply(t, strip, first, w, bias, filters, AMX_OTHER);
-}
+MULTIPLY(multiply_bytes, AMX_BYTES)
+MULTIPLY(multiply_table, AMX_TABLE)
+MULTIPLY(multiply_silu, AMX_SILU)
+MULTIPLY(multiply_other, AMX_OTHER)
+MULTIPLY(multiply_plain_bytes, AMX_PLAIN_BYTES)
+MULTIPLY(multiply_plain_other, AMX_PLAIN_OTHER)
 
 /* Where the `count` pixels from `first` of the line are in the image. */
 static void find_places(amx_job *t, int first, int count)
