@@ -7,8 +7,11 @@
  *
  * float16 (ARMv8.2), 8 lanes. A product is rounded once, by a fused multiply-add in float16. Sums are kept in float16
  * too, but put aside after at most HALF_CHUNK inputs (or one block, where its taps are more) and added up at the end,
- * so that the error of a long sum grows with the number of pieces and not of inputs. Bound per output against double:
- * 2^-11 * 2 * sum |w||x| for terms of either sign (at worst HALF_CHUNK / 2 times that), plus the activation's, see act.
+ * so that the error of a long sum grows with the number of pieces and not of inputs. Error per output against double:
+ * each rounding is up to 2^-11 of the sum so far, s_i, and they are as good as independent, so that six standard
+ * deviations are 2^-11 * 3.5 * sqrt(sum s_i^2) (Higham and Mary, A New Approach to Probabilistic Rounding Error
+ * Analysis, 2019), plus the activation's, see act. For terms of either sign one of these deviations is about
+ * 2^-11 * 0.4 * sum |w||x|; at worst, with terms of one sign, the error is 2^-11 * HALF_CHUNK / 2 * sum |w||x|.
  * No Winograd: its transforms cost F(4, 3) three of the eleven bits. Results beyond 65504 become infinite.
  *
  * bfloat16 (AMX), 16 lanes. Only what is stored is bfloat16: images and, but for depthwise ones, weights. Products are

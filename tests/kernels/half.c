@@ -56,13 +56,43 @@ static size_t blocked_at(int pixels, int c, int i)
     return ((size_t)(c / lanes_of) * (size_t)pixels + (size_t)i) * (size_t)lanes_of + (size_t)(c % lanes_of);
 }
 
+/* Partial sums of output (o, y, x) in the order in which float16 tiles make them: pieces of whole channel blocks, put
+ * aside and added up at the end (depthwise: one piece on top of the bias). -> root of the sum of their squares. */
+static double float16_partial_sums(const conv_shape *s, int o, int y, int x, double bias)
+{
+    const int inputs = s->c_in / s->groups, group = o / (s->c_out / s->groups), taps = s->kernel_h * s->kernel_w;
+    const int piece_blocks = taps * HALF_LANES < HALF_CHUNK ? HALF_CHUNK / (taps * HALF_LANES) : 1;
+    const int blocks = (inputs + HALF_LANES - 1) / HALF_LANES;
+    const bool depthwise = inputs == 1 && s->groups > 1;
+    double squares = 0, aside = depthwise ? 0 : bias, sum = depthwise ? bias : 0;
+    for (int block = 0; block < blocks; block++) {
+        for (int i = 0; i < taps * HALF_LANES; i++) {
+            const int tap = i / HALF_LANES, c = block * HALF_LANES + i % HALF_LANES;
+            const int ky = tap / s->kernel_w, kx = tap % s->kernel_w;
+            const int iy = y * s->stride_h + ky * s->dilation_h - s->pad_top;
+            const int ix = x * s->stride_w + kx * s->dilation_w - s->pad_left;
+            if (c >= inputs || iy < 0 || ix < 0 || iy >= s->h_in || ix >= s->w_in)
+                continue;
+            sum += (double)plain[((group * inputs + c) * s->h_in + iy) * s->w_in + ix] *
+                   weights[(o * inputs + c) * taps + tap];
+            squares += sum * sum;
+        }
+        if ((block + 1) % piece_blocks == 0 || block == blocks - 1) {
+            aside += sum;
+            sum = 0;
+            squares += aside * aside;
+        }
+    }
+    return sqrt(squares);
+}
+
 /* What half.h allows for an output y, with residual `add`, whose sum has terms of `magnitude` in all. */
 static double bound_of(const cpu_kernels *kernels, const half_conv_plan *plan, const cpu_activation *activation,
-                       double magnitude, double y, double add)
+                       double magnitude, double partial_sums, double y, double add)
 {
     const conv_shape *s = &plan->shape;
     if (is_float16(kernels))
-        return 0x1p-11 * (2 * magnitude + 8 * fabs(y)) + 4e-4;
+        return 0x1p-11 * (3.5 * partial_sums + 2 * fabs(add) + 8 * fabs(y)) + 4e-4;
     const double k = (double)(s->c_in / s->groups) * s->kernel_h * s->kernel_w + 2;
     const bool curved = activation->act == CPU_ACT_SILU;
     return k * 0x1p-23 * magnitude + (curved ? 7e-4 : 1e-6) * (fabs(y) + fabs(add)) +
@@ -86,8 +116,10 @@ static void compare(const cpu_kernels *kernels, const half_conv_plan *plan, cons
             double x = sum + (double)bias[o];
             double y = a->residual_before ? conv_oracle_act(&a->activation, x + add)
                                           : conv_oracle_act(&a->activation, x) + add;
-            double bound =
-                bound_of(kernels, plan, &a->activation, magnitude + fabs((double)bias[o]) + fabs(add), y, add);
+            double partial_sums =
+                is_float16(kernels) ? float16_partial_sums(s, o, i / s->w_out, i % s->w_out, (double)bias[o]) : 0;
+            double bound = bound_of(kernels, plan, &a->activation, magnitude + fabs((double)bias[o]) + fabs(add),
+                                    partial_sums, y, add);
             double actual = (double)got[blocked_at(pixels, o, i)];
             if (!(fabs(actual - y) <= bound)) {
                 CHECK(false, "%s %s act %d: filter %d y %d x %d: expected %.6g, got %.6g (bound %.2g)", plan->name,
