@@ -93,6 +93,9 @@ typedef struct qconv_units {
 typedef struct qconv_matrix {
     const char *name;
     qconv_run_function *run;
+    /* Packs the filters of rows whose zero points are not folded, quickly, because such weights may be those of one
+     * run; sums[c]: of their weights as int8. */
+    void (*pack_rows)(const qconv_plan *plan, const uint8_t *weights, uint8_t *filters, int32_t *sums);
 } qconv_matrix;
 
 struct qconv_plan {
@@ -119,13 +122,13 @@ struct qconv_plan {
     size_t spread_at; /* in scratch: its pixels, each with the three behind it */
     int tiles;        /* of 4x4 output pixels in a part; the following are offsets in scratch again */
     size_t zero_row_at, columns_at, tiles_at, products_at;
-    bool matrix;            /* by qconv_matrix; the following are about its strip, see qconv_matrix.c: */
-    int planes, rest_bytes; /* of 64-byte pixels; bytes of a pixel in the last, narrower plane, or 0 */
-    int rest_taps;          /* taps of a row that 64 bytes of the narrower plane hold */
-    int rest_rows;          /* rows of a picture that each of its pixels has; else 1 */
-    int steps;              /* products of one sum, those for what does not fit int8 included */
-    int line, phase_rows;   /* pixels of a row, and rows of a phase; without matrix: of short rows as one line, or 0 */
-    size_t line_at;         /* in scratch: bytes of such a line */
+    const qconv_matrix *matrix; /* or NULL; the following are about its strip, see qconv_matrix.c: */
+    int planes, rest_bytes;     /* of 64-byte pixels; bytes of a pixel in the last, narrower plane, or 0 */
+    int rest_taps;              /* taps of a row that 64 bytes of the narrower plane hold */
+    int rest_rows;              /* rows of a picture that each of its pixels has; else 1 */
+    int steps;                  /* products of one sum, those for what does not fit int8 included */
+    int line, phase_rows; /* pixels of a row, and rows of a phase; without matrix: of short rows as one line, or 0 */
+    size_t line_at;       /* in scratch: bytes of such a line */
 };
 
 /* False for shapes that no algorithm takes (grouped but not depthwise; plain sources of more than 16 channels;

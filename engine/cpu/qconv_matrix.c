@@ -54,7 +54,8 @@ bool qconv_matrix_fits(const qconv_shape *s)
 {
     const bool picture = s->c_in <= PICTURE_CHANNELS && s->dilation_h == 1 && s->dilation_w == 1 &&
                          s->kernel_h * s->kernel_w >= PICTURE_TAPS;
-    return s->groups == 1 && (!s->src_plain || picture) && (!s->rows || s->h_out >= FEWEST_ROWS) && !s->weights_zero &&
+    return s->groups == 1 && (!s->src_plain || picture) && (!s->rows || s->h_out >= FEWEST_ROWS) &&
+           (!s->weights_zero || s->rows) &&
            (int64_t)divide_up(s->c_in, LANES) * s->kernel_h * s->kernel_w <= MOST_STEPS;
 }
 
@@ -132,9 +133,9 @@ void qconv_matrix_plan(qconv_plan *plan)
 {
     const qconv_shape *s = &plan->shape;
     assert(plan->block == LANES);
-    plan->name = plan->kernels->qconv.matrix->name;
-    plan->run = plan->kernels->qconv.matrix->run;
-    plan->matrix = true;
+    plan->matrix = plan->kernels->qconv.matrix;
+    plan->name = plan->matrix->name;
+    plan->run = plan->matrix->run;
     plan->in_place = false;
     choose_planes(plan);
     plan->line = qconv_line_pixels(plan);
@@ -154,6 +155,9 @@ void qconv_matrix_plan(qconv_plan *plan)
     plan->bytes_at = size_align(plan->scratch_bytes, 64);
     if (s->src_float)
         plan->scratch_bytes = plan->bytes_at + (size_t)(plan->rest_rows * s->c_in) * (size_t)s->w_in;
+    plan->sums_at = size_align(plan->scratch_bytes, 64);
+    if (s->weights_zero)
+        plan->scratch_bytes = plan->sums_at + (size_t)(plan->strip_rows + MOST_PIXELS) * sizeof(int32_t);
 }
 
 size_t qconv_plane_bytes(const qconv_plan *plan, int pixel)
@@ -234,11 +238,21 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int vecto
     }
 }
 
-/* Where a vector of filters has its weights of a step. */
-static uint8_t *vector_at(const qconv_plan *plan, int vector, int step, uint8_t *out)
+/* Vectors of filters that are done together with this one. */
+static int wide_of(const qconv_plan *plan, int vector)
 {
     const int vectors = divide_up(plan->shape.c_out, LANES), first = vector / GROUP_BLOCKS * GROUP_BLOCKS;
-    const int wide = MIN(vectors - first, (int)GROUP_BLOCKS);
+    return MIN(vectors - first, (int)GROUP_BLOCKS);
+}
+
+size_t qconv_matrix_vector_step(const qconv_plan *plan, int vector)
+{
+    return (size_t)wide_of(plan, vector) * TILE_BYTES;
+}
+
+uint8_t *qconv_matrix_vector(const qconv_plan *plan, int vector, int step, uint8_t *out)
+{
+    const int first = vector / GROUP_BLOCKS * GROUP_BLOCKS, wide = wide_of(plan, vector);
     return out + ((size_t)first * (size_t)plan->steps + (size_t)(step * wide + vector - first)) * TILE_BYTES;
 }
 
@@ -254,12 +268,14 @@ void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *w, const int
         for (int channel = 0; channel < s->c_in; channel += 4)
             for (int tap = 0; tap < taps; tap++) {
                 group_place(plan, channel, tap, &step, &row);
-                pack_group(plan, w, vector, channel, tap, false, vector_at(plan, vector, step, out) + row * 64);
+                pack_group(plan, w, vector, channel, tap, false,
+                           qconv_matrix_vector(plan, vector, step, out) + row * 64);
             }
         for (int i = 0; i < s->extra_groups; i++) {
             const int channel = extra[i] / taps * 4, tap = extra[i] % taps;
             group_place(plan, channel, tap, &step, &row);
-            pack_group(plan, w, vector, channel, tap, true, vector_at(plan, vector, again[step], out) + row * 64);
+            pack_group(plan, w, vector, channel, tap, true,
+                       qconv_matrix_vector(plan, vector, again[step], out) + row * 64);
         }
     }
 }

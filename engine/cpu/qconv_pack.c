@@ -107,22 +107,64 @@ static void pack_group(const qconv_plan *plan, const qconv_weights *w, int filte
     }
 }
 
+/* [4][lanes] -> [lanes][4]: by the compiler's vectors. */
+static inline void interleave(const uint8_t *const row[4], uint8_t flip, uint8_t *out, const int lanes)
+{
+    const uint8_t *a = row[0], *b = row[1], *c = row[2], *d = row[3];
+    for (int lane = 0; lane < lanes; lane++) {
+        out[4 * lane] = a[lane] ^ flip;
+        out[4 * lane + 1] = b[lane] ^ flip;
+        out[4 * lane + 2] = c[lane] ^ flip;
+        out[4 * lane + 3] = d[lane] ^ flip;
+    }
+}
+
+/* The same of a vector of filters of rows, for four channels that are there. */
+static void pack_row_group(const qconv_plan *plan, const uint8_t *weights, int filter, int channel, uint8_t *out)
+{
+    const int lanes = plan->units->lanes, left = plan->shape.c_out - filter;
+    const size_t next = (size_t)plan->shape.c_out;
+    const uint8_t *at = weights + (size_t)channel * next + (size_t)filter, flip = plan->shape.weights_signed ? 0 : 0x80;
+    const uint8_t *row[4];
+    uint8_t rest[4][16];
+    for (size_t k = 0; k < 4; k++, at += next) {
+        row[k] = at;
+        if (left >= lanes)
+            continue;
+        memset(rest[k], flip, sizeof(rest[k]));
+        memcpy(rest[k], at, (size_t)left);
+        row[k] = rest[k];
+    }
+    if (lanes == 16)
+        interleave(row, flip, out, 16);
+    else if (lanes == 8)
+        interleave(row, flip, out, 8);
+    else
+        interleave(row, flip, out, lanes);
+}
+
 /* The same group of `wide` vectors of filters. */
 static uint8_t *pack_vectors(const qconv_plan *plan, const qconv_weights *w, int first, int wide, int channel,
                              int limit, int tap, bool rest, uint8_t *out)
 {
     const qconv_units *u = plan->units;
-    const bool plain = u->group == 4 && !plan->shape.zeros_folded;
-    const int end = limit < plan->shape.c_in ? limit : plan->shape.c_in;
+    const qconv_shape *s = &plan->shape;
+    const bool plain = u->group == 4 && !s->zeros_folded, by_rows = plain && s->rows && !u->split_pairs;
+    const int end = limit < s->c_in ? limit : s->c_in;
     const size_t pair_step = u->split_pairs ? 2 * (size_t)u->lanes : 2;
     for (int f = first; f < first + wide; f++, out += 4 * u->lanes) {
+        const int filter = f * u->lanes;
+        if (by_rows && channel + 4 <= end && filter < s->c_out) {
+            pack_row_group(plan, w->values, filter, channel, out);
+            continue;
+        }
         for (int lane = 0; lane < u->lanes; lane++) {
             /* split: [lane][2] of the first pairs, then of the second */
             uint8_t *at = out + lane * (u->split_pairs ? 2 : 4);
             if (plain)
-                pack_plain_group(plan, w->values, f * u->lanes + lane, channel, end, tap, at, pair_step);
+                pack_plain_group(plan, w->values, filter + lane, channel, end, tap, at, pair_step);
             else
-                pack_group(plan, w, f * u->lanes + lane, channel, limit, tap, rest, at, pair_step);
+                pack_group(plan, w, filter + lane, channel, limit, tap, rest, at, pair_step);
         }
     }
     return out;
@@ -235,6 +277,16 @@ static void fill_header(const qconv_plan *plan, const uint8_t *weights, const in
     }
 }
 
+/* The same where the sums are those of weights as int8 already. */
+static void finish_header(const qconv_plan *plan, const int *zeros, int32_t *sums, int32_t *header_zeros)
+{
+    const uint32_t filter = (uint32_t)plan->shape.c_in;
+    for (int c = 0; c < plan->shape.c_out; c++) {
+        header_zeros[c] = qconv_zero_of(plan, zeros, c) - (plan->shape.weights_signed ? 0 : 128);
+        sums[c] = (int32_t)((uint32_t)sums[c] - filter * (uint32_t)header_zeros[c]);
+    }
+}
+
 void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, void *packed)
 {
     const qconv_shape *s = &plan->shape;
@@ -249,6 +301,11 @@ void qconv_pack(const qconv_plan *plan, const void *weights, const int *zeros, v
         return;
     }
     memset(packed, 0, qconv_filters_at(plan));
+    if (plan->matrix && s->rows && !s->zeros_folded) {
+        plan->matrix->pack_rows(plan, weights, body, sums);
+        finish_header(plan, zeros, sums, header_zeros);
+        return;
+    }
     int32_t *extra = header_zeros + c_out;
     for (int number = 0, found = 0; found < s->extra_groups; number++)
         if (group_overflows(weights, zeros, s, number))

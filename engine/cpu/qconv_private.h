@@ -94,6 +94,9 @@ bool qconv_matrix_fits(const qconv_shape *shape);
 /* Makes a plan that qconv_choose has begun one for matrix tiles. */
 void qconv_matrix_plan(qconv_plan *plan);
 void qconv_matrix_pack(const qconv_plan *plan, const qconv_weights *weights, const int32_t *extra, uint8_t *out);
+/* Where a vector of filters has its weights of a step; from one of its steps to the next. */
+uint8_t *qconv_matrix_vector(const qconv_plan *plan, int vector, int step, uint8_t *out);
+size_t qconv_matrix_vector_step(const qconv_plan *plan, int vector);
 /* Of one plane of its strip, of pixels of so many bytes. */
 size_t qconv_plane_bytes(const qconv_plan *plan, int pixel);
 /* One product of a sum: where its source lies in the strip for the line's first pixel, and from one output to the next.

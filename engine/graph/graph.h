@@ -170,6 +170,7 @@ static inline bool graph_is(const graph_node *node, const char *name)
 typedef struct graph_pass_options {
     const char *disabled; /* comma-separated pass names, or NULL */
     onyx_precision precision;
+    bool float_pairs; /* products of two matrices of bytes that a run makes are as fast in float32 */
 } graph_pass_options;
 
 typedef onyx_status graph_pass_function(graph *g, const graph_pass_options *options, bool *changed, onyx_error *error);

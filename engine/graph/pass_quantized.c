@@ -324,8 +324,10 @@ onyx_status pass_quantized(graph *g, const graph_pass_options *options, bool *ch
     }
     if (bytes)
         STATUS_TRY(quantized_up(g, changed, error));
+    if (bytes && !options->float_pairs)
+        STATUS_TRY(quantized_pairs(g, changed, error));
     if (bytes && options->precision != ONYX_PRECISION_STRICT)
-        STATUS_TRY(quantized_floats(g, changed, error));
+        STATUS_TRY(quantized_floats(g, options->float_pairs, changed, error));
     STATUS_TRY(transposes_down(g, changed, error));
     if (bytes && !g->fold_dequantize) {
         g->fold_dequantize = true;

@@ -65,10 +65,14 @@ onyx_status quantized_moves(graph *g, bool *changed, onyx_error *error);
 onyx_status quantized_tables(graph *g, bool *changed, onyx_error *error);
 /* Q(Add(DQ, DQ)) and Q(Mul(DQ, DQ)). */
 onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error);
-/* Matrix products and what else has no kernel on bytes, in float32. */
-onyx_status quantized_floats(graph *g, bool *changed, onyx_error *error);
+/* Matrix products and what else has no kernel on bytes, in float32; float_pairs: quantized_is_pair's, too. */
+onyx_status quantized_floats(graph *g, bool float_pairs, bool *changed, onyx_error *error);
 /* Matrix products of bytes by constant matrices. */
 onyx_status quantized_matmuls(graph *g, bool *changed, onyx_error *error);
+/* Matrix products of bytes by bytes, as QLinearMatMul. */
+onyx_status quantized_pairs(graph *g, bool *changed, onyx_error *error);
+/* The QLinearMatMul is one of these. */
+bool quantized_is_pair(graph *g, const graph_node *node);
 /* Convolutions of bytes. */
 onyx_status quantized_convs(graph *g, bool *changed, onyx_error *error);
 /* What a convolution of bytes reads by way of an upsampling, at its own size. */

@@ -2,7 +2,8 @@
  *
  * Part of the pass `quantized`: what of a quantised transformer has no kernel on bytes is computed in float32.
  *
- * Products by constant matrices are pass_quantized_matmul.c's; these are the others:
+ * Products by constant matrices are pass_quantized_matmul.c's, of equally many matrices, where a processor has units
+ * for them, pass_quantized_pairs.c's; these are the others:
  *
  *   Cast(MatMulInteger(a, b))                                -> MatMul(a - zero, b - zero)
  *   QLinearMatMul, QLinearSoftmax, QLinearAveragePool, QLinearGlobalAveragePool  -> Q(operator(DQ, ...))
@@ -58,12 +59,12 @@ static bool one_number(const graph_value *value)
 }
 
 /* a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero */
-static onyx_status qlinear_matmul(graph *g, graph_node *node, bool *changed, onyx_error *error)
+static onyx_status qlinear_matmul(graph *g, graph_node *node, bool float_pairs, bool *changed, onyx_error *error)
 {
     graph_value *a, *b, *y = NULL;
     graph_value *const *in = node->inputs;
     bool done;
-    if (!one_number(in[6]))
+    if (!one_number(in[6]) || (!float_pairs && quantized_is_pair(g, node)))
         return ONYX_OK;
     STATUS_TRY(dequantised(g, node, in[3], in[4], in[5], &b, &done, error));
     if (done)
@@ -196,7 +197,7 @@ static onyx_status matmul_integer(graph *g, graph_node *cast, bool *changed, ony
     return graph_substitute(g, cast, "", "MatMul", cast->name, inputs, 2, NULL, 0, NULL, error);
 }
 
-onyx_status quantized_floats(graph *g, bool *changed, onyx_error *error)
+onyx_status quantized_floats(graph *g, bool float_pairs, bool *changed, onyx_error *error)
 {
     GRAPH_EACH_NODE(g, node)
     {
@@ -205,7 +206,7 @@ onyx_status quantized_floats(graph *g, bool *changed, onyx_error *error)
         if (graph_is(node, "Cast"))
             STATUS_TRY(matmul_integer(g, node, changed, error));
         else if (graph_is(node, "QLinearMatMul"))
-            STATUS_TRY(qlinear_matmul(g, node, changed, error));
+            STATUS_TRY(qlinear_matmul(g, node, float_pairs, changed, error));
         else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearSoftmax"))
             STATUS_TRY(qlinear_unary(g, node, "Softmax", changed, error));
         else if (graph_is_in(node, OP_DOMAIN_MICROSOFT, "QLinearAveragePool"))

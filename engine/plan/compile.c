@@ -318,7 +318,10 @@ static onyx_status prepare_graph(program *p, const plan_options *wish, onyx_erro
     STATUS_TRY(graph_infer(p->graph, true, error));
     if (wish->unoptimised)
         return ONYX_OK;
-    const graph_pass_options options = { .disabled = wish->disabled_passes, .precision = wish->precision };
+    const qconv_units *units = wish->kernels->qconv.units;
+    const graph_pass_options options = { .disabled = wish->disabled_passes,
+                                         .precision = wish->precision,
+                                         .float_pairs = !units || units->group < 4 };
     STATUS_TRY(graph_optimise(p->graph, &options, error));
     p->graph->fold_dequantize = true;
     return graph_infer(p->graph, true, error);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Matrix products of bytes by constant matrices, on plain rows: QMatMul and QLinearMatMul give bytes, MatMulInteger
- * sums, QMatMulFloat float32. The kernels are those of 1x1 convolutions, whose pixels the rows are. */
+ * sums, QMatMulFloat float32. The kernels are those of 1x1 convolutions, whose pixels the rows are. QLinearMatMul by
+ * matrices that are no constants packs them in each run, in a step of its own. */
 #include "plan/plan_quant.h"
 
 #include "cpu/pack_form.h"
@@ -67,20 +68,11 @@ static void run_qmatmul_float(const step_context *context, int part)
     s->plan.run(&s->plan, &arguments, part, context->scratch);
 }
 
-/* What all have in common: shape, kernel and packed weights; w [k, n] is constant, all else of x one tall matrix. */
-static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_value *zeros, qconv_output output,
-                         qmatmul_step *s)
+/* x [m, k] times w [k, n] */
+static qconv_shape shape_of(const planner *p, const graph_value *x, const graph_value *w, int m, int k, int n,
+                            qconv_output output)
 {
-    const graph_value *x = node->inputs[0];
-    if (!p->kernels->qconv.units) /* plain C: the rows' kernels are faster than the definition */
-        return PLAN_PASS;
-    const int64_t elements = graph_element_count(x);
-    const onyx_tensor *weights = w->info.rank == 2 && w->is_constant ? graph_constant(p->graph, w) : NULL;
-    if (!weights || elements < 1 || graph_element_count(w) < 1 || w->info.dims[0] > INT32_MAX / 65536 ||
-        w->info.dims[1] > INT32_MAX / 64 || elements / w->info.dims[0] > INT32_MAX / 64)
-        return PLAN_PASS;
-    const int k = (int)w->info.dims[0], n = (int)w->info.dims[1], m = (int)(elements / k);
-    qconv_shape shape = {
+    return (qconv_shape){
         .c_in = k,
         .c_out = n,
         .groups = 1,
@@ -100,6 +92,22 @@ static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_val
         .weights_signed = w->info.type == ONYX_TYPE_INT8,
         .threads = plan_threads(p),
     };
+}
+
+/* What all have in common: shape, kernel and packed weights; w [k, n] is constant, all else of x one tall matrix. */
+static plan_result begin(planner *p, graph_node *node, graph_value *w, graph_value *zeros, qconv_output output,
+                         qmatmul_step *s)
+{
+    const graph_value *x = node->inputs[0];
+    if (!p->kernels->qconv.units) /* plain C: the rows' kernels are faster than the definition */
+        return PLAN_PASS;
+    const int64_t elements = graph_element_count(x);
+    const onyx_tensor *weights = w->info.rank == 2 && w->is_constant ? graph_constant(p->graph, w) : NULL;
+    if (!weights || elements < 1 || graph_element_count(w) < 1 || w->info.dims[0] > INT32_MAX / 65536 ||
+        w->info.dims[1] > INT32_MAX / 64 || elements / w->info.dims[0] > INT32_MAX / 64)
+        return PLAN_PASS;
+    const int k = (int)w->info.dims[0], n = (int)w->info.dims[1], m = (int)(elements / k);
+    qconv_shape shape = shape_of(p, x, w, m, k, n, output);
     int *list;
     const plan_result read = plan_byte_zeros(p, zeros, &shape, &list);
     if (read != PLAN_DONE)
@@ -133,8 +141,122 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
     return PLAN_DONE;
 }
 
+/* ---- both matrices known at run time only ---- */
+
+typedef struct pair_step {
+    qconv_plan plan;    /* of one product of the batch */
+    const float *scale; /* by column, all the same; */
+    const int *zeros;   /* so are these */
+    int src_zero, dst_zero;
+    size_t packed_bytes; /* of a matrix, whole lines */
+} pair_step;
+
+static void run_pair_pack(const step_context *context, int part)
+{
+    const pair_step *s = context->step->params;
+    const size_t bytes = (size_t)s->plan.shape.c_in * (size_t)s->plan.shape.c_out, at = (size_t)part;
+    const char *weights = context->tensors[context->step->inputs[0]].data;
+    char *packed = context->tensors[context->step->outputs[0]].data;
+    qconv_pack(&s->plan, weights + at * bytes, s->zeros, packed + at * s->packed_bytes);
+}
+
+static void run_pair(const step_context *context, int part)
+{
+    const program_step *step = context->step;
+    const pair_step *s = step->params;
+    const qconv_shape *shape = &s->plan.shape;
+    const size_t at = (size_t)(part / s->plan.parts), rows = (size_t)shape->h_out;
+    const qconv_arguments arguments = {
+        .src = (const char *)context->tensors[step->inputs[0]].data + at * rows * (size_t)shape->c_in,
+        .src_zero = s->src_zero,
+        .dst = (char *)context->tensors[step->outputs[0]].data + at * rows * (size_t)shape->c_out,
+        .packed = (const char *)context->tensors[step->inputs[1]].data + at * s->packed_bytes,
+        .scale = s->scale,
+        .dst_zero = s->dst_zero,
+    };
+    s->plan.run(&s->plan, &arguments, part % s->plan.parts, context->scratch);
+}
+
+/* Matrices of the batch, which a and b have as many of, or 0. */
+static int batch_of(const graph_value *a, const graph_value *b)
+{
+    const int rank = a->info.rank;
+    int64_t count = 1;
+    if (rank < 2 || rank != b->info.rank || graph_element_count(a) < 1 || graph_element_count(b) < 1 ||
+        graph_element_count(a) > INT32_MAX || graph_element_count(b) > INT32_MAX)
+        return 0;
+    for (int i = 0; i < rank - 2; i++) {
+        if (a->info.dims[i] != b->info.dims[i])
+            return 0;
+        count *= a->info.dims[i];
+    }
+    return a->info.dims[rank - 2] <= INT32_MAX / 64 && b->info.dims[rank - 1] <= INT32_MAX / 64 &&
+                   a->info.dims[rank - 1] <= INT32_MAX / 65536
+               ? (int)count
+               : 0;
+}
+
+static bool prepare_pair(planner *p, const graph_node *node, pair_step *s)
+{
+    const graph_value *a = node->inputs[0], *b = node->inputs[3];
+    float a_scale, b_scale, y_scale;
+    int zero;
+    if (!p->kernels->qconv.units || !plan_is_byte(a) || !plan_is_byte(b) ||
+        !plan_byte_scale(p, node->inputs[1], node->inputs[2], &a_scale, &s->src_zero) ||
+        !plan_byte_scale(p, node->inputs[4], node->inputs[5], &b_scale, &zero) ||
+        !plan_byte_scale(p, node->inputs[6], node->inputs[7], &y_scale, &s->dst_zero))
+        return false;
+    const int m = (int)a->info.dims[a->info.rank - 2], k = (int)a->info.dims[a->info.rank - 1],
+              n = (int)b->info.dims[b->info.rank - 1];
+    const qconv_output output = node->outputs[0]->info.type == ONYX_TYPE_INT8 ? QCONV_S8 : QCONV_U8;
+    qconv_shape shape = shape_of(p, a, b, m, k, n, output);
+    shape.weights_zero = zero != (shape.weights_signed ? 0 : 128);
+    if (!qconv_choose(p->kernels, &shape, &s->plan))
+        return false;
+    s->packed_bytes = size_align(s->plan.packed_bytes, ONYX_ALIGNMENT);
+    float *scale = plan_alloc(p, sizeof(float) * (size_t)n);
+    int *zeros = plan_alloc(p, sizeof(int) * (size_t)n);
+    if (!scale || !zeros)
+        return false;
+    for (int i = 0; i < n; i++) {
+        scale[i] = a_scale * b_scale / y_scale;
+        zeros[i] = zero;
+    }
+    s->scale = scale;
+    s->zeros = zeros;
+    return true;
+}
+
+static plan_result plan_pair(planner *p, graph_node *node)
+{
+    const int batch = batch_of(node->inputs[0], node->inputs[3]);
+    pair_step s = { .src_zero = 0 };
+    if (!batch || !prepare_pair(p, node, &s))
+        return PLAN_PASS;
+    const qconv_shape *shape = &s.plan.shape;
+    graph_value *memory = graph_add_value(p->graph, node->name);
+    if (!memory)
+        return PLAN_FAILED;
+    memory->info = (op_value){ .type = ONYX_TYPE_UINT8, .rank = 2, .dims = { batch, (int64_t)s.packed_bytes } };
+    const int a = plan_plain(p, node->inputs[0]), b = plan_plain(p, node->inputs[3]);
+    const int packed = plan_temporary(p, memory), y = plan_new_plain(p, node->outputs[0]);
+    if (a < 0 || b < 0 || packed < 0 || y < 0 ||
+        !plan_add_step(p, node, "qconv_pack", run_pair_pack, batch, 0, &b, 1, &packed, 1, &s, sizeof(s)))
+        return PLAN_FAILED;
+    program_step *step = plan_add_step(p, node, s.plan.name, run_pair, batch * s.plan.parts, s.plan.scratch_bytes,
+                                       (int[]){ a, packed }, 2, &y, 1, &s, sizeof(s));
+    if (!step)
+        return PLAN_FAILED;
+    step->operations = 2 * (int64_t)batch * shape->h_out * shape->c_in * shape->c_out;
+    return PLAN_DONE;
+}
+
+/* ---- the nodes ---- */
+
 plan_result plan_qmatmul(planner *p, graph_node *node)
 {
+    if (!node->inputs[3]->is_constant)
+        return plan_pair(p, node);
     graph_value *bias = graph_input(node, 8), *table = graph_input(node, 9);
     qmatmul_step s = { .src_zero = 0 };
     float x_scale, y_scale;

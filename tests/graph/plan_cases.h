@@ -11,7 +11,7 @@ typedef struct plan_case {
     const char *kernels; /* comma-separated; each is the kernel of some step. "gemm_": any that begins so */
     const char *without; /* kernels that no step has; NULL: "reference" */
     const char *text;
-    bool bytes; /* only where some kernel multiplies bytes */
+    int bytes; /* only where some kernel multiplies so many bytes at a time */
 } plan_case;
 
 #define HALVES                                                                                                        \
@@ -358,21 +358,21 @@ static const plan_case cases[] = {
       "input x f32 2,8,96,96\ninit w u8 40,8,1,1\ninit z u8 - = 120\ninit v u8 6,40,1,1\ninit s f32 - = 0.01\n"
       "q, xs, xz = DynamicQuantizeLinear(x)\na = ConvInteger(q, w, xz, z)\nb = Cast(a) to=f32\nc = Mul(xs, s)\n"
       "d = Mul(b, c)\nr, rs, rz = DynamicQuantizeLinear(d)\ne = ConvInteger(r, v, rz, z)\nf = Cast(e) to=f32\n"
-      "g = Mul(rs, s)\ny = Mul(f, g)\noutput y\n", true },
+      "g = Mul(rs, s)\ny = Mul(f, g)\noutput y\n", 1 },
     { "products of rows of bytes", "eltwise_quantize", "reference,eltwise_binary,eltwise_act,quantize_limits",
       "input v f32 2,3,40\ninput x f32 6,70\ninit xs f32 - = 0.01\ninit xz i8 - = -17\ninit w i8 70,33\n"
       "init ws f32 33\ninit wz i8 33 = 3\ninit b f32 33\ninit u i8 33,40\ninit us f32 1 = 0.01\ninit g i64 3 = 2,3,-1\n"
       "a = QuantizeLinear(x, xs, xz)\nb1 = DequantizeLinear(a, xs, xz)\nc = DequantizeLinear(w, ws, wz) axis=1\n"
       "d = Gemm(b1, c, b)\ne = Relu(d)\nq, s, z = DynamicQuantizeLinear(e)\nf = MatMulInteger(q, u, z)\n"
       "h = Cast(f) to=f32\ni = Mul(s, us)\nj = Mul(h, i)\nk = Reshape(j, g)\ny = Add(k, v)\nm = MatMulInteger(a, w, xz)\n"
-      "output y\noutput m\n", true },
+      "output y\noutput m\n", 1 },
     { "rows of a product, cut, with limits of their own", "eltwise_quantize,quantize_limits", NULL,
       "input x f32 1,64,32\ninit w i8 32,64\ninit ws f32 - = 0.01\ninit h i64 2 = 32,32\n"
       "q, s, z = DynamicQuantizeLinear(x)\nf = MatMulInteger(q, w, z)\ng = Cast(f) to=f32\ni = Mul(s, ws)\n"
       "m = Mul(g, i)\na, as, az = DynamicQuantizeLinear(m)\nb, c = Split(m, h) axis=1\n"
       "d, ds, dz = DynamicQuantizeLinear(b)\ne, es, ez = DynamicQuantizeLinear(c)\ninit v i8 64,7\n"
       "j = MatMulInteger(a, v, az)\nk = Cast(j) to=f32\nn = Mul(as, ws)\ny = Mul(k, n)\noutput y\n"
-      "output d\noutput ds\noutput dz\noutput e\noutput es\noutput ez\n", true },
+      "output d\noutput ds\noutput dz\noutput e\noutput es\noutput ez\n", 1 },
     { "sums and products of bytes that broadcast", "qeltwise_add,qeltwise_mul,transpose,transpose_runs",
       "reference,layout_block",
       "input x f32 4,5,9,33\ninit s f32 - = 0.02\ninit z u8 - = 117\ninit t f32 - = 0.0317\ninit a u8 5,1,33\n"
@@ -386,7 +386,18 @@ static const plan_case cases[] = {
       "input x f32 7,19\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz i8 - = 5\n"
       "init w i8 19,50\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
       "f = QLinearMatMul(a, xs, xz, w, ws, wz, cs, cz)\ng = DequantizeLinear(f, cs, cz)\nh = Sigmoid(g)\n"
-      "i = QuantizeLinear(h, ws, cz)\nz = DequantizeLinear(i, ws, cz)\noutput z\n", true },
+      "i = QuantizeLinear(h, ws, cz)\nz = DequantizeLinear(i, ws, cz)\noutput z\n", 1 },
+    { "products of bytes by bytes of the same run", "qconv_pack,transpose", "reference,gemm_",
+      "input x f32 2,3,37,70\ninput v f32 2,3,37,70\ninput w f32 2,3,37,70\ninit s f32 - = 0.02\ninit z u8 - = 117\n"
+      "init t f32 - = 0.0973\ninit y u8 - = 131\ninit e f32 - = 0.0039\ninit n u8 - = 0\nq = QuantizeLinear(x, s, z)\n"
+      "k0 = QuantizeLinear(v, s, z)\nk = Transpose(k0) perm=[0,1,3,2]\nu = QuantizeLinear(w, s, y)\n"
+      "dq = DequantizeLinear(q, s, z)\ndk = DequantizeLinear(k, s, z)\ndv = DequantizeLinear(u, s, y)\n"
+      "a = MatMul(dq, dk)\nb = QuantizeLinear(a, t, n)\nc = DequantizeLinear(b, e, n)\nh = MatMul(c, dv)\n"
+      "i = QuantizeLinear(h, s, z)\no = DequantizeLinear(i, s, z)\noutput o\n", 4 },
+    { "products of signed bytes by bytes of the same run", "qconv_pack", "reference,gemm_",
+      "input x f32 5,9,33\ninput v f32 5,33,130\ninit s f32 - = 0.02\ninit z i8 - = -7\ninit y i8 - = 0\n"
+      "init t f32 - = 0.0973\nq = QuantizeLinear(x, s, z)\nr = QuantizeLinear(v, s, y)\n"
+      "p = QLinearMatMul(q, s, z, r, s, y, t, z)\no = DequantizeLinear(p, t, z)\noutput o\n", 4 },
     { "groups of bytes, the last bundle with fewer", "eltwise_quantize,eltwise_dequantize", "reference,eltwise_cast",
       "input x f32 2,84,9,7\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"
       "init w i8 84,12,3,3\ninit ws f32 84\ninit wz i8 84 = 0\ninit b i32 84\ninit v i8 56,12,1,1\ninit z i8 - = 0\n"
@@ -394,22 +405,22 @@ static const plan_case cases[] = {
       "y = DequantizeLinear(c, cs, cz)\noutput y\nq, qs, qz = DynamicQuantizeLinear(x)\n"
       "d = ConvInteger(q, v, qz, z) group=7\ne = Cast(d) to=f32\nf = Mul(qs, xs)\ng = Mul(e, f)\n"
       "init k f32 56,1,1 = -9\nl = Add(g, k)\nh = Sigmoid(l)\nr, rs, rz = DynamicQuantizeLinear(h)\n"
-      "output rs\noutput rz\n", true },
+      "output rs\noutput rz\n", 1 },
     { "bytes by way of an upsampling", "eltwise_quantize,qeltwise_lookup", "reference,qplane_resize_nearest",
       "input x f32 2,90,12,12\ninput v f32 2,20,24,36\ninit xs f32 - = 0.01\n"
       "init xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\ninit w i8 70,110,1,1\ninit ws f32 - = 0.002\n"
       "init wz i8 - = 3\ninit up f32 4 = 1,1,2,3\na = QuantizeLinear(x, cs, cz)\nb = QuantizeLinear(v, xs, xz)\n"
       "r = Resize(a, , up)\nd = DequantizeLinear(r, cs, cz)\ne = QuantizeLinear(d, xs, xz)\nc = Concat(b, e) axis=1\n"
-      "f = QLinearConv(c, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\n", true },
+      "f = QLinearConv(c, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\n", 1 },
     { "a picture that the first layer quantises", "eltwise_dequantize", "reference,eltwise_quantize",
       "input x f32 2,3,23,37\ninit xs f32 - = 0.01\ninit xz i8 - = -17\ninit cs f32 - = 0.02\ninit cz i8 - = 5\n"
       "init w i8 20,3,3,3\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
       "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz) pads=[1,1,1,1] strides=[2,2]\n"
-      "z = DequantizeLinear(f, cs, cz)\noutput z\n", true },
+      "z = DequantizeLinear(f, cs, cz)\noutput z\n", 1 },
     { "a quantised picture that others read, too", "eltwise_quantize", "reference",
       "input x f32 1,3,23,37\ninit xs f32 - = 0.01\ninit xz u8 - = 117\ninit cs f32 - = 0.02\ninit cz u8 - = 130\n"
       "init w i8 20,3,3,3\ninit ws f32 - = 0.002\ninit wz i8 - = 0\na = QuantizeLinear(x, xs, xz)\n"
-      "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\noutput a\n", true },
+      "f = QLinearConv(a, xs, xz, w, ws, wz, cs, cz)\nz = DequantizeLinear(f, cs, cz)\noutput z\noutput a\n", 1 },
 };
 
 #define TALL_PRODUCT                                                                                                  \

@@ -115,7 +115,7 @@ static void check_tables(const plan_case *c, const model_file *file, onyx_precis
     for (size_t i = 0; i < sizeof(masks) / sizeof(*masks); i++) {
         cpu_kernels kernels;
         cpu_kernels_init(&kernels, available & masks[i]);
-        if (strcmp(kernels.name, last) == 0 || (c->bytes && !kernels.qconv.units) ||
+        if (strcmp(kernels.name, last) == 0 || c->bytes > (kernels.qconv.units ? kernels.qconv.units->group : 0) ||
             !has_precision(&kernels, precision))
             continue;
         last = kernels.name;

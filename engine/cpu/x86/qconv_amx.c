@@ -26,6 +26,7 @@ static bool amx_needs_row(const qconv_plan *plan, int r, int rows)
 }
 
 #include "cpu/x86/qconv_amx_picture_body.h"
+#include "cpu/x86/qconv_amx_pack_body.h"
 
 AMX_INLINE __m512i flipped(const uint8_t *src, __m512i flip)
 {
@@ -129,28 +130,33 @@ static void prepare_plane(const qconv_job *j, int first, int blocks, uint8_t *st
     }
 }
 
-/* Rows of a matrix: planes of 64 of its columns. */
-static void prepare_rows(const qconv_job *j, uint8_t *strip)
+/* Rows of a matrix: planes of 64 of its columns. sums: of each row, where these are wanted. */
+static void prepare_rows(const qconv_job *j, uint8_t *strip, int32_t *sums)
 {
     const qconv_plan *plan = j->plan;
     const size_t columns = (size_t)plan->shape.c_in, rows = (size_t)(j->row_end - j->row_begin);
     const uint8_t *src = (const uint8_t *)j->arguments->src + (size_t)j->row_begin * columns;
-    const __m512i flip = _mm512_set1_epi8((char)(plan->shape.src_signed ? 0x80 : 0));
+    const __m512i flip = _mm512_set1_epi8((char)(plan->shape.src_signed ? 0x80 : 0)), ones = _mm512_set1_epi8(1);
+    if (sums)
+        memset(sums, 0, (rows + NARROW_PIXELS) * sizeof(*sums));
     for (size_t at = 0; at < columns; at += 64, strip += qconv_plane_bytes(plan, 64)) {
         const size_t left = columns - at;
         const __mmask64 real = left < 64 ? (1ull << left) - 1 : ~0ull;
         for (size_t row = 0; row < rows; row++) {
-            const __m512i x = _mm512_maskz_loadu_epi8(real, src + row * columns + at);
-            _mm512_storeu_si512(strip + 64 * row, _mm512_xor_si512(x, flip));
+            const __m512i bytes = _mm512_maskz_loadu_epi8(real, src + row * columns + at);
+            const __m512i x = _mm512_maskz_mov_epi8(real, _mm512_xor_si512(bytes, flip));
+            _mm512_storeu_si512(strip + 64 * row, x);
+            if (sums)
+                sums[row] += _mm512_reduce_add_epi32(_mm512_dpbusd_epi32(_mm512_setzero_si512(), x, ones));
         }
     }
 }
 
-static void prepare_strip(const qconv_job *j, uint8_t *strip, uint8_t *bytes)
+static void prepare_strip(const qconv_job *j, uint8_t *strip, uint8_t *bytes, int32_t *row_sums)
 {
     const qconv_plan *plan = j->plan;
     if (plan->shape.rows) {
-        prepare_rows(j, strip);
+        prepare_rows(j, strip, row_sums);
         return;
     }
     if (plan->shape.src_plain) {
@@ -322,6 +328,7 @@ static void multiply_strip(amx_job *t, const uint8_t *strip, const uint8_t *w, i
     for (int first = 0; first < count; first += pixels) {
         t->multiply(t, strip, (size_t)first, w, j->bias + 16 * block, filters);
         t->piece = 0;
+        t->waiting_sums = t->row_sums ? t->row_sums + first : NULL;
         t->per_vector = pixels / 4;
         t->block = block;
         find_places(t, first, pixels);
@@ -354,6 +361,7 @@ static void prepare(amx_job *t, const qconv_plan *plan, const qconv_arguments *a
     else
         t->multiply = multiply_other;
     t->piece = PIECES;
+    t->waiting_sums = NULL;
     t->ahead = t->ahead_end = NULL;
     t->zero = a->dst_zero + (j->bytes_signed ? 128 : 0);
     const int flip = j->bytes_signed ? 0x80 : 0;
@@ -372,7 +380,9 @@ static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part
     amx_job t;
     prepare(&t, plan, a, part, scratch);
     t.weights_end = vector * (size_t)blocks > FAR_BYTES ? w + (size_t)end * vector : NULL;
-    prepare_strip(&t.part, strip, (uint8_t *)scratch + plan->bytes_at);
+    int32_t *row_sums = plan->shape.weights_zero ? (int32_t *)(void *)((uint8_t *)scratch + plan->sums_at) : NULL;
+    t.row_sums = row_sums;
+    prepare_strip(&t.part, strip, (uint8_t *)scratch + plan->bytes_at, row_sums);
     amx_begin();
     for (int block = begin; block < end; block += 2)
         multiply_strip(&t, strip, w + (size_t)block * vector, block, blocks - block < 2 ? 1 : 2, block == begin);
@@ -381,7 +391,7 @@ static void qconv_amx(const qconv_plan *plan, const qconv_arguments *a, int part
     qconv_finish_limits(&t.part);
 }
 
-static const qconv_matrix matrix = { "qconv_amx", qconv_amx };
+static const qconv_matrix matrix = { "qconv_amx", qconv_amx, amx_pack_rows };
 
 void qconv_fill_amx(qconv_kernels *kernels)
 {

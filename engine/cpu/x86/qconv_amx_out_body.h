@@ -27,19 +27,21 @@ struct amx_job {
     void (*multiply)(amx_job *t, const uint8_t *strip, size_t first, const uint8_t *w, const int32_t *bias,
                      int filters);
     const qconv_step *list;
-    int steps, pace; /* pieces a step, so that all are done with the last one */
-    int pitch, end;  /* outputs of a row of the line; the pixel of the image behind the part's last */
-    int zero;        /* of the output, unsigned */
-    bool looks_up;   /* bytes in the table */
-    size_t plane;    /* pixels of a channel block of the output */
+    int steps, pace;                  /* pieces a step, so that all are done with the last one */
+    int pitch, end;                   /* outputs of a row of the line; the pixel of the image behind the part's last */
+    int zero;                         /* of the output, unsigned */
+    bool looks_up;                    /* bytes in the table */
+    size_t plane;                     /* pixels of a channel block of the output */
     const uint8_t *ahead, *ahead_end; /* weights from afar, fetched so many lines of 64 bytes a step */
     int ahead_lines;
     const uint8_t *weights_end; /* of the part, where these come from afar; else NULL */
+    const int32_t *row_sums;    /* rows: of the sources of the part's rows, where weights have zero points; else NULL */
     /* The block that waits to leave: */
-    int piece, per_vector; /* the next piece; pieces of each vector of filters */
-    int block;             /* its first channel block */
-    bool run;              /* its pixels are neighbours in the image, too */
-    size_t first[2];       /* each vector's first pixel, or its channel block's, among all of the output */
+    int piece, per_vector;       /* the next piece; pieces of each vector of filters */
+    int block;                   /* its first channel block */
+    const int32_t *waiting_sums; /* of its rows, or NULL */
+    bool run;                    /* its pixels are neighbours in the image, too */
+    size_t first[2];             /* each vector's first pixel, or its channel block's, among all of the output */
     _Alignas(64) int32_t places[NARROW_PIXELS]; /* no run: each pixel's in its channel block, or -1 */
     _Alignas(64) uint8_t table[256];            /* of the output's bytes as unsigned ones, where these are looked up */
     _Alignas(64) int32_t sums[PIECES * PIECE];
@@ -223,6 +225,14 @@ AMX_INLINE void store_piece_plain_bytes(const amx_job *t, const amx_bytes *b, co
     }
 }
 
+/* Weights are taken as they are: less their zero points, times the rows' sums. */
+AMX_INLINE void subtract_zeros(const amx_job *t, int32_t *sums, int piece, int block)
+{
+    const vi zeros = vi_load(t->part.zeros + 16 * block);
+    for (int k = 0; k < 4; k++, sums += 16)
+        vi_store(sums, vi_sub(vi_load(sums), vi_mul(zeros, vi_set1(t->waiting_sums[4 * piece + k]))));
+}
+
 /* The next `count` pieces of the block that waits, or what is left of it. */
 AMX_INLINE void pieces(amx_job *t, const amx_bytes *b, int count, const amx_kind kind)
 {
@@ -235,8 +245,10 @@ AMX_INLINE void pieces(amx_job *t, const amx_bytes *b, int count, const amx_kind
         return;
     }
     for (int piece = begin; piece < end; piece++) {
-        const int32_t *sums = t->sums + PIECE * piece;
+        int32_t *sums = t->sums + PIECE * piece;
         const int second = piece >= per_vector, block = t->block + second, p = 4 * (piece & (per_vector - 1));
+        if ((kind == AMX_PLAIN_BYTES || kind == AMX_PLAIN_OTHER) && t->waiting_sums)
+            subtract_zeros(t, sums, piece & (per_vector - 1), block);
         if (kind == AMX_PLAIN_BYTES)
             store_piece_plain_bytes(t, b, sums, piece & (per_vector - 1), block);
         else if (kind == AMX_PLAIN_OTHER)
