@@ -293,7 +293,25 @@ typedef enum onyx_pixel_format {
     ONYX_PIXEL_BGRX, /* also BGRA */
     ONYX_PIXEL_XRGB, /* also ARGB */
     ONYX_PIXEL_XBGR, /* also ABGR */
-    ONYX_PIXEL_GRAY8
+    ONYX_PIXEL_GRAY8,
+    ONYX_PIXEL_Y42B, /* 4:2:2 as planes y, u, v */
+    ONYX_PIXEL_NV16, /* 4:2:2 as y, uv */
+    ONYX_PIXEL_NV61, /* 4:2:2 as y, vu */
+    ONYX_PIXEL_Y444, /* chroma for every pixel: planes y, u, v */
+    ONYX_PIXEL_NV24, /* the same as y, uv */
+    ONYX_PIXEL_Y41B, /* 4:1:1: planes y, u, v */
+    ONYX_PIXEL_AYUV, /* chroma for every pixel, in groups of 4 bytes; alpha is ignored */
+    ONYX_PIXEL_VUYA,
+    ONYX_PIXEL_GBR, /* planes g, b, r */
+    /* Samples of 16 bits, little-endian, at any address. */
+    ONYX_PIXEL_I420_10LE, /* the lower 10 bits count */
+    ONYX_PIXEL_P010_10LE, /* as NV12; the upper 10 bits */
+    ONYX_PIXEL_I422_10LE,
+    ONYX_PIXEL_Y444_10LE,
+    ONYX_PIXEL_I420_12LE,
+    ONYX_PIXEL_I422_12LE,
+    ONYX_PIXEL_Y444_12LE,
+    ONYX_PIXEL_GRAY16_LE /* 0..65535 is black to white */
 } onyx_pixel_format;
 
 typedef enum onyx_colour_matrix { ONYX_MATRIX_BT601 = 0, ONYX_MATRIX_BT709, ONYX_MATRIX_BT2020 } onyx_colour_matrix;
@@ -313,7 +331,7 @@ typedef struct onyx_image {
     const uint8_t *planes[3];
     ptrdiff_t strides[3];
     onyx_colour_matrix matrix;
-    bool full_range; /* YUV: 0..255 instead of 16..235 */
+    bool full_range; /* YUV: 0..255 instead of 16..235; 0..1023 instead of 64..940 */
     onyx_chroma_site chroma_site;
     int pixel_aspect_x, pixel_aspect_y; /* how wide a pixel is for its height, such as 16:11; 0:0 is square, as 1:1 */
 } onyx_image;

@@ -14,13 +14,13 @@ enum {
     TILE_SPAN = 4096     /* most columns of the picture that a tile may read */
 };
 
-/* One axis of the resize: position = (i + 0.5) * source / size - 0.5 + offset, halved about the chroma sites where
- * `halved` says so, between samples first and last. */
+/* One axis of the resize: position = (i + 0.5) * source / size - 0.5 + offset, in samples that lie 1 << shift pixels
+ * apart, between samples first and last. */
 typedef struct axis {
     double source, size, offset;
     int first, last;
-    bool halved;
-    double site; /* of the first chroma sample, in luma samples */
+    int shift;
+    double site; /* of the first sample, in pixels */
 } axis;
 
 /* Two neighbours, the second with `weight`. Beyond the edges both are the outermost sample. */
@@ -32,8 +32,8 @@ typedef struct tap {
 static inline tap tap_at(const axis *a, int i)
 {
     double centre = (i + 0.5) * a->source / a->size - 0.5 + a->offset;
-    if (a->halved)
-        centre = (centre - a->site) / 2;
+    if (a->shift)
+        centre = (centre - a->site) / (1 << a->shift);
     int low = (int)centre;
     low -= centre < low; /* floor, for vectors too */
     tap t = { low, low + 1, centre - low };

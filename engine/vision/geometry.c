@@ -1,82 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
- * Where a picture comes to lie in a network's input, and what memory a picture's planes need. */
+ * Where a picture comes to lie in a network's input. */
 #include "vision/vision.h"
 
 #include <math.h>
 
 #include "base/size.h"
 #include "base/status.h"
-
-int vision_plane_count(onyx_pixel_format format)
-{
-    switch (format) {
-    case ONYX_PIXEL_NV12:
-    case ONYX_PIXEL_NV21:
-        return 2;
-    case ONYX_PIXEL_I420:
-    case ONYX_PIXEL_YV12:
-        return 3;
-    case ONYX_PIXEL_YUY2:
-    case ONYX_PIXEL_UYVY:
-    case ONYX_PIXEL_RGB:
-    case ONYX_PIXEL_BGR:
-    case ONYX_PIXEL_RGBX:
-    case ONYX_PIXEL_BGRX:
-    case ONYX_PIXEL_XRGB:
-    case ONYX_PIXEL_XBGR:
-    case ONYX_PIXEL_GRAY8:
-        return 1;
-    }
-    return 0;
-}
-
-const char *vision_format_name(onyx_pixel_format format)
-{
-    static const char *const names[] = { "?",   "NV12", "NV21", "I420", "YV12", "YUY2", "UYVY",
-                                         "RGB", "BGR",  "RGBX", "BGRX", "XRGB", "XBGR", "GRAY8" };
-    return vision_plane_count(format) ? names[format] : names[0];
-}
-
-/* Bytes of one row, without what a stride adds. */
-static size_t row_bytes(onyx_pixel_format format, int plane, int width)
-{
-    size_t w = (size_t)width;
-    switch (format) {
-    case ONYX_PIXEL_NV12:
-    case ONYX_PIXEL_NV21:
-        return plane ? (w + 1) / 2 * 2 : w;
-    case ONYX_PIXEL_I420:
-    case ONYX_PIXEL_YV12:
-        return plane ? (w + 1) / 2 : w;
-    case ONYX_PIXEL_YUY2:
-    case ONYX_PIXEL_UYVY:
-        return (w + 1) / 2 * 4;
-    case ONYX_PIXEL_RGB:
-    case ONYX_PIXEL_BGR:
-        return w * 3;
-    case ONYX_PIXEL_RGBX:
-    case ONYX_PIXEL_BGRX:
-    case ONYX_PIXEL_XRGB:
-    case ONYX_PIXEL_XBGR:
-        return w * 4;
-    case ONYX_PIXEL_GRAY8:
-        return w;
-    }
-    return 0;
-}
-
-size_t vision_plane_bytes(onyx_pixel_format format, int plane, int width, int height, ptrdiff_t stride)
-{
-    if (plane < 0 || plane >= vision_plane_count(format) || width < 1 || height < 1)
-        return 0;
-    size_t rows = (size_t)height, step = stride < 0 ? (size_t)0 - (size_t)stride : (size_t)stride, bytes;
-    if (plane > 0)
-        rows = (rows + 1) / 2;
-    if (!size_mul(rows - 1, step, &bytes) || !size_add(bytes, row_bytes(format, plane, width), &bytes))
-        return SIZE_MAX;
-    return bytes;
-}
 
 /* Half to even, as Python's round does: the reference implementations of letterbox are written in it. */
 static int round_even(double value)

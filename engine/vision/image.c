@@ -13,39 +13,15 @@
 #include "base/status.h"
 #include "base/types.h"
 #include "vision/columns.h"
+#include "vision/formats.h"
 #include "vision/rows.h"
 
 enum { BAND_ROWS = 40 /* rows of the result in one part of work */ };
 
-/* How the samples of a format lie in memory. */
-typedef enum pixel_kind { KIND_PLANES, KIND_PAIRS, KIND_PACKED_YUV, KIND_RGB3, KIND_RGB4, KIND_GRAY } pixel_kind;
-
-typedef struct format_row {
-    pixel_kind kind;
-    /* KIND_PLANES: plane of y, u, v. KIND_PAIRS: place of u and v in a pair at [1], [2]. KIND_PACKED_YUV: place of y, u
-     * and v in the group of 4. RGB: place of r, g, b in the pixel. */
-    uint8_t place[3];
-} format_row;
-
-static const format_row formats[] = {
-    [ONYX_PIXEL_NV12] = { KIND_PAIRS, { 0, 0, 1 } },      [ONYX_PIXEL_NV21] = { KIND_PAIRS, { 0, 1, 0 } },
-    [ONYX_PIXEL_I420] = { KIND_PLANES, { 0, 1, 2 } },     [ONYX_PIXEL_YV12] = { KIND_PLANES, { 0, 2, 1 } },
-    [ONYX_PIXEL_YUY2] = { KIND_PACKED_YUV, { 0, 1, 3 } }, [ONYX_PIXEL_UYVY] = { KIND_PACKED_YUV, { 1, 0, 2 } },
-    [ONYX_PIXEL_RGB] = { KIND_RGB3, { 0, 1, 2 } },        [ONYX_PIXEL_BGR] = { KIND_RGB3, { 2, 1, 0 } },
-    [ONYX_PIXEL_RGBX] = { KIND_RGB4, { 0, 1, 2 } },       [ONYX_PIXEL_BGRX] = { KIND_RGB4, { 2, 1, 0 } },
-    [ONYX_PIXEL_XRGB] = { KIND_RGB4, { 1, 2, 3 } },       [ONYX_PIXEL_XBGR] = { KIND_RGB4, { 3, 2, 1 } },
-    [ONYX_PIXEL_GRAY8] = { KIND_GRAY, { 0, 0, 0 } },
-};
-
-static bool is_yuv(pixel_kind kind)
-{
-    return kind == KIND_PLANES || kind == KIND_PAIRS || kind == KIND_PACKED_YUV;
-}
-
 typedef struct job {
     const vision_rows *rows;
     onyx_image image;
-    format_row format;
+    const format_row *format;
     onyx_preprocess preprocess;
     vision_affine maps[3]; /* per channel of the tensor */
     vision_layout layout;
@@ -67,13 +43,16 @@ typedef struct scratch {
     uint8_t bytes[3][TILE_COLUMNS + VISION_ROW_SLACK];
 } scratch;
 
-/* The factors of rows.h for a matrix and range. */
-static vision_colour colour_for(onyx_colour_matrix matrix, bool full_range)
+/* The factors of rows.h for the picture's matrix and range. Where the range is limited, samples of more bits are exact
+ * multiples; the full range ends at 1023 / 4 of 8 bits' steps. */
+static vision_colour colour_for(const onyx_image *image, const format_row *format)
 {
     static const double k_red[] = { 0.299, 0.2126, 0.2627 }, k_blue[] = { 0.114, 0.0722, 0.0593 };
-    int m = matrix == ONYX_MATRIX_BT709 ? 1 : matrix == ONYX_MATRIX_BT2020 ? 2 : 0;
+    int m = image->matrix == ONYX_MATRIX_BT709 ? 1 : image->matrix == ONYX_MATRIX_BT2020 ? 2 : 0;
     double red = k_red[m], blue = k_blue[m], green = 1 - red - blue;
-    double chroma = full_range ? 1 : 255.0 / 224, luma = full_range ? 1 : 255.0 / 219;
+    double most = ldexp((1 << format->bits) - 1, 8 - format->bits);
+    bool full_range = image->full_range || format->kind == KIND_GRAY;
+    double chroma = 255 / (full_range ? most : 224), luma = 255 / (full_range ? most : 219);
     const double quarter = 32768.0 / 4;
     return (vision_colour){
         .black = (int16_t)(full_range ? 0 : 16 * 64),
@@ -87,18 +66,25 @@ static vision_colour colour_for(onyx_colour_matrix matrix, bool full_range)
 
 /* ----------------------------------------------------------------------------------------------------- reading */
 
-/* The two picture rows of result row `i`, at byte `at` of a row, and the weight of the second in Q15. */
-static int row_pair(const job *j, const axis *a, int i, int plane, size_t at, const uint8_t **first,
-                    const uint8_t **second)
+/* Two rows of the picture from a tile's first sample on, and the weight of the second in Q15. */
+typedef struct row_pair {
+    const uint8_t *a, *b;
+    int weight;
+} row_pair;
+
+/* Those of result row `i` in a plane whose samples are `step` bytes apart. */
+static row_pair rows_at(const job *j, const axis *a, int i, int plane, const column_taps *taps, int step)
 {
     tap t = tap_at(a, i);
-    ptrdiff_t stride = j->image.strides[plane];
-    *first = j->image.planes[plane] + t.low * stride + at;
-    *second = j->image.planes[plane] + t.high * stride + at;
+    ptrdiff_t stride = j->image.strides[plane], at = (ptrdiff_t)taps->start * step;
     int weight = (int)(t.weight * 32768 + 0.5);
-    if (!weight || t.low == t.high)
-        *second = *first;
-    return *second == *first ? 0 : MIN(weight, 32767);
+    row_pair rows = { j->image.planes[plane] + t.low * stride + at, j->image.planes[plane] + t.high * stride + at,
+                      MIN(weight, 32767) };
+    if (!weight || t.low == t.high) {
+        rows.b = rows.a;
+        rows.weight = 0;
+    }
+    return rows;
 }
 
 /* The sample behind the last is read with weight 0 only: give it a value. */
@@ -113,84 +99,121 @@ static void blend_plane(const job *j, const column_taps *taps, int16_t *plane, i
     j->rows->blend(plane, taps->index, taps->weight, j->columns, out);
 }
 
-/* What every way of reading needs: rows a and b from the tile's first sample on, and where the channels' bytes lie. */
-static bool sampled(const job *j, const column_taps *taps, const uint8_t *a, const uint8_t *b, int weight, int step,
-                    int channels, const uint8_t *place, int16_t *const *out)
+/* n groups of samples, of which planes[k] gets those k behind a group's first. */
+static void expand(const job *j, row_pair r, int n, int group, int16_t *const *planes)
 {
-    if (!j->rows->sample || !taps->picks.windows)
+    const vision_rows *rows = j->rows;
+    if (j->format->bits > 8 && group == 1)
+        rows->expand1_wide(r.a, r.b, r.weight, n, j->format->up, planes[0]);
+    else if (j->format->bits > 8)
+        rows->expand2_wide(r.a, r.b, r.weight, n, j->format->up, planes);
+    else if (group == 1)
+        rows->expand1(r.a, r.b, r.weight, n, planes[0]);
+    else
+        (group == 2 ? rows->expand2 : group == 3 ? rows->expand3 : rows->expand4)(r.a, r.b, r.weight, n, planes);
+}
+
+/* Reads only what is needed of the rows, where that can be done; place: of the channels' bytes in a group. */
+static bool sampled(const job *j, const column_taps *taps, row_pair r, int step, int channels, const uint8_t *place,
+                    int16_t *const *out)
+{
+    if (!j->rows->sample || !taps->picks.windows || j->format->bits > 8)
         return false;
     int bytes = (taps->count - 1) * step + place[0] + 1;
     for (int k = 1; k < channels; k++)
         bytes = MAX(bytes, (taps->count - 1) * step + place[k] + 1);
-    j->rows->sample(a, b, weight, bytes, &taps->picks, channels, place, j->columns, out);
+    j->rows->sample(r.a, r.b, r.weight, bytes, &taps->picks, channels, place, j->columns, out);
     return true;
 }
 
-static void read_luma(const job *j, int i, scratch *s)
-{
-    const uint8_t *a, *b;
-    const column_taps *taps = &j->luma;
-    int16_t *plane = s->plane[0], *out = s->blended[0];
-    int step = j->format.kind == KIND_PACKED_YUV ? 2 : 1;
-    int weight = row_pair(j, &j->y, i, 0, (size_t)taps->start * (size_t)step, &a, &b);
-    if (sampled(j, taps, a, b, weight, step, 1, j->format.place, &out))
-        return;
-    if (step == 2) {
-        int odd = taps->start & 1; /* groups of two pixels */
-        int16_t *planes[2] = { NULL, NULL };
-        planes[j->format.place[0]] = plane;
-        j->rows->expand2(a - 2 * odd, b - 2 * odd, weight, taps->count + odd, planes);
-        plane += odd;
-    } else {
-        j->rows->expand1(a, b, weight, taps->count, plane);
-    }
-    blend_plane(j, taps, plane, out);
-}
-
-static void read_chroma_planes(const job *j, int i, scratch *s)
+/* A plane of single samples -> blended[k]; returns its rows. */
+static row_pair read_plane(const job *j, int i, int plane, const axis *y, const column_taps *taps, scratch *s, int k)
 {
     static const uint8_t none = 0;
-    const column_taps *taps = &j->chroma;
-    for (int k = 1; k < 3; k++) {
-        const uint8_t *a, *b;
-        int16_t *out = s->blended[k];
-        int weight = row_pair(j, &j->chroma_y, i, j->format.place[k], (size_t)taps->start, &a, &b);
-        if (sampled(j, taps, a, b, weight, 1, 1, &none, &out))
-            continue;
-        j->rows->expand1(a, b, weight, taps->count, s->plane[k]);
-        blend_plane(j, taps, s->plane[k], out);
+    int step = sample_bytes(j->format);
+    row_pair r = rows_at(j, y, i, plane, taps, step);
+    int16_t *to = s->plane[k], *out = s->blended[k];
+    if (!sampled(j, taps, r, step, 1, &none, &out)) {
+        expand(j, r, taps->count, 1, &to);
+        blend_plane(j, taps, to, out);
     }
+    return r;
+}
+
+/* Channels first .. last - 1 of groups of samples, which lie at place[channel]. */
+static row_pair read_groups(const job *j, int i, int plane, const axis *y, const column_taps *taps, int group,
+                            scratch *s, int first, int last)
+{
+    const uint8_t *place = j->format->place + first;
+    int step = group * sample_bytes(j->format), channels = last - first;
+    row_pair r = rows_at(j, y, i, plane, taps, step);
+    int16_t *planes[4] = { NULL, NULL, NULL, NULL }, *out[3];
+    for (int k = 0; k < channels; k++) {
+        planes[place[k]] = s->plane[first + k];
+        out[k] = s->blended[first + k];
+    }
+    if (sampled(j, taps, r, step, channels, place, out))
+        return r;
+    expand(j, r, taps->count, group, planes);
+    for (int k = 0; k < channels; k++)
+        blend_plane(j, taps, s->plane[first + k], out[k]);
+    return r;
+}
+
+/* Light of groups of two pixels. */
+static void read_packed_luma(const job *j, int i, scratch *s)
+{
+    const column_taps *taps = &j->luma;
+    const uint8_t *place = j->format->place;
+    int16_t *out = s->blended[0];
+    row_pair r = rows_at(j, &j->y, i, 0, taps, 2);
+    if (sampled(j, taps, r, 2, 1, place, &out))
+        return;
+    int odd = taps->start & 1;
+    int16_t *planes[2] = { NULL, NULL };
+    planes[place[0]] = s->plane[0];
+    r.a -= 2 * odd;
+    r.b -= 2 * odd;
+    expand(j, r, taps->count + odd, 2, planes);
+    blend_plane(j, taps, s->plane[0] + odd, out);
 }
 
 static void read_chroma(const job *j, int i, scratch *s)
 {
-    const uint8_t *a, *b, *place = j->format.place + 1;
-    const column_taps *taps = &j->chroma;
-    if (j->format.kind == KIND_PLANES) {
-        read_chroma_planes(j, i, s);
-        return;
-    }
-    bool pairs = j->format.kind == KIND_PAIRS;
-    int step = pairs ? 2 : 4;
-    int16_t *out[2] = { s->blended[1], s->blended[2] };
-    int weight = row_pair(j, &j->chroma_y, i, pairs, (size_t)taps->start * (size_t)step, &a, &b);
-    if (sampled(j, taps, a, b, weight, step, 2, place, out))
-        return;
-    int16_t *planes[4] = { NULL, NULL, NULL, NULL };
-    planes[place[0]] = s->plane[1];
-    planes[place[1]] = s->plane[2];
-    (pairs ? j->rows->expand2 : j->rows->expand4)(a, b, weight, taps->count, planes);
-    for (int k = 1; k < 3; k++)
-        blend_plane(j, taps, s->plane[k], s->blended[k]);
+    const format_row *f = j->format;
+    if (f->kind == KIND_PLANES)
+        for (int k = 1; k < 3; k++)
+            read_plane(j, i, f->place[k], &j->chroma_y, &j->chroma, s, k);
+    else if (f->kind == KIND_PAIRS)
+        read_groups(j, i, 1, &j->chroma_y, &j->chroma, 2, s, 1, 3);
+    else
+        read_groups(j, i, 0, &j->chroma_y, &j->chroma, 4, s, 1, 3);
+}
+
+/* Light, and chroma unless it is not asked for or not there: then it is that of grey. */
+static void read_yuv(const job *j, int i, scratch *s, bool light_alone)
+{
+    const format_row *f = j->format;
+    if (f->kind == KIND_PIXELS)
+        read_groups(j, i, 0, &j->y, &j->luma, f->step, s, 0, light_alone ? 1 : 3);
+    else if (f->kind == KIND_PACKED_YUV)
+        read_packed_luma(j, i, s);
+    else
+        read_plane(j, i, f->place[0], &j->y, &j->luma, s, 0);
+    if (!light_alone && f->kind != KIND_PIXELS)
+        read_chroma(j, i, s);
+    for (int k = 0; light_alone && k < j->columns; k++)
+        s->blended[1][k] = s->blended[2][k] = 128 * 64;
 }
 
 /* Rounds a blended plane to bytes as if everything had been computed in double precision: what lies near a half is
- * computed again, in the order of operations of the usual reference (columns, then rows). a, b: the picture's rows, of
- * which sample x of this channel is [x * step]. So pictures in RGB get the same input from Onyx as in training. */
-static void round_exactly(const job *j, int i, const int16_t *blended, const uint8_t *a, const uint8_t *b, int step,
-                          uint8_t *out)
+ * computed again, in the order of operations of the usual reference (columns, then rows). r: the picture's rows, of
+ * which sample x of this channel is [x * step + place]. So pictures in RGB get the same input from Onyx as in
+ * training. */
+static void round_exactly(const job *j, int i, const int16_t *blended, row_pair r, int step, int place, uint8_t *out)
 {
     const column_taps *taps = &j->luma;
+    const uint8_t *a = r.a + place, *b = r.b + place;
     tap row = tap_at(&j->y, i);
     j->rows->round8(blended, j->columns, out);
     /* With short binary fractions as weights, the 1/64 steps were exact. */
@@ -209,31 +232,23 @@ static void round_exactly(const job *j, int i, const int16_t *blended, const uin
 
 static void read_grey(const job *j, int i, scratch *s)
 {
-    const uint8_t *a, *b;
-    int16_t *out = s->blended[0];
-    int weight = row_pair(j, &j->y, i, 0, (size_t)j->luma.start, &a, &b);
-    if (!sampled(j, &j->luma, a, b, weight, 1, 1, j->format.place, &out)) {
-        j->rows->expand1(a, b, weight, j->luma.count, s->plane[0]);
-        blend_plane(j, &j->luma, s->plane[0], out);
-    }
-    round_exactly(j, i, s->blended[0], a, b, 1, s->bytes[0]);
+    row_pair r = read_plane(j, i, 0, &j->y, &j->luma, s, 0);
+    round_exactly(j, i, s->blended[0], r, 1, 0, s->bytes[0]);
 }
 
 static void read_rgb(const job *j, int i, scratch *s)
 {
-    const uint8_t *a, *b, *place = j->format.place;
-    int step = j->format.kind == KIND_RGB3 ? 3 : 4;
-    int16_t *planes[4] = { NULL, NULL, NULL, NULL }, *out[3] = { s->blended[0], s->blended[1], s->blended[2] };
-    int weight = row_pair(j, &j->y, i, 0, (size_t)j->luma.start * (size_t)step, &a, &b);
-    if (!sampled(j, &j->luma, a, b, weight, step, 3, place, out)) {
-        for (int k = 0; k < 3; k++)
-            planes[place[k]] = s->plane[k];
-        (step == 3 ? j->rows->expand3 : j->rows->expand4)(a, b, weight, j->luma.count, planes);
-        for (int k = 0; k < 3; k++)
-            blend_plane(j, &j->luma, s->plane[k], out[k]);
+    const format_row *f = j->format;
+    if (f->kind == KIND_PLANES) {
+        for (int k = 0; k < 3; k++) {
+            row_pair r = read_plane(j, i, f->place[k], &j->y, &j->luma, s, k);
+            round_exactly(j, i, s->blended[k], r, 1, 0, s->bytes[k]);
+        }
+        return;
     }
+    row_pair r = read_groups(j, i, 0, &j->y, &j->luma, f->step, s, 0, 3);
     for (int k = 0; k < 3; k++)
-        round_exactly(j, i, s->blended[k], a + place[k], b + place[k], step, s->bytes[k]);
+        round_exactly(j, i, s->blended[k], r, f->step, f->place[k], s->bytes[k]);
 }
 
 /* BT.601 luma of bytes, in place of the first plane. */
@@ -247,30 +262,20 @@ static void luma_of_rgb(scratch *s, int n)
 /* Bytes of row `i` of the content, in the network's channel order: channels[c]. */
 static void read_row(const job *j, int i, scratch *s, const uint8_t *channels[3])
 {
-    bool grey_result = j->channels == 1;
+    bool grey_result = j->channels == 1, grey = grey_result || j->format->kind == KIND_GRAY;
     channels[0] = channels[1] = channels[2] = s->bytes[0];
-    if (is_yuv(j->format.kind)) {
-        read_luma(j, i, s);
-        if (grey_result) {
-            int16_t *u = s->blended[1], *v = s->blended[2];
-            for (int k = 0; k < j->columns; k++)
-                u[k] = v[k] = 128 * 64; /* no colour: then r is the light alone */
-        } else {
-            read_chroma(j, i, s);
-        }
+    if (j->format->yuv) {
+        read_yuv(j, i, s, grey);
         j->rows->colour(s->blended[0], s->blended[1], s->blended[2], j->columns, &j->colour, s->bytes[0], s->bytes[1],
                         s->bytes[2]);
-    } else if (j->format.kind == KIND_GRAY) {
+    } else if (j->format->kind == KIND_GRAY) {
         read_grey(j, i, s);
-        return;
     } else {
         read_rgb(j, i, s);
         if (grey_result)
             luma_of_rgb(s, j->columns);
     }
-    if (grey_result)
-        return;
-    for (int c = 0; c < 3; c++)
+    for (int c = 0; !grey && c < 3; c++)
         channels[c] = s->bytes[j->preprocess.bgr ? 2 - c : c];
 }
 
@@ -433,10 +438,21 @@ static onyx_status check_tensor(const onyx_tensor *t, vision_layout layout, int 
     return ONYX_OK;
 }
 
+/* What chroma samples shared by 1 << shift pixels have of an axis of the picture. site: the first one's place. */
+static axis chroma_axis(axis luma, int shift, double site)
+{
+    luma.shift = shift;
+    luma.site = site;
+    luma.first >>= shift;
+    luma.last >>= shift;
+    return luma;
+}
+
 static void set_axes(job *j, const vision_region *region)
 {
     const onyx_geometry *g = &j->geometry;
-    bool half_height = j->format.kind == KIND_PLANES || j->format.kind == KIND_PAIRS;
+    int shift_x = j->format->shift_x, shift_y = j->format->shift_y;
+    double middle_x = ((1 << shift_x) - 1) / 2.0, middle_y = ((1 << shift_y) - 1) / 2.0;
     j->x = (axis){ .source = region->width,
                    .size = g->content_width,
                    .offset = region->x,
@@ -447,31 +463,17 @@ static void set_axes(job *j, const vision_region *region)
                    .offset = region->y,
                    .first = region->y,
                    .last = region->y + region->height - 1 };
-    j->chroma_x = j->x;
-    j->chroma_x.halved = true;
-    j->chroma_x.site = j->image.chroma_site == ONYX_CHROMA_CENTRE ? 0.5 : 0;
-    j->chroma_x.first /= 2;
-    j->chroma_x.last /= 2;
-    j->chroma_y = j->y;
-    if (half_height) {
-        j->chroma_y.halved = true;
-        j->chroma_y.site = j->image.chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : 0.5;
-        j->chroma_y.first /= 2;
-        j->chroma_y.last /= 2;
-    }
+    j->chroma_x = chroma_axis(j->x, shift_x, j->image.chroma_site == ONYX_CHROMA_CENTRE ? middle_x : 0);
+    j->chroma_y = chroma_axis(j->y, shift_y, j->image.chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : middle_y);
 }
 
 static void make_columns(job *j)
 {
-    static const int luma_steps[] = {
-        [KIND_PLANES] = 1, [KIND_PAIRS] = 1, [KIND_PACKED_YUV] = 2, [KIND_RGB3] = 3, [KIND_RGB4] = 4, [KIND_GRAY] = 1
-    };
-    int step = luma_steps[j->format.kind];
-    column_taps_make(&j->x, j->column, j->columns, step, step - 1, &j->luma);
-    if (!is_yuv(j->format.kind))
+    const format_row *f = j->format;
+    column_taps_make(&j->x, j->column, j->columns, f->step, f->step - 1, &j->luma);
+    if (!f->yuv || f->kind == KIND_PIXELS || f->kind == KIND_GRAY)
         return;
-    step = j->format.kind == KIND_PLANES ? 1 : j->format.kind == KIND_PAIRS ? 2 : 4;
-    column_taps_make(&j->chroma_x, j->column, j->columns, step, step - 1, &j->chroma);
+    column_taps_make(&j->chroma_x, j->column, j->columns, chroma_step(f), chroma_step(f) - 1, &j->chroma);
 }
 
 onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region *region,
@@ -489,11 +491,11 @@ onyx_status vision_image_to_tensor(const onyx_image *image, const vision_region 
     vision_region whole = { 0, 0, image->width, image->height };
     j.rows = vision_rows_here();
     j.image = *image;
-    j.format = formats[image->format];
+    j.format = format_of(image->format);
     j.preprocess = *preprocess;
     for (int c = 0; c < j.channels; c++)
         vision_affine_set(&j.maps[c], preprocess->scale[c], preprocess->mean[c], j.type == ONYX_TYPE_FLOAT16);
-    j.colour = colour_for(image->matrix, image->full_range);
+    j.colour = colour_for(image, j.format);
     set_axes(&j, region ? region : &whole);
     j.band_rows = pool && workers_count(pool) > 1 ? BAND_ROWS : j.height;
     int bands = (j.height + j.band_rows - 1) / j.band_rows;

@@ -42,6 +42,35 @@ static void expand4(const uint8_t *a, const uint8_t *b, int weight, int n, int16
     expand_step(a, b, weight, n, 4, out);
 }
 
+/* Sample `i` of a row, in 1/128 of a step. */
+static inline int wide(const uint8_t *row, int i, int up)
+{
+    int value = (uint16_t)((row[2 * i] | row[2 * i + 1] << 8) << up) >> 1;
+    return value < VISION_WIDE_MOST ? value : VISION_WIDE_MOST;
+}
+
+static inline int16_t mix_wide(int a, int b, int weight)
+{
+    return (int16_t)(a + (((b - a) * weight + 16384) >> 15));
+}
+
+static void expand_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int step, int up, int16_t *const *out)
+{
+    for (int k = 0; k < step; k++)
+        for (int i = 0; i < n; i++)
+            out[k][i] = mix_wide(wide(a, i * step + k, up), wide(b, i * step + k, up), weight);
+}
+
+static void expand1_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *out)
+{
+    expand_wide(a, b, weight, n, 1, up, &out);
+}
+
+static void expand2_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *const out[2])
+{
+    expand_wide(a, b, weight, n, 2, up, out);
+}
+
 static void blend(const int16_t *in, const int32_t *index, const int16_t *weights, int n, int16_t *out)
 {
     for (int i = 0; i < n; i++) {
@@ -153,10 +182,9 @@ static void add_scaled(const float *in, float factor, int n, float *out)
         out[i] += factor * in[i];
 }
 
-const vision_rows vision_rows_c = {
-    "c",    expand1,   expand2,   expand3,   expand4,  blend,   sample,      colour,
-    round8, near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled
-};
+const vision_rows vision_rows_c = { "c",          expand1,   expand2,  expand3, expand4,     expand1_wide,
+                                    expand2_wide, blend,     sample,   colour,  round8,      near_half,
+                                    store_f32,    store_f16, fill_f32, max_f32, half_to_f32, add_scaled };
 
 const vision_rows *vision_rows_for(uint32_t cpu_flags)
 {

@@ -21,6 +21,9 @@
 
 #define VISION_ROW_SLACK 64
 
+/* All of 12 bits, and so little that 4 * (chroma - 128) steps of 1/64 fit into int16 in `colour`. */
+enum { VISION_WIDE_MOST = 32760 };
+
 /* Where the neighbours of 32 columns at a time lie in a row of bytes, for `sample`. A block of 32 columns is served by
  * 1, 2, 4 or 8 windows of VISION_WINDOW bytes, each of which holds both neighbours of its share of the columns. */
 enum { VISION_WINDOW = 128, VISION_BLOCK = 32 };
@@ -55,6 +58,11 @@ typedef struct vision_rows {
     void (*expand2)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[2]);
     void (*expand3)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[3]);
     void (*expand4)(const uint8_t *a, const uint8_t *b, int weight, int n, int16_t *const out[4]);
+    /* The same for n samples, or pairs of them, of two bytes, the lower one first, whose upper end is reached when they
+     * are moved up by `up` bits (what falls off does not count): 1/128 of a step is half of what that gives, at most
+     * VISION_WIDE_MOST. */
+    void (*expand1_wide)(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *out);
+    void (*expand2_wide)(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *const out[2]);
     /* out[i] = round((in[index[i]] * (16384 - w) + in[index[i] + 1] * w) / 32768), w = weights[i] in 0..16384;
      * index does not fall and is >= 0. */
     void (*blend)(const int16_t *in, const int32_t *index, const int16_t *weights, int n, int16_t *out);

@@ -31,9 +31,92 @@ typedef struct picture {
 
 static const char *const scaling_names[] = { "auto", "letterbox", "top-left", "stretch" };
 
-/* Smooth structure plus noise; each plane in its own exactly-sized allocation, so that sanitizers see overreads. */
+/* One channel of a format: its plane, and of that the samples place, place + step, ... of a row. */
+typedef struct channel {
+    int plane, step, place;
+} channel;
+
+/* A format as its definition says: chroma samples stand for across x down pixels; samples of more than 8 bits lie in
+ * 16, `low` unused bits below them. */
+typedef struct memory {
+    bool rgb;
+    int across, down, bits, low;
+    channel channels[3];
+} memory;
+
+#define PLANES                                                                                                         \
+    {                                                                                                                  \
+        { 0, 1, 0 }, { 1, 1, 0 },                                                                                      \
+        {                                                                                                              \
+            2, 1, 0                                                                                                    \
+        }                                                                                                              \
+    }
+#define PAIRS                                                                                                          \
+    {                                                                                                                  \
+        { 0, 1, 0 }, { 1, 2, 0 },                                                                                      \
+        {                                                                                                              \
+            1, 2, 1                                                                                                    \
+        }                                                                                                              \
+    }
+#define SWAPPED_PAIRS                                                                                                  \
+    {                                                                                                                  \
+        { 0, 1, 0 }, { 1, 2, 1 },                                                                                      \
+        {                                                                                                              \
+            1, 2, 0                                                                                                    \
+        }                                                                                                              \
+    }
+#define PIXELS(step, a, b, c)                                                                                          \
+    {                                                                                                                  \
+        { 0, step, a }, { 0, step, b },                                                                                \
+        {                                                                                                              \
+            0, step, c                                                                                                 \
+        }                                                                                                              \
+    }
+static const memory memories[] = {
+    [ONYX_PIXEL_NV12] = { false, 2, 2, 8, 0, PAIRS },
+    [ONYX_PIXEL_NV21] = { false, 2, 2, 8, 0, SWAPPED_PAIRS },
+    [ONYX_PIXEL_I420] = { false, 2, 2, 8, 0, PLANES },
+    [ONYX_PIXEL_YV12] = { false, 2, 2, 8, 0, { { 0, 1, 0 }, { 2, 1, 0 }, { 1, 1, 0 } } },
+    [ONYX_PIXEL_YUY2] = { false, 2, 1, 8, 0, { { 0, 2, 0 }, { 0, 4, 1 }, { 0, 4, 3 } } },
+    [ONYX_PIXEL_UYVY] = { false, 2, 1, 8, 0, { { 0, 2, 1 }, { 0, 4, 0 }, { 0, 4, 2 } } },
+    [ONYX_PIXEL_RGB] = { true, 1, 1, 8, 0, PIXELS(3, 0, 1, 2) },
+    [ONYX_PIXEL_BGR] = { true, 1, 1, 8, 0, PIXELS(3, 2, 1, 0) },
+    [ONYX_PIXEL_RGBX] = { true, 1, 1, 8, 0, PIXELS(4, 0, 1, 2) },
+    [ONYX_PIXEL_BGRX] = { true, 1, 1, 8, 0, PIXELS(4, 2, 1, 0) },
+    [ONYX_PIXEL_XRGB] = { true, 1, 1, 8, 0, PIXELS(4, 1, 2, 3) },
+    [ONYX_PIXEL_XBGR] = { true, 1, 1, 8, 0, PIXELS(4, 3, 2, 1) },
+    [ONYX_PIXEL_GRAY8] = { true, 1, 1, 8, 0, PIXELS(1, 0, 0, 0) },
+    [ONYX_PIXEL_Y42B] = { false, 2, 1, 8, 0, PLANES },
+    [ONYX_PIXEL_NV16] = { false, 2, 1, 8, 0, PAIRS },
+    [ONYX_PIXEL_NV61] = { false, 2, 1, 8, 0, SWAPPED_PAIRS },
+    [ONYX_PIXEL_Y444] = { false, 1, 1, 8, 0, PLANES },
+    [ONYX_PIXEL_NV24] = { false, 1, 1, 8, 0, PAIRS },
+    [ONYX_PIXEL_Y41B] = { false, 4, 1, 8, 0, PLANES },
+    [ONYX_PIXEL_AYUV] = { false, 1, 1, 8, 0, PIXELS(4, 1, 2, 3) },
+    [ONYX_PIXEL_VUYA] = { false, 1, 1, 8, 0, PIXELS(4, 2, 1, 0) },
+    [ONYX_PIXEL_GBR] = { true, 1, 1, 8, 0, { { 2, 1, 0 }, { 0, 1, 0 }, { 1, 1, 0 } } },
+    [ONYX_PIXEL_I420_10LE] = { false, 2, 2, 10, 0, PLANES },
+    [ONYX_PIXEL_P010_10LE] = { false, 2, 2, 10, 6, PAIRS },
+    [ONYX_PIXEL_I422_10LE] = { false, 2, 1, 10, 0, PLANES },
+    [ONYX_PIXEL_Y444_10LE] = { false, 1, 1, 10, 0, PLANES },
+    [ONYX_PIXEL_I420_12LE] = { false, 2, 2, 12, 0, PLANES },
+    [ONYX_PIXEL_I422_12LE] = { false, 2, 1, 12, 0, PLANES },
+    [ONYX_PIXEL_Y444_12LE] = { false, 1, 1, 12, 0, PLANES },
+    [ONYX_PIXEL_GRAY16_LE] = { true, 1, 1, 16, 0, PIXELS(1, 0, 0, 0) },
+};
+enum { FORMATS = sizeof memories / sizeof memories[0] };
+
+/* Smooth structure with edges, plus noise, from black to white and over. */
+static int pixel_value(size_t x, size_t y, int plane)
+{
+    size_t wave = (x * 5 + (size_t)plane * 40) % 200 + (y * 3) % 160;
+    return (uint8_t)((wave < 180 ? wave : 360 - wave) + next_random() % 32);
+}
+
+/* Each plane in its own exactly-sized allocation, so that sanitizers see overreads. */
 static void picture_make(picture *p, onyx_pixel_format format, int width, int height, int extra_stride, bool flipped)
 {
+    const memory *l = &memories[format];
     memset(p, 0, sizeof *p);
     p->image = (onyx_image){ .format = format, .width = width, .height = height };
     for (int k = 0; k < vision_plane_count(format); k++) {
@@ -42,11 +125,19 @@ static void picture_make(picture *p, onyx_pixel_format format, int width, int he
         size_t bytes = vision_plane_bytes(format, k, width, height, stride);
         int rows = (int)((bytes - row) / (size_t)stride) + 1;
         p->memory[k] = malloc(bytes);
-        for (size_t i = 0; i < bytes; i++) {
-            size_t y = i / (size_t)stride, x = i % (size_t)stride;
-            size_t wave = (x * 5 + (size_t)k * 40) % 200 + (y * 3) % 160; /* with edges, and noise */
-            p->memory[k][i] = (uint8_t)((wave < 180 ? wave : 360 - wave) + next_random() % 32);
-        }
+        for (size_t i = 0; i < bytes; i++)
+            p->memory[k][i] = (uint8_t)pixel_value(i % (size_t)stride, i / (size_t)stride, k);
+        for (int y = 0; l->bits > 8 && y < rows; y++)
+            for (size_t x = 0; x < row / 2; x++) {
+                int finer = l->bits - 8;
+                uint32_t value = (uint32_t)pixel_value(x, (size_t)y, k) << finer;
+                value |= next_random() % (1u << finer);
+                if (!l->low) /* bits that do not count */
+                    value |= next_random() << l->bits;
+                value <<= l->low;
+                p->memory[k][(size_t)y * (size_t)stride + 2 * x] = (uint8_t)value;
+                p->memory[k][(size_t)y * (size_t)stride + 2 * x + 1] = (uint8_t)(value >> 8);
+            }
         p->image.planes[k] = p->memory[k];
         p->image.strides[k] = stride;
         if (flipped) {
@@ -64,20 +155,27 @@ static void picture_free(picture *p)
 
 /* ----------------------------------------------------------------------------------------------------- reference */
 
-static double sample(const onyx_image *m, int plane, int x, int y, int step, int place)
+/* In steps of 8 bits. */
+static double sample(const onyx_image *m, const channel *c, int x, int y)
 {
-    return m->planes[plane][y * m->strides[plane] + x * step + place];
+    const memory *l = &memories[m->format];
+    const uint8_t *row = m->planes[c->plane] + y * m->strides[c->plane];
+    int at = x * c->step + c->place;
+    if (l->bits == 8)
+        return row[at];
+    int value = (row[2 * at] | row[2 * at + 1] << 8) >> l->low;
+    return ldexp(value & ((1 << l->bits) - 1), 8 - l->bits);
 }
 
-/* Bilinear sample of a plane at a position, clamped to the sample range of the region. */
-static double bilinear(const onyx_image *m, int plane, int step, int place, double x, double y, const int *range)
+/* Bilinear sample of a channel at a position, clamped to the sample range of the region. */
+static double bilinear(const onyx_image *m, const channel *c, double x, double y, const int *range)
 {
     double fx = floor(x), fy = floor(y);
     double wx = x - fx, wy = y - fy;
     int x0 = (int)fmin(fmax(fx, range[0]), range[1]), x1 = (int)fmin(fmax(fx + 1, range[0]), range[1]);
     int y0 = (int)fmin(fmax(fy, range[2]), range[3]), y1 = (int)fmin(fmax(fy + 1, range[2]), range[3]);
-    double top = sample(m, plane, x0, y0, step, place) * (1 - wx) + sample(m, plane, x1, y0, step, place) * wx;
-    double low = sample(m, plane, x0, y1, step, place) * (1 - wx) + sample(m, plane, x1, y1, step, place) * wx;
+    double top = sample(m, c, x0, y0) * (1 - wx) + sample(m, c, x1, y0) * wx;
+    double low = sample(m, c, x0, y1) * (1 - wx) + sample(m, c, x1, y1) * wx;
     return top * (1 - wy) + low * wy;
 }
 
@@ -86,56 +184,34 @@ static double clamp255(double v)
     return v < 0 ? 0 : v > 255 ? 255 : v;
 }
 
-/* r, g, b (not rounded) at a position of the picture given in luma samples. */
-static void reference_rgb(const onyx_image *m, const vision_region *region, double x, double y, double rgb[3])
+/* r, g, b (not rounded) at a position of the picture given in luma samples; returns the light. */
+static double reference_rgb(const onyx_image *m, const vision_region *region, double x, double y, double rgb[3])
 {
+    const memory *l = &memories[m->format];
     int whole[4] = { region->x, region->x + region->width - 1, region->y, region->y + region->height - 1 };
-    int half[4] = { whole[0] / 2, whole[1] / 2, whole[2] / 2, whole[3] / 2 };
-    int half_wide[4] = { whole[0] / 2, whole[1] / 2, whole[2], whole[3] };
-    double luma = 0, u = 0, v = 0, sx = m->chroma_site == ONYX_CHROMA_CENTRE ? 0.5 : 0;
-    double sy = m->chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : 0.5;
-    static const int rgb_places[][4] = { { 0, 1, 2, 3 }, { 2, 1, 0, 3 }, { 0, 1, 2, 4 },
-                                         { 2, 1, 0, 4 }, { 1, 2, 3, 4 }, { 3, 2, 1, 4 } };
-    switch (m->format) {
-    case ONYX_PIXEL_NV12:
-    case ONYX_PIXEL_NV21:
-        luma = bilinear(m, 0, 1, 0, x, y, whole);
-        u = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV21, (x - sx) / 2, (y - sy) / 2, half);
-        v = bilinear(m, 1, 2, m->format == ONYX_PIXEL_NV12, (x - sx) / 2, (y - sy) / 2, half);
-        break;
-    case ONYX_PIXEL_I420:
-    case ONYX_PIXEL_YV12:
-        luma = bilinear(m, 0, 1, 0, x, y, whole);
-        u = bilinear(m, m->format == ONYX_PIXEL_I420 ? 1 : 2, 1, 0, (x - sx) / 2, (y - sy) / 2, half);
-        v = bilinear(m, m->format == ONYX_PIXEL_I420 ? 2 : 1, 1, 0, (x - sx) / 2, (y - sy) / 2, half);
-        break;
-    case ONYX_PIXEL_YUY2:
-    case ONYX_PIXEL_UYVY: {
-        int shift = m->format == ONYX_PIXEL_UYVY ? -1 : 0;
-        luma = bilinear(m, 0, 2, m->format == ONYX_PIXEL_UYVY, x, y, whole);
-        u = bilinear(m, 0, 4, 1 + shift, (x - sx) / 2, y, half_wide);
-        v = bilinear(m, 0, 4, 3 + shift, (x - sx) / 2, y, half_wide);
-        break;
-    }
-    case ONYX_PIXEL_GRAY8:
-        rgb[0] = rgb[1] = rgb[2] = bilinear(m, 0, 1, 0, x, y, whole);
-        return;
-    default: {
-        const int *place = rgb_places[m->format - ONYX_PIXEL_RGB];
+    int shared[4] = { whole[0] / l->across, whole[1] / l->across, whole[2] / l->down, whole[3] / l->down };
+    double most = ldexp((1 << l->bits) - 1, 8 - l->bits); /* 255, 255.75, ... */
+    if (l->rgb) {
         for (int c = 0; c < 3; c++)
-            rgb[c] = bilinear(m, 0, place[3], place[c], x, y, whole);
-        return;
+            rgb[c] = bilinear(m, &l->channels[c], x, y, whole) * 255 / most;
+        bool grey = l->channels[1].plane == l->channels[0].plane && l->channels[1].place == l->channels[0].place;
+        return grey ? rgb[0] : 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
     }
-    }
+    double sx = m->chroma_site == ONYX_CHROMA_CENTRE ? (l->across - 1) / 2.0 : 0;
+    double sy = m->chroma_site == ONYX_CHROMA_TOP_LEFT ? 0 : (l->down - 1) / 2.0;
+    double luma = bilinear(m, &l->channels[0], x, y, whole);
+    double u = bilinear(m, &l->channels[1], (x - sx) / l->across, (y - sy) / l->down, shared);
+    double v = bilinear(m, &l->channels[2], (x - sx) / l->across, (y - sy) / l->down, shared);
     static const double red[] = { 0.299, 0.2126, 0.2627 }, blue[] = { 0.114, 0.0722, 0.0593 };
     double kr = red[m->matrix], kb = blue[m->matrix], kg = 1 - kr - kb;
-    double light = m->full_range ? luma : (luma - 16) * 255 / 219;
-    double chroma = m->full_range ? 1 : 255.0 / 224;
+    double light = m->full_range ? luma * 255 / most : (luma - 16) * 255 / 219;
+    double chroma = m->full_range ? 255 / most : 255.0 / 224;
     u = (u - 128) * chroma;
     v = (v - 128) * chroma;
     rgb[0] = light + 2 * (1 - kr) * v;
     rgb[1] = light - 2 * (1 - kb) * kb / kg * u - 2 * (1 - kr) * kr / kg * v;
     rgb[2] = light + 2 * (1 - kb) * u;
+    return light;
 }
 
 static double tensor_value(const onyx_tensor *t, vision_layout layout, int channels, int w, int h, int c, int y, int x)
@@ -199,19 +275,9 @@ static void compare(const trial *t, const picture *p, const onyx_tensor *tensor,
             if (x >= left && x < left + nw && y >= top && y < top + nh) {
                 double px = (x - left + 0.5) * r.width / nw - 0.5 + r.x,
                        py = (y - top + 0.5) * r.height / nh - 0.5 + r.y;
-                reference_rgb(&p->image, &r, px, py, rgb);
-                if (t->channels == 1) {
-                    bool yuv = t->format < ONYX_PIXEL_RGB;
-                    double luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
-                    rgb[0] = t->format == ONYX_PIXEL_GRAY8 ? rgb[0] : luma;
-                    if (yuv) { /* the light alone */
-                        int whole[4] = { r.x, r.x + r.width - 1, r.y, r.y + r.height - 1 };
-                        bool packed = t->format == ONYX_PIXEL_YUY2 || t->format == ONYX_PIXEL_UYVY;
-                        rgb[0] = bilinear(&p->image, 0, packed ? 2 : 1, t->format == ONYX_PIXEL_UYVY, px, py, whole);
-                        if (!t->full_range)
-                            rgb[0] = (rgb[0] - 16) * 255 / 219;
-                    }
-                }
+                double light = reference_rgb(&p->image, &r, px, py, rgb);
+                if (t->channels == 1)
+                    rgb[0] = light;
             }
             for (int c = 0; c < t->channels; c++) {
                 double got = tensor_value(tensor, t->layout, t->channels, w, h, c, y, x);
@@ -228,7 +294,8 @@ static void compare(const trial *t, const picture *p, const onyx_tensor *tensor,
     /* Where the double value lies near a half, rounding may go the other way: one step at most, and rarely. */
     double limit = t->type == ONYX_TYPE_FLOAT16 ? 1.2 : 1.001;
     double share = r.width * r.height < 100 ? 1 : t->channels == 1 ? 0.2 : 0.1;
-    bool exact = (t->format >= ONYX_PIXEL_RGB && t->channels == 3) || t->format == ONYX_PIXEL_GRAY8;
+    const memory *l = &memories[t->format];
+    bool exact = l->rgb && l->bits == 8 && (t->channels == 3 || t->format == ONYX_PIXEL_GRAY8);
     if (exact && t->type != ONYX_TYPE_FLOAT16)
         limit = 0.001;
     CHECK(worst <= limit && (t->type == ONYX_TYPE_FLOAT16 || wrong_pixels <= share * pixels + 3),
@@ -284,7 +351,7 @@ static void test_formats(void)
     static const int sizes[][4] = { { 64, 48, 32, 32 },  { 61, 47, 40, 24 },  { 1, 1, 16, 16 },    { 2, 2, 7, 9 },
                                     { 3, 5, 32, 32 },    { 200, 10, 64, 64 }, { 10, 200, 33, 64 }, { 320, 240, 96, 96 },
                                     { 31, 33, 100, 80 }, { 128, 72, 64, 64 }, { 5, 1, 64, 20 } };
-    for (int format = ONYX_PIXEL_NV12; format <= ONYX_PIXEL_GRAY8; format++)
+    for (int format = ONYX_PIXEL_NV12; format < FORMATS; format++)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++)
             for (int scaling = ONYX_SCALING_LETTERBOX; scaling <= ONYX_SCALING_STRETCH; scaling++) {
                 trial t = { .format = format,
@@ -319,8 +386,9 @@ static void test_large(workers *pool)
 {
     static const int sizes[][4] = { { 2, 4097, 640, 640 }, { 4097, 2, 640, 640 },  { 1920, 1080, 640, 640 },
                                     { 40, 30, 1100, 500 }, { 20001, 3, 320, 320 }, { 1279, 721, 416, 416 } };
-    static const onyx_pixel_format some[] = { ONYX_PIXEL_NV12, ONYX_PIXEL_YUY2, ONYX_PIXEL_RGB, ONYX_PIXEL_BGRX };
-    for (size_t f = 0; f < 4; f++)
+    static const onyx_pixel_format some[] = { ONYX_PIXEL_NV12, ONYX_PIXEL_YUY2,      ONYX_PIXEL_RGB,
+                                              ONYX_PIXEL_BGRX, ONYX_PIXEL_P010_10LE, ONYX_PIXEL_Y444_10LE };
+    for (size_t f = 0; f < sizeof some / sizeof some[0]; f++)
         for (size_t s = 0; s < sizeof sizes / sizeof sizes[0]; s++) {
             trial t = { .format = some[f],
                         .width = sizes[s][0],
@@ -351,13 +419,14 @@ static void test_rows_read(void)
     static const struct {
         onyx_pixel_format format;
         int pixel_bytes;
-    } cases[] = { { ONYX_PIXEL_NV12, 1 }, { ONYX_PIXEL_YUY2, 2 }, { ONYX_PIXEL_RGB, 3 }, { ONYX_PIXEL_GRAY8, 1 } };
+    } cases[] = { { ONYX_PIXEL_NV12, 1 },  { ONYX_PIXEL_YUY2, 2 },      { ONYX_PIXEL_RGB, 3 },
+                  { ONYX_PIXEL_GRAY8, 1 }, { ONYX_PIXEL_P010_10LE, 2 }, { ONYX_PIXEL_GRAY16_LE, 2 } };
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     onyx_preprocess pre = { .channels = 3, .scale = { 1, 1, 1 } };
     onyx_tensor tensor = { .type = ONYX_TYPE_FLOAT32, .rank = 4, .dims = { 1, 3, SIDE, SIDE } };
     tensor.size_bytes = 3 * SIDE * SIDE * sizeof(float);
     tensor.data = malloc(tensor.size_bytes);
-    uint8_t *chroma = calloc(HEIGHT / 2, WIDTH);
+    uint8_t *chroma = calloc(HEIGHT / 2, 2 * WIDTH);
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         size_t row = (size_t)cases[k].pixel_bytes * WIDTH, stride = (row + page - 1) / page * page;
         uint8_t *rows = mmap(NULL, stride * HEIGHT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -367,7 +436,7 @@ static void test_rows_read(void)
             mprotect(rows + y * stride, stride, PROT_READ);
         onyx_image image = { .format = cases[k].format, .width = WIDTH, .height = HEIGHT, .planes = { rows, chroma } };
         image.strides[0] = (ptrdiff_t)stride;
-        image.strides[1] = WIDTH;
+        image.strides[1] = 2 * WIDTH;
         onyx_error e;
         CHECK(!vision_image_to_tensor(&image, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "%s: %s",
               vision_format_name(cases[k].format), e.message);
@@ -416,9 +485,6 @@ static void test_refusals(void)
     CHECK(vision_image_to_tensor(&m, NULL, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "aspect 4:-3");
     vision_region outside = { 60, 0, 5, 5 };
     CHECK(vision_image_to_tensor(&good, &outside, &pre, VISION_NCHW, &tensor, NULL, NULL, &e), "region");
-    CHECK(vision_plane_bytes(ONYX_PIXEL_NV12, 1, 5, 5, 6) == 18 &&
-              vision_plane_bytes(ONYX_PIXEL_NV12, 0, 5, 5, -8) == 37,
-          "plane bytes");
 }
 
 /* PAL on a 4:3 and on a 16:9 screen, and a round thing in it: round in the input. */
@@ -482,7 +548,7 @@ static void bench(void)
     tensor.data = aligned_alloc(64, tensor.size_bytes);
     printf("row kernels: %s\n", vision_rows_here()->name);
     for (size_t s = 0; s < 4; s++)
-        for (int format = ONYX_PIXEL_NV12; format <= ONYX_PIXEL_GRAY8; format++) {
+        for (int format = ONYX_PIXEL_NV12; format < FORMATS; format++) {
             picture p;
             picture_make(&p, format, sizes[s][0], sizes[s][1], 0, false);
             double best = 1e9, total = 0;
@@ -493,7 +559,7 @@ static void bench(void)
                 best = spent < best ? spent : best;
                 total += spent;
             }
-            printf("%-5s %dx%d -> 640x640: %.3f ms\n", vision_format_name(format), sizes[s][0], sizes[s][1], best);
+            printf("%-9s %dx%d -> 640x640: %.3f ms\n", vision_format_name(format), sizes[s][0], sizes[s][1], best);
             picture_free(&p);
         }
     free(tensor.data);

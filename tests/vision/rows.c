@@ -32,14 +32,14 @@ static void compare_rows(const vision_rows *rows, int n, int offset)
         b[i] = (uint8_t)next_random();
     }
     memset(planes, 0x55, sizeof planes);
-    static const int weights[] = { 0, 1, 16384, 32767, 12345 };
+    static const int weights[] = { 0, 1, 16384, 32767, 12345 }, ups[] = { 0, 4, 6 };
     for (size_t k = 0; k < 5; k++) {
         int16_t *out[2][4];
         for (int side = 0; side < 2; side++)
             for (int q = 0; q < 4; q++)
                 out[side][q] = planes[side][q] + offset;
         const vision_rows *table[2] = { c, rows };
-        for (int kind = 1; kind <= 6; kind++) {
+        for (int kind = 1; kind <= 12; kind++) {
             for (int side = 0; side < 2; side++) {
                 const vision_rows *t = table[side];
                 int16_t *missing[4] = { NULL, out[side][1], NULL, out[side][3] };
@@ -53,8 +53,12 @@ static void compare_rows(const vision_rows *rows, int n, int offset)
                     t->expand4(a + offset, b + offset, weights[k], n, out[side]);
                 else if (kind == 5)
                     t->expand2(a + offset, b + offset, weights[k], n, missing);
-                else
+                else if (kind == 6)
                     t->expand4(a + offset, b + offset, weights[k], n, missing);
+                else if (kind < 10) /* wide samples, whose unused bits are random */
+                    t->expand1_wide(a + offset, b + offset, weights[k], n, ups[kind - 7], out[side][0]);
+                else
+                    t->expand2_wide(a + offset, b + offset, weights[k], n, ups[kind - 10], out[side]);
             }
             CHECK(!memcmp(planes[0], planes[1], sizeof planes[0]), "%s expand kind %d n %d weight %d", rows->name, kind,
                   n, weights[k]);
@@ -175,10 +179,10 @@ static void test_sample(const vision_rows *rows)
         for (size_t k = 0; k < sizeof counts / sizeof counts[0]; k++)
             for (int step = 1; step <= 4; step++)
                 for (int channels = 1; channels <= (step < 3 ? step : 3); channels++)
-                    for (int halved = 0; halved < 2; halved++) {
+                    for (int shift = 0; shift < 3; shift++) {
                         int source = (int)fmax(1, ratios[r] * counts[k]);
-                        axis a = { .source = source, .size = counts[k], .halved = halved, .site = 0.5 * (r & 1) };
-                        a.last = halved ? (source - 1) / 2 : source - 1;
+                        axis a = { .source = source, .size = counts[k], .shift = shift, .site = 0.5 * (r & 1) };
+                        a.last = (source - 1) >> shift;
                         if (a.last < TILE_SPAN - 4)
                             compare_sample(rows, &a, counts[k], step, channels, k & 1 ? 0 : 9999);
                     }

@@ -68,6 +68,45 @@ static void expand4(const uint8_t *a, const uint8_t *b, int weight, int n, int16
     vision_rows_c.expand4(a + 4 * (size_t)i, b + 4 * (size_t)i, weight, n - i, rest);
 }
 
+/* Samples of 16 bits -> 1/128 of a step -> mixed. up: of each sample. */
+static inline int16x8_t mix_wide(uint16x8_t a, uint16x8_t b, int16_t weight, int16x8_t up)
+{
+    const int16x8_t most = vdupq_n_s16(VISION_WIDE_MOST);
+    int16x8_t x = vminq_s16(vreinterpretq_s16_u16(vshrq_n_u16(vshlq_u16(a, up), 1)), most);
+    int16x8_t y = vminq_s16(vreinterpretq_s16_u16(vshrq_n_u16(vshlq_u16(b, up), 1)), most);
+    return vaddq_s16(x, vqrdmulhq_n_s16(vsubq_s16(y, x), weight));
+}
+
+/* By bytes, for rows may lie at odd addresses. */
+static inline uint16x8_t load_wide(const uint8_t *p)
+{
+    return vreinterpretq_u16_u8(vld1q_u8(p));
+}
+
+static void expand1_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *out)
+{
+    const int16x8_t by = vdupq_n_s16((int16_t)up);
+    int i = 0;
+    for (; i + 8 <= n; i += 8)
+        vst1q_s16(out + i, mix_wide(load_wide(a + 2 * (size_t)i), load_wide(b + 2 * (size_t)i), (int16_t)weight, by));
+    vision_rows_c.expand1_wide(a + 2 * (size_t)i, b + 2 * (size_t)i, weight, n - i, up, out + i);
+}
+
+static void expand2_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *const out[2])
+{
+    const int16x8_t by = vdupq_n_s16((int16_t)up);
+    int i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const uint8_t *x = a + 4 * (size_t)i, *y = b + 4 * (size_t)i;
+        uint16x8x2_t first = vuzpq_u16(load_wide(x), load_wide(x + 16));
+        uint16x8x2_t second = vuzpq_u16(load_wide(y), load_wide(y + 16));
+        for (int k = 0; k < 2; k++)
+            vst1q_s16(out[k] + i, mix_wide(first.val[k], second.val[k], (int16_t)weight, by));
+    }
+    int16_t *rest[2] = { out[0] + i, out[1] + i };
+    vision_rows_c.expand2_wide(a + 4 * (size_t)i, b + 4 * (size_t)i, weight, n - i, up, rest);
+}
+
 static inline uint32_t pair_at(const int16_t *p)
 {
     uint32_t pair;
@@ -208,6 +247,6 @@ static void store_f16(const uint8_t *in, int n, const vision_affine *map, uint16
         out[i] = map->halves[in[i]];
 }
 
-const vision_rows vision_rows_neon = { "neon",   expand1, expand2,     expand3,   expand4,   blend,
-                                       NULL,     colour,  round8,      near_half, store_f32, store_f16,
-                                       fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_neon = { "neon",       expand1,   expand2,  expand3, expand4,     expand1_wide,
+                                       expand2_wide, blend,     NULL,     colour,  round8,      near_half,
+                                       store_f32,    store_f16, fill_f32, max_f32, half_to_f32, add_scaled };

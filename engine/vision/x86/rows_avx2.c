@@ -117,6 +117,53 @@ static void expand4(const uint8_t *a, const uint8_t *b, int weight, int n, int16
     vision_rows_c.expand4(a + 4 * (size_t)whole, b + 4 * (size_t)whole, weight, n - whole, rest);
 }
 
+/* Sixteen samples of 16 bits -> 1/128 of a step. */
+static inline __m256i narrow(__m256i samples, __m128i up)
+{
+    __m256i value = _mm256_srli_epi16(_mm256_sll_epi16(samples, up), 1);
+    return _mm256_min_epi16(value, _mm256_set1_epi16(VISION_WIDE_MOST));
+}
+
+static inline __m256i mix_wide(__m256i a, __m256i b, __m256i weight)
+{
+    return _mm256_add_epi16(a, _mm256_mulhrs_epi16(_mm256_sub_epi16(b, a), weight));
+}
+
+static void expand1_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *out)
+{
+    const __m256i w = _mm256_set1_epi16((int16_t)weight);
+    const __m128i by = _mm_cvtsi32_si128(up);
+    int i = 0;
+    for (; i + 16 <= n; i += 16)
+        store(out + i, mix_wide(narrow(load(a + 2 * (size_t)i), by), narrow(load(b + 2 * (size_t)i), by), w));
+    vision_rows_c.expand1_wide(a + 2 * (size_t)i, b + 2 * (size_t)i, weight, n - i, up, out + i);
+}
+
+/* The first or (shift 16) the second of 16 pairs of words. */
+static inline __m256i every_second(const uint8_t *p, __m128i shift)
+{
+    const __m256i low = _mm256_set1_epi32(0xffff);
+    __m256i x = _mm256_and_si256(_mm256_srl_epi32(load(p), shift), low);
+    __m256i y = _mm256_and_si256(_mm256_srl_epi32(load(p + 32), shift), low);
+    return _mm256_permute4x64_epi64(_mm256_packus_epi32(x, y), 0xd8);
+}
+
+static void expand2_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *const out[2])
+{
+    const __m256i w = _mm256_set1_epi16((int16_t)weight);
+    const __m128i by = _mm_cvtsi32_si128(up);
+    const int whole = n & ~15;
+    for (int k = 0; k < 2; k++) {
+        __m128i shift = _mm_cvtsi32_si128(16 * k);
+        for (int i = 0; i < whole; i += 16) {
+            __m256i x = every_second(a + 4 * (size_t)i, shift), y = every_second(b + 4 * (size_t)i, shift);
+            store(out[k] + i, mix_wide(narrow(x, by), narrow(y, by), w));
+        }
+    }
+    int16_t *rest[2] = { out[0] + whole, out[1] + whole };
+    vision_rows_c.expand2_wide(a + 4 * (size_t)whole, b + 4 * (size_t)whole, weight, n - whole, up, rest);
+}
+
 /* Eight outputs as int32: pairs of neighbours come by a gather of 32 bits. */
 static inline __m256i blend8(const int16_t *in, const int32_t *index, const int16_t *weights)
 {
@@ -251,6 +298,6 @@ static void add_scaled(const float *in, float factor, int n, float *out)
     vision_rows_c.add_scaled(in + i, factor, n - i, out + i);
 }
 
-const vision_rows vision_rows_avx2 = { "avx2",   expand1, expand2,     expand3,   expand4,   blend,
-                                       NULL,     colour,  round8,      near_half, store_f32, store_f16,
-                                       fill_f32, max_f32, half_to_f32, add_scaled };
+const vision_rows vision_rows_avx2 = { "avx2",       expand1,   expand2,  expand3, expand4,     expand1_wide,
+                                       expand2_wide, blend,     NULL,     colour,  round8,      near_half,
+                                       store_f32,    store_f16, fill_f32, max_f32, half_to_f32, add_scaled };

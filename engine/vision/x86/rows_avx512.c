@@ -130,6 +130,45 @@ static void expand4(const uint8_t *a, const uint8_t *b, int weight, int n, int16
     }
 }
 
+/* 32 samples of 16 bits -> 1/128 of a step. */
+static inline __m512i narrow(__m512i samples, __m128i up)
+{
+    __m512i value = _mm512_srli_epi16(_mm512_sll_epi16(samples, up), 1);
+    return _mm512_min_epi16(value, _mm512_set1_epi16(VISION_WIDE_MOST));
+}
+
+static inline __m512i mix_wide(__m512i a, __m512i b, __m512i weight)
+{
+    return _mm512_add_epi16(a, _mm512_mulhrs_epi16(_mm512_sub_epi16(b, a), weight));
+}
+
+static void expand1_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *out)
+{
+    const __m512i w = _mm512_set1_epi16((int16_t)weight);
+    const __m128i by = _mm_cvtsi32_si128(up);
+    for (int i = 0; i < n; i += 32) {
+        __mmask32 mask = first32(n - i);
+        __m512i x = narrow(_mm512_maskz_loadu_epi16(mask, a + 2 * (size_t)i), by);
+        if (weight)
+            x = mix_wide(x, narrow(_mm512_maskz_loadu_epi16(mask, b + 2 * (size_t)i), by), w);
+        _mm512_mask_storeu_epi16(out + i, mask, x);
+    }
+}
+
+static void expand2_wide(const uint8_t *a, const uint8_t *b, int weight, int n, int up, int16_t *const out[2])
+{
+    const __m512i w = _mm512_set1_epi16((int16_t)weight);
+    const __m128i by = _mm_cvtsi32_si128(up);
+    for (int i = 0; i < n; i += 16) {
+        __mmask16 mask = first16(n - i);
+        __m512i x = narrow(_mm512_maskz_loadu_epi32(mask, a + 4 * (size_t)i), by);
+        if (weight)
+            x = mix_wide(x, narrow(_mm512_maskz_loadu_epi32(mask, b + 4 * (size_t)i), by), w);
+        _mm256_mask_storeu_epi16(out[0] + i, mask, _mm512_cvtepi32_epi16(x));
+        _mm256_mask_storeu_epi16(out[1] + i, mask, _mm512_cvtepi32_epi16(_mm512_srli_epi32(x, 16)));
+    }
+}
+
 /* The neighbours of 16 outputs as 16 pairs of words. When they lie within 64 words, two loads and a permutation fetch
  * them in a third of a gather's time (a reduction of up to 4 to 1). */
 static inline __m512i fetch_pairs(const int16_t *in, __m512i index, int first, int last)
@@ -360,8 +399,8 @@ static void add_scaled(const float *in, float factor, int n, float *out)
 
 #define TABLE(name, sample)                                                                                            \
     {                                                                                                                  \
-        name, expand1, expand2, expand3, expand4, blend, sample, colour, round8, near_half, store_f32, store_f16,      \
-            fill_f32, max_f32, half_to_f32, add_scaled                                                                 \
+        name, expand1, expand2, expand3, expand4, expand1_wide, expand2_wide, blend, sample, colour, round8,           \
+            near_half, store_f32, store_f16, fill_f32, max_f32, half_to_f32, add_scaled                                \
     }
 const vision_rows vision_rows_avx512 = TABLE("avx512", NULL);
 const vision_rows vision_rows_vbmi = TABLE("avx512+vbmi", sample);
