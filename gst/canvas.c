@@ -15,6 +15,8 @@ void gst_onyx_canvas_init(GstOnyxCanvas *canvas, const GstVideoInfo *info)
     canvas->height = GST_VIDEO_INFO_HEIGHT(info);
     canvas->n_components = MIN(GST_VIDEO_FORMAT_INFO_N_COMPONENTS(format), GST_ONYX_COMPONENTS);
     canvas->is_rgb = GST_VIDEO_FORMAT_INFO_IS_RGB(format);
+    canvas->most = (1 << GST_VIDEO_FORMAT_INFO_DEPTH(format, 0)) - 1;
+    canvas->low = canvas->most > 255 ? (gint)GST_VIDEO_FORMAT_INFO_SHIFT(format, 0) : -1;
     for (guint c = 0; c < canvas->n_components; c++) {
         canvas->component[c].shift_x = (gint)GST_VIDEO_FORMAT_INFO_W_SUB(format, c);
         canvas->component[c].shift_y = (gint)GST_VIDEO_FORMAT_INFO_H_SUB(format, c);
@@ -37,15 +39,17 @@ void gst_onyx_canvas_clear(GstOnyxCanvas *canvas)
 void gst_onyx_canvas_set_frame(GstOnyxCanvas *canvas, GstVideoFrame *frame)
 {
     for (guint c = 0; c < canvas->n_components; c++) {
-        canvas->component[c].data = GST_VIDEO_FRAME_COMP_DATA(frame, c);
+        /* GStreamer (1.22) counts the place of V in P010's pairs in samples, unlike all its other offsets. */
+        gint in_samples = canvas->low >= 0 && GST_VIDEO_FORMAT_INFO_POFFSET(frame->info.finfo, c) == 1;
+        canvas->component[c].data = (guint8 *)GST_VIDEO_FRAME_COMP_DATA(frame, c) + in_samples;
         canvas->component[c].stride = GST_VIDEO_FRAME_COMP_STRIDE(frame, c);
         canvas->component[c].step = GST_VIDEO_FRAME_COMP_PSTRIDE(frame, c);
     }
 }
 
-static guint8 to_byte(gdouble value)
+static guint16 to_value(const GstOnyxCanvas *canvas, gdouble value)
 {
-    return (guint8)CLAMP(lrint(value), 0, 255);
+    return (guint16)CLAMP(lrint(value), 0, canvas->most);
 }
 
 GstOnyxInk gst_onyx_canvas_ink(const GstOnyxCanvas *canvas, guint8 red, guint8 green, guint8 blue)
@@ -55,9 +59,9 @@ GstOnyxInk gst_onyx_canvas_ink(const GstOnyxCanvas *canvas, guint8 red, guint8 g
     gdouble r = red / 255.0, g = green / 255.0, b = blue / 255.0;
     gdouble luma = canvas->kr * r + (1 - canvas->kr - canvas->kb) * g + canvas->kb * b;
     gdouble cb = (b - luma) / (2 * (1 - canvas->kb)), cr = (r - luma) / (2 * (1 - canvas->kr));
-    return (GstOnyxInk){ { to_byte(canvas->offset[0] + luma * canvas->range[0]),
-                           to_byte(canvas->offset[1] + cb * canvas->range[1]),
-                           to_byte(canvas->offset[2] + cr * canvas->range[2]), 255 } };
+    return (GstOnyxInk){ { to_value(canvas, canvas->offset[0] + luma * canvas->range[0]),
+                           to_value(canvas, canvas->offset[1] + cb * canvas->range[1]),
+                           to_value(canvas, canvas->offset[2] + cr * canvas->range[2]), 255 } };
 }
 
 /* ------------------------------------------------------------------------------------------------------- shapes */
@@ -65,15 +69,29 @@ GstOnyxInk gst_onyx_canvas_ink(const GstOnyxCanvas *canvas, guint8 red, guint8 g
 /* Writes the coverage of the pixels (x0 .. x1, y). */
 typedef void coverage_row(const void *shape, gint y, gint x0, gint x1, guint8 *coverage);
 
-static inline guint8 blended(guint8 old, guint ink, guint alpha)
+static inline guint value_at(const guint8 *sample, gint low)
 {
-    return (guint8)((old * (255 - alpha) + ink * alpha + 127) / 255);
+    return low < 0 ? *sample : (guint)GST_READ_UINT16_LE(sample) >> low;
+}
+
+static inline void set_value(guint8 *sample, gint low, guint value)
+{
+    if (low < 0)
+        *sample = (guint8)value;
+    else
+        GST_WRITE_UINT16_LE(sample, (guint16)(value << low));
+}
+
+static inline guint blended(guint old, guint ink, guint alpha)
+{
+    return (old * (255 - alpha) + ink * alpha + 127) / 255;
 }
 
 /* One row of one component. `rows` is the coverage of the pixel rows that it stands for, from the pixel x0 on, which
- * starts a sample. */
-static void blend_component(const GstOnyxCanvas *canvas, guint c, gint y, gint x0, gint x1, guint8 *const rows[2],
-                            guint ink, guint opacity)
+ * starts a sample. low: the canvas's, here so that samples of one byte get a loop of their own. */
+static inline __attribute__((always_inline)) void blend_samples(const GstOnyxCanvas *canvas, guint c, gint y, gint x0,
+                                                                gint x1, guint8 *const rows[2], guint ink,
+                                                                guint opacity, const gint low)
 {
     const gint shift_x = canvas->component[c].shift_x, shift_y = canvas->component[c].shift_y;
     const gint step = canvas->component[c].step, across = 1 << shift_x, down = 1 << shift_y;
@@ -87,8 +105,17 @@ static void blend_component(const GstOnyxCanvas *canvas, guint c, gint y, gint x
                 sum += rows[row][x + i];
         guint alpha = (sum >> (shift_x + shift_y)) * opacity / 255;
         if (alpha)
-            *pixel = blended(*pixel, ink, alpha);
+            set_value(pixel, low, blended(value_at(pixel, low), ink, alpha));
     }
+}
+
+static void blend_component(const GstOnyxCanvas *canvas, guint c, gint y, gint x0, gint x1, guint8 *const rows[2],
+                            guint ink, guint opacity)
+{
+    if (canvas->low < 0)
+        blend_samples(canvas, c, y, x0, x1, rows, ink, opacity, -1);
+    else
+        blend_samples(canvas, c, y, x0, x1, rows, ink, opacity, canvas->low);
 }
 
 /* Fills rows[] with the coverage of `1 << shift_y` pixel rows from y on, between x0 (which starts a sample) and x1;
@@ -240,7 +267,7 @@ static void sample_bitmap(const GstOnyxBitmap *bitmap, guint c, gint x, gint y, 
 
     for (gint row = MAX(y, 0); row < MIN(y + (1 << shift_y), bitmap->height); row++)
         for (gint column = MAX(x, 0); column < MIN(x + (1 << shift_x), bitmap->width); column++) {
-            const guint8 *pixel = bitmap->pixels + 4 * ((gsize)row * (gsize)bitmap->width + (gsize)column);
+            const guint16 *pixel = bitmap->pixels + 4 * ((gsize)row * (gsize)bitmap->width + (gsize)column);
             values += pixel[c];
             alphas += pixel[3];
         }
@@ -254,6 +281,8 @@ static void blend_bitmap_component(GstOnyxCanvas *canvas, guint c, gint x0, gint
     const gint left = MAX(x0, 0) >> shift_x, top = MAX(y0, 0) >> shift_y;
     const gint right = (MIN(x0 + bitmap->width, canvas->width) + (1 << shift_x) - 1) >> shift_x;
     const gint bottom = (MIN(y0 + bitmap->height, canvas->height) + (1 << shift_y) - 1) >> shift_y;
+    const gint low = canvas->low;
+    const guint most = (guint)canvas->most;
 
     for (gint y = top; y < bottom; y++) {
         guint8 *row = canvas->component[c].data + (gssize)y * canvas->component[c].stride;
@@ -261,8 +290,10 @@ static void blend_bitmap_component(GstOnyxCanvas *canvas, guint c, gint x0, gint
             guint8 *pixel = row + (gssize)x * canvas->component[c].step;
             guint value, alpha;
             sample_bitmap(bitmap, c, (x << shift_x) - x0, (y << shift_y) - y0, shift_x, shift_y, &value, &alpha);
-            if (alpha)
-                *pixel = (guint8)MIN((*pixel * (255 - alpha) + 127) / 255 + value, 255);
+            if (alpha) {
+                value += (value_at(pixel, low) * (255 - alpha) + 127) / 255;
+                set_value(pixel, low, MIN(value, most));
+            }
         }
     }
 }

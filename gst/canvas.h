@@ -10,15 +10,15 @@
 
 #define GST_ONYX_COMPONENTS 4
 
-/* A colour in the components of the frame's format; [3] is alpha. */
+/* A colour in the components of the frame's format, at their depth; [3] is alpha. */
 typedef struct {
-    guint8 value[GST_ONYX_COMPONENTS];
+    guint16 value[GST_ONYX_COMPONENTS];
 } GstOnyxInk;
 
-/* Pixels of 4 bytes: components 0 to 2 of the canvas, already multiplied by alpha; alpha. */
+/* Pixels of 4 numbers: components 0 to 2 of the canvas, at their depth, already multiplied by alpha / 255; alpha. */
 typedef struct {
     gint width, height;
-    guint8 *pixels;
+    guint16 *pixels;
 } GstOnyxBitmap;
 
 typedef struct {
@@ -28,6 +28,8 @@ typedef struct {
     gint shift_x, shift_y; /* the largest subsampling of a component */
     gdouble kr, kb;        /* of the YUV matrix */
     gint offset[GST_ONYX_COMPONENTS], range[GST_ONYX_COMPONENTS];
+    gint most;       /* the largest value of a component: 255, or 1023 ... 65535 */
+    gint low;        /* the bits below the value where it has two bytes, little-endian; -1: it is one byte */
     guint8 *rows[2]; /* coverage of one row of the coarsest component */
     struct {
         guint8 *data;

@@ -146,40 +146,43 @@ gchar *gst_onyx_list_labels(const vision_recipe *recipe, int limit)
 
 static onyx_pixel_format pixel_format(GstVideoFormat format)
 {
-    switch (format) {
-    case GST_VIDEO_FORMAT_NV12:
-        return ONYX_PIXEL_NV12;
-    case GST_VIDEO_FORMAT_NV21:
-        return ONYX_PIXEL_NV21;
-    case GST_VIDEO_FORMAT_I420:
-        return ONYX_PIXEL_I420;
-    case GST_VIDEO_FORMAT_YV12:
-        return ONYX_PIXEL_YV12;
-    case GST_VIDEO_FORMAT_YUY2:
-        return ONYX_PIXEL_YUY2;
-    case GST_VIDEO_FORMAT_UYVY:
-        return ONYX_PIXEL_UYVY;
-    case GST_VIDEO_FORMAT_RGB:
-        return ONYX_PIXEL_RGB;
-    case GST_VIDEO_FORMAT_BGR:
-        return ONYX_PIXEL_BGR;
-    case GST_VIDEO_FORMAT_RGBx:
-    case GST_VIDEO_FORMAT_RGBA:
-        return ONYX_PIXEL_RGBX;
-    case GST_VIDEO_FORMAT_BGRx:
-    case GST_VIDEO_FORMAT_BGRA:
-        return ONYX_PIXEL_BGRX;
-    case GST_VIDEO_FORMAT_xRGB:
-    case GST_VIDEO_FORMAT_ARGB:
-        return ONYX_PIXEL_XRGB;
-    case GST_VIDEO_FORMAT_xBGR:
-    case GST_VIDEO_FORMAT_ABGR:
-        return ONYX_PIXEL_XBGR;
-    case GST_VIDEO_FORMAT_GRAY8:
-        return ONYX_PIXEL_GRAY8;
-    default:
-        return 0;
-    }
+    static const onyx_pixel_format formats[] = {
+        [GST_VIDEO_FORMAT_NV12] = ONYX_PIXEL_NV12,
+        [GST_VIDEO_FORMAT_NV21] = ONYX_PIXEL_NV21,
+        [GST_VIDEO_FORMAT_I420] = ONYX_PIXEL_I420,
+        [GST_VIDEO_FORMAT_YV12] = ONYX_PIXEL_YV12,
+        [GST_VIDEO_FORMAT_YUY2] = ONYX_PIXEL_YUY2,
+        [GST_VIDEO_FORMAT_UYVY] = ONYX_PIXEL_UYVY,
+        [GST_VIDEO_FORMAT_RGB] = ONYX_PIXEL_RGB,
+        [GST_VIDEO_FORMAT_BGR] = ONYX_PIXEL_BGR,
+        [GST_VIDEO_FORMAT_RGBx] = ONYX_PIXEL_RGBX,
+        [GST_VIDEO_FORMAT_RGBA] = ONYX_PIXEL_RGBX,
+        [GST_VIDEO_FORMAT_BGRx] = ONYX_PIXEL_BGRX,
+        [GST_VIDEO_FORMAT_BGRA] = ONYX_PIXEL_BGRX,
+        [GST_VIDEO_FORMAT_xRGB] = ONYX_PIXEL_XRGB,
+        [GST_VIDEO_FORMAT_ARGB] = ONYX_PIXEL_XRGB,
+        [GST_VIDEO_FORMAT_xBGR] = ONYX_PIXEL_XBGR,
+        [GST_VIDEO_FORMAT_ABGR] = ONYX_PIXEL_XBGR,
+        [GST_VIDEO_FORMAT_GRAY8] = ONYX_PIXEL_GRAY8,
+        [GST_VIDEO_FORMAT_Y42B] = ONYX_PIXEL_Y42B,
+        [GST_VIDEO_FORMAT_NV16] = ONYX_PIXEL_NV16,
+        [GST_VIDEO_FORMAT_NV61] = ONYX_PIXEL_NV61,
+        [GST_VIDEO_FORMAT_Y444] = ONYX_PIXEL_Y444,
+        [GST_VIDEO_FORMAT_NV24] = ONYX_PIXEL_NV24,
+        [GST_VIDEO_FORMAT_Y41B] = ONYX_PIXEL_Y41B,
+        [GST_VIDEO_FORMAT_AYUV] = ONYX_PIXEL_AYUV,
+        [GST_VIDEO_FORMAT_VUYA] = ONYX_PIXEL_VUYA,
+        [GST_VIDEO_FORMAT_GBR] = ONYX_PIXEL_GBR,
+        [GST_VIDEO_FORMAT_I420_10LE] = ONYX_PIXEL_I420_10LE,
+        [GST_VIDEO_FORMAT_P010_10LE] = ONYX_PIXEL_P010_10LE,
+        [GST_VIDEO_FORMAT_I422_10LE] = ONYX_PIXEL_I422_10LE,
+        [GST_VIDEO_FORMAT_Y444_10LE] = ONYX_PIXEL_Y444_10LE,
+        [GST_VIDEO_FORMAT_I420_12LE] = ONYX_PIXEL_I420_12LE,
+        [GST_VIDEO_FORMAT_I422_12LE] = ONYX_PIXEL_I422_12LE,
+        [GST_VIDEO_FORMAT_Y444_12LE] = ONYX_PIXEL_Y444_12LE,
+        [GST_VIDEO_FORMAT_GRAY16_LE] = ONYX_PIXEL_GRAY16_LE,
+    };
+    return (guint)format < G_N_ELEMENTS(formats) ? formats[format] : 0;
 }
 
 static onyx_colour_matrix colour_matrix(const GstVideoInfo *info)

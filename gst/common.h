@@ -42,9 +42,12 @@ gchar *gst_onyx_list_labels(const vision_recipe *recipe, int limit);
 /* Upstream custom query, answered by onnxinfer: whether there is one in front. */
 #define GST_ONYX_QUERY_INFER "onyx-infer"
 
-/* The formats of onyx_pixel_format under GStreamer's names, for caps. */
+/* The formats of onyx_pixel_format under GStreamer's names, for caps. Elements that offer several take the first that
+ * they have: new ones go to the end. */
 #define GST_ONYX_FORMATS                                                                                               \
-    "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBx, BGRx, RGBA, BGRA, ARGB, GRAY8, NV21, xRGB, xBGR, ABGR }"
+    "{ NV12, I420, YV12, YUY2, UYVY, RGB, BGR, RGBx, BGRx, RGBA, BGRA, ARGB, GRAY8, NV21, xRGB, xBGR, ABGR, "          \
+    "Y42B, NV16, NV61, Y444, NV24, Y41B, AYUV, VUYA, GBR, I420_10LE, P010_10LE, I422_10LE, Y444_10LE, I420_12LE, "     \
+    "I422_12LE, Y444_12LE, GRAY16_LE }"
 
 /* gst_video_info_from_caps, with the place of chroma samples that caps name. */
 gboolean gst_onyx_video_info_from_caps(GstVideoInfo *info, const GstCaps *caps);

@@ -79,11 +79,11 @@ guint gst_onyx_glyphs_count(const GstOnyxGlyphs *glyphs)
 }
 
 /* Cairo's pixel (ARGB in one native word, colours times alpha) -> the canvas's. */
-static void convert_pixel(const GstOnyxCanvas *canvas, guint32 argb, guint8 *pixel)
+static void convert_pixel(const GstOnyxCanvas *canvas, guint32 argb, guint16 *pixel)
 {
     guint alpha = argb >> 24;
 
-    memset(pixel, 0, 4);
+    memset(pixel, 0, 4 * sizeof *pixel);
     if (alpha == 0)
         return;
     guint red = ((argb >> 16) & 255) * 255 / alpha, green = ((argb >> 8) & 255) * 255 / alpha;
@@ -91,8 +91,8 @@ static void convert_pixel(const GstOnyxCanvas *canvas, guint32 argb, guint8 *pix
     GstOnyxInk ink =
         gst_onyx_canvas_ink(canvas, (guint8)MIN(red, 255), (guint8)MIN(green, 255), (guint8)MIN(blue, 255));
     for (int c = 0; c < 3; c++)
-        pixel[c] = (guint8)((ink.value[c] * alpha + 127) / 255);
-    pixel[3] = (guint8)alpha;
+        pixel[c] = (guint16)((ink.value[c] * alpha + 127) / 255);
+    pixel[3] = (guint16)alpha;
 }
 
 static void convert_surface(const GstOnyxCanvas *canvas, cairo_surface_t *surface, GstOnyxBitmap *bitmap)
@@ -100,7 +100,7 @@ static void convert_surface(const GstOnyxCanvas *canvas, cairo_surface_t *surfac
     const guint8 *data = cairo_image_surface_get_data(surface);
     const gint stride = cairo_image_surface_get_stride(surface);
 
-    bitmap->pixels = g_malloc((gsize)bitmap->width * (gsize)bitmap->height * 4);
+    bitmap->pixels = g_new(guint16, (gsize)bitmap->width * (gsize)bitmap->height * 4);
     for (gint y = 0; y < bitmap->height; y++)
         for (gint x = 0; x < bitmap->width; x++) {
             guint32 argb;
@@ -137,7 +137,7 @@ static Entry *render(GstOnyxGlyphs *glyphs, const gchar *text, gboolean white)
 
 static gsize entry_bytes(const Entry *entry)
 {
-    return (gsize)entry->bitmap.width * (gsize)entry->bitmap.height * 4;
+    return (gsize)entry->bitmap.width * (gsize)entry->bitmap.height * 4 * sizeof *entry->bitmap.pixels;
 }
 
 /* Drops the half that was not used for longest: those last used before the middle of what the clock has seen. */

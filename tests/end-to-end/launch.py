@@ -11,7 +11,9 @@ import time
 import common
 from common import BUILD, ONYX, SOURCE, Checks, environment, found_all, objects_of, objects_of_text, run
 
-FORMATS = ("NV12", "I420", "YV12", "YUY2", "UYVY", "RGB", "BGR", "RGBx", "BGRx", "RGBA", "BGRA", "ARGB")
+FORMATS = ("NV12", "I420", "YV12", "YUY2", "UYVY", "RGB", "BGR", "RGBx", "BGRx", "RGBA", "BGRA", "ARGB", "Y42B", "NV16", "NV61",
+           "Y444", "NV24", "Y41B", "AYUV", "VUYA", "GBR", "I420_10LE", "P010_10LE", "I422_10LE", "Y444_10LE", "I420_12LE",
+           "I422_12LE", "Y444_12LE")
 
 
 def lines_of(path):
@@ -40,6 +42,46 @@ def check_formats(checks, folder, model, raw):
         for line in lines:
             checks.check(found_all(objects_of(line)), f"{pixels}: {line}")
             checks.same(line.get("resolution"), {"width": common.WIDTH, "height": common.HEIGHT}, f"{pixels} resolution")
+
+
+def nearly_same(objects, others):
+    """Whether each of the sure ones of `objects` is among `others`, a few pixels and hundredths aside."""
+    def near(a, b):
+        pixels = max(abs(p - q) for p, q in zip((a["x"], a["y"], a["w"], a["h"]), (b["x"], b["y"], b["w"], b["h"])))
+        return pixels <= 4 and abs(a["detection"]["confidence"] - b["detection"]["confidence"]) <= 0.05
+
+    sure = [o for o in objects if o["detection"]["confidence"] > 0.5]
+    return sure and sum(any(near(a, b) for b in others) for a in sure) >= 0.9 * len(sure)
+
+
+def check_deep_clips(checks, folder):
+    """Clips of 10 bits and of more chroma go from the decoder to the overlay as they are, and people are found where they
+    are in the clip's 8-bit form."""
+    if not (BUILD / "models" / "people.onnx").exists() or not common.has_element("x264enc"):
+        checks.skip("deep clips: no built-in model, or no x264enc")
+        return
+    for pixels in ("I420_10LE", "Y42B", "I422_10LE", "Y444"):
+        clip = folder / f"{pixels}.mkv"
+        done = run("gst-launch-1.0", "-q", "onnxtestscene", "num-buffers=4", "seed=3", "!",
+                   "video/x-raw,format=NV12,width=640,height=360", "!", "videoconvert", "!", f"video/x-raw,format={pixels}",
+                   "!", "x264enc", "pass=quant", "quantizer=12", "!", "matroskamux", "!", "filesink", f"location={clip}")
+        if not checks.same(done.returncode, 0, f"{pixels} clip: {done.stderr}"):
+            continue
+        found = []
+        for way in ((), ("videoconvert", "!", "video/x-raw,format=I420", "!")):
+            out = folder / f"{pixels}-{len(way)}.jsonl"
+            done = run("gst-launch-1.0", "-v", "filesrc", f"location={clip}", "!", "decodebin", "!", *way, "onnxinfer", "!",
+                       "onnxdecode-yolo", "!", "onnxoverlay", "name=last", "!", "onnxpublish", f"location={out}", "!",
+                       "fakesink")
+            checks.same(done.returncode, 0, f"{pixels} clip: {done.stderr}")
+            caps = next((line for line in done.stdout.splitlines() if "last.GstPad:src: caps" in line), "")
+            checks.check(f"format=(string){'I420' if way else pixels}," in caps, f"{pixels} clip: caps {caps}")
+            found.append([line["objects"] for line in lines_of(out)])
+        checks.same([len(frames) for frames in found], [4, 4], f"{pixels} clip: frames")
+        for deep, flat in zip(*found):
+            checks.check(nearly_same(deep, flat) and nearly_same(flat, deep), f"{pixels} clip: {deep} but in I420 {flat}")
+        done = run(ONYX, "detect", clip, "--frames", "2", "-o", folder / "deep.mp4", "-o", folder / "deep.png")
+        checks.check(done.returncode == 0 and "person" in done.stdout, f"onyx detect {pixels}: {done.stdout} {done.stderr}")
 
 
 def check_detect(checks, folder, model, clip, ppm):
@@ -150,6 +192,7 @@ def main():
         raw.write_bytes(common.picture() * 2)
         check_main_line(checks, folder, model, clip)
         check_formats(checks, folder, model, raw)
+        check_deep_clips(checks, folder)
         check_detect(checks, folder, model, clip, ppm)
         check_many(checks, folder, model, clip)
         check_rtsp(checks, folder, model, raw)

@@ -39,7 +39,7 @@ GST_START_TEST(colours)
     GstHarness *harness = support_infer(TINY_DETECTOR);
     GstClockTime pts = 0;
     for (const gchar *const *format = support_formats; *format; format++, pts += GST_SECOND) {
-        gboolean grey = g_str_equal(*format, "GRAY8");
+        gboolean grey = g_str_has_prefix(*format, "GRAY");
         support_set_caps(harness, *format, 64, 64);
         fail_unless_equals_int(gst_harness_push(harness, support_frame(*format, 64, 64, 6, pts)), GST_FLOW_OK);
         GstBuffer *out = gst_harness_pull(harness);
@@ -256,6 +256,45 @@ GST_START_TEST(no_copies)
 }
 GST_END_TEST
 
+/* Through all three elements, in every format: the caps and the memory are those that came in, and the boxes those of
+ * the same picture in RGB. */
+GST_START_TEST(whole_way)
+{
+    gchar *model = support_model(TINY_DETECTOR);
+    gchar *line = g_strdup_printf("onnxinfer model=%s ! onnxdecode-yolo ! onnxoverlay", model);
+
+    for (const gchar *const *format = support_formats; *format; format++) {
+        GstHarness *harness = gst_harness_new_parse(line);
+        gchar *text = support_caps(*format, 63, 62);
+        GstCaps *caps = gst_caps_from_string(text);
+        gst_harness_set_src_caps(harness, gst_caps_ref(caps));
+        GstBuffer *in = support_frame(*format, 63, 62, 6, 0);
+        GstMemory *memory = gst_buffer_peek_memory(in, 0);
+        fail_unless_equals_int(gst_harness_push(harness, in), GST_FLOW_OK);
+        GstBuffer *out = gst_harness_pull(harness);
+        GstCaps *now = gst_pad_get_current_caps(harness->sinkpad);
+        fail_unless(gst_caps_is_equal(now, caps), "%s: caps have changed", *format);
+        fail_unless(gst_buffer_n_memory(out) == 1 && gst_buffer_peek_memory(out, 0) == memory, "%s: a copy", *format);
+        const OnyxDetections *found = onyx_detection_meta_get(out)->detections;
+        for (guint i = 0; !g_str_has_prefix(*format, "GRAY") && i < MAX(found->count, 2); i++) {
+            fail_unless_equals_int(found->count, 2);
+            const OnyxDetection *item = &found->items[i];
+            gboolean right = item->x0 > 20;
+            fail_unless(item->label_id == 0 && item->score > 0.85f, "%s: %d, %f", *format, item->label_id, item->score);
+            fail_unless(ABS(item->x0 - (right ? 31.5f : 0)) < 0.6f && ABS(item->y0 - (right ? 0 : 31.5f)) < 0.6f,
+                        "%s: %f %f", *format, item->x0, item->y0);
+        }
+        gst_caps_unref(now);
+        gst_caps_unref(caps);
+        gst_buffer_unref(out);
+        gst_harness_teardown(harness);
+        g_free(text);
+    }
+    g_free(line);
+    g_free(model);
+}
+GST_END_TEST
+
 typedef struct {
     GMutex lock;
     gpointer memories[2][64];
@@ -331,6 +370,7 @@ static Suite *onyx_frames_suite(void)
     tcase_add_test(tests, pixel_aspect);
     tcase_add_test(tests, chroma_sites);
     tcase_add_test(tests, no_copies);
+    tcase_add_test(tests, whole_way);
     tcase_add_test(tests, behind_a_tee);
     return suite;
 }

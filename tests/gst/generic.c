@@ -121,7 +121,8 @@ GST_START_TEST(sizes)
     static const gint sizes[][2] = {
         { 1, 1 }, { 2, 4097 }, { 4097, 2 }, { 3, 5 }, { 17, 33 }, { 641, 359 }, { 1, 64 }
     };
-    static const gchar *const some[] = { "NV12", "I420", "YUY2", "UYVY", "RGB", "BGRx", "GRAY8" };
+    static const gchar *const some[] = { "NV12", "I420",  "YUY2", "UYVY",      "RGB",
+                                         "BGRx", "GRAY8", "Y41B", "P010_10LE", "I422_10LE" };
 
     for (const gchar *const *name = elements; *name; name++) {
         GstHarness *harness = make(*name);

@@ -49,25 +49,26 @@ GST_START_TEST(pixels_of_each_format)
         static const struct {
             gint x, y;
             gboolean drawn;
-        } points[] = { { 22, 22, TRUE }, { 100, 22, TRUE }, { 50, 22, TRUE },  { 22, 60, TRUE },  { 106, 60, TRUE },
-                       { 60, 86, TRUE }, { 60, 50, FALSE }, { 10, 10, FALSE }, { 16, 50, FALSE }, { 112, 92, FALSE } };
-        GstHarness *harness = make(*format, 128, 96);
+        } points[] = { { 44, 44, TRUE },   { 200, 44, TRUE },  { 100, 44, TRUE },   { 44, 120, TRUE },
+                       { 212, 120, TRUE }, { 120, 172, TRUE }, { 120, 100, FALSE }, { 20, 20, FALSE },
+                       { 32, 100, FALSE }, { 224, 184, FALSE } };
+        GstHarness *harness = make(*format, 256, 192);
         OnyxDetections *block = onyx_detections_new(NULL);
         guint8 colour[3];
         gint rgb[3];
 
         g_object_set(harness->element, "draw-labels", FALSE, "draw-scores", FALSE, "draw-track-ids", FALSE,
-                     "line-width", 4, NULL);
-        add_box(block, 20, 20, 108, 88, 5);
-        GstBuffer *out = draw(harness, support_frame(*format, 128, 96, 0, 0), block);
+                     "line-width", 8, NULL);
+        add_box(block, 40, 40, 216, 176, 5);
+        GstBuffer *out = draw(harness, support_frame(*format, 256, 192, 0, 0), block);
         gst_onyx_class_colour(5, colour);
-        if (g_str_equal(*format, "GRAY8")) {
+        if (g_str_has_prefix(*format, "GRAY")) {
             guint8 luma = (guint8)((colour[0] * 299 + colour[1] * 587 + colour[2] * 114) / 1000);
             colour[0] = colour[1] = colour[2] = luma;
         }
         for (guint i = 0; i < G_N_ELEMENTS(points); i++) {
             const guint8 black[3] = { 0, 0, 0 };
-            support_pixel(out, *format, 128, 96, points[i].x, points[i].y, rgb);
+            support_pixel(out, *format, 256, 192, points[i].x, points[i].y, rgb);
             fail_unless(is_colour(rgb, points[i].drawn ? colour : black, 6), "%s: pixel %d,%d is %d %d %d", *format,
                         points[i].x, points[i].y, rgb[0], rgb[1], rgb[2]);
         }

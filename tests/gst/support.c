@@ -11,8 +11,12 @@
 
 GST_DEBUG_CATEGORY(gst_onyx_debug);
 
-const gchar *const support_formats[] = { "NV12", "I420", "YV12", "YUY2",  "UYVY", "RGB",  "BGR",  "RGBx", "BGRx",
-                                         "RGBA", "BGRA", "ARGB", "GRAY8", "NV21", "xRGB", "xBGR", "ABGR", NULL };
+const gchar *const support_formats[] = { "NV12",      "I420",      "YV12",      "YUY2",      "UYVY",      "RGB",
+                                         "BGR",       "RGBx",      "BGRx",      "RGBA",      "BGRA",      "ARGB",
+                                         "GRAY8",     "NV21",      "xRGB",      "xBGR",      "ABGR",      "Y42B",
+                                         "NV16",      "NV61",      "Y444",      "NV24",      "Y41B",      "AYUV",
+                                         "VUYA",      "GBR",       "I420_10LE", "P010_10LE", "I422_10LE", "Y444_10LE",
+                                         "I420_12LE", "I422_12LE", "Y444_12LE", "GRAY16_LE", NULL };
 
 static gchar *folder;
 static pid_t folder_owner;

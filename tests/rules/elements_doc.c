@@ -124,10 +124,20 @@ static void print_element(const char *name)
 int main(int argc, char **argv)
 {
     gst_init(&argc, &argv);
-    printf("# Elements\n\n<!-- Made by tests/rules/elements_doc; a test compares. Do not edit. -->\n\n"
-           "All but onnxtestscene, a source, are in-place: the frame keeps its size, format and memory, and only "
-           "metadata\n"
-           "is added or (onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n");
+    printf(
+        "# Elements\n\n<!-- Made by tests/rules/elements_doc; a test compares. Do not edit. -->\n\n"
+        "All but onnxtestscene, a source, are in-place: the frame keeps its size, format and memory, and only "
+        "metadata\n"
+        "is added or (onnxoverlay) drawn. \"may change\" says in which states a property may be set.\n\n"
+        "Formats of 10, 12 and 16 bits are read at their depth, rounded to a network's 0..255 once, behind scaling "
+        "and colour,\n"
+        "and drawn on at their depth. Matrix, range and place of chroma are those of the caps. Transfer functions are "
+        "not\n"
+        "undone: HDR (PQ, HLG) reaches the network as flat as its numbers are; where that costs detections, a tone "
+        "mapping\n"
+        "belongs in front. GRAY16_LE is black at 0 and white at 65535: a thermal or depth camera that uses little of "
+        "that is\n"
+        "dark to the network, and wants to be stretched in front.\n");
     for (size_t i = 0; i < G_N_ELEMENTS(elements); i++)
         print_element(elements[i]);
     return 0;
