@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/size.h"
+#include "cpu/attention_half.h"
 #include "cpu/kernels.h"
 #include "cpu/spans.h"
 
@@ -33,6 +34,7 @@ typedef struct attention_job {
     const gemm_kernels *tiles;
     left_operand k, v;
     float *q, *scores, *result, *factors; /* [depth], [keys], [width], [1] rows of the tile's columns */
+    attention_half half;                  /* where the plan has it, for k and v */
 } attention_job;
 
 static size_t key_slices(const attention_shape *s)
@@ -113,7 +115,7 @@ static void pack_queries(const attention_job *job, size_t first, size_t count)
     job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](job->q, 1, &factor, 0, job->q, depth * cols);
 }
 
-static void run_panel(const attention_job *job, size_t panel)
+static void run_panel(attention_job *job, size_t panel)
 {
     const attention_shape *s = &job->plan->shape;
     const attention_arguments *g = job->arguments;
@@ -124,9 +126,15 @@ static void run_panel(const attention_job *job, size_t panel)
     pack_queries(job, first, count);
     if (s->biased)
         memcpy(job->scores, g->bias + (s->bias_of_keys ? 0 : panel) * s->keys * cols, s->keys * cols * sizeof(float));
-    multiply(job, &job->k, job->q, s->depth, job->scores, s->biased, half);
+    if (job->plan->half)
+        attention_half_scores(&job->half, job->q, job->scores, s->biased, (int)used);
+    else
+        multiply(job, &job->k, job->q, s->depth, job->scores, s->biased, half);
     kernels->softmax.powers(job->scores, cols, s->keys, used, job->factors);
-    multiply(job, &job->v, job->scores, s->keys, job->result, false, half);
+    if (job->plan->half)
+        attention_half_result(&job->half, job->scores, job->result, (int)used);
+    else
+        multiply(job, &job->v, job->scores, s->keys, job->result, false, half);
     kernels->softmax.scale_columns(job->result, cols, s->width, used, job->factors);
     for (size_t c = 0; s->zeros && c < count; c++)
         for (size_t w = 0; isnan(job->factors[c]) && w < s->width; w++)
@@ -138,24 +146,34 @@ static void run_panel(const attention_job *job, size_t panel)
                                   g->y_stride, s->width, count);
 }
 
+static void pack_operands(attention_job *job, float *packed)
+{
+    const attention_plan *plan = job->plan;
+    const attention_arguments *g = job->arguments;
+    const attention_shape *s = &plan->shape;
+    job->k = (left_operand){ g->k, g->k_stride, s->keys, 1, s->k_transposed, plan->k_in_place };
+    job->v = (left_operand){ g->v, g->v_stride, s->width, key_slices(s), !s->v_transposed, plan->v_in_place };
+    if (!plan->k_in_place)
+        packed = pack_left(job, &job->k, s->depth, packed);
+    if (!plan->v_in_place)
+        pack_left(job, &job->v, s->keys, packed);
+}
+
 void attention_run(const attention_plan *plan, const attention_arguments *arguments, int part, void *scratch)
 {
     const attention_shape *s = &plan->shape;
     const gemm_kernels *tiles = &plan->kernels->gemm;
     const size_t cols = (size_t)tiles->cols;
     attention_job job = { .plan = plan, .arguments = arguments, .tiles = tiles };
-    job.k = (left_operand){ arguments->k, arguments->k_stride, s->keys, 1, s->k_transposed, plan->k_in_place };
-    job.v = (left_operand){ arguments->v,  arguments->v_stride, s->width,
-                            key_slices(s), !s->v_transposed,    plan->v_in_place };
     job.factors = scratch;
     job.q = job.factors + cols;
     job.scores = job.q + s->depth * cols;
     job.result = job.scores + s->keys * cols;
     float *packed = job.result + s->width * cols;
-    if (!plan->k_in_place)
-        packed = pack_left(&job, &job.k, s->depth, packed);
-    if (!plan->v_in_place)
-        pack_left(&job, &job.v, s->keys, packed);
+    if (plan->half)
+        attention_half_begin(&job.half, plan, arguments, packed);
+    else
+        pack_operands(&job, packed);
     const span panels = span_cut(span_ceil_div(s->queries, cols), (size_t)plan->parts, (size_t)part);
     for (size_t panel = panels.begin; panel < panels.end; panel++)
         run_panel(&job, panel);
@@ -217,6 +235,11 @@ void attention_choose(const cpu_kernels *kernels, const attention_shape *shape, 
     plan->v_in_place = in_place(tiles, !shape->v_transposed, shape->keys, v_stride);
     plan->bias_floats = shape->biased ? (shape->bias_of_keys ? 1 : panels) * shape->keys * cols : 0;
     const size_t rows = 1 + shape->depth + shape->keys + shape->width;
+    plan->half = shape->half && attention_half_fits(kernels, shape);
+    if (plan->half) {
+        plan->scratch_bytes = rows * cols * sizeof(float) + attention_half_bytes(shape);
+        return;
+    }
     const size_t packed =
         (plan->k_in_place ? 0 : shape->keys * shape->depth) + (plan->v_in_place ? 0 : shape->keys * shape->width);
     plan->scratch_bytes = (rows * cols + packed + SLACK) * sizeof(float);

@@ -2,7 +2,8 @@
  *
  * Attention of one head, float32: y = softmax(alpha * q * k^T + bias) * v, each row of the softmax over all keys.
  * Scores of a tile's width of queries at a time, so that they stay in the second-level cache and are never written.
- * Bound: that of the two products (gemm.h) and of the softmax between. */
+ * Bound: that of the two products (gemm.h) and of the softmax between; half: of products of rounded matrices (half.h).
+ */
 #ifndef ONYX_CPU_ATTENTION_H
 #define ONYX_CPU_ATTENTION_H
 
@@ -15,6 +16,7 @@ typedef struct attention_shape {
     bool biased;
     bool bias_of_keys; /* one row of the bias for all queries */
     bool zeros;        /* a query all of whose keys are left out by -inf gets zeros, not NaN */
+    bool half;         /* products of bfloat16 are as good, where the table has tiles for them */
 } attention_shape;
 
 typedef struct attention_arguments {
@@ -32,6 +34,7 @@ typedef struct attention_plan {
     int parts;
     size_t bias_floats;   /* of a packed bias; 0 without */
     size_t scratch_bytes; /* per worker */
+    bool half;            /* by attention_half.h */
     bool k_in_place, v_in_place;
     const struct cpu_kernels *kernels; /* must outlive the plan */
 } attention_plan;

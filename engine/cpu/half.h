@@ -163,6 +163,8 @@ typedef struct half_tile_kernels {
     void (*end)(half_products *products);
     /* n pixels of two blocks, `step` apart, side by side. */
     void (*pair)(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n, size_t step);
+    /* k rows of 16 floats a filter block, `stride` apart, as weights of a line: rounded, zeros behind row k - 1. */
+    void (*columns)(const float *src, size_t stride, size_t k, int filters, uint16_t *dst);
 } half_tile_kernels;
 
 typedef struct half_kernels {

@@ -161,7 +161,8 @@ plan_result plan_attention(planner *p, graph_node *node)
                               .width = (size_t)sizes[3],
                               .biased = bias != NULL,
                               .bias_of_keys = bias && sizes[0] > 1 && bias->info.dims[bias->info.rank - 2] == 1,
-                              .zeros = a->zeros };
+                              .zeros = a->zeros,
+                              .half = p->options->precision == ONYX_PRECISION_BF16 };
     attention_step s = { .params = a };
     size_t batches = 1;
     bool failed = false;
@@ -182,8 +183,8 @@ plan_result plan_attention(planner *p, graph_node *node)
             return PLAN_FAILED;
     const int output = plan_new_plain(p, node->outputs[0]);
     program_step *step =
-        plan_add_step(p, node, "attention", run_attention, (int)batches * s.plan.parts, s.plan.scratch_bytes, inputs,
-                      bias && !s.bias ? 4 : 3, &output, 1, &s, sizeof(s));
+        plan_add_step(p, node, s.plan.half ? "attention_bf16" : "attention", run_attention, (int)batches * s.plan.parts,
+                      s.plan.scratch_bytes, inputs, bias && !s.bias ? 4 : 3, &output, 1, &s, sizeof(s));
     if (!step)
         return PLAN_FAILED;
     step->operations = 2 * (int64_t)(batches * shape.queries * shape.keys * (shape.depth + shape.width));

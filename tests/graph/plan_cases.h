@@ -442,6 +442,12 @@ static const plan_case tiles_chain_case = {
     "input x f32 1,150,40\ninit w f32 40,96\ninit b f32 96\ninit v f32 96,70\ninit d f32 70\na = MatMul(x, w)\n"
     "c = Add(a, b)\ne = Relu(c)\nf = MatMul(e, v)\ng = Add(f, d)\noutput g\n"
 };
+static const plan_case tiles_attention_case = {
+    "attention by tiles", "attention_bf16", "reference,softmax_rows,attention",
+    "input q f32 2,35,3,7\ninput k f32 2,70,3,7\ninput v f32 2,70,3,6\ninput m f32 3,35,70\n"
+    "a = Transpose(q) perm=[0,2,1,3]\nb = Transpose(k) perm=[0,2,3,1]\nw = Transpose(v) perm=[0,2,1,3]\nc = MatMul(a, b)\n"
+    "d = Add(c, m)\ne = Softmax(d)\nf = MatMul(e, w)\ny = Transpose(f) perm=[0,2,1,3]\noutput y\n"
+};
 
 /* With precision=fp16 and bf16, where the processor has such arithmetic. */
 static const plan_case half_cases[] = {

@@ -174,6 +174,7 @@ int main(int argc, char **argv)
     check_case(&bfloat16_case, ONYX_PRECISION_BF16);
     check_case(&tiles_product_case, ONYX_PRECISION_BF16);
     check_case(&tiles_chain_case, ONYX_PRECISION_BF16);
+    check_case(&tiles_attention_case, ONYX_PRECISION_BF16);
     check_case(&unwanted_half_case, ONYX_PRECISION_BF16);
     return check_done();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause
  *
  * Attention of one kernel table against double precision: odd sizes, every operand stored either way, strides wider
- * than the rows, bias with masked keys, parts in any order; all buffers end at a guard page. */
+ * than the rows, bias with masked keys, products of bfloat16, parts in any order; all buffers end at a guard page. */
 #include <float.h>
 
 #include "oracle.h"
@@ -22,10 +22,10 @@ static const char *problem_text(const problem *p)
 {
     static char text[200];
     const attention_shape *s = &p->shape;
-    snprintf(text, sizeof(text), "queries %zu keys %zu depth %zu width %zu%s%s%s%s%s strides %zu %zu %zu %zu",
+    snprintf(text, sizeof(text), "queries %zu keys %zu depth %zu width %zu%s%s%s%s%s%s strides %zu %zu %zu %zu",
              s->queries, s->keys, s->depth, s->width, s->q_transposed ? " qT" : "", s->k_transposed ? " kT" : "",
-             s->v_transposed ? " vT" : "", s->y_transposed ? " yT" : "", s->biased ? " bias" : "", p->q_stride,
-             p->k_stride, p->v_stride, p->y_stride);
+             s->v_transposed ? " vT" : "", s->y_transposed ? " yT" : "", s->biased ? " bias" : "",
+             s->half ? " half" : "", p->q_stride, p->k_stride, p->v_stride, p->y_stride);
     return text;
 }
 
@@ -35,29 +35,35 @@ static double element(const float *data, size_t stride, bool transposed, size_t 
 }
 
 static bool compare_query(const problem *p, const char *table, const attention_arguments *g, const float *bias,
-                          size_t i)
+                          bool half, size_t i)
 {
     const attention_shape *s = &p->shape;
     const size_t row = s->bias_of_keys ? 0 : i * s->keys;
     static double powers[MAX_KEYS];
-    double largest = -INFINITY, sum = 0;
+    double largest = -INFINITY, sum = 0, error = 0; /* error: of a score, because q and k are rounded to 2^-9 */
     for (size_t j = 0; j < s->keys; j++) {
-        double dot = 0;
-        for (size_t k = 0; k < s->depth; k++)
-            dot +=
+        double dot = 0, magnitude = 0;
+        for (size_t k = 0; k < s->depth; k++) {
+            const double product =
                 element(g->q, p->q_stride, s->q_transposed, i, k) * element(g->k, p->k_stride, s->k_transposed, j, k);
+            dot += product;
+            magnitude += fabs(product);
+        }
+        error = fmax(error, 0x1.02p-8 * (double)p->alpha * magnitude);
         powers[j] = dot * (double)p->alpha + (s->biased ? (double)bias[row + j] : 0);
         largest = fmax(largest, powers[j]);
     }
     for (size_t j = 0; j < s->keys; j++)
         sum += powers[j] = exp(powers[j] - largest);
+    /* |v| <= 1; a power is off by as much as its score and the largest one, then rounded, as v is */
+    const double bound = 2e-5 + (half ? expm1(2 * error) + 0x1.02p-8 : 0);
     for (size_t w = 0; w < s->width; w++) {
         double expected = 0;
         for (size_t j = 0; j < s->keys; j++)
             expected +=
                 s->zeros && isnan(sum) ? 0 : powers[j] / sum * element(g->v, p->v_stride, s->v_transposed, j, w);
         const double actual = element(g->y, p->y_stride, s->y_transposed, i, w);
-        if (!(fabs(actual - expected) <= 2e-5) && !(isnan(actual) && isnan(expected)))
+        if (!(fabs(actual - expected) <= bound) && !(isnan(actual) && isnan(expected)))
             return CHECK(false, "attention %s %s [%zu, %zu]: expected %.9g, got %.9g", table, problem_text(p), i, w,
                          expected, actual);
     }
@@ -117,7 +123,7 @@ static void test_problem(const cpu_kernels *kernels, const problem *p)
     for (int part = 0; part < plan.parts; part++)
         attention_run(&plan, &g, part, scratch);
     for (size_t i = 0; i < s->queries; i++)
-        if (!compare_query(p, kernels->name, &g, bias, i))
+        if (!compare_query(p, kernels->name, &g, bias, plan.half, i))
             break;
     CHECK(gaps_intact(p, y) && guarded_front_intact(scratch) && guarded_front_intact(packed),
           "attention %s %s: wrote outside", kernels->name, problem_text(p));
@@ -143,6 +149,7 @@ static void random_problem(const cpu_kernels *kernels, int round)
                                  oracle_int(0, 1),
                                  oracle_int(0, 1),
                                  oracle_int(0, 2) == 0,
+                                 oracle_int(0, 1),
                                  oracle_int(0, 1) };
     if (round % 7 == 0)
         p.shape.keys = (size_t)oracle_int(250, 800);
@@ -165,8 +172,11 @@ static void test_cuts(const cpu_kernels *kernels)
         { { 65, 70, 24, 30, false, false, false, false, false, false, false }, 1024, 1024, 1024, 1024, 1, false },
         { { 20, 70, 24, 30, true, false, true, true, true, false, false }, 1024, 1024, 1024, 1024, 1, true },
     };
-    for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++)
-        test_problem(kernels, &problems[i]);
+    for (size_t i = 0; i < 2 * sizeof(problems) / sizeof(problems[0]); i++) {
+        problem p = problems[i / 2];
+        p.shape.half = i % 2;
+        test_problem(kernels, &p);
+    }
 }
 
 static void bench_attention(const cpu_kernels *kernels)
@@ -177,11 +187,15 @@ static void bench_attention(const cpu_kernels *kernels)
         { { 49, 49, 32, 32, false, false, false, false, true, false, false }, 288, 288, 288, 96, 0.2f, false },
         { { 256, 256, 36, 36, false, false, false, false, false, false, false }, 432, 432, 432, 144, 0.2f, false },
     };
-    for (size_t i = 0; i < sizeof(problems) / sizeof(problems[0]); i++) {
-        const problem *p = &problems[i];
+    for (size_t i = 0; i < 2 * sizeof(problems) / sizeof(problems[0]); i++) {
+        problem both = problems[i / 2];
+        const problem *p = &both;
         const attention_shape *s = &p->shape;
         attention_plan plan;
+        both.shape.half = i % 2;
         attention_choose(kernels, s, p->k_stride, p->v_stride, &plan);
+        if (plan.half != s->half)
+            continue;
         float *q = guarded(&region_q, 1 << 20), *k = guarded(&region_k, 1 << 20), *v = guarded(&region_v, 1 << 20);
         float *y = guarded(&region_y, 1 << 20), *packed = guarded(&region_packed, 1 << 20);
         void *scratch = guarded(&region_scratch, (plan.scratch_bytes + 63) & ~(size_t)63);
@@ -200,8 +214,9 @@ static void bench_attention(const cpu_kernels *kernels)
             best = fmin(best, oracle_seconds() - start);
         }
         const double operations = 2.0 * (double)(s->queries * s->keys * (s->depth + s->width));
-        printf("%-12s attention %zu x %zu, %zu and %zu: %7.1f us %7.1f GFLOP/s\n", kernels->name, s->queries, s->keys,
-               s->depth, s->width, best * 1e6, operations / best * 1e-9);
+        printf("%-12s attention%s %zu x %zu, %zu and %zu: %7.1f us %7.1f GFLOP/s\n", kernels->name,
+               plan.half ? ", bfloat16" : "", s->queries, s->keys, s->depth, s->width, best * 1e6,
+               operations / best * 1e-9);
     }
 }
 

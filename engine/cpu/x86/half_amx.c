@@ -267,10 +267,26 @@ static void pair(const uint16_t *a, const uint16_t *b, uint16_t *dst, size_t n, 
     }
 }
 
+static void columns(const float *src, size_t stride, size_t k, int filters, uint16_t *dst)
+{
+    const __m512i pairs =
+        _mm512_setr_epi32(0x100000, 0x110001, 0x120002, 0x130003, 0x140004, 0x150005, 0x160006, 0x170007, 0x180008,
+                          0x190009, 0x1a000a, 0x1b000b, 0x1c000c, 0x1d000d, 0x1e000e, 0x1f000f);
+    const size_t tile = AMX_TILE_BYTES / sizeof(*dst), step = (size_t)filters * tile;
+    for (size_t i = 0; i < (k + HALF_STEP - 1) / HALF_STEP * HALF_STEP; i += 2)
+        for (int f = 0; f < filters; f++) {
+            const float *at = src + i * stride + (size_t)f * BF16_LANES;
+            const vf first = i < k ? vf_load(at) : vf_zero(), second = i + 1 < k ? vf_load(at + stride) : vf_zero();
+            const __m512i both = (__m512i)_mm512_cvtne2ps_pbh(second, first);
+            _mm512_storeu_si512(dst + i / HALF_STEP * step + (size_t)f * tile + i % HALF_STEP / 2 * 2 * BF16_LANES,
+                                _mm512_permutexvar_epi16(pairs, both));
+        }
+}
+
 void half_fill_amx(half_kernels *kernels)
 {
     half_bf16_fill(kernels);
     kernels->direct_name = "conv_tiles_bf16_amx";
     kernels->product_name = "gemm_tiles_bf16_amx";
-    kernels->tiles = (half_tile_kernels){ begin, run_line, end, pair };
+    kernels->tiles = (half_tile_kernels){ begin, run_line, end, pair, columns };
 }
