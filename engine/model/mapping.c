@@ -217,7 +217,7 @@ onyx_status mapping_external(arena *a, model_mapping *list, const char *location
 onyx_status mapping_check(const model_mapping *list, onyx_error *error)
 {
     struct stat now;
-    if (list->descriptor < 0)
+    if (!list || list->descriptor < 0)
         return ONYX_OK;
     if (fstat(list->descriptor, &now) != 0)
         return status_fail(error, ONYX_ERROR_IO, "the file cannot be examined: %s", strerror(errno));

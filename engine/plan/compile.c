@@ -339,8 +339,9 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
     }
     p->arena = memory;
     p->weights = packed_set_new(wish->store);
-    onyx_status status = p->weights ? graph_build(file, shapes, options, &p->graph, error)
-                                    : status_no_memory(error, 0, "packed weights");
+    onyx_status status = p->weights ? model_check_unchanged(file, error) : status_no_memory(error, 0, "packed weights");
+    if (status == ONYX_OK)
+        status = graph_build(file, shapes, options, &p->graph, error);
     if (status == ONYX_OK)
         status = prepare_graph(p, wish, error);
     if (status == ONYX_OK) {
@@ -353,6 +354,8 @@ onyx_status plan_compile(const model_file *file, const onyx_tensor *shapes, cons
         model_drop_pages(file); /* constants that others were made from */
         status = packed_set_write(p->weights, file, wish->pool, limit, error);
     }
+    if (status == ONYX_OK)
+        status = model_check_unchanged(file, error);
     if (status != ONYX_OK) {
         program_free(p);
         return status;

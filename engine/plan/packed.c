@@ -248,6 +248,11 @@ const void *packed_set_add(packed_set *set, const graph_value *constant, packed_
     return add_new(set, wanted, constant, bucket);
 }
 
+void packed_copy(const void *form, const void *source, void *packed)
+{
+    memcpy(packed, source, *(const size_t *)form);
+}
+
 /* ---- writing ---- */
 
 static int larger_first(const void *a, const void *b)

@@ -31,6 +31,11 @@ typedef void packed_function(const void *form, const void *source, void *packed)
  */
 const void *packed_set_add(packed_set *set, const graph_value *constant, packed_function *function, const void *form,
                            size_t form_bytes, size_t bytes);
+/* The form of what steps read as it is: a copy. form: its size_t bytes. Constants up to PACKED_COPY_BYTES are copied
+ * from the model's file, which somebody may cut or overwrite while it is mapped; not large tables, such as a language's
+ * words, of which a run reads few rows. */
+void packed_copy(const void *form, const void *source, void *packed);
+#define PACKED_COPY_BYTES ((size_t)16 << 20)
 /* Packs what no earlier program had, on the threads of the pool (or NULL). What has been packed goes from memory, be it
  * a constant that nobody else holds or pages of `file`: else all weights would be there twice. */
 onyx_status packed_set_write(packed_set *set, const model_file *file, workers *pool, size_t limit_bytes,

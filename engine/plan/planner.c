@@ -421,9 +421,12 @@ static int constant_slot(planner *p, graph_value *value)
         plan_no_memory(p);
         return -1;
     }
-    int slot = new_slot(p, value, SLOT_CONSTANT);
+    onyx_tensor kept = *tensor;
+    if (buffer_is_borrowed(value->storage) && kept.size_bytes > 0 && kept.size_bytes <= PACKED_COPY_BYTES)
+        kept.data = (void *)plan_pack(p, value, packed_copy, &kept.size_bytes, sizeof(size_t), kept.size_bytes);
+    int slot = kept.data || kept.size_bytes == 0 ? new_slot(p, value, SLOT_CONSTANT) : -1;
     if (slot >= 0)
-        p->program->slots[slot].tensor = *tensor;
+        p->program->slots[slot].tensor = kept;
     return slot;
 }
 
