@@ -102,6 +102,16 @@ static onyx_status first_check(onyx_model *model, onyx_error *error)
     return status;
 }
 
+static onyx_status check_options(const onyx_options *options, onyx_error *error)
+{
+    if (options->threads < 0)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "%d threads wanted; 0 is as many as this process may use",
+                           options->threads);
+    if ((unsigned)options->precision > ONYX_PRECISION_FP16)
+        return status_fail(error, ONYX_ERROR_ARGUMENT, "there is no precision %d", (int)options->precision);
+    return check_device(options, error);
+}
+
 /* What a wish for less precision comes to on this processor. */
 static void say_precision(const onyx_options *options, uint32_t flags)
 {
@@ -119,7 +129,7 @@ static void say_precision(const onyx_options *options, uint32_t flags)
 static onyx_status prepare(onyx_model *model, onyx_error *error)
 {
     const model_graph *g = model->file->graph;
-    STATUS_TRY(check_device(&model->options, error));
+    STATUS_TRY(check_options(&model->options, error));
     say_precision(&model->options, cpuid_flags(NULL));
     model->inputs = fill_infos(model->strings, g->inputs, g->input_count);
     model->outputs = fill_infos(model->strings, g->outputs, g->output_count);

@@ -159,6 +159,28 @@ static void test_precision(const writer *bytes, const float expected[NET_OUTPUTS
     }
 }
 
+static void test_options(const writer *bytes)
+{
+    static const struct {
+        int threads, precision;
+        const char *word;
+    } cases[] = { { -1, 0, "-1 threads" },
+                  { 100000, 0, "100000 threads" },
+                  { 1, -1, "precision -1" },
+                  { 1, ONYX_PRECISION_FP16 + 1, "precision 5" } };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const onyx_options options =
+            ONYX_OPTIONS(.threads = cases[i].threads, .precision = (onyx_precision)cases[i].precision);
+        onyx_model *model = NULL;
+        onyx_error error = { .message = "" };
+        CHECK(onyx_model_open_memory(bytes->data, bytes->size, "net", &options, &model, &error) ==
+                      ONYX_ERROR_ARGUMENT &&
+                  strstr(error.message, cases[i].word),
+              "options %zu: %s", i, error.message);
+        onyx_model_unref(model);
+    }
+}
+
 int main(void)
 {
     if (is_slow())
@@ -178,6 +200,7 @@ int main(void)
     test_streams(&bytes, expected, 2, 2);
     test_idle(&bytes);
     test_precision(&bytes, expected[0]);
+    test_options(&bytes);
     writer_free(&bytes);
     return check_done();
 }
