@@ -170,8 +170,10 @@ static void look_at_buffer(GstOnyxOverlay *self, GstBuffer *buffer, guint64 hold
 {
     OnyxDetectionMeta *meta;
     gpointer state = NULL;
-    GstClockTime now =
-        gst_segment_to_running_time(&GST_BASE_TRANSFORM(self)->segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer));
+    const GstSegment *segment = &GST_BASE_TRANSFORM(self)->segment;
+    GstClockTime now = segment->format == GST_FORMAT_TIME
+                           ? gst_segment_to_running_time(segment, GST_FORMAT_TIME, GST_BUFFER_PTS(buffer))
+                           : GST_CLOCK_TIME_NONE;
 
     if (!onyx_detection_meta_get(buffer)) {
         gboolean fresh = GST_CLOCK_TIME_IS_VALID(self->seen_at) && GST_CLOCK_TIME_IS_VALID(now) &&

@@ -217,6 +217,22 @@ GST_START_TEST(hold_time)
 }
 GST_END_TEST
 
+/* filesrc without a parser: a stream in bytes, where nothing tells how old the last boxes are. */
+GST_START_TEST(stream_of_bytes)
+{
+    GstHarness *harness = make("RGB", 64, 64);
+    OnyxDetections *block = onyx_detections_new(NULL);
+    GstSegment segment;
+
+    add_box(block, 20, 20, 60, 60, 0);
+    gst_segment_init(&segment, GST_FORMAT_BYTES);
+    fail_unless(gst_harness_push_event(harness, gst_event_new_segment(&segment)));
+    fail_unless(drawn(draw(harness, support_frame("RGB", 64, 64, 0, 0), block)));
+    fail_unless(!drawn(draw(harness, support_frame("RGB", 64, 64, 0, GST_CLOCK_TIME_NONE), NULL)));
+    support_teardown(harness);
+}
+GST_END_TEST
+
 GST_START_TEST(masks_and_skeletons)
 {
     GstHarness *harness = make("RGB", 64, 64);
@@ -357,6 +373,7 @@ static Suite *onyx_overlay_suite(void)
 
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 120);
+    tcase_add_test(tests, stream_of_bytes);
     tcase_add_test(tests, pixels_of_each_format);
     tcase_add_test(tests, padding_is_not_touched);
     tcase_add_test(tests, strange_boxes);
