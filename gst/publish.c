@@ -46,7 +46,7 @@ struct _GstOnyxPublish {
     JsonGenerator *generator;
     JsonNode *tags_node;
     gchar *upstream_uri;
-    gboolean uri_known, examined_any, warned;
+    gboolean uri_known, examined_any, missed_any, warned;
     gint tags_serial, tags_done; /* tags_serial: atomic, counts changes */
     gint width, height;
 };
@@ -299,6 +299,7 @@ static gboolean wanted(GstOnyxPublish *self, GstBuffer *buffer, GstOnyxPublishFr
     }
     examined |= onyx_truth_meta_get(buffer) != NULL; /* somebody knows what is there */
     self->examined_any |= examined;
+    self->missed_any |= !examined && frames != PUBLISH_ALL;
     return frames == PUBLISH_ALL || (frames == PUBLISH_EXAMINED && examined) || found;
 }
 
@@ -341,8 +342,12 @@ static gboolean gst_onyx_publish_sink_event(GstBaseTransform *transform, GstEven
 
     if (GST_EVENT_TYPE(event) == GST_EVENT_STREAM_START)
         self->uri_known = FALSE;
-    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && !self->examined_any)
-        GST_WARNING_OBJECT(self, "no frame carried detections: put onnxinfer ! onnxdecode-yolo in front");
+    if (GST_EVENT_TYPE(event) == GST_EVENT_EOS && self->missed_any && !self->examined_any)
+        GST_ELEMENT_WARNING(self, STREAM, FAILED,
+                            ("No frame carried detections, so no line was written. Put onnxinfer ! onnxdecode-yolo in "
+                             "front, and between these and onnxpublish nothing that drops metadata (compositor; "
+                             "before GStreamer 1.28 also videocrop and videoflip)."),
+                            (NULL));
     return GST_BASE_TRANSFORM_CLASS(gst_onyx_publish_parent_class)->sink_event(transform, event);
 }
 
@@ -351,7 +356,7 @@ static gboolean gst_onyx_publish_start(GstBaseTransform *transform)
     GstOnyxPublish *self = GST_ONYX_PUBLISH(transform);
     gchar *problem = NULL;
 
-    self->uri_known = self->examined_any = self->warned = FALSE;
+    self->uri_known = self->examined_any = self->missed_any = self->warned = FALSE;
     self->width = self->height = 0;
     GST_OBJECT_LOCK(self);
     gchar *location = g_strdup(self->location);
@@ -437,9 +442,9 @@ static void install_properties(GObjectClass *class)
 
     install(class, PROP_LOCATION,
             g_param_spec_string("location", "Location",
-                                "Where the lines go: a file (overwritten, unless append is set), a FIFO, or - for the "
-                                "standard output; empty: nowhere. A FIFO without a reader and a reader that goes away "
-                                "cost lines, not the stream",
+                                "Where the lines go: a file (overwritten, unless append is set; made anew when it is "
+                                "moved away), a FIFO, or - for the standard output; empty: nowhere. A FIFO without a "
+                                "reader and a reader that goes away cost lines, not the stream",
                                 "-", ready));
     install(class, PROP_APPEND,
             g_param_spec_boolean("append", "Append", "Keep what is in the file, and write behind it", FALSE, ready));

@@ -23,6 +23,8 @@ struct _GstOnyxWriter {
     int fd; /* -1: a FIFO that nobody reads yet */
     int wake_fd;
     gboolean close_fd, is_fifo, is_file;
+    dev_t device; /* of a file, and its number: */
+    ino_t inode;
     guint wait_ms;
     gboolean stalled; /* the last line was dropped for want of a reader that reads */
     GByteArray *rest; /* of a line whose beginning is written: goes first */
@@ -52,7 +54,8 @@ static gssize write_without_signal(int fd, const void *bytes, gsize size)
     return written;
 }
 
-/* Opens what `location` names. A FIFO without a reader is no error: it is tried again at each line. */
+/* Opens what `location` names. A FIFO without a reader is no error: it is tried again at each line. A file is always
+ * written at its end, so that somebody else may cut it (logrotate's copytruncate). */
 static gboolean open_location(GstOnyxWriter *writer, gboolean append)
 {
     struct stat status;
@@ -60,12 +63,32 @@ static gboolean open_location(GstOnyxWriter *writer, gboolean append)
 
     writer->is_fifo = stat(writer->location, &status) == 0 && S_ISFIFO(status.st_mode);
     if (!writer->is_fifo)
-        flags |= O_CREAT | (append ? O_APPEND : O_TRUNC);
+        flags |= O_CREAT | O_APPEND | (append ? 0 : O_TRUNC);
     writer->fd = open(writer->location, flags, 0666);
     if (writer->fd < 0)
         return writer->is_fifo && errno == ENXIO;
     writer->is_file = fstat(writer->fd, &status) == 0 && S_ISREG(status.st_mode);
+    writer->device = status.st_dev;
+    writer->inode = status.st_ino;
     return TRUE;
+}
+
+/* A file that was moved or removed (logrotate) is made anew, once what it holds ends with a line. Where that cannot be,
+ * the old one goes on. */
+static void follow_location(GstOnyxWriter *writer)
+{
+    struct stat status;
+    int old = writer->fd;
+
+    if (!writer->close_fd || !writer->is_file || writer->rest->len > 0)
+        return;
+    if (stat(writer->location, &status) == 0 ? status.st_dev == writer->device && status.st_ino == writer->inode
+                                             : errno != ENOENT)
+        return;
+    if (open_location(writer, TRUE) && writer->fd >= 0)
+        close(old);
+    else
+        writer->fd = old;
 }
 
 GstOnyxWriter *gst_onyx_writer_new(const gchar *location, gboolean append, guint wait_ms, gchar **error)
@@ -179,6 +202,7 @@ GstOnyxWriteResult gst_onyx_writer_write(GstOnyxWriter *writer, const gchar *lin
 
     if (writer->fd < 0 && (!open_location(writer, TRUE) || writer->fd < 0))
         return GST_ONYX_NO_READER;
+    follow_location(writer);
     GstOnyxWriteResult result = write_rest(writer);
     if (result == GST_ONYX_WRITTEN) {
         result = write_bytes(writer, (const guint8 *)line, length, &done);

@@ -3,6 +3,7 @@
  * onnxpublish: lines that parse back, the same on the bus, and readers that come late, go away or do not read. */
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -269,6 +270,77 @@ GST_START_TEST(overwrite_and_append)
 }
 GST_END_TEST
 
+static guint lines_of(const gchar *path)
+{
+    GPtrArray *nodes = read_lines(path);
+    guint n = nodes->len;
+    g_ptr_array_unref(nodes);
+    return n;
+}
+
+/* Log rotation while lines are written: the file is cut, moved away, removed. */
+GST_START_TEST(rotation)
+{
+    gchar *path = file("rotated.json"), *moved = file("rotated.json.1");
+    GstHarness *harness = make_at(path);
+
+    push(harness, 1, 0);
+    push(harness, 1, 1);
+    fail_unless_equals_int(truncate(path, 0), 0);
+    push(harness, 1, 2);
+    fail_unless_equals_int(lines_of(path), 1);
+    fail_unless_equals_int(rename(path, moved), 0);
+    push(harness, 1, 3);
+    push(harness, 1, 4);
+    fail_unless_equals_int(lines_of(moved), 1);
+    fail_unless_equals_int(lines_of(path), 2);
+    fail_unless_equals_int(unlink(path), 0);
+    push(harness, 1, 5);
+    fail_unless_equals_int(lines_of(path), 1);
+    fail_unless_equals_uint64(support_stat(harness->element, "written"), 6);
+    support_teardown(harness);
+    g_free(moved);
+    g_free(path);
+}
+GST_END_TEST
+
+/* Where the file's folder goes, lines go on into the old one, which others may still read. */
+GST_START_TEST(folder_goes)
+{
+    gchar *folder = file("folder"), *path = g_build_filename(folder, "lines.json", NULL), *away = file("away");
+    gchar *inside = g_build_filename(away, "lines.json", NULL);
+
+    fail_unless_equals_int(mkdir(folder, 0700), 0);
+    GstHarness *harness = make_at(path);
+    push(harness, 1, 0);
+    fail_unless_equals_int(rename(folder, away), 0);
+    push(harness, 1, 1);
+    fail_unless_equals_int(lines_of(inside), 2);
+    support_teardown(harness);
+    g_unlink(inside);
+    g_rmdir(away);
+    g_free(inside);
+    g_free(away);
+    g_free(path);
+    g_free(folder);
+}
+GST_END_TEST
+
+/* The end of a stream in which nobody found anything is no news, of one that nobody examined it is. */
+GST_START_TEST(nothing_examined)
+{
+    for (gint n = -1; n <= 0; n++) {
+        GstHarness *harness = make_at("");
+        push(harness, n, 0);
+        fail_unless(gst_harness_push_event(harness, gst_event_new_eos()));
+        gchar *text = support_text(harness, GST_MESSAGE_WARNING);
+        fail_unless(n < 0 ? strstr(text, "onnxinfer ! onnxdecode-yolo") != NULL : *text == 0, "%d: %s", n, text);
+        g_free(text);
+        support_teardown(harness);
+    }
+}
+GST_END_TEST
+
 GST_START_TEST(messages)
 {
     GstHarness *harness = make_at("");
@@ -459,6 +531,9 @@ static Suite *onyx_publish_suite(void)
 
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
+    tcase_add_test(tests, rotation);
+    tcase_add_test(tests, folder_goes);
+    tcase_add_test(tests, nothing_examined);
     tcase_add_test(tests, schema);
     tcase_add_test(tests, masks);
     tcase_add_test(tests, which_frames);
