@@ -6,6 +6,7 @@ import json
 import pathlib
 import shutil
 import struct
+import subprocess
 
 import common
 from common import ONYX, Checks, run
@@ -32,11 +33,22 @@ def check_misuse(checks, tiny):
         (("bench", tiny, "--precision", "fp17"), "fp16"), (("run", tiny), "--test-data"),
         (("bench", tiny, "--dim", "batch=2"), "no input has a free dimension"),
         (("info", tiny, tiny), "one argument too many"),
+        (("bench", tiny, "--disable-pass", "dead,conv_bm"), 'no pass "conv_bm"'),
         (("bench", tiny, "--runs"), "wants a value"), (("conformance", "/nowhere-at-all"), "No such file"),
     ]:
         done = run(ONYX, *arguments)
         checks.check(done.returncode == 2 and cure in done.stderr,
                      f"onyx {' '.join(map(str, arguments))}: status {done.returncode}, {done.stderr.strip()}")
+
+
+def check_lost_output(checks, tiny):
+    """What cannot be written is no success."""
+    for arguments in (("--version",), ("--help",), ("info", tiny), ("bench", tiny, "--runs", "1", "--json"),
+                      ("graph", tiny), ("operators",)):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([ONYX, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, text=True)
+        checks.check(done.returncode == 1 and "standard output" in done.stderr,
+                     f"onyx {arguments[0]} > /dev/full: {done.returncode}, {done.stderr}")
 
 
 def check_json(checks, tiny):
@@ -191,6 +203,7 @@ def main():
         common.write_model(tiny)
         check_help(checks)
         check_misuse(checks, tiny)
+        check_lost_output(checks, tiny)
         check_json(checks, tiny)
         check_profile_and_graph(checks, tiny, folder)
         check_dims(checks, folder)

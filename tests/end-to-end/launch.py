@@ -98,11 +98,18 @@ def check_detect(checks, folder, model, clip, ppm):
     lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
     checks.check(done.returncode == 0 and len(lines) == 1 and found_all(objects_of(lines[0])),
                  f"onyx detect --json of a picture: {done.stdout} {done.stderr}")
+    for options in ((), ("--json",)):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([ONYX, "detect", model, ppm, *options], stdout=full, stderr=subprocess.PIPE, text=True,
+                                  env=environment())
+        checks.check(done.returncode == 1 and "written" in done.stderr, f"onyx detect {options} > /dev/full: {done.stderr}")
     done = run(ONYX, "detect", model, clip, "--frames", "4")
     checks.check(done.returncode == 0 and "frame 3:" in done.stdout and "frame 4:" not in done.stdout,
                  f"onyx detect --frames: {done.stdout} {done.stderr}")
     for arguments, status, word in (((model, folder / "no.mp4"), 1, "no.mp4"), ((folder / "no.onnx", clip), 1, "no.onnx"),
-                                    ((model, clip, "-o", "x.gif"), 2, ".png or .mp4"), ((model,), 2, "usage")):
+                                    ((model, clip, "-o", "x.gif"), 2, ".png or .mp4"), ((model,), 2, "usage"),
+                                    ((model, clip, "-p", "fp17"), 2, "int8"), ((model, clip, "-c", "2"), 2, "from 0 to 1"),
+                                    ((model, clip, "-q", "--eval", "/dev/full"), 1, "10 lines")):
         done = run(ONYX, "detect", *arguments)
         checks.check(done.returncode == status and word in done.stderr, f"onyx detect {arguments}: {done.stderr}")
 

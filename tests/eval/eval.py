@@ -180,6 +180,8 @@ def errors(folder):
     empty.write_text("")
     unknown = folder / "unknown.json"
     unknown.write_text(json.dumps([result(77, 1, [0, 0, 1, 1], 0.5)]))
+    deep = folder / "deep.json"
+    deep.write_text('{"objects": ' + "[" * 1000000 + "]" * 1000000 + "}\n")
     nan = folder / "nan.json"
     nan.write_text(json.dumps([result(1, 1, [0, 0, 1e999, 1], 0.5)]).replace("Infinity", "1e999"))
     for arguments, status, text in (
@@ -187,7 +189,8 @@ def errors(folder):
             (["--box", "half", good, good], 2, "whole or seen"), (["--match", "luck", good, good], 2, "auto, order"),
             (["--size", "3by4", good, good], 2, "WIDTHxHEIGHT"), ([folder / "none.json", good], 1, "none.json"),
             ([good, bad], 1, "bad.json:1"), ([good, good], 1, "\"objects\""), ([good, unknown], 1, "no image 77"),
-            ([good, nan], 1, "nan.json"), ([bad, good], 1, "bad.json"), ([empty, good], 1, "empty.json"),
+            ([good, nan], 1, "nan.json"), ([good, deep], 1, "deep.json"), ([deep, good], 1, "deep.json"),
+            ([bad, good], 1, "bad.json"), ([empty, good], 1, "empty.json"),
             (["--require", "0.9", good, empty], 1, "below")):
         run = onyx(*arguments)
         check(run.returncode == status and text in run.stdout + run.stderr,

@@ -14,7 +14,7 @@ enum { EXIT_DONE = 0, EXIT_WANTING = 1, EXIT_MISUSED = 2 };
 typedef enum option_kind {
     OPTION_FLAG,   /* value: bool */
     OPTION_INT,    /* value: int, must be >= minimum */
-    OPTION_DOUBLE, /* value: double, finite and >= 0 */
+    OPTION_DOUBLE, /* value: double, finite, >= 0, and at most `maximum` where that is not 0 */
     OPTION_TEXT,   /* value: const char * */
     OPTION_LIST    /* value: option_list, may be given again */
 } option_kind;
@@ -34,6 +34,7 @@ typedef struct option {
     const char *argument; /* what --help calls the value; NULL for flags */
     const char *help;
     int minimum;
+    double maximum;
 } option;
 
 typedef struct verb_usage {
@@ -53,6 +54,9 @@ int misused(const char *verb, const char *format, ...) __attribute__((format(pri
 int wanting(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* One of the two for a call that failed: misused where the arguments are at fault. */
 int failed_call(const char *verb, onyx_status status, const onyx_error *error);
+/* What is left to print is written; the status, or EXIT_WANTING after a message when the standard output did not take
+ * all of it. */
+int finished(const char *verb, int status);
 /* The candidate that is nearest to a mistyped word, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, int count);
 

@@ -256,8 +256,8 @@ int main(int argc, char **argv)
     };
     int count, status;
     if (!options_parse(&usage, argc, argv, &count, &status))
-        return status;
+        return finished("eval", status);
     if (!read_options(&e))
         return EXIT_MISUSED;
-    return measure(&e, argv[0], count > 1 ? argv[1] : argv[0]);
+    return finished("eval", measure(&e, argv[0], count > 1 ? argv[1] : argv[0]));
 }

@@ -215,6 +215,32 @@ static gboolean read_coco(eval_set *set, JsonObject *root, const eval_reading *h
     return good;
 }
 
+/* ---- JSON ---- */
+
+/* json-glib reads nested values by recursion. */
+#define DEEPEST 64
+
+/* `size` bytes, or all. What reading says of text that is no JSON is left to the parser. */
+static gboolean load(JsonParser *parser, const gchar *text, gssize size, GError **error)
+{
+    const gchar *end = size < 0 ? text + strlen(text) : text + size;
+    gboolean in_string = FALSE;
+    int depth = 0;
+    for (const gchar *at = text; at < end && depth <= DEEPEST; at++) {
+        if (in_string && *at == '\\')
+            at++;
+        else if (*at == '"')
+            in_string = !in_string;
+        else if (!in_string)
+            depth += (*at == '[' || *at == '{') - (*at == ']' || *at == '}');
+    }
+    if (depth > DEEPEST) {
+        eval_fail(error, "JSON that is nested more than %d deep", DEEPEST);
+        return FALSE;
+    }
+    return json_parser_load_from_data(parser, text, size, error);
+}
+
 /* ---- JSON lines ---- */
 
 typedef gboolean (*on_line)(JsonObject *line, guint number, gpointer user, GError **error);
@@ -232,7 +258,7 @@ static gboolean for_lines(const gchar *path, gchar *text, on_line each, gpointer
         number++;
         if (*g_strchug(line)) {
             GError *problem = NULL;
-            if (!json_parser_load_from_data(parser, line, -1, &problem)) {
+            if (!load(parser, line, -1, &problem)) {
                 eval_fail(error, "%s:%u: %s", path, number, problem->message);
                 g_error_free(problem);
                 good = FALSE;
@@ -435,13 +461,13 @@ static gboolean is_one_value(JsonParser *parser, const gchar *text, gsize size)
     if (!end || !*end)
         return FALSE;
     /* A first line that is whole by itself makes it lines. */
-    return !json_parser_load_from_data(parser, start, end - start, NULL) && size > 0;
+    return !load(parser, start, end - start, NULL) && size > 0;
 }
 
 static gboolean parse(JsonParser *parser, const gchar *path, const gchar *text, gsize size, GError **error)
 {
     GError *problem = NULL;
-    if (json_parser_load_from_data(parser, text, (gssize)size, &problem))
+    if (load(parser, text, (gssize)size, &problem))
         return TRUE;
     eval_fail(error, "%s: %s", path, problem->message);
     g_error_free(problem);

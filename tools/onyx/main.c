@@ -43,17 +43,17 @@ int main(int argc, char **argv)
     const char *word = argv[1];
     if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 || strcmp(word, "help") == 0) {
         print_help();
-        return EXIT_DONE;
+        return finished(NULL, EXIT_DONE);
     }
     if (strcmp(word, "--version") == 0) {
         printf("onyx %s (%s)\n", onyx_version(), onyx_cpu_name());
-        return EXIT_DONE;
+        return finished(NULL, EXIT_DONE);
     }
     const char *names[VERB_COUNT];
     for (int i = 0; i < VERB_COUNT; i++) {
         names[i] = verbs[i].name;
         if (strcmp(word, names[i]) == 0)
-            return verbs[i].run(argc - 1, argv + 1);
+            return finished(word, verbs[i].run(argc - 1, argv + 1));
     }
     const char *near = nearest_word(word, names, VERB_COUNT);
     if (near)

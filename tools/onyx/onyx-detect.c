@@ -348,6 +348,23 @@ static bool write_pictures(detect *d)
     return written;
 }
 
+/* Lines that could not be written: the disk is full, or the reader went away. */
+static bool lost_lines(const detect *d, const char *element)
+{
+    GstElement *publish = gst_bin_get_by_name(GST_BIN(d->pipeline), element);
+    GstStructure *stats = NULL;
+    guint64 dropped = 0;
+    if (!publish)
+        return false;
+    g_object_get(publish, "stats", &stats, NULL);
+    gst_structure_get_uint64(stats, "dropped", &dropped);
+    gst_structure_free(stats);
+    gst_object_unref(publish);
+    if (dropped > 0)
+        wanting("detect", "%" G_GUINT64_FORMAT " lines could not be written", dropped);
+    return dropped > 0;
+}
+
 static void print_summary(const detect *d)
 {
     double seconds = (double)(d->last_us - d->first_us) / 1e6;
@@ -395,6 +412,8 @@ static int run(detect *d)
         print_summary(d);
     if (!d->failed)
         d->failed = !write_pictures(d);
+    d->failed = lost_lines(d, "publish") || d->failed;
+    d->failed = lost_lines(d, "lines") || d->failed;
     g_source_remove(watch);
     g_source_remove(interrupt);
     gst_object_unref(bus);
@@ -419,6 +438,15 @@ static bool set_outputs(detect *d, const option_list *outputs)
     return true;
 }
 
+static bool knows_precision(const char *name)
+{
+    GstElement *infer = gst_element_factory_make("onnxinfer", NULL);
+    GParamSpec *spec = g_object_class_find_property(G_OBJECT_GET_CLASS(infer), "precision");
+    bool known = g_enum_get_value_by_nick(G_PARAM_SPEC_ENUM(spec)->enum_class, name) != NULL;
+    gst_object_unref(infer);
+    return known;
+}
+
 int main(int argc, char **argv)
 {
     detect d = { .best_count = -1 };
@@ -433,8 +461,10 @@ int main(int argc, char **argv)
         { "json", 0, OPTION_FLAG, &d.as_json, NULL, "print a JSON line per frame (DL Streamer's schema)" },
         { "quiet", 'q', OPTION_FLAG, &d.quiet, NULL, "print no single objects, only the sum" },
         { "frames", 'n', OPTION_INT, &d.limit, "N", "stop after N frames", .minimum = 1 },
-        { "confidence", 'c', OPTION_DOUBLE, &d.confidence, "X", "lowest score that counts (default: the decoder's)" },
-        { "iou", 0, OPTION_DOUBLE, &d.iou, "X", "overlap above which of two boxes one goes (default: the decoder's)" },
+        { "confidence", 'c', OPTION_DOUBLE, &d.confidence, "X", "lowest score that counts (default: the decoder's)",
+          .maximum = 1 },
+        { "iou", 0, OPTION_DOUBLE, &d.iou, "X", "overlap above which of two boxes one goes (default: the decoder's)",
+          .maximum = 1 },
         { "labels", 'l', OPTION_TEXT, &d.labels, "FILE", "class names, one a line (default: the model's own)" },
         { "classes", 0, OPTION_TEXT, &d.classes, "LIST", "only these classes: names or numbers, comma-separated" },
         { "precision", 'p', OPTION_TEXT, &d.precision, "WHICH", "auto, fp32, strict, bf16, fp16 or int8" },
@@ -454,7 +484,7 @@ int main(int argc, char **argv)
     };
     int count, status;
     if (!options_parse(&usage, argc, argv, &count, &status))
-        return status;
+        return finished("detect", status);
     if (!set_outputs(&d, &outputs))
         return EXIT_MISUSED;
     d.model = count > 1 ? argv[0] : NULL;
@@ -469,6 +499,9 @@ int main(int argc, char **argv)
     if (!detect_find_plugin())
         return wanting("detect", "GStreamer does not find Onyx's plugin; set GST_PLUGIN_PATH to the folder of "
                                  "libgstonyx.so");
+    if (d.precision && !knows_precision(d.precision))
+        return misused("detect", "unknown precision \"%s\"; there are auto, fp32, strict, bf16, fp16 and int8",
+                       d.precision);
     if (d.sheet_png)
         d.sheet = detect_sheet_new();
     status = run(&d);
@@ -480,5 +513,5 @@ int main(int argc, char **argv)
     if (d.pipeline)
         gst_object_unref(d.pipeline);
     gst_deinit();
-    return status;
+    return finished("detect", status);
 }

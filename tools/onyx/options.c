@@ -44,6 +44,14 @@ int failed_call(const char *verb, onyx_status status, const onyx_error *error)
     return status == ONYX_ERROR_ARGUMENT ? misused(verb, "%s", error->message) : wanting(verb, "%s", error->message);
 }
 
+int finished(const char *verb, int status)
+{
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return status;
+    return wanting(verb, "the standard output cannot be written: %s", strerror(errno ? errno : EIO));
+}
+
 /* Levenshtein distance; words longer than the table count as far. */
 static int distance(const char *a, const char *b)
 {
@@ -157,8 +165,11 @@ static bool store(const verb_usage *usage, const option *o, const char *text)
     }
     case OPTION_DOUBLE: {
         double value = strtod(text, &end);
-        if (end == text || *end || !isfinite(value) || value < 0) {
-            misused(usage->verb, "--%s wants a number >= 0, not \"%s\"", o->name, text);
+        if (end == text || *end || !isfinite(value) || value < 0 || (o->maximum > 0 && value > o->maximum)) {
+            if (o->maximum > 0)
+                misused(usage->verb, "--%s wants a number from 0 to %g, not \"%s\"", o->name, o->maximum, text);
+            else
+                misused(usage->verb, "--%s wants a number >= 0, not \"%s\"", o->name, text);
             return false;
         }
         *(double *)o->value = value;

@@ -5,6 +5,7 @@
 #include "base/size.h"
 #include "base/status.h"
 #include "base/types.h"
+#include "graph/graph.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,10 +20,32 @@ static const struct {
     { "bf16", ONYX_PRECISION_BF16 }, { "fp16", ONYX_PRECISION_FP16 },
 };
 
+/* Whether each comma-separated name is a pass. */
+static bool are_passes(const char *verb, const char *names)
+{
+    int count;
+    const graph_pass *passes = graph_passes(&count);
+    for (const char *at = names; at && *at; at += strspn(at, ", ")) {
+        const size_t length = strcspn(at, ", ");
+        bool known = length == 0;
+        for (int i = 0; i < count && !known; i++)
+            known = strlen(passes[i].name) == length && strncmp(passes[i].name, at, length) == 0;
+        if (!known) {
+            misused(verb, "--disable-pass: there is no pass \"%.*s\" (onyx graph --passes lists them)", (int)length,
+                    at);
+            return false;
+        }
+        at += length;
+    }
+    return true;
+}
+
 bool run_options(const char *verb, const run_wish *wish, onyx_options *options)
 {
     *options =
         ONYX_OPTIONS(.threads = wish->threads, .unoptimised = wish->unoptimised, .disable_pass = wish->disable_pass);
+    if (!are_passes(verb, wish->disable_pass))
+        return false;
     if (!wish->precision)
         return true;
     for (size_t i = 0; i < ARRAY_LENGTH(precisions); i++) {
