@@ -80,6 +80,10 @@ onyx_status quantized_read_scales(graph *g, graph_value *factor, const graph_val
     }
     if (*w_scale)
         return ONYX_OK;
+    if (graph_is_f32(factor) && !factor->is_constant && graph_element_count(factor) == 1) { /* that of weights was 1 */
+        *x_scale = factor;
+        return graph_add_numbers(g, "one", &(double){ 1 }, 1, &(int64_t){ 1 }, w_scale, error);
+    }
     STATUS_TRY(scale_along(g, factor, like, axis, w_scale, error));
     return *w_scale ? graph_add_numbers(g, "one", &(double){ 1 }, 0, NULL, x_scale, error) : ONYX_OK;
 }

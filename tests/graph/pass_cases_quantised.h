@@ -79,6 +79,11 @@
       "t = Reshape(e, flat2)\ng, gs, gz = DynamicQuantizeLinear(t)\nh = MatMulInteger(g, v, gz)\n"
       "i = Cast(h) to=f32\nj = Mul(gs, vs)\nl = Mul(i, j)\nn = Add(l, c)\no = Reshape(n, back)\ny = Add(x, o)\noutput y\n",
       1e-5 },
+    { "sums whose only factor is that of what was quantised at run time", "QConvFloat 1, QMatMulFloat 1, total 4",
+      "input x f32 1,6,5,7\ninit w i8 9,6,1,1\ninit v i8 7,4\nq, s, z = DynamicQuantizeLinear(x)\n"
+      "p = ConvInteger(q, w, z)\nc = Cast(p) to=f32\nm = Mul(c, s)\ny = Relu(m)\n"
+      "r, t, u = DynamicQuantizeLinear(y)\nh = MatMulInteger(r, v, u)\ni = Cast(h) to=f32\nj = Mul(t, i)\noutput j\n",
+      1e-5 },
     { "product of bytes that nobody scales", "QMatMulFloat 1, QuantizeLinear 1, total 2",
       "input x f32 5,11\ninit w i8 11,7\ninit s f32 - = 0.05\ninit z i8 - = -7\nq = QuantizeLinear(x, s, z)\n"
       "p = MatMulInteger(q, w, z)\ny = Cast(p) to=f32\noutput y\n" },
