@@ -357,7 +357,13 @@ typedef struct resize_job {
         T *dst = (T *)job->dst + part * job->out * job->inner;                                                         \
         int taps = job->taps->taps;                                                                                    \
         (void)worker;                                                                                                  \
-        for (int64_t i = 0; i < job->out; i++, dst += job->inner) {                                                    \
+        for (int64_t i = 0; i < job->out && job->inner == 1; i++) {                                                    \
+            T sum = 0;                                                                                                 \
+            for (int k = 0; k < taps; k++)                                                                             \
+                sum += (T)job->taps->weights[i * taps + k] * src[job->taps->indices[i * taps + k]];                    \
+            dst[i] = sum;                                                                                              \
+        }                                                                                                              \
+        for (int64_t i = 0; i < job->out && job->inner > 1; i++, dst += job->inner) {                                  \
             memset(dst, 0, (size_t)job->inner * sizeof(T));                                                            \
             for (int k = 0; k < taps; k++) {                                                                           \
                 const T *s = src + job->taps->indices[i * taps + k] * job->inner;                                      \
