@@ -410,6 +410,8 @@ static GstFlowReturn gst_onyx_decode_yolo_transform_ip(GstBaseTransform *transfo
     if (decode_meta(self, meta, &error) == ONYX_OK) {
         self->decoded = TRUE;
         attach(self, buffer, meta, roi, analytics);
+        GST_LOG_OBJECT(self, "frame %" GST_TIME_FORMAT ": %d detections", GST_TIME_ARGS(GST_BUFFER_PTS(buffer)),
+                       self->found->count);
     } else {
         flow = decode_failed(self, meta, &error);
     }

@@ -289,17 +289,18 @@ static gboolean skip_frame(GstOnyxInfer *self, GstBuffer *buffer)
     gboolean qos = self->qos;
     GST_OBJECT_UNLOCK(self);
 
-    if (GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP)) {
-        gst_onyx_stats_count(&self->stats, GST_ONYX_FRAME_SKIPPED, 0);
-        return TRUE;
-    }
-    if (self->since_flush++ % interval != 0) {
+    gboolean gap = GST_BUFFER_FLAG_IS_SET(buffer, GST_BUFFER_FLAG_GAP);
+    if (gap || self->since_flush++ % interval != 0) {
+        GST_LOG_OBJECT(self, "frame %" GST_TIME_FORMAT " passes: %s", GST_TIME_ARGS(GST_BUFFER_PTS(buffer)),
+                       gap ? "a gap" : "inference-interval");
         gst_onyx_stats_count(&self->stats, GST_ONYX_FRAME_SKIPPED, 0);
         return TRUE;
     }
     GstClockTimeDiff late = gst_onyx_pace_lateness(&self->pace, buffer, qos);
     if (late <= 0)
         return FALSE;
+    GST_DEBUG_OBJECT(self, "frame %" GST_TIME_FORMAT " passes: %" GST_STIME_FORMAT " late",
+                     GST_TIME_ARGS(GST_BUFFER_PTS(buffer)), GST_STIME_ARGS(late));
     gst_onyx_stats_count(&self->stats, GST_ONYX_FRAME_LATE, 0);
     gst_onyx_stats_qos(&self->stats, &processed, &dropped);
     gst_onyx_pace_post_qos(&self->pace, buffer, late, processed, dropped);
@@ -344,6 +345,8 @@ static void infer_frame(GstOnyxInfer *self, GstBuffer *buffer)
         onyx_tensors_add_mirror_meta(meta, self->runner->tensor_ids, buffer);
     onyx_outputs_unref(outputs);
     GstClockTime took = gst_util_get_timestamp() - start;
+    GST_LOG_OBJECT(self, "frame %" GST_TIME_FORMAT ": inferred in %.1f ms", GST_TIME_ARGS(GST_BUFFER_PTS(buffer)),
+                   (gdouble)took / GST_MSECOND);
     gst_onyx_stats_count(&self->stats, GST_ONYX_FRAME_INFERRED, took);
     gst_onyx_pace_took(&self->pace, took);
 }

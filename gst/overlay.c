@@ -201,6 +201,11 @@ static GstFlowReturn gst_onyx_overlay_prepare_output_buffer(GstBaseTransform *tr
     self->draw = FALSE;
     for (guint i = 0; i < self->n_blocks; i++)
         self->draw |= gst_onyx_painter_needed(&style, self->blocks[i]);
+    GST_LOG_OBJECT(self, "frame %" GST_TIME_FORMAT ": %s, %s", GST_TIME_ARGS(GST_BUFFER_PTS(in)),
+                   onyx_detection_meta_get(in) ? "examined"
+                   : self->n_blocks > 0        ? "not examined, the last boxes are held"
+                                               : "not examined",
+                   self->draw ? "drawn into" : "nothing to draw");
     if (!self->draw || GST_BUFFER_FLAG_IS_SET(in, GST_BUFFER_FLAG_GAP)) {
         self->draw = FALSE;
         *out = in;

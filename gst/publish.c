@@ -311,8 +311,10 @@ static GstFlowReturn gst_onyx_publish_transform_ip(GstBaseTransform *transform, 
     gboolean post = self->post_messages;
     GstOnyxPublishFrames frames = self->frames;
     GST_OBJECT_UNLOCK(self);
-    if (!wanted(self, buffer, frames) || (!self->writer && !post))
+    if (!wanted(self, buffer, frames) || (!self->writer && !post)) {
+        GST_LOG_OBJECT(self, "frame %" GST_TIME_FORMAT " gets no line", GST_TIME_ARGS(GST_BUFFER_PTS(buffer)));
         return GST_FLOW_OK;
+    }
     update_tags(self);
     JsonNode *report = make_report(self, buffer);
     if (self->writer)

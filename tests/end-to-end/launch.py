@@ -29,6 +29,16 @@ def check_main_line(checks, folder, model, clip):
     checks.same(done.returncode, 0, f"pipelines/file.sh: {done.stderr}")
 
 
+def check_log(checks, folder, model, clip):
+    """What docs/debugging.md promises of GST_DEBUG: the fate of every frame."""
+    done = run("gst-launch-1.0", "-q", "filesrc", f"location={clip}", "!", "decodebin", "!", "onnxinfer", f"model={model}",
+               "inference-interval=2", "!", "onnxdecode-yolo", "!", "onnxoverlay", "!", "onnxpublish",
+               f"location={folder / 'log.json'}", "!", "fakesink", env=environment(GST_DEBUG="onnx*:6"))
+    for text in ("inferred in", "passes: inference-interval", "3 detections", "examined, drawn into", "boxes are held",
+                 "gets no line"):
+        checks.same(done.stderr.count(text), 5, f"frames of 10 with '{text}' in the log")
+
+
 def check_formats(checks, folder, model, raw):
     for pixels in FORMATS:
         out = folder / f"{pixels}.jsonl"
@@ -198,6 +208,7 @@ def main():
             checks.done()
         raw.write_bytes(common.picture() * 2)
         check_main_line(checks, folder, model, clip)
+        check_log(checks, folder, model, clip)
         check_formats(checks, folder, model, raw)
         check_deep_clips(checks, folder)
         check_detect(checks, folder, model, clip, ppm)
