@@ -34,6 +34,7 @@ def check_misuse(checks, tiny):
         (("bench", tiny, "--dim", "batch=2"), "no input has a free dimension"),
         (("info", tiny, tiny), "one argument too many"),
         (("bench", tiny, "--disable-pass", "dead,conv_bm"), 'no pass "conv_bm"'),
+        (("profile", tiny, "--trace", tiny), "cannot be written"),
         (("bench", tiny, "--runs"), "wants a value"), (("conformance", "/nowhere-at-all"), "No such file"),
     ]:
         done = run(ONYX, *arguments)

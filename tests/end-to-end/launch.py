@@ -116,12 +116,31 @@ def check_detect(checks, folder, model, clip, ppm):
     done = run(ONYX, "detect", model, clip, "--frames", "4")
     checks.check(done.returncode == 0 and "frame 3:" in done.stdout and "frame 4:" not in done.stdout,
                  f"onyx detect --frames: {done.stdout} {done.stderr}")
+    same = folder / "same.mp4"
+    same.write_bytes(clip.read_bytes())
     for arguments, status, word in (((model, folder / "no.mp4"), 1, "no.mp4"), ((folder / "no.onnx", clip), 1, "no.onnx"),
                                     ((model, clip, "-o", "x.gif"), 2, ".png or .mp4"), ((model,), 2, "usage"),
                                     ((model, clip, "-p", "fp17"), 2, "int8"), ((model, clip, "-c", "2"), 2, "from 0 to 1"),
-                                    ((model, clip, "-q", "--eval", "/dev/full"), 1, "10 lines")):
+                                    ((model, clip, "-q", "--eval", "/dev/full"), 1, "10 lines"),
+                                    ((model, clip, "--eval", model), 2, "cannot be written"),
+                                    ((model, same.as_uri(), "-o", same), 2, "cannot be written")):
         done = run(ONYX, "detect", *arguments)
         checks.check(done.returncode == status and word in done.stderr, f"onyx detect {arguments}: {done.stderr}")
+    checks.same(same.stat().st_size, clip.stat().st_size, "bytes of the source that was the output, too")
+
+
+def check_terminated(checks, folder, model):
+    """SIGTERM, as a service is stopped: the file is whole."""
+    mp4 = folder / "stopped.mp4"
+    with subprocess.Popen([ONYX, "detect", "-q", model, "scene", "-o", mp4], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                          text=True, env=environment()) as process:
+        for _ in range(600):
+            if mp4.exists() and mp4.stat().st_size > 0:
+                break
+            time.sleep(0.1)
+        process.terminate()
+        said = process.communicate(timeout=60)[1]
+    checks.check(process.returncode == 0 and b"moov" in mp4.read_bytes(), f"onyx detect and SIGTERM: {process.returncode}, {said}")
 
 
 def check_many(checks, folder, model, clip):
@@ -212,6 +231,7 @@ def main():
         check_formats(checks, folder, model, raw)
         check_deep_clips(checks, folder)
         check_detect(checks, folder, model, clip, ppm)
+        check_terminated(checks, folder, model)
         check_many(checks, folder, model, clip)
         check_rtsp(checks, folder, model, raw)
         check_leaks(checks, model, clip)

@@ -191,7 +191,7 @@ def errors(folder):
             ([good, bad], 1, "bad.json:1"), ([good, good], 1, "\"objects\""), ([good, unknown], 1, "no image 77"),
             ([good, nan], 1, "nan.json"), ([good, deep], 1, "deep.json"), ([deep, good], 1, "deep.json"),
             ([bad, good], 1, "bad.json"), ([empty, good], 1, "empty.json"),
-            (["--require", "0.9", good, empty], 1, "below")):
+            (["--plot", good, good, good], 2, "cannot be written"), (["--require", "0.9", good, empty], 1, "below")):
         run = onyx(*arguments)
         check(run.returncode == status and text in run.stdout + run.stderr,
               f"eval {' '.join(map(str, arguments))}: exit {run.returncode}, expected {status} and \"{text}\": {run.stderr or run.stdout}")

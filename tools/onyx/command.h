@@ -57,6 +57,8 @@ int failed_call(const char *verb, onyx_status status, const onyx_error *error);
 /* What is left to print is written; the status, or EXIT_WANTING after a message when the standard output did not take
  * all of it. */
 int finished(const char *verb, int status);
+/* Whether two names are one regular file, as what is read and what is written must not be. NULL is no file. */
+bool same_file(const char *a, const char *b);
 /* The candidate that is nearest to a mistyped word, or NULL when none is near. */
 const char *nearest_word(const char *word, const char *const *candidates, int count);
 

@@ -259,5 +259,7 @@ int main(int argc, char **argv)
         return finished("eval", status);
     if (!read_options(&e))
         return EXIT_MISUSED;
+    if (same_file(e.plot, argv[0]) || (count > 1 && same_file(e.plot, argv[1])))
+        return misused("eval", "%s is read, so it cannot be written", e.plot);
     return finished("eval", measure(&e, argv[0], count > 1 ? argv[1] : argv[0]));
 }

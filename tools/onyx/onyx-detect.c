@@ -291,7 +291,7 @@ static gboolean on_message(GstBus *bus, GstMessage *message, gpointer user)
     return G_SOURCE_CONTINUE;
 }
 
-/* The first Ctrl-C ends the stream in order, so that the MP4 file is whole; the second one quits. */
+/* The first Ctrl-C (or SIGTERM) ends the stream in order, so that the MP4 file is whole; the second one quits. */
 static gboolean on_interrupt(gpointer user)
 {
     detect *d = user;
@@ -395,7 +395,7 @@ static int run(detect *d)
     d->loop = g_main_loop_new(NULL, FALSE);
     GstBus *bus = gst_element_get_bus(d->pipeline);
     guint watch = gst_bus_add_watch(bus, on_message, d);
-    guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, d);
+    guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, d), end = g_unix_signal_add(SIGTERM, on_interrupt, d);
     if (gst_element_set_state(d->pipeline, GST_STATE_PLAYING) == GST_STATE_CHANGE_FAILURE) {
         /* The reason is a message that waits on the bus; a failure without one must not wait for ever. */
         GstMessage *message = gst_bus_timed_pop_filtered(bus, GST_SECOND, GST_MESSAGE_ERROR);
@@ -416,6 +416,7 @@ static int run(detect *d)
     d->failed = lost_lines(d, "lines") || d->failed;
     g_source_remove(watch);
     g_source_remove(interrupt);
+    g_source_remove(end);
     gst_object_unref(bus);
     g_main_loop_unref(d->loop);
     return d->failed ? EXIT_WANTING : EXIT_DONE;
@@ -436,6 +437,19 @@ static bool set_outputs(detect *d, const option_list *outputs)
         }
     }
     return true;
+}
+
+/* An output that is the model or the source would be emptied before it is read. */
+static const char *overwritten(const detect *d)
+{
+    const char *outputs[] = { d->png, d->mp4, d->sheet_png, d->lines };
+    char *path = gst_uri_is_valid(d->source) ? g_filename_from_uri(d->source, NULL, NULL) : g_strdup(d->source);
+    const char *found = NULL;
+    for (guint i = 0; i < G_N_ELEMENTS(outputs) && !found; i++)
+        if (same_file(outputs[i], path) || same_file(outputs[i], d->model))
+            found = outputs[i];
+    g_free(path);
+    return found;
 }
 
 static bool knows_precision(const char *name)
@@ -495,6 +509,8 @@ int main(int argc, char **argv)
         return wanting("detect", "%s: no such file (the model comes first, then the source)", d.model);
     if (!gst_uri_is_valid(d.source) && !scene_properties(d.source) && !g_file_test(d.source, G_FILE_TEST_EXISTS))
         return wanting("detect", "%s: no such file or device", d.source);
+    if (overwritten(&d))
+        return misused("detect", "%s is read, so it cannot be written", overwritten(&d));
     gst_init(NULL, NULL);
     if (!detect_find_plugin())
         return wanting("detect", "GStreamer does not find Onyx's plugin; set GST_PLUGIN_PATH to the folder of "

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static void complain(const char *verb, const char *format, va_list arguments)
 {
@@ -50,6 +51,13 @@ int finished(const char *verb, int status)
     if (fflush(stdout) == 0 && !ferror(stdout))
         return status;
     return wanting(verb, "the standard output cannot be written: %s", strerror(errno ? errno : EIO));
+}
+
+bool same_file(const char *a, const char *b)
+{
+    struct stat first, second;
+    return a && b && stat(a, &first) == 0 && stat(b, &second) == 0 && S_ISREG(first.st_mode) &&
+           first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
 /* Levenshtein distance; words longer than the table count as far. */

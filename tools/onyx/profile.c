@@ -227,6 +227,8 @@ int verb_profile(int argc, char **argv)
     onyx_session *session = NULL;
     if (!options_parse(&usage, argc, argv, &count, &status))
         return status;
+    if (same_file(trace, argv[0]))
+        return misused("profile", "%s is read, so it cannot be written", trace);
     if (!run_options("profile", &wish, &engine))
         return EXIT_MISUSED;
     int threads = wish.threads ? wish.threads : workers_available_cores();
