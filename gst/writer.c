@@ -30,25 +30,30 @@ struct _GstOnyxWriter {
     GByteArray *rest; /* of a line whose beginning is written: goes first */
 };
 
-/* write() that reports EPIPE without the signal: it is blocked in this thread, and if it came from here, eaten. */
+/* write() that reports a reader that went (EPIPE) and a limit of the file's size (EFBIG) without their signals: these
+ * are blocked in this thread, and what came from here is eaten. */
 static gssize write_without_signal(int fd, const void *bytes, gsize size)
 {
-    sigset_t pipe_set, old_set, pending;
+    sigset_t set, old_set, pending;
     struct timespec no_time = { 0, 0 };
 
-    sigemptyset(&pipe_set);
-    sigaddset(&pipe_set, SIGPIPE);
+    sigemptyset(&set);
+    sigaddset(&set, SIGPIPE);
+    sigaddset(&set, SIGXFSZ);
     sigpending(&pending);
-    gboolean was_pending = sigismember(&pending, SIGPIPE) == 1;
-    pthread_sigmask(SIG_BLOCK, &pipe_set, &old_set);
+    pthread_sigmask(SIG_BLOCK, &set, &old_set);
     gssize written;
     do
         written = write(fd, bytes, size);
     while (written < 0 && errno == EINTR);
     int error = errno;
-    if (written < 0 && error == EPIPE && !was_pending)
-        while (sigtimedwait(&pipe_set, NULL, &no_time) < 0 && errno == EINTR)
+    int sent = written < 0 && error == EPIPE ? SIGPIPE : written < 0 && error == EFBIG ? SIGXFSZ : 0;
+    if (sent && sigismember(&pending, sent) != 1) {
+        sigemptyset(&set);
+        sigaddset(&set, sent);
+        while (sigtimedwait(&set, NULL, &no_time) < 0 && errno == EINTR)
             ;
+    }
     pthread_sigmask(SIG_SETMASK, &old_set, NULL);
     errno = error;
     return written;
@@ -71,24 +76,6 @@ static gboolean open_location(GstOnyxWriter *writer, gboolean append)
     writer->device = status.st_dev;
     writer->inode = status.st_ino;
     return TRUE;
-}
-
-/* A file that was moved or removed (logrotate) is made anew, once what it holds ends with a line. Where that cannot be,
- * the old one goes on. */
-static void follow_location(GstOnyxWriter *writer)
-{
-    struct stat status;
-    int old = writer->fd;
-
-    if (!writer->close_fd || !writer->is_file || writer->rest->len > 0)
-        return;
-    if (stat(writer->location, &status) == 0 ? status.st_dev == writer->device && status.st_ino == writer->inode
-                                             : errno != ENOENT)
-        return;
-    if (open_location(writer, TRUE) && writer->fd >= 0)
-        close(old);
-    else
-        writer->fd = old;
 }
 
 GstOnyxWriter *gst_onyx_writer_new(const gchar *location, gboolean append, guint wait_ms, gchar **error)
@@ -194,6 +181,27 @@ static GstOnyxWriteResult write_rest(GstOnyxWriter *writer)
     if (done > 0 && writer->rest->len > 0)
         g_byte_array_remove_range(writer->rest, 0, (guint)done);
     return result;
+}
+
+/* A file that was moved or removed (logrotate) is made anew; what the old one does not take of a line is lost. Where no
+ * new one can be, the old one goes on. */
+static void follow_location(GstOnyxWriter *writer)
+{
+    struct stat status;
+    int old = writer->fd;
+
+    if (!writer->close_fd || !writer->is_file)
+        return;
+    if (stat(writer->location, &status) == 0 ? status.st_dev == writer->device && status.st_ino == writer->inode
+                                             : errno != ENOENT)
+        return;
+    write_rest(writer);
+    if (open_location(writer, TRUE) && writer->fd >= 0) {
+        close(old);
+        g_byte_array_set_size(writer->rest, 0);
+    } else {
+        writer->fd = old;
+    }
 }
 
 GstOnyxWriteResult gst_onyx_writer_write(GstOnyxWriter *writer, const gchar *line, gsize length)

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -466,6 +467,34 @@ GST_START_TEST(full_disk)
 }
 GST_END_TEST
 
+/* A limit of the file's size sends a signal that would end the process; another file has room again. */
+GST_START_TEST(file_size_limit)
+{
+    struct rlimit before, tight;
+    gchar *path = file("limited.json"), *moved = file("limited.json.1");
+    GstHarness *harness = make_at(path);
+
+    fail_unless_equals_int(getrlimit(RLIMIT_FSIZE, &before), 0);
+    tight = before;
+    tight.rlim_cur = 1000;
+    fail_unless_equals_int(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    for (guint i = 0; i < 10; i++)
+        push(harness, 1, i);
+    guint64 written = support_stat(harness->element, "written");
+    gchar *text = support_text(harness, GST_MESSAGE_WARNING);
+    fail_unless(written > 0 && written < 10 && strstr(text, g_strerror(EFBIG)), "%" G_GUINT64_FORMAT ": %s", written,
+                text);
+    fail_unless_equals_int(rename(path, moved), 0);
+    push(harness, 1, 10);
+    fail_unless_equals_int(setrlimit(RLIMIT_FSIZE, &before), 0);
+    fail_unless_equals_int(lines_of(path), 1);
+    support_teardown(harness);
+    g_free(text);
+    g_free(moved);
+    g_free(path);
+}
+GST_END_TEST
+
 /* stdout is a pipe whose reader is gone. */
 GST_START_TEST(stdout_without_reader)
 {
@@ -532,6 +561,7 @@ static Suite *onyx_publish_suite(void)
     suite_add_tcase(suite, tests);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, rotation);
+    tcase_add_test(tests, file_size_limit);
     tcase_add_test(tests, folder_goes);
     tcase_add_test(tests, nothing_examined);
     tcase_add_test(tests, schema);
