@@ -65,7 +65,8 @@ gboolean gst_onyx_settings_set(GstOnyxSettings *settings, guint id, const GValue
     switch (id) {
     case PROP_MODEL:
     case PROP_MODEL_FILE:
-        changed = take_string(&settings->model, value);
+        take_string(&settings->model, value);
+        changed = TRUE; /* of the same name, another file may be there now */
         break;
     case PROP_DEVICE:
         changed = take_string(&settings->device, value);
@@ -80,7 +81,8 @@ gboolean gst_onyx_settings_set(GstOnyxSettings *settings, guint id, const GValue
         break;
     case PROP_LABELS:
     case PROP_LABELS_FILE:
-        changed = take_string(&settings->labels, value);
+        take_string(&settings->labels, value);
+        changed = TRUE;
         break;
     case PROP_SCALING:
         number = (gint)settings->scaling;
@@ -156,8 +158,8 @@ void gst_onyx_settings_install(GObjectClass *class)
 
     install_string(class, PROP_MODEL, "model", "Model",
                    "The ONNX file to run; empty: the people detector that comes with Onyx. Set while playing, it is "
-                   "loaded and takes over at the next frame; if it cannot be used, the former one stays and a warning "
-                   "says why",
+                   "loaded and takes over at the next frame, also one that was replaced under the same name; if it "
+                   "cannot be used, the former one stays and a warning says why",
                    NULL);
     install_string(class, PROP_MODEL_FILE, "model-file", "Model", "Another name of 'model'", NULL);
     install_string(class, PROP_DEVICE, "device", "Device",

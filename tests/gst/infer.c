@@ -87,6 +87,13 @@ GST_START_TEST(another_model_while_playing)
     fail_unless_equals_string(onyx_network_get_name(meta->network), "second.onnx");
     fail_unless_equals_string(g_quark_to_string(onyx_network_get_label(meta->network, 0)), "one");
     gst_buffer_unref(out);
+    /* Another one under the same name. */
+    tiny_model_write(other, TINY_DETECTOR, "{0: 'three', 1: 'fourth'}");
+    g_object_set(harness->element, "model", other, NULL);
+    out = support_push(harness, 1, 6);
+    fail_unless_equals_string(g_quark_to_string(onyx_network_get_label(onyx_tensor_meta_get(out)->network, 0)),
+                              "three");
+    gst_buffer_unref(out);
     text = support_text(harness, GST_MESSAGE_ERROR | GST_MESSAGE_WARNING);
     fail_unless_equals_string(text, "");
     support_teardown(harness);
