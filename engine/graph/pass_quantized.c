@@ -6,39 +6,6 @@
  * Last, DequantizeLinear of constants that nothing took is folded, so that the passes for floats see constants. */
 #include "graph/pass_quantized.h"
 
-#include <math.h>
-
-/* ---- looking ---- */
-
-static bool read_scale(graph *g, const graph_node *node, const graph_value *bytes, byte_scale *scale)
-{
-    *scale = (byte_scale){ .scale_value = graph_input(node, 1), .zero_value = graph_input(node, 2) };
-    if (!quantized_is_byte(bytes) || ((const quantize_params *)node->params)->block_size != 0)
-        return false;
-    scale->type = bytes->info.type;
-    if (!graph_is_f32(scale->scale_value) || !graph_scalar(g, scale->scale_value, &scale->scale) ||
-        !(scale->scale > 0) || isinf(scale->scale))
-        return false;
-    return !scale->zero_value || quantized_zero(g, scale->zero_value, &scale->zero);
-}
-
-bool quantized_is_q(graph *g, const graph_node *node, byte_scale *scale)
-{
-    return node && (graph_is(node, "QuantizeLinear") || graph_is_in(node, OP_DOMAIN_MICROSOFT, "QuantizeLinear")) &&
-           graph_is_f32(node->inputs[0]) && read_scale(g, node, node->outputs[0], scale);
-}
-
-bool quantized_is_dq(graph *g, const graph_node *node, byte_scale *scale)
-{
-    return node && (graph_is(node, "DequantizeLinear") || graph_is_in(node, OP_DOMAIN_MICROSOFT, "DequantizeLinear")) &&
-           graph_is_f32(node->outputs[0]) && read_scale(g, node, node->inputs[0], scale);
-}
-
-graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *scale)
-{
-    return value && quantized_is_dq(g, value->producer, scale) ? value->producer : NULL;
-}
-
 /* ---- movement ---- */
 
 static onyx_status insert_scaled(graph *g, graph_node *before, const char *op, graph_value *x, graph_value *scale,
