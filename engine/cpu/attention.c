@@ -34,7 +34,7 @@ typedef struct attention_job {
     const gemm_kernels *tiles;
     left_operand k, v;
     float *q, *scores, *result, *factors; /* [depth], [keys], [width], [1] rows of the tile's columns */
-    attention_half half;                  /* where the plan has it, for k and v */
+    attention_half *half;                 /* for k and v, where the plan has it; else NULL */
 } attention_job;
 
 static size_t key_slices(const attention_shape *s)
@@ -115,7 +115,7 @@ static void pack_queries(const attention_job *job, size_t first, size_t count)
     job->plan->kernels->eltwise.binary[CPU_BINARY_MUL](job->q, 1, &factor, 0, job->q, depth * cols);
 }
 
-static void run_panel(attention_job *job, size_t panel)
+static void run_panel(const attention_job *job, size_t panel)
 {
     const attention_shape *s = &job->plan->shape;
     const attention_arguments *g = job->arguments;
@@ -126,13 +126,13 @@ static void run_panel(attention_job *job, size_t panel)
     pack_queries(job, first, count);
     if (s->biased)
         memcpy(job->scores, g->bias + (s->bias_of_keys ? 0 : panel) * s->keys * cols, s->keys * cols * sizeof(float));
-    if (job->plan->half)
-        attention_half_scores(&job->half, job->q, job->scores, s->biased, (int)used);
+    if (job->half)
+        attention_half_scores(job->half, job->q, job->scores, s->biased, (int)used);
     else
         multiply(job, &job->k, job->q, s->depth, job->scores, s->biased, half);
     kernels->softmax.powers(job->scores, cols, s->keys, used, job->factors);
-    if (job->plan->half)
-        attention_half_result(&job->half, job->scores, job->result, (int)used);
+    if (job->half)
+        attention_half_result(job->half, job->scores, job->result, (int)used);
     else
         multiply(job, &job->v, job->scores, s->keys, job->result, false, half);
     kernels->softmax.scale_columns(job->result, cols, s->width, used, job->factors);
@@ -164,14 +164,15 @@ void attention_run(const attention_plan *plan, const attention_arguments *argume
     const attention_shape *s = &plan->shape;
     const gemm_kernels *tiles = &plan->kernels->gemm;
     const size_t cols = (size_t)tiles->cols;
-    attention_job job = { .plan = plan, .arguments = arguments, .tiles = tiles };
+    attention_half half;
+    attention_job job = { .plan = plan, .arguments = arguments, .tiles = tiles, .half = plan->half ? &half : NULL };
     job.factors = scratch;
     job.q = job.factors + cols;
     job.scores = job.q + s->depth * cols;
     job.result = job.scores + s->keys * cols;
     float *packed = job.result + s->width * cols;
-    if (plan->half)
-        attention_half_begin(&job.half, plan, arguments, packed);
+    if (job.half)
+        attention_half_begin(job.half, plan, arguments, packed);
     else
         pack_operands(&job, packed);
     const span panels = span_cut(span_ceil_div(s->queries, cols), (size_t)plan->parts, (size_t)part);

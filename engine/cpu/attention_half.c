@@ -90,7 +90,7 @@ void attention_half_begin(attention_half *half, const attention_plan *plan, cons
     half->values = base + l.values;
     half->panel = (uint16_t *)(void *)(base + l.panel);
     half->products = (half_products){ .offsets = offsets, .places = places, .block_out = LANES, .wide_dst = true };
-    memset(base + l.bias, 0, ATTENTION_COLUMNS * sizeof(float));
+    half->bias = memset(base + l.bias, 0, ATTENTION_COLUMNS * sizeof(float));
     for (size_t i = 0; i < MAX(s->keys, s->width); i++)
         places[i] = (int32_t)i * ATTENTION_COLUMNS;
     for (size_t i = 0; i < span_ceil_div(MAX(s->depth, s->keys), HALF_STEP); i++)
@@ -104,10 +104,9 @@ static void multiply(attention_half *half, const char *left, size_t rows, const 
                      float *dst, int columns)
 {
     half_products *p = &half->products;
-    const layout l = layout_of(half->shape);
     const half_line line = { .src = left,
                              .weights = half->panel,
-                             .bias = (const float *)(const void *)(half->keys + l.bias),
+                             .bias = half->bias,
                              .addend = added ? dst : NULL,
                              .dst = dst,
                              .filters = columns / LANES,

@@ -15,6 +15,7 @@ typedef struct attention_half {
     const attention_shape *shape;
     char *keys, *values; /* [keys][depth] and [width][keys] as rows of whole steps */
     uint16_t *panel;     /* the right operand */
+    const float *bias;   /* zeros */
     half_products products;
 } attention_half;
 

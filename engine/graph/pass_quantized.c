@@ -209,11 +209,8 @@ onyx_status quantized_binaries(graph *g, bool *changed, onyx_error *error)
         const graph_node *db = both ? quantized_maker_dq(g, both->inputs[1], &b) : NULL;
         if (!da || !db || a.type != y.type || b.type != y.type || !fits_bytes(both))
             continue;
-        graph_value *inputs[8] = { da->inputs[0], a.scale_value, NULL,          db->inputs[0],
-                                   b.scale_value, NULL,          y.scale_value, NULL };
-        STATUS_TRY(quantized_zero_value(g, &a, &inputs[2], error));
-        STATUS_TRY(quantized_zero_value(g, &b, &inputs[5], error));
-        STATUS_TRY(quantized_zero_value(g, &y, &inputs[7], error));
+        graph_value *inputs[8];
+        STATUS_TRY(quantized_two_inputs(g, da->inputs[0], &a, db->inputs[0], &b, &y, inputs, error));
         STATUS_TRY(graph_substitute(g, node, OP_DOMAIN_MICROSOFT, add ? "QLinearAdd" : "QLinearMul", both->name, inputs,
                                     8, NULL, 0, NULL, error));
         *changed = true;

@@ -34,6 +34,11 @@ onyx_status quantized_default_zero(graph *g, onyx_type type, graph_value **value
 /* The zero point's value; a new constant where it is absent. */
 onyx_status quantized_zero_value(graph *g, const byte_scale *scale, graph_value **value, onyx_error *error);
 
+/* Inputs of a QLinear operator of two byte tensors: each with its scale and zero point, then those of the result. */
+onyx_status quantized_two_inputs(graph *g, graph_value *x, const byte_scale *x_scale, graph_value *w,
+                                 const byte_scale *w_scale, const byte_scale *y_scale, graph_value *inputs[8],
+                                 onyx_error *error);
+
 /* `mul` is Cast(op(...)) * *factor, op giving int32 and nobody else reading it: the op's node, or NULL. */
 const graph_node *quantized_maker_integer(const graph_node *mul, const char *op, graph_value **factor);
 /* The factor of integer sums of shape `like`: a constant along `axis`, maybe times one number. *w_scale NULL: another.

@@ -70,6 +70,20 @@ graph_node *quantized_maker_dq(graph *g, const graph_value *value, byte_scale *s
     return value && quantized_is_dq(g, value->producer, scale) ? value->producer : NULL;
 }
 
+onyx_status quantized_two_inputs(graph *g, graph_value *x, const byte_scale *x_scale, graph_value *w,
+                                 const byte_scale *w_scale, const byte_scale *y_scale, graph_value *inputs[8],
+                                 onyx_error *error)
+{
+    inputs[0] = x;
+    inputs[1] = x_scale->scale_value;
+    STATUS_TRY(quantized_zero_value(g, x_scale, &inputs[2], error));
+    inputs[3] = w;
+    inputs[4] = w_scale->scale_value;
+    STATUS_TRY(quantized_zero_value(g, w_scale, &inputs[5], error));
+    inputs[6] = y_scale->scale_value;
+    return quantized_zero_value(g, y_scale, &inputs[7], error);
+}
+
 /* ---- scales of integer operators ---- */
 
 const graph_node *quantized_maker_integer(const graph_node *mul, const char *op, graph_value **factor)

@@ -4,8 +4,11 @@
  *
  *   Q(MatMul(DQ(a), DQ(b)))  -> QLinearMatMul(a, b)
  *
- * Only those whose matrices are as many on both sides: there are kernels for these. */
+ * Only those whose matrices are as many on both sides: there are kernels for these, which pack b. */
 #include "graph/pass_quantized.h"
+
+#define LEAST 16 /* rows and columns of b: many small matrices would take up to a hundred times their memory, packed   \
+                  */
 
 static bool is_pair(const graph_value *a, const graph_value *b)
 {
@@ -15,7 +18,8 @@ static bool is_pair(const graph_value *a, const graph_value *b)
     for (int i = 0; i < a->info.rank - 2; i++)
         if (a->info.dims[i] != b->info.dims[i])
             return false;
-    return graph_element_count(a) > 0 && graph_element_count(b) > 0;
+    const int64_t *sizes = b->info.dims + b->info.rank - 2;
+    return graph_element_count(a) > 0 && sizes[0] >= LEAST && sizes[1] >= LEAST;
 }
 
 bool quantized_is_pair(graph *g, const graph_node *node)
@@ -44,11 +48,8 @@ onyx_status quantized_pairs(graph *g, bool *changed, onyx_error *error)
         const graph_node *db = product ? quantized_maker_dq(g, product->inputs[1], &b) : NULL;
         if (!da || !db || !is_pair(da->inputs[0], db->inputs[0]))
             continue;
-        graph_value *inputs[8] = { da->inputs[0], a.scale_value, NULL,          db->inputs[0],
-                                   b.scale_value, NULL,          y.scale_value, NULL };
-        STATUS_TRY(quantized_zero_value(g, &a, &inputs[2], error));
-        STATUS_TRY(quantized_zero_value(g, &b, &inputs[5], error));
-        STATUS_TRY(quantized_zero_value(g, &y, &inputs[7], error));
+        graph_value *inputs[8];
+        STATUS_TRY(quantized_two_inputs(g, da->inputs[0], &a, db->inputs[0], &b, &y, inputs, error));
         STATUS_TRY(graph_substitute(g, node, "", "QLinearMatMul", product->name, inputs, 8, NULL, 0, NULL, error));
         *changed = true;
     }

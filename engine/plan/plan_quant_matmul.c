@@ -143,6 +143,8 @@ static plan_result emit(planner *p, graph_node *node, const char *title, step_fu
 
 /* ---- both matrices known at run time only ---- */
 
+enum { MOST_PADDING = 16 }; /* packed bytes for one of a matrix */
+
 typedef struct pair_step {
     qconv_plan plan;    /* of one product of the batch */
     const float *scale; /* by column, all the same; */
@@ -214,6 +216,8 @@ static bool prepare_pair(planner *p, const graph_node *node, pair_step *s)
     if (!qconv_choose(p->kernels, &shape, &s->plan))
         return false;
     s->packed_bytes = size_align(s->plan.packed_bytes, ONYX_ALIGNMENT);
+    if (s->packed_bytes / MOST_PADDING > (size_t)k * (size_t)n) /* small matrices, of which there may be many */
+        return false;
     float *scale = plan_alloc(p, sizeof(float) * (size_t)n);
     int *zeros = plan_alloc(p, sizeof(int) * (size_t)n);
     if (!scale || !zeros)

@@ -120,7 +120,7 @@
       "init gz i8 7 = -4\ninit c i32 7\ninit f i64 2 = 15,9\na = QuantizeLinear(x, s, z)\n"
       "b = QLinearMatMul(a, s, z, w, ws, wz, ys, z)\nd = Reshape(b, f)\n"
       "e = com.microsoft.QGemm(d, ys, z, g, gs, gz, c, s, z) transB=1\nh = DequantizeLinear(e, s, z)\noutput h\n", 0.02 },
-    { "products of bytes", "QLinearMatMul 1, com.microsoft.QGemm 0, QGemm 0, QLinearSoftmax 0, Softmax 1",
+    { "products of bytes", "QLinearMatMul 0, com.microsoft.QGemm 0, QGemm 0, QLinearSoftmax 0, Softmax 1",
       "input x f32 5,40\ninput v f32 40,5\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit w u8 40,9\ninit ws f32 1 = 0.01\n"
       "init wz u8 1 = 130\ninit ys f32 - = 0.04\ninit g i8 7,9\ninit gz i8 - = -4\ninit c i32 7\ninit ps f32 - = 0.004\n"
       "init pz u8 - = 0\na = QuantizeLinear(x, s, z)\nb = QuantizeLinear(v, s, z)\n"
@@ -128,12 +128,16 @@
       "f = com.microsoft.QGemm(d, ys, z, g, ws, gz, c) transB=1 alpha=0.5\nh = QLinearMatMul(b, s, z, a, s, z, ys, z)\n"
       "i = DequantizeLinear(h, ys, z)\nj = DequantizeLinear(e, ps, pz)\noutput f\noutput i\noutput j\n", 0.02 },
     { "products of two matrices between quantisations", "QLinearMatMul 2, MatMul 0, QuantizeLinear 3, DequantizeLinear 1",
-      "input x f32 2,3,5,8\ninput v f32 2,3,5,8\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit y i8 - = 3\n"
+      "input x f32 2,3,17,18\ninput v f32 2,3,17,18\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit y i8 - = 3\n"
       "init t f32 - = 0.04\nq = QuantizeLinear(x, s, z)\nd = DequantizeLinear(q, s, z)\n"
       "k0 = Transpose(v) perm=[0,1,3,2]\nk = QuantizeLinear(k0, s, z)\ne = DequantizeLinear(k, s, z)\na = MatMul(d, e)\n"
       "b = QuantizeLinear(a, t, z)\nc = DequantizeLinear(b, t, z)\nf = QuantizeLinear(v, s, y)\n"
       "g = DequantizeLinear(f, s, y)\nh = MatMul(c, g)\ni = QuantizeLinear(h, t, z)\nj = DequantizeLinear(i, t, z)\n"
       "output j\n", 0.02 },
+    { "products of many small matrices of bytes", "QLinearMatMul 0, MatMul 1",
+      "input x f32 300,5,8\ninput v f32 300,8,40\ninit s f32 - = 0.05\ninit z u8 - = 117\nq = QuantizeLinear(x, s, z)\n"
+      "r = QuantizeLinear(v, s, z)\np = QLinearMatMul(q, s, z, r, s, z, s, z)\ny = DequantizeLinear(p, s, z)\noutput y\n",
+      0.02 },
     { "products of two matrices of bytes that stay those of floats", "QLinearMatMul 0, MatMul 2",
       "input x f32 2,3,5,8\ninput v f32 8,5\ninit s f32 - = 0.05\ninit z u8 - = 117\ninit t f32 - = 0.04\n"
       "q = QuantizeLinear(x, s, z)\nd = DequantizeLinear(q, s, z)\nk = QuantizeLinear(v, s, z)\n"

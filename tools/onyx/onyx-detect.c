@@ -509,8 +509,9 @@ int main(int argc, char **argv)
         return wanting("detect", "%s: no such file (the model comes first, then the source)", d.model);
     if (!gst_uri_is_valid(d.source) && !scene_properties(d.source) && !g_file_test(d.source, G_FILE_TEST_EXISTS))
         return wanting("detect", "%s: no such file or device", d.source);
-    if (overwritten(&d))
-        return misused("detect", "%s is read, so it cannot be written", overwritten(&d));
+    const char *both = overwritten(&d);
+    if (both)
+        return misused("detect", "%s is read, so it cannot be written", both);
     gst_init(NULL, NULL);
     if (!detect_find_plugin())
         return wanting("detect", "GStreamer does not find Onyx's plugin; set GST_PLUGIN_PATH to the folder of "

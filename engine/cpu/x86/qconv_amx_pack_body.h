@@ -30,6 +30,12 @@ static void pack_columns(const qconv_plan *plan, const uint8_t *weights, size_t 
     const int vectors = left < 64 ? (int)(left + 15) / 16 : 4;
     __m512i totals[4] = { _mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
                           _mm512_setzero_si512() };
+    uint8_t *tiles[4] = { NULL };
+    size_t next[4] = { 0 }; /* from step to step */
+    for (int v = 0; v < vectors; v++) {
+        tiles[v] = qconv_matrix_vector(plan, (int)column / 16 + v, 0, filters);
+        next[v] = qconv_matrix_vector_step(plan, (int)column / 16 + v);
+    }
     for (size_t channel = 0; channel < 64 * (size_t)plan->steps; channel += 4) {
         __m512i row[4], out[4];
 #pragma GCC unroll 4
@@ -41,8 +47,7 @@ static void pack_columns(const qconv_plan *plan, const uint8_t *weights, size_t 
         }
         interleave(row, out);
         for (int v = 0; v < vectors; v++) {
-            uint8_t *tile = qconv_matrix_vector(plan, (int)column / 16 + v, (int)(channel / 64), filters);
-            _mm512_store_si512(tile + channel % 64 * 16, out[v]);
+            _mm512_store_si512(tiles[v] + channel / 64 * next[v] + channel % 64 * 16, out[v]);
             totals[v] = _mm512_dpbusd_epi32(totals[v], ones, out[v]);
         }
     }
