@@ -348,7 +348,7 @@ static gboolean gst_onyx_publish_sink_event(GstBaseTransform *transform, GstEven
         GST_ELEMENT_WARNING(self, STREAM, FAILED,
                             ("No frame carried detections, so no line was written. Put onnxinfer ! onnxdecode-yolo in "
                              "front, and between these and onnxpublish nothing that drops metadata (compositor; "
-                             "before GStreamer 1.28 also videocrop and videoflip)."),
+                             "videocrop and videoflip of GStreamer 1.22)."),
                             (NULL));
     return GST_BASE_TRANSFORM_CLASS(gst_onyx_publish_parent_class)->sink_event(transform, event);
 }
